@@ -1,0 +1,3 @@
+//! The outside: what comes in, what goes out, where it is kept.
+
+pub mod inbound;

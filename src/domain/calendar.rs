@@ -1,0 +1,439 @@
+//! Time as the standards count it: hour-ending stamps, natural days and calendar periods of one fixed zone.
+//!
+//! A period reading is keyed by the end of its averaging period, so 00:00 is hour 24 of the day before
+//! (GB/T 34302-2017 quoting HJ 663-2013 Table A.1). There is no daylight saving and no clock here: `now` is
+//! always an argument.
+
+use std::fmt;
+
+use chrono::DateTime;
+use chrono::Datelike;
+use chrono::Days;
+use chrono::FixedOffset;
+use chrono::Months;
+use chrono::NaiveDate;
+use chrono::TimeZone;
+
+/// Seconds in an hour.
+pub const HOUR_S: i64 = 3_600;
+/// Seconds in a day.
+pub const DAY_S: i64 = 86_400;
+/// Hours in a day.
+pub const HOURS_PER_DAY: usize = 24;
+
+/// A moment, in whole seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// From seconds since the epoch.
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the epoch.
+    pub const fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// Moved by some seconds.
+    pub const fn plus_s(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+/// The fixed zone whose hours and days are counted; `+08:00` unless configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(FixedOffset);
+
+impl Zone {
+    /// Beijing time, UTC+8.
+    pub fn beijing() -> Self {
+        Self(FixedOffset::east_opt(8 * 3_600).expect("eight hours is a valid offset"))
+    }
+
+    /// Reads `+08:00`; whole minutes, `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sign = match text.as_bytes().first()? {
+            b'+' => 1,
+            b'-' => -1,
+            _ => return None,
+        };
+        let (hours, minutes) = text.get(1..)?.split_once(':')?;
+        if hours.len() != 2 || minutes.len() != 2 {
+            return None;
+        }
+        let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        if !(0..=14).contains(&hours) || !(0..60).contains(&minutes) {
+            return None;
+        }
+        FixedOffset::east_opt(sign * (hours * 3_600 + minutes * 60)).map(Self)
+    }
+
+    /// The offset itself.
+    pub fn offset(self) -> FixedOffset {
+        self.0
+    }
+
+    /// The moment with this zone's offset, for printing.
+    ///
+    /// # Panics
+    /// When the moment lies outside the calendar (some 260,000 years from now).
+    pub fn local(self, at: Instant) -> DateTime<FixedOffset> {
+        self.0
+            .timestamp_opt(at.0, 0)
+            .single()
+            .expect("a fixed offset has one local time")
+    }
+
+    /// RFC 3339 text of the moment in this zone.
+    pub fn text(self, at: Instant) -> String {
+        self.local(at).format("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    /// 00:00 of the day.
+    pub fn day_start(self, day: NaiveDate) -> Instant {
+        let midnight = day.and_hms_opt(0, 0, 0).expect("midnight exists");
+        Instant(midnight.and_utc().timestamp() - i64::from(self.0.local_minus_utc()))
+    }
+
+    /// 24:00 of the day.
+    pub fn day_end(self, day: NaiveDate) -> Instant {
+        self.day_start(day).plus_s(DAY_S)
+    }
+
+    /// The day a period ending at the stamp belongs to: 00:00 belongs to the day before.
+    pub fn day_of_ending(self, ending: Instant) -> NaiveDate {
+        self.local(ending.plus_s(-1)).date_naive()
+    }
+
+    /// Index 0..23 of the hour a period ending at the stamp lies in.
+    pub fn hour_of_ending(self, ending: Instant) -> usize {
+        let since = ending.plus_s(-1).0 + i64::from(self.0.local_minus_utc());
+        usize::try_from(since.rem_euclid(DAY_S) / HOUR_S).expect("0 to 23")
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A run of days, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+}
+
+impl Span {
+    /// Every day in order.
+    pub fn days(self) -> impl Iterator<Item = NaiveDate> {
+        self.from.iter_days().take_while(move |day| *day <= self.to)
+    }
+
+    /// How many calendar days.
+    pub fn length(self) -> u32 {
+        u32::try_from((self.to - self.from).num_days() + 1).unwrap_or(0)
+    }
+
+    /// Whether the day lies within.
+    pub fn contains(self, day: NaiveDate) -> bool {
+        self.from <= day && day <= self.to
+    }
+
+    /// The same calendar days one year before; 29 February becomes 28 February, unless the span is a whole
+    /// month's end, where the earlier month's own last day is taken.
+    pub fn year_before(self) -> Self {
+        let from = earlier_year(self.from);
+        let ends_month = self
+            .to
+            .checked_add_days(Days::new(1))
+            .is_some_and(|next| next.day() == 1);
+        let to = if ends_month {
+            month_end(earlier_year(first_of_month(self.to)))
+        } else {
+            earlier_year(self.to)
+        };
+        Self { from, to }
+    }
+}
+
+fn earlier_year(day: NaiveDate) -> NaiveDate {
+    day.checked_sub_months(Months::new(12))
+        .expect("years of readings lie within the calendar")
+}
+
+fn first_of_month(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).expect("every month has a first")
+}
+
+fn month_end(day: NaiveDate) -> NaiveDate {
+    let next = first_of_month(day)
+        .checked_add_months(Months::new(1))
+        .expect("within the calendar");
+    next.pred_opt().expect("within the calendar")
+}
+
+/// How a range of days is cut into periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeriodKind {
+    /// Each day.
+    Day,
+    /// Ten-day period (旬): 1-10, 11-20, 21-end of month.
+    Xun,
+    /// Calendar month.
+    Month,
+    /// From the first of the month to each day of the range.
+    MonthToDate,
+    /// Calendar quarter.
+    Quarter,
+    /// January-June, July-December.
+    Half,
+    /// Calendar year.
+    Year,
+    /// From 1 January to each day of the range.
+    YearToDate,
+    /// The range as one period.
+    Whole,
+}
+
+/// One period of a report: its printed name and its days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// `2015`, `2015-H1`, `2015-Q3`, `2015-07`, `2015-07-X2`, `2015-07-27`, or `from..to`.
+    pub label: String,
+    /// The days it covers.
+    pub span: Span,
+}
+
+impl PeriodKind {
+    /// Cuts `range` into periods. A period that `range` covers only in part is named whole but holds the
+    /// covered days only; its completeness says so.
+    pub fn cut(self, range: Span) -> Vec<Period> {
+        match self {
+            Self::Whole => vec![whole(range)],
+            Self::MonthToDate | Self::YearToDate => {
+                range.days().map(|day| self.to_date(day)).collect()
+            }
+            _ => {
+                let mut periods = Vec::new();
+                let mut from = range.from;
+                while from <= range.to {
+                    let period = self.containing(from);
+                    let to = period.span.to.min(range.to);
+                    periods.push(Period {
+                        label: period.label,
+                        span: Span { from, to },
+                    });
+                    let Some(next) = to.succ_opt() else { break };
+                    from = next;
+                }
+                periods
+            }
+        }
+    }
+
+    fn to_date(self, day: NaiveDate) -> Period {
+        let from = if self == Self::MonthToDate {
+            first_of_month(day)
+        } else {
+            year_start(day)
+        };
+        Period {
+            label: format!("{from}..{day}"),
+            span: Span { from, to: day },
+        }
+    }
+
+    /// The whole calendar period the day lies in.
+    pub fn containing(self, day: NaiveDate) -> Period {
+        let (year, month) = (day.year(), day.month());
+        let from_month = |first: u32, months: u32, label: String| {
+            let from = NaiveDate::from_ymd_opt(year, first, 1).expect("a month's first day");
+            let last =
+                NaiveDate::from_ymd_opt(year, first + months - 1, 1).expect("a month's first day");
+            Period {
+                label,
+                span: Span {
+                    from,
+                    to: month_end(last),
+                },
+            }
+        };
+        match self {
+            Self::Day | Self::Whole => Period {
+                label: day.to_string(),
+                span: Span { from: day, to: day },
+            },
+            Self::Xun => xun(day),
+            Self::Month => from_month(month, 1, format!("{year}-{month:02}")),
+            Self::Quarter => {
+                let quarter = (month - 1) / 3;
+                from_month(quarter * 3 + 1, 3, format!("{year}-Q{}", quarter + 1))
+            }
+            Self::Half => {
+                let half = (month - 1) / 6;
+                from_month(half * 6 + 1, 6, format!("{year}-H{}", half + 1))
+            }
+            Self::Year => from_month(1, 12, year.to_string()),
+            Self::MonthToDate | Self::YearToDate => self.to_date(day),
+        }
+    }
+}
+
+fn whole(range: Span) -> Period {
+    for kind in [
+        PeriodKind::Year,
+        PeriodKind::Half,
+        PeriodKind::Quarter,
+        PeriodKind::Month,
+        PeriodKind::Xun,
+    ] {
+        let period = kind.containing(range.from);
+        if period.span == range {
+            return period;
+        }
+    }
+    Period {
+        label: format!("{}..{}", range.from, range.to),
+        span: range,
+    }
+}
+
+fn year_start(day: NaiveDate) -> NaiveDate {
+    NaiveDate::from_ymd_opt(day.year(), 1, 1).expect("every year has a first day")
+}
+
+fn xun(day: NaiveDate) -> Period {
+    let part = ((day.day() - 1) / 10).min(2);
+    let from = day
+        .with_day(part * 10 + 1)
+        .expect("1, 11 and 21 exist in every month");
+    let to = if part == 2 {
+        month_end(day)
+    } else {
+        from.with_day(part * 10 + 10).expect("10 and 20 exist")
+    };
+    Period {
+        label: format!("{}-X{}", day.format("%Y-%m"), part + 1),
+        span: Span { from, to },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("a test's date")
+    }
+
+    fn span(from: &str, to: &str) -> Span {
+        Span {
+            from: day(from),
+            to: day(to),
+        }
+    }
+
+    #[test]
+    fn midnight_is_hour_24_of_the_day_before() {
+        let zone = Zone::beijing();
+        let midnight = zone.day_start(day("2020-01-02"));
+        assert_eq!(zone.text(midnight), "2020-01-02T00:00:00+08:00");
+        assert_eq!(
+            (zone.day_of_ending(midnight), zone.hour_of_ending(midnight)),
+            (day("2020-01-01"), 23)
+        );
+        let one = midnight.plus_s(HOUR_S);
+        assert_eq!(
+            (zone.day_of_ending(one), zone.hour_of_ending(one)),
+            (day("2020-01-02"), 0)
+        );
+    }
+
+    fn check_cut(kind: PeriodKind, range: Span, expected: &[&str]) {
+        let labels: Vec<String> = kind
+            .cut(range)
+            .into_iter()
+            .map(|period| period.label)
+            .collect();
+        assert_eq!(labels, expected, "{kind:?}");
+    }
+
+    #[test]
+    fn ranges_are_cut_at_calendar_edges() {
+        check_cut(
+            PeriodKind::Year,
+            span("2015-01-01", "2016-12-31"),
+            &["2015", "2016"],
+        );
+        check_cut(
+            PeriodKind::Half,
+            span("2016-01-01", "2016-12-31"),
+            &["2016-H1", "2016-H2"],
+        );
+        check_cut(
+            PeriodKind::Quarter,
+            span("2016-03-31", "2016-04-01"),
+            &["2016-Q1", "2016-Q2"],
+        );
+        check_cut(
+            PeriodKind::Xun,
+            span("2016-02-01", "2016-02-29"),
+            &["2016-02-X1", "2016-02-X2", "2016-02-X3"],
+        );
+        check_cut(
+            PeriodKind::Whole,
+            span("2020-01-01", "2020-06-30"),
+            &["2020-H1"],
+        );
+        check_cut(
+            PeriodKind::Whole,
+            span("2020-01-02", "2020-06-30"),
+            &["2020-01-02..2020-06-30"],
+        );
+        check_cut(
+            PeriodKind::YearToDate,
+            span("2020-01-02", "2020-01-03"),
+            &["2020-01-01..2020-01-02", "2020-01-01..2020-01-03"],
+        );
+    }
+
+    #[test]
+    fn the_year_before_keeps_month_ends() {
+        assert_eq!(
+            span("2020-02-01", "2020-02-29").year_before(),
+            span("2019-02-01", "2019-02-28")
+        );
+        assert_eq!(
+            span("2021-02-01", "2021-02-28").year_before(),
+            span("2020-02-01", "2020-02-29")
+        );
+        assert_eq!(
+            span("2020-01-01", "2020-06-30").year_before(),
+            span("2019-01-01", "2019-06-30")
+        );
+        assert_eq!(
+            span("2020-01-01", "2020-07-27").year_before(),
+            span("2019-01-01", "2019-07-27")
+        );
+    }
+
+    #[test]
+    fn zones_are_whole_minutes_east_or_west() {
+        assert_eq!(Zone::parse("+08:00"), Some(Zone::beijing()));
+        assert_eq!(
+            Zone::parse("-03:30")
+                .map(|zone| zone.to_string())
+                .as_deref(),
+            Some("-03:30")
+        );
+        for bad in ["", "08:00", "+8:00", "+15:00", "+08:60", "Asia/Shanghai"] {
+            assert_eq!(Zone::parse(bad), None, "{bad}");
+        }
+    }
+}

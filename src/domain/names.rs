@@ -1,0 +1,207 @@
+//! Checked identifiers: sources, factors, statistics and flags. Cheap to clone, impossible to hold unchecked.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest identifier of a source, in bytes.
+pub const SOURCE_BYTES_MAX: usize = 64;
+/// Longest factor code, statistic or flag, in bytes.
+pub const CODE_BYTES_MAX: usize = 16;
+
+/// Why a text is not an identifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {text:?} is not {expected}")]
+pub struct NameFault {
+    /// Which kind of identifier.
+    pub what: &'static str,
+    /// The offending text, shortened.
+    pub text: String,
+    /// What would be right.
+    pub expected: &'static str,
+}
+
+fn fault(what: &'static str, text: &str, expected: &'static str) -> NameFault {
+    NameFault {
+        what,
+        text: text.chars().take(40).collect(),
+        expected,
+    }
+}
+
+/// What `factor` and `stat` codes look like.
+const CODE_FORM: &str = "1 to 16 lower-case letters, digits or '_'";
+
+fn is_code(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (1..=CODE_BYTES_MAX).contains(&text.len()) && text.chars().all(allowed)
+}
+
+/// A station or a data logger (MN): who measured.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(Arc<str>);
+
+impl SourceId {
+    /// Checks the text and wraps it.
+    ///
+    /// # Errors
+    /// [`NameFault`] when the text is empty, too long or has a character that is not allowed.
+    pub fn new(text: &str) -> Result<Self, NameFault> {
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || text.len() > SOURCE_BYTES_MAX || !text.chars().all(allowed) {
+            return Err(fault(
+                "source",
+                text,
+                "1 to 64 bytes of letters, digits, '-', '_' or '.'",
+            ));
+        }
+        Ok(Self(Arc::from(text)))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What was measured: `pm25 pm10 so2 no2 co o3`, or an HJ factor code such as `a34004`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Factor(Arc<str>);
+
+impl Factor {
+    /// Checks the text and wraps it.
+    ///
+    /// # Errors
+    /// [`NameFault`] when the text is empty, too long or has a character that is not allowed.
+    pub fn new(text: &str) -> Result<Self, NameFault> {
+        if is_code(text) {
+            Ok(Self(Arc::from(text)))
+        } else {
+            Err(fault("factor", text, CODE_FORM))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which statistic of the period: `avg rtd min max cou zs_avg ...` as HJ 212 names them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stat(Arc<str>);
+
+impl Stat {
+    /// Checks the text and wraps it.
+    ///
+    /// # Errors
+    /// [`NameFault`] when the text is empty, too long or has a character that is not allowed.
+    pub fn new(text: &str) -> Result<Self, NameFault> {
+        if is_code(text) {
+            Ok(Self(Arc::from(text)))
+        } else {
+            Err(fault("stat", text, CODE_FORM))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Stat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The data flag as sent: a letter of HJ 212 or a mark of the national platform; `N` is normal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flag(Arc<str>);
+
+impl Flag {
+    /// Checks the text and wraps it.
+    ///
+    /// # Errors
+    /// [`NameFault`] when the text is empty, too long or has a character that is not allowed.
+    pub fn new(text: &str) -> Result<Self, NameFault> {
+        if text.is_empty()
+            || text.len() > CODE_BYTES_MAX
+            || !text.chars().all(|c| c.is_ascii_alphanumeric())
+        {
+            return Err(fault("flag", text, "1 to 16 letters or digits"));
+        }
+        Ok(Self(Arc::from(text)))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Stat {
+    /// The mean over the interval.
+    pub fn avg() -> Self {
+        Self(Arc::from("avg"))
+    }
+
+    /// A momentary value.
+    pub fn rtd() -> Self {
+        Self(Arc::from("rtd"))
+    }
+}
+
+impl Flag {
+    /// Normal: the value may be used.
+    pub fn normal() -> Self {
+        Self(Arc::from("N"))
+    }
+
+    /// Whether the instrument vouches for the value. Every other flag, known or not, keeps the value out of
+    /// means until a reviewer says otherwise.
+    pub fn is_normal(&self) -> bool {
+        &*self.0 == "N"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_refuse_what_could_break_a_topic_or_a_line() {
+        for bad in ["", "a b", "a/b", "a\n", "#", "+", &"x".repeat(65)] {
+            assert!(SourceId::new(bad).is_err(), "{bad:?}");
+        }
+        for good in [
+            "Dongsi",
+            "sim-1999A",
+            "010000A8900016F000169DC0",
+            "虹桥邮政",
+        ] {
+            assert!(SourceId::new(good).is_ok(), "{good:?}");
+        }
+        assert!(Factor::new("PM25").is_err());
+        assert!(Factor::new("a34004").is_ok());
+        assert!(Flag::new("HSp").is_ok_and(|flag| !flag.is_normal()));
+    }
+}

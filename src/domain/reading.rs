@@ -1,0 +1,106 @@
+//! One instrument value and what identifies it.
+//!
+//! The identity of a stored value is (source, factor, stat, time, interval). A second value under the same
+//! identity is a correction, not a second reading.
+
+use crate::domain::calendar::Instant;
+use crate::domain::names::Factor;
+use crate::domain::names::Flag;
+use crate::domain::names::SourceId;
+use crate::domain::names::Stat;
+use crate::domain::units::Amount;
+
+/// What a column of readings shares: the identity without its time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesKey {
+    /// Who measured.
+    pub source: SourceId,
+    /// What.
+    pub factor: Factor,
+    /// Which statistic.
+    pub stat: Stat,
+    /// Averaging interval in seconds; 0 for a momentary value.
+    pub interval_s: u32,
+}
+
+/// Whether a person has looked at the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Review {
+    /// As received.
+    Raw,
+    /// Confirmed or corrected by a reviewer.
+    Reviewed,
+}
+
+impl Review {
+    /// The text used on every interface.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Reviewed => "reviewed",
+        }
+    }
+}
+
+/// Our own verdict on a value, beside the sender's flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Qc {
+    /// Nothing against it.
+    Passed,
+    /// Stamped further in the future than clocks may drift, or before 2000.
+    Clock,
+    /// Below zero.
+    Negative,
+}
+
+impl Qc {
+    /// The text stored and printed.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Clock => "clock",
+            Self::Negative => "negative",
+        }
+    }
+
+    /// From the stored text.
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Passed, Self::Clock, Self::Negative]
+            .into_iter()
+            .find(|qc| qc.key() == key)
+    }
+}
+
+/// One value at one time of a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// End of the averaging period.
+    pub time: Instant,
+    /// The value; `None` when the sender reports that it has none.
+    pub value: Option<Amount>,
+    /// The sender's flag.
+    pub flag: Flag,
+    /// Our verdict.
+    pub qc: Qc,
+    /// Raw or reviewed.
+    pub review: Review,
+}
+
+impl Reading {
+    /// The value, if it may enter means: present, flagged normal and not excluded by QC.
+    pub fn usable(&self) -> Option<Amount> {
+        match self.qc {
+            Qc::Passed if self.flag.is_normal() => self.value,
+            _ => None,
+        }
+    }
+}
+
+/// A reading together with the series it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Its series.
+    pub key: SeriesKey,
+    /// Its value.
+    pub reading: Reading,
+}

@@ -1,0 +1,315 @@
+//! What is registered: stations, their groups, the supervision network, enterprises, outlets, permits,
+//! targets and figures published earlier.
+
+use chrono::NaiveDate;
+
+use crate::domain::names::SourceId;
+use crate::domain::units::Amount;
+
+/// A name in both languages of the product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// What kind of point a station is; micro-stations never enter an assessment group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StationClass {
+    /// 国控.
+    National,
+    /// 省控.
+    Provincial,
+    /// 镇街.
+    Town,
+    /// 微站.
+    Micro,
+}
+
+impl StationClass {
+    /// The text used on every interface.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::National => "national",
+            Self::Provincial => "provincial",
+            Self::Town => "town",
+            Self::Micro => "micro",
+        }
+    }
+
+    /// From the interface text.
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::National, Self::Provincial, Self::Town, Self::Micro]
+            .into_iter()
+            .find(|class| class.key() == key)
+    }
+}
+
+/// An air station.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Its code, also the last part of its topic.
+    pub id: SourceId,
+    /// Display names.
+    pub names: Names,
+    /// Kind of point.
+    pub class: StationClass,
+    /// East longitude in degrees, as published.
+    pub longitude: Amount,
+    /// North latitude in degrees, as published.
+    pub latitude: Amount,
+    /// Whether its readings are generated, not measured.
+    pub simulated: bool,
+    /// Where the entry comes from.
+    pub source: String,
+}
+
+/// One station's time in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The station.
+    pub station: SourceId,
+    /// First day it counts.
+    pub from: NaiveDate,
+    /// Last day it counts; open when `None`.
+    pub to: Option<NaiveDate>,
+}
+
+/// A named set of stations whose mean is an area's figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Short id, as in `group:ID`.
+    pub id: String,
+    /// Display names.
+    pub names: Names,
+    /// The document that says which points count.
+    pub document: String,
+    /// Dated members.
+    pub members: Vec<Membership>,
+}
+
+impl Group {
+    /// Who counts on the day.
+    pub fn members_on(&self, day: NaiveDate) -> impl Iterator<Item = &SourceId> {
+        let counts =
+            move |member: &&Membership| member.from <= day && member.to.is_none_or(|to| day <= to);
+        self.members
+            .iter()
+            .filter(counts)
+            .map(|member| &member.station)
+    }
+}
+
+/// A unit of the five-level supervision network (bureau, sub-bureau, town, village, enterprise officer).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GridUnit {
+    /// Short id.
+    pub id: String,
+    /// The unit above; `None` at the top.
+    pub parent: Option<String>,
+    /// 1 bureau to 5 enterprise officer.
+    pub level: u8,
+    /// Display names.
+    pub names: Names,
+}
+
+/// What a target or a published figure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// Mean PM2.5, ug/m3; to be at most the value.
+    Pm25Mean,
+    /// Good-day ratio, percent; to be at least the value.
+    GoodDayRatio,
+    /// Good days; to be at least the value.
+    GoodDays,
+    /// Heavily polluted days; to be at most the value.
+    HeavyDays,
+}
+
+impl Item {
+    const ALL: [Self; 4] = [
+        Self::Pm25Mean,
+        Self::GoodDayRatio,
+        Self::GoodDays,
+        Self::HeavyDays,
+    ];
+
+    /// The text used on every interface.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Pm25Mean => "pm25_mean",
+            Self::GoodDayRatio => "good_day_ratio",
+            Self::GoodDays => "good_days",
+            Self::HeavyDays => "heavy_days",
+        }
+    }
+
+    /// From the interface text.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|item| item.key() == key)
+    }
+
+    /// Whether less is better.
+    pub const fn at_most(self) -> bool {
+        matches!(self, Self::Pm25Mean | Self::HeavyDays)
+    }
+}
+
+/// What a plan aims at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Short id.
+    pub id: String,
+    /// The group it binds.
+    pub group: String,
+    /// What about.
+    pub item: Item,
+    /// The calendar year it is set for.
+    pub year: i32,
+    /// The value aimed at.
+    pub limit: Amount,
+    /// Who set it.
+    pub issuer: String,
+    /// In which document.
+    pub document: String,
+}
+
+/// A figure published in the past, kept to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedFigure {
+    /// The group it speaks of.
+    pub group: String,
+    /// Period label, such as `2020-H1`.
+    pub period: String,
+    /// What about.
+    pub item: Item,
+    /// The printed value.
+    pub value: Amount,
+    /// The printed change against the year before (percent, or percentage points for a ratio).
+    pub change: Option<Amount>,
+    /// Where it was printed.
+    pub source: String,
+}
+
+/// An enterprise in the credit scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enterprise {
+    /// Unified social credit code.
+    pub uscc: String,
+    /// Display names.
+    pub names: Names,
+    /// Line of business.
+    pub industry: String,
+    /// Town or sub-district.
+    pub town: String,
+    /// Whether it is an invented example.
+    pub example: bool,
+}
+
+/// A permitted emission point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlet {
+    /// Outlet code, such as `DA001`.
+    pub id: String,
+    /// The enterprise.
+    pub uscc: String,
+    /// `gas` or `water`.
+    pub kind: String,
+    /// Display name.
+    pub name: String,
+}
+
+/// A permit's line for one factor of one outlet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Permit number.
+    pub number: String,
+    /// The enterprise.
+    pub uscc: String,
+    /// The outlet.
+    pub outlet: String,
+    /// The factor.
+    pub factor: String,
+    /// Concentration limit.
+    pub limit: Amount,
+    /// Unit of the limit.
+    pub unit: String,
+    /// Permitted tonnes a year, if the permit names them.
+    pub annual_t: Option<Amount>,
+    /// First day in force.
+    pub from: NaiveDate,
+    /// Last day in force.
+    pub to: NaiveDate,
+}
+
+/// Everything registered, as one value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registry {
+    /// Air stations, by id.
+    pub stations: Vec<Station>,
+    /// Station groups, by id.
+    pub groups: Vec<Group>,
+    /// The supervision network.
+    pub grid: Vec<GridUnit>,
+    /// Targets.
+    pub targets: Vec<Target>,
+    /// Figures published earlier.
+    pub published: Vec<PublishedFigure>,
+    /// Enterprises, by code.
+    pub enterprises: Vec<Enterprise>,
+    /// Outlets.
+    pub outlets: Vec<Outlet>,
+    /// Permits.
+    pub permits: Vec<Permit>,
+}
+
+impl Registry {
+    /// The station of that id.
+    pub fn station(&self, id: &SourceId) -> Option<&Station> {
+        self.stations.iter().find(|station| station.id == *id)
+    }
+
+    /// The group of that id.
+    pub fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// The enterprise of that code.
+    pub fn enterprise(&self, uscc: &str) -> Option<&Enterprise> {
+        self.enterprises
+            .iter()
+            .find(|enterprise| enterprise.uscc == uscc)
+    }
+
+    /// Takes over every entry of `other`; an entry of the same identity is replaced, so a second merge of the
+    /// same registry changes nothing.
+    pub fn merge(&mut self, other: Registry) {
+        replace(&mut self.stations, other.stations, |a, b| a.id == b.id);
+        replace(&mut self.groups, other.groups, |a, b| a.id == b.id);
+        replace(&mut self.grid, other.grid, |a, b| a.id == b.id);
+        replace(&mut self.targets, other.targets, |a, b| a.id == b.id);
+        replace(&mut self.published, other.published, |a, b| {
+            (&a.group, &a.period, a.item) == (&b.group, &b.period, b.item)
+        });
+        replace(&mut self.enterprises, other.enterprises, |a, b| {
+            a.uscc == b.uscc
+        });
+        replace(&mut self.outlets, other.outlets, |a, b| {
+            (&a.uscc, &a.id) == (&b.uscc, &b.id)
+        });
+        replace(&mut self.permits, other.permits, |a, b| {
+            (&a.number, &a.outlet, &a.factor) == (&b.number, &b.outlet, &b.factor)
+        });
+    }
+}
+
+fn replace<T>(into: &mut Vec<T>, from: Vec<T>, same: impl Fn(&T, &T) -> bool) {
+    for entry in from {
+        match into.iter_mut().find(|existing| same(existing, &entry)) {
+            Some(existing) => *existing = entry,
+            None => into.push(entry),
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Quantities as exact numbers.
+//!
+//! A value as received is an [`Amount`]: a whole number of millionths of its factor's unit (ug/m3 for the
+//! ambient pollutants, mg/m3 for CO and stack gas, m3/h for flow). A value computed from others is an
+//! [`Exact`] fraction. Nothing here is a binary float; rounding happens once, by [`Exact::round`], to the
+//! even digit at a tie as GB/T 8170 asks.
+
+use std::fmt;
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_rational::BigRational;
+use num_traits::Pow;
+use num_traits::Signed;
+use num_traits::ToPrimitive;
+use num_traits::Zero;
+
+/// Decimal places an [`Amount`] keeps.
+pub const AMOUNT_DECIMALS: u32 = 6;
+/// Millionths in one unit.
+const SCALE: i64 = 1_000_000;
+/// Longest number text that is looked at, in bytes.
+const NUMBER_BYTES_MAX: usize = 64;
+
+/// A received value: millionths of the factor's unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(i64);
+
+/// Why a text is not an [`Amount`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmountFault {
+    /// Not a plain decimal number.
+    #[error("not a decimal number")]
+    NotANumber,
+    /// Beyond what millionths in 64 bits hold (about 9.2e12 units).
+    #[error("number too large")]
+    TooLarge,
+}
+
+impl Amount {
+    /// From millionths of the unit.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From whole units.
+    ///
+    /// # Panics
+    /// When the value does not fit, which no limit or breakpoint of a standard comes near.
+    pub const fn from_units(units: i64) -> Self {
+        Self(units * SCALE)
+    }
+
+    /// Millionths of the unit.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whether the value is below zero.
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Reads a decimal number with optional sign, fraction and exponent. Digits beyond the sixth decimal
+    /// are rounded half to even.
+    ///
+    /// # Errors
+    /// [`AmountFault`] when the text is no number or too large.
+    ///
+    /// ```
+    /// use skytier::domain::units::Amount;
+    /// assert_eq!(Amount::parse("40.7").unwrap().micros(), 40_700_000);
+    /// assert_eq!(Amount::parse("4.07e1").unwrap(), Amount::parse("40.7").unwrap());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, AmountFault> {
+        let (digits, exponent) = decimal_parts(text)?;
+        let shift = exponent + i64::from(AMOUNT_DECIMALS);
+        if digits.is_zero() {
+            return Ok(Self(0));
+        }
+        if shift > 40 {
+            return Err(AmountFault::TooLarge);
+        }
+        let scaled = if shift >= 0 {
+            digits * BigInt::from(10).pow(shift.unsigned_abs())
+        } else if shift < -100 {
+            BigInt::zero()
+        } else {
+            half_even(&digits, &BigInt::from(10).pow(shift.unsigned_abs()))
+        };
+        scaled.to_i64().map(Self).ok_or(AmountFault::TooLarge)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = Decimal {
+            scaled: i128::from(self.0),
+            decimals: AMOUNT_DECIMALS,
+        }
+        .trimmed();
+        f.write_str(&text)
+    }
+}
+
+/// Splits a number text into its digits as an integer and the power of ten they stand at.
+fn decimal_parts(text: &str) -> Result<(BigInt, i64), AmountFault> {
+    if text.is_empty() || text.len() > NUMBER_BYTES_MAX {
+        return Err(AmountFault::NotANumber);
+    }
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => {
+            let exponent: i64 = exponent.parse().map_err(|_| AmountFault::NotANumber)?;
+            (mantissa, exponent.clamp(-10_000, 10_000))
+        }
+        None => (text, 0),
+    };
+    let (negative, unsigned) = match mantissa.as_bytes().first() {
+        Some(b'-') => (true, &mantissa[1..]),
+        Some(b'+') => (false, &mantissa[1..]),
+        _ => (false, mantissa),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let digits = [whole, fraction].concat();
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(AmountFault::NotANumber);
+    }
+    let value = BigInt::parse_bytes(digits.as_bytes(), 10).ok_or(AmountFault::NotANumber)?;
+    let fraction_digits = i64::try_from(fraction.len()).map_err(|_| AmountFault::NotANumber)?;
+    Ok((
+        if negative { -value } else { value },
+        exponent - fraction_digits,
+    ))
+}
+
+/// `numerator / denominator` to the nearest whole number, a tie to the even one.
+fn half_even(numerator: &BigInt, denominator: &BigInt) -> BigInt {
+    let (floor, rest) = numerator.div_mod_floor(denominator);
+    let twice: BigInt = rest * 2;
+    let up = match twice.cmp(denominator) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => floor.is_odd(),
+    };
+    if up { floor + 1 } else { floor }
+}
+
+/// A decimal number with a fixed count of decimals: the result of rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    scaled: i128,
+    decimals: u32,
+}
+
+impl Decimal {
+    /// The number scaled by `10^decimals`.
+    pub fn scaled(self) -> i128 {
+        self.scaled
+    }
+
+    /// How many decimals it carries.
+    pub fn decimals(self) -> u32 {
+        self.decimals
+    }
+
+    /// As an exact fraction again.
+    pub fn exact(self) -> Exact {
+        Exact(BigRational::new(
+            BigInt::from(self.scaled),
+            BigInt::from(10).pow(self.decimals),
+        ))
+    }
+
+    /// Text without trailing zeros.
+    pub fn trimmed(self) -> String {
+        let text = self.to_string();
+        if !text.contains('.') {
+            return text;
+        }
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        text.to_owned()
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = 10u128.pow(self.decimals);
+        let magnitude = self.scaled.unsigned_abs();
+        let sign = if self.scaled < 0 { "-" } else { "" };
+        if self.decimals == 0 {
+            return write!(f, "{sign}{magnitude}");
+        }
+        let width = self.decimals as usize;
+        write!(f, "{sign}{}.{:0width$}", magnitude / unit, magnitude % unit)
+    }
+}
+
+/// An exact fraction, in the unit of what it was computed from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exact(BigRational);
+
+impl Exact {
+    /// Zero.
+    pub fn zero() -> Self {
+        Self(BigRational::zero())
+    }
+
+    /// A whole number.
+    pub fn whole(value: i64) -> Self {
+        Self(BigRational::from_integer(BigInt::from(value)))
+    }
+
+    /// `numerator / denominator`.
+    ///
+    /// # Panics
+    /// When the denominator is zero.
+    pub fn ratio(numerator: i64, denominator: i64) -> Self {
+        Self(BigRational::new(
+            BigInt::from(numerator),
+            BigInt::from(denominator),
+        ))
+    }
+
+    /// An amount as a fraction of its unit.
+    pub fn amount(value: Amount) -> Self {
+        Self(BigRational::new(BigInt::from(value.0), BigInt::from(SCALE)))
+    }
+
+    /// The arithmetic mean of `count` amounts whose millionths add up to `sum_micros`.
+    ///
+    /// # Panics
+    /// When `count` is zero: a mean of nothing is a caller's error.
+    pub fn mean_of_micros(sum_micros: i128, count: u32) -> Self {
+        assert!(count > 0, "a mean needs at least one value");
+        let denominator = BigInt::from(SCALE) * BigInt::from(count);
+        Self(BigRational::new(BigInt::from(sum_micros), denominator))
+    }
+
+    /// The arithmetic mean of some fractions; `None` when there are none.
+    pub fn mean<'a>(values: impl IntoIterator<Item = &'a Exact>) -> Option<Self> {
+        let mut sum = BigRational::zero();
+        let mut count = 0u32;
+        for value in values {
+            sum += &value.0;
+            count += 1;
+        }
+        (count > 0).then(|| Self(sum / BigInt::from(count)))
+    }
+
+    /// Sum.
+    pub fn plus(&self, other: &Exact) -> Self {
+        Self(&self.0 + &other.0)
+    }
+
+    /// Difference.
+    pub fn minus(&self, other: &Exact) -> Self {
+        Self(&self.0 - &other.0)
+    }
+
+    /// Product.
+    pub fn times(&self, other: &Exact) -> Self {
+        Self(&self.0 * &other.0)
+    }
+
+    /// Quotient; `None` when dividing by zero.
+    pub fn over(&self, other: &Exact) -> Option<Self> {
+        (!other.0.is_zero()).then(|| Self(&self.0 / &other.0))
+    }
+
+    /// Whether it is below zero.
+    pub fn is_negative(&self) -> bool {
+        self.0.is_negative()
+    }
+
+    /// Rounded to `decimals` places, a tie to the even digit (GB/T 8170). Rounded once, from the exact value.
+    pub fn round(&self, decimals: u32) -> Decimal {
+        let scaled = self.0.numer() * BigInt::from(10).pow(decimals);
+        let rounded = half_even(&scaled, self.0.denom());
+        let scaled = rounded
+            .to_i128()
+            .expect("values of a standard fit 128 bits after scaling");
+        Decimal { scaled, decimals }
+    }
+
+    /// The least whole number that is not below the value.
+    pub fn ceil(&self) -> i64 {
+        self.0
+            .ceil()
+            .to_integer()
+            .to_i64()
+            .expect("an index fits 64 bits")
+    }
+
+    /// The greatest whole number that is not above the value.
+    pub fn floor(&self) -> i64 {
+        self.0
+            .floor()
+            .to_integer()
+            .to_i64()
+            .expect("an index fits 64 bits")
+    }
+
+    /// The nearest binary float: for drawing only, never for judging.
+    pub fn approximate(&self) -> f64 {
+        self.0.to_f64().unwrap_or(f64::NAN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check_parse(text: &str, expected: Result<i64, AmountFault>) {
+        assert_eq!(Amount::parse(text).map(Amount::micros), expected, "{text}");
+    }
+
+    #[test]
+    fn amounts_read_decimal_text_exactly() {
+        check_parse("40.7", Ok(40_700_000));
+        check_parse("-0.5", Ok(-500_000));
+        check_parse("1e3", Ok(1_000_000_000));
+        check_parse("0.0000005", Ok(0));
+        check_parse("0.0000015", Ok(2));
+        check_parse("0.30000000000000004", Ok(300_000));
+        check_parse("0e999999999999", Ok(0));
+        check_parse("1e-400", Ok(0));
+        check_parse("1e14", Err(AmountFault::TooLarge));
+        check_parse("1e400", Err(AmountFault::TooLarge));
+        check_parse("", Err(AmountFault::NotANumber));
+        check_parse("NaN", Err(AmountFault::NotANumber));
+        check_parse("1.2.3", Err(AmountFault::NotANumber));
+        check_parse("--1", Err(AmountFault::NotANumber));
+        check_parse(".", Err(AmountFault::NotANumber));
+    }
+
+    #[test]
+    fn rounding_takes_ties_to_the_even_digit() {
+        for (numerator, denominator, decimals, expected) in [
+            (5, 2, 0, "2"),
+            (7, 2, 0, "4"),
+            (-5, 2, 0, "-2"),
+            (255, 1000, 2, "0.26"),
+            (265, 1000, 2, "0.26"),
+            (325, 1000, 2, "0.32"),
+            (1, 3, 6, "0.333333"),
+            (2, 3, 6, "0.666667"),
+        ] {
+            let rounded = Exact::ratio(numerator, denominator).round(decimals);
+            assert_eq!(rounded.to_string(), expected, "{numerator}/{denominator}");
+        }
+    }
+
+    #[test]
+    fn text_keeps_sign_and_drops_trailing_zeros() {
+        assert_eq!(Amount::from_micros(-500_000).to_string(), "-0.5");
+        assert_eq!(Amount::from_units(12).to_string(), "12");
+        assert_eq!(Exact::ratio(1, 4).round(6).trimmed(), "0.25");
+        assert_eq!(Exact::whole(100).round(0).trimmed(), "100");
+    }
+
+    proptest! {
+        #[test]
+        fn display_and_parse_are_inverse(micros in any::<i64>()) {
+            let amount = Amount::from_micros(micros);
+            prop_assert_eq!(Amount::parse(&amount.to_string()), Ok(amount));
+        }
+
+        #[test]
+        fn a_mean_lies_between_least_and_greatest(values in prop::collection::vec(-1_000_000i64..1_000_000_000, 1..50)) {
+            let exact: Vec<Exact> = values.iter().map(|v| Exact::amount(Amount::from_micros(*v))).collect();
+            let mean = Exact::mean(&exact).expect("not empty");
+            prop_assert!(&mean >= exact.iter().min().expect("not empty"));
+            prop_assert!(&mean <= exact.iter().max().expect("not empty"));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! skytier: readings in over MQTT; averages, good-day ratios, targets and credit tiers out.
+
+pub mod adapters;
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,172 @@
+//! What the flows ask of a backend, and what every backend must promise.
+//!
+//! A store is durable when its future resolves: readings handed to [`Series::append`] are on disk by then.
+//! Every backend passes the one suite in `tests/it/store_contract.rs`.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::domain::calendar::Instant;
+use crate::domain::credit::CreditEvent;
+use crate::domain::names::SourceId;
+use crate::domain::reading::Observation;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Registry;
+
+/// The answer of an object-safe asynchronous method.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why a store could not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No space left. Nothing of the batch was kept; trying again later may succeed.
+    #[error("write to {place}: no space left")]
+    Full {
+        /// File or address.
+        place: String,
+    },
+    /// A write or sync failed. The store refuses all further work; the process must end.
+    #[error("write to {place}: {cause}; the store is closed to protect what it holds")]
+    Poisoned {
+        /// File or address.
+        place: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// What was read back is not what was written.
+    #[error("read {place}: {fault}; restore a backup or run `skytier verify`")]
+    Damaged {
+        /// File, table and row.
+        place: String,
+        /// What is wrong there.
+        fault: String,
+    },
+    /// The data were written by a newer version.
+    #[error("open {place}: its format {found} is newer than {known}; use a newer skytier")]
+    Newer {
+        /// File.
+        place: String,
+        /// Format version found.
+        found: u32,
+        /// Newest version this program knows.
+        known: u32,
+    },
+    /// The store cannot be reached or opened.
+    #[error("open {place}: {cause}")]
+    Unavailable {
+        /// File or address.
+        place: String,
+        /// What the system said.
+        cause: String,
+    },
+}
+
+/// A message that could not be used, kept whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// When it arrived.
+    pub received_at: Instant,
+    /// Who sent it.
+    pub origin: String,
+    /// Its topic.
+    pub topic: String,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+    /// Why it could not be used.
+    pub reason: String,
+}
+
+/// What one commit makes durable.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// When it was received, in seconds of our clock; the time corrections are dated by.
+    pub received_at: Option<Instant>,
+    /// Values in the order they arrived; a later one of the same identity corrects an earlier one.
+    pub observations: Vec<Observation>,
+    /// Messages kept for a person to look at.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// What an append did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Values of an identity not seen before.
+    pub new: u64,
+    /// Values equal to what was already there.
+    pub repeated: u64,
+    /// Values that replaced another; the old one is kept as a revision.
+    pub corrected: u64,
+    /// Source and time of every value that is new or corrected, each once.
+    pub touched: Vec<(SourceId, Instant)>,
+}
+
+/// Which part of a column is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Times after this one.
+    pub after: Instant,
+    /// Up to and including this one.
+    pub upto: Instant,
+    /// As known at this moment; `None` is now.
+    pub known_at: Option<Instant>,
+    /// At most this many readings.
+    pub limit: usize,
+}
+
+impl Range {
+    /// The whole column as known now.
+    pub const ALL: Self = Self {
+        after: Instant::from_unix(i64::MIN),
+        upto: Instant::from_unix(i64::MAX),
+        known_at: None,
+        limit: usize::MAX,
+    };
+}
+
+/// What a check of everything stored found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// What was counted: `(what, how many)`.
+    pub counted: Vec<(&'static str, u64)>,
+    /// The first fault, naming file, row and remedy; `None` when all is well.
+    pub fault: Option<String>,
+}
+
+/// The time-series store.
+pub trait Series: Send + Sync {
+    /// Makes the batch durable as one unit. Applying it again changes nothing.
+    fn append(&self, batch: Batch) -> Answer<'_, Appended>;
+    /// Every series that holds a reading, in key order.
+    fn keys(&self) -> Answer<'_, Vec<SeriesKey>>;
+    /// Readings of one series in time order.
+    fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>>;
+    /// Dead letters, oldest first, after the given position.
+    fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>>;
+}
+
+/// The store of what is registered.
+pub trait Registrar: Send + Sync {
+    /// Everything registered.
+    fn registry(&self) -> Answer<'_, Registry>;
+    /// Merges entries in, replacing those of the same identity.
+    fn register(&self, entries: Registry) -> Answer<'_, ()>;
+    /// A note kept under a name, such as which seed was loaded.
+    fn mark<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>>;
+    /// Keeps a note under a name.
+    fn set_mark<'a>(&'a self, name: &'a str, value: &'a str) -> Answer<'a, ()>;
+}
+
+/// The append-only ledger of legal documents.
+pub trait Ledger: Send + Sync {
+    /// Appends events in order as one unit; returns the count of entries the ledger holds after.
+    fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64>;
+    /// All events, in the order they were appended.
+    fn events(&self) -> Answer<'_, Vec<CreditEvent>>;
+}
+
+/// Checks everything a store holds.
+pub trait Verify: Send + Sync {
+    /// Reads all of it and compares with the stored checksums and links.
+    fn verify(&self) -> Answer<'_, Verified>;
+}
