@@ -1,0 +1,3 @@
+//! Puts the parts together: configuration, seeds, commands, the daemon.
+
+pub mod standards;

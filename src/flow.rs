@@ -1,0 +1,1 @@
+//! What happens in between: a flow loads through a port, calls the core, saves through a port.
