@@ -1,3 +1,4 @@
 //! Puts the parts together: configuration, seeds, commands, the daemon.
 
+pub mod rulebooks;
 pub mod standards;
