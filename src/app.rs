@@ -1,4 +1,5 @@
 //! Puts the parts together: configuration, seeds, commands, the daemon.
 
+pub mod rate;
 pub mod rulebooks;
 pub mod standards;
