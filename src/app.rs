@@ -2,4 +2,5 @@
 
 pub mod rate;
 pub mod rulebooks;
+pub mod seed_ledger;
 pub mod standards;
