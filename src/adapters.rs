@@ -1,4 +1,11 @@
 //! The outside: what comes in, what goes out, where it is kept.
 
-pub mod credit_events;
 pub mod inbound;
+
+pub mod layout;
+
+pub mod credit_events;
+
+pub mod report;
+
+pub mod store;

@@ -1,6 +1,17 @@
 //! Puts the parts together: configuration, seeds, commands, the daemon.
 
-pub mod rate;
-pub mod rulebooks;
-pub mod seed_ledger;
+pub mod fault;
+
 pub mod standards;
+
+pub mod rulebooks;
+
+pub mod observations;
+
+pub mod seed_ledger;
+
+pub mod assess;
+
+pub mod rate;
+
+pub mod cli;
