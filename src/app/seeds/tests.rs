@@ -1,10 +1,24 @@
 //! The shipped seeds load, and every kind of fault is named with its place.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use super::*;
+use crate::app::standards;
+use crate::domain::area::AreaOptions;
+use crate::domain::area::area_day;
+use crate::domain::assessment::Assessment;
+use crate::domain::assessment::assess;
+use crate::domain::assessment::year_on_year;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Zone;
+use crate::domain::means::HourMean;
+use crate::domain::means::Hours;
+use crate::domain::means::StationDay;
 use crate::domain::registry::Item;
 use crate::domain::scenario;
+use crate::domain::units::Decimal;
 
 fn members(registry: &Registry, group: &str, day: &str) -> Vec<String> {
     let day: NaiveDate = day.parse().unwrap();
@@ -67,6 +81,86 @@ fn published_figures_say_what_is_derived() {
     assert_eq!(pm25, Some(("40.7".to_owned(), "-16.3".to_owned())));
     assert_eq!(registry.targets.len(), 2);
     assert_eq!(registry.grid.len(), 14);
+}
+
+/// The scenario's hours by day and station.
+fn scenario_days() -> BTreeMap<(NaiveDate, String), StationDay> {
+    let zone = Zone::beijing();
+    let mut hours: BTreeMap<(NaiveDate, String), [Hours; 6]> = BTreeMap::new();
+    for hour in scenario::readings() {
+        let key = (zone.day_of_ending(hour.time), hour.station.to_string());
+        let at = zone.hour_of_ending(hour.time);
+        let day = hours.entry(key).or_default();
+        for (item, value) in day.iter_mut().zip(hour.values) {
+            item[at] = Some(HourMean::reported(value));
+        }
+    }
+    let day = |hours: &[Hours; 6]| StationDay::of_hours(hours, 6);
+    hours
+        .iter()
+        .map(|(key, hours)| (key.clone(), day(hours)))
+        .collect()
+}
+
+/// The city's first half of the year by the registered group and the edition of 2012.
+fn first_half(
+    registry: &Registry,
+    stations: &BTreeMap<(NaiveDate, String), StationDay>,
+    year: i32,
+    choices: [bool; 2],
+) -> Assessment {
+    let editions = standards::editions().unwrap();
+    let edition = editions.by_id("2012").unwrap();
+    let mut options = AreaOptions::of(edition);
+    [options.index.round_first, options.index.o3_1h_item] = choices;
+    let start = NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
+    let period = PeriodKind::Half.containing(start);
+    let city = registry.group("city").unwrap();
+    let day = |day: NaiveDate| {
+        let members = city.members_on(day);
+        let members: Vec<_> = members
+            .map(|station| stations.get(&(day, station.to_string())))
+            .collect();
+        area_day(edition, &options, day, &members)
+    };
+    let days: Vec<_> = period.span.days().map(day).collect();
+    let publication = standards::publication().unwrap();
+    assess(edition, &publication, PeriodKind::Half, period, &days)
+}
+
+#[test]
+fn the_shipped_rules_arrive_at_the_published_figures() {
+    let registry = registry("jiangyin").unwrap();
+    let stations = scenario_days();
+    for choices in [[false, false], [false, true], [true, false], [true, true]] {
+        let halves = [2019, 2020].map(|year| first_half(&registry, &stations, year, choices));
+        let text = |figure: Option<Decimal>| figure.unwrap().to_string();
+        for half in &halves {
+            assert_eq!(
+                (half.days.void(), half.pm25.complete),
+                (0, true),
+                "{}",
+                half.period.label
+            );
+            for figure in registry
+                .published
+                .iter()
+                .filter(|f| f.period == half.period.label)
+            {
+                let value = match figure.item {
+                    Item::Pm25Mean => text(half.pm25.published),
+                    Item::GoodDayRatio => text(half.days.ratio()),
+                    Item::GoodDays => half.days.good.to_string(),
+                    Item::HeavyDays => half.days.heavy.to_string(),
+                };
+                assert_eq!(value, figure.value.to_string(), "{figure:?} {choices:?}");
+            }
+        }
+        let [before, now] = &halves;
+        let change = year_on_year(now, before);
+        let changes = (text(change.pm25_pct), text(change.good_day_ratio_pp));
+        assert_eq!(changes, ("-16.3".to_owned(), "9.5".to_owned()));
+    }
 }
 
 const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,source\n\
