@@ -8,6 +8,8 @@ pub mod rulebooks;
 
 pub mod observations;
 
+pub mod seeds;
+
 pub mod seed_ledger;
 
 pub mod assess;

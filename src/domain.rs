@@ -29,3 +29,5 @@ pub mod assessment;
 pub mod target;
 
 pub mod credit;
+
+pub mod scenario;
