@@ -1,3 +1,4 @@
 //! The outside: what comes in, what goes out, where it is kept.
 
 pub mod inbound;
+pub mod payload;
