@@ -1,4 +1,5 @@
 //! The outside: what comes in, what goes out, where it is kept.
 
 pub mod inbound;
+pub mod mqtt;
 pub mod payload;
