@@ -1,0 +1,462 @@
+//! Recorded readings as files: rows of a station-hour, streamed from `.csv` or `.csv.gz`.
+//!
+//! `beijing-uci` is read as published: the hour is the start of the hour in +08:00, `NA` is missing, CO is in
+//! ug/m3 and divided by 1000 exactly; columns beyond those are passed over. `canonical` is ours: RFC 3339
+//! stamps of the end of the interval, empty is missing, no column more or less. A fault ends the reading and
+//! says file, line, field and what would be right.
+
+use std::fs::File;
+use std::io;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::str::FromStr;
+
+use chrono::DateTime;
+use chrono::NaiveDate;
+use chrono::Timelike;
+use csv::StringRecord;
+use flate2::read::MultiGzDecoder;
+
+use crate::domain::calendar::HOUR_S;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+use crate::domain::names::SourceId;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::units::Amount;
+
+/// Micrograms in a milligram.
+const UG_PER_MG: i64 = 1_000;
+/// Bytes of a file read at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How a file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The hourly files of the UCI "Beijing Multi-Site Air-Quality Data".
+    BeijingUci,
+    /// Our own.
+    Canonical,
+}
+
+/// The text is no layout.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("layout {text:?}; give `beijing-uci` or `canonical`")]
+pub struct UnknownLayout {
+    /// What was given.
+    pub text: String,
+}
+
+impl Layout {
+    /// Both layouts.
+    pub const ALL: [Self; 2] = [Self::BeijingUci, Self::Canonical];
+
+    /// The name on the command line.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BeijingUci => "beijing-uci",
+            Self::Canonical => "canonical",
+        }
+    }
+
+    /// The headers of time and place, then of the six pollutants in report order.
+    const fn columns(self) -> (&'static [&'static str], [&'static str; 6]) {
+        match self {
+            Self::BeijingUci => (
+                &["year", "month", "day", "hour", "station"],
+                ["PM2.5", "PM10", "SO2", "NO2", "CO", "O3"],
+            ),
+            Self::Canonical => (
+                &["station", "time", "interval_s"],
+                ["pm25", "pm10", "so2", "no2", "co", "o3"],
+            ),
+        }
+    }
+}
+
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLayout> {
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.key() == text)
+            .ok_or_else(|| UnknownLayout {
+                text: text.to_owned(),
+            })
+    }
+}
+
+/// What one station measured over one interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The station.
+    pub station: SourceId,
+    /// End of the interval.
+    pub time: Instant,
+    /// Its length in seconds.
+    pub interval_s: u32,
+    /// In the order of [`Pollutant::ALL`]; `None` is missing.
+    pub values: [Option<Amount>; 6],
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutFault {
+    /// It cannot be opened or read.
+    #[error("read {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A line is not CSV, or has more or fewer fields than the header.
+    #[error("{place}: {cause}")]
+    Csv {
+        /// File and line.
+        place: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The header lacks a column.
+    #[error("{place}: no column {column:?}; layout {layout} has {expected}")]
+    Missing {
+        /// File and line.
+        place: String,
+        /// The column.
+        column: &'static str,
+        /// The layout.
+        layout: &'static str,
+        /// Its columns.
+        expected: String,
+    },
+    /// The header has a column twice, or one that the layout does not know.
+    #[error("{place}: column {column:?} is unknown or given twice; layout {layout} has {expected}")]
+    Unknown {
+        /// File and line.
+        place: String,
+        /// The column.
+        column: String,
+        /// The layout.
+        layout: &'static str,
+        /// Its columns.
+        expected: String,
+    },
+    /// A field cannot be read.
+    #[error("{place}: {field} {text:?}; give {expected}")]
+    Field {
+        /// File and line.
+        place: String,
+        /// The column.
+        field: &'static str,
+        /// What stands there, shortened.
+        text: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+/// The rows of a file, read as they are asked for. After a fault there are no more.
+pub struct Rows {
+    path: String,
+    layout: Layout,
+    reader: csv::Reader<Box<dyn Read + Send>>,
+    record: StringRecord,
+    frame: Vec<usize>,
+    pollutants: [usize; 6],
+    station: Option<SourceId>,
+    ended: bool,
+}
+
+/// Opens a file and reads its header.
+///
+/// # Errors
+/// [`LayoutFault`] when it cannot be opened or its header is not of the layout.
+pub fn open(path: &Path, layout: Layout) -> Result<Rows, LayoutFault> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|cause| LayoutFault::Unreadable {
+        path: name.clone(),
+        cause,
+    })?;
+    let file = BufReader::with_capacity(READ_BYTES, file);
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    let source: Box<dyn Read + Send> = if packed {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    Rows::new(name, layout, source)
+}
+
+impl Rows {
+    fn new(
+        path: String,
+        layout: Layout,
+        source: Box<dyn Read + Send>,
+    ) -> Result<Self, LayoutFault> {
+        let mut reader = csv::ReaderBuilder::new()
+            .buffer_capacity(READ_BYTES)
+            .from_reader(source);
+        let header = reader
+            .headers()
+            .map_err(|cause| unreadable(&path, cause))?
+            .clone();
+        let place = format!("{path}:1");
+        let (frame, pollutants) = columns(&header, layout, &place)?;
+        Ok(Self {
+            path,
+            layout,
+            reader,
+            record: StringRecord::new(),
+            frame,
+            pollutants,
+            station: None,
+            ended: false,
+        })
+    }
+
+    fn row(&mut self) -> Result<Row, LayoutFault> {
+        let (names, pollutants) = self.layout.columns();
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let place = format!("{}:{line}", self.path);
+        let field = |at: usize| Field {
+            place: &place,
+            name: names[at],
+            text: &self.record[self.frame[at]],
+        };
+        let (station, time, interval_s) = match self.layout {
+            Layout::BeijingUci => (field(4), hour_start(&field)?, 3_600),
+            Layout::Canonical => (field(0), field(1).time()?, field(2).interval()?),
+        };
+        let mut values = [None; 6];
+        for pollutant in Pollutant::ALL {
+            let at = pollutant.index();
+            let field = Field {
+                place: &place,
+                name: pollutants[at],
+                text: &self.record[self.pollutants[at]],
+            };
+            values[at] = match self.layout {
+                Layout::BeijingUci if pollutant == Pollutant::Co => field.thousandth()?,
+                _ => field.amount()?,
+            };
+        }
+        let station = match self.station.take() {
+            Some(known) if known.as_str() == station.text => known,
+            _ => station.station()?,
+        };
+        self.station = Some(station.clone());
+        Ok(Row {
+            station,
+            time,
+            interval_s,
+            values,
+        })
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, LayoutFault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let row = match self.reader.read_record(&mut self.record) {
+            Ok(true) => self.row(),
+            Ok(false) => {
+                self.ended = true;
+                return None;
+            }
+            Err(cause) => Err(unreadable(&self.path, cause)),
+        };
+        self.ended = row.is_err();
+        Some(row)
+    }
+}
+
+/// Where the columns of a layout stand in a header.
+fn columns(
+    header: &StringRecord,
+    layout: Layout,
+    place: &str,
+) -> Result<(Vec<usize>, [usize; 6]), LayoutFault> {
+    let (frame, pollutants) = layout.columns();
+    let known: Vec<&str> = frame.iter().chain(&pollutants).copied().collect();
+    let mut seen = Vec::new();
+    for column in header {
+        let foreign = !known.contains(&column);
+        if seen.contains(&column) || (foreign && layout == Layout::Canonical) {
+            return Err(LayoutFault::Unknown {
+                place: place.to_owned(),
+                column: shortened(column),
+                layout: layout.key(),
+                expected: known.join(","),
+            });
+        }
+        seen.push(column);
+    }
+    let find = |column: &'static str| {
+        header
+            .iter()
+            .position(|name| name == column)
+            .ok_or_else(|| LayoutFault::Missing {
+                place: place.to_owned(),
+                column,
+                layout: layout.key(),
+                expected: known.join(","),
+            })
+    };
+    let frame = frame
+        .iter()
+        .map(|name| find(name))
+        .collect::<Result<_, _>>()?;
+    let mut positions = [0; 6];
+    for (at, name) in pollutants.into_iter().enumerate() {
+        positions[at] = find(name)?;
+    }
+    Ok((frame, positions))
+}
+
+fn unreadable(path: &str, cause: csv::Error) -> LayoutFault {
+    let line = cause.position().map_or(1, csv::Position::line);
+    match cause.into_kind() {
+        csv::ErrorKind::Io(cause) => LayoutFault::Unreadable {
+            path: path.to_owned(),
+            cause,
+        },
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => LayoutFault::Csv {
+            place: format!("{path}:{line}"),
+            cause: format!("{len} fields; give {expected_len}, as the header has"),
+        },
+        csv::ErrorKind::Utf8 { .. } => LayoutFault::Csv {
+            place: format!("{path}:{line}"),
+            cause: "not UTF-8; give the file in UTF-8".to_owned(),
+        },
+        other => LayoutFault::Csv {
+            place: format!("{path}:{line}"),
+            cause: format!("not readable as CSV ({other:?})"),
+        },
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// One field, with all that a fault has to say.
+#[derive(Clone, Copy)]
+struct Field<'a> {
+    place: &'a str,
+    name: &'static str,
+    text: &'a str,
+}
+
+impl Field<'_> {
+    fn fault(self, expected: &'static str) -> LayoutFault {
+        LayoutFault::Field {
+            place: self.place.to_owned(),
+            field: self.name,
+            text: shortened(self.text),
+            expected,
+        }
+    }
+
+    fn station(self) -> Result<SourceId, LayoutFault> {
+        SourceId::new(self.text)
+            .map_err(|_| self.fault("1 to 64 bytes of letters, digits, '-', '_' or '.'"))
+    }
+
+    fn number<T: FromStr>(self, expected: &'static str) -> Result<T, LayoutFault> {
+        self.text.parse().map_err(|_| self.fault(expected))
+    }
+
+    fn time(self) -> Result<Instant, LayoutFault> {
+        DateTime::parse_from_rfc3339(self.text)
+            .ok()
+            .filter(|time| time.nanosecond() == 0)
+            .map(|time| Instant::from_unix(time.timestamp()))
+            .ok_or_else(|| {
+                self.fault("RFC 3339 in whole seconds, such as 2020-01-01T13:00:00+08:00")
+            })
+    }
+
+    fn interval(self) -> Result<u32, LayoutFault> {
+        self.number("whole seconds, such as 3600")
+    }
+
+    fn amount(self) -> Result<Option<Amount>, LayoutFault> {
+        if self.text.is_empty() || self.text == "NA" {
+            return Ok(None);
+        }
+        let amount = Amount::parse(self.text);
+        amount
+            .map(Some)
+            .map_err(|_| self.fault("a decimal number, or nothing where it is missing"))
+    }
+
+    /// A value in ug/m3 as mg/m3.
+    fn thousandth(self) -> Result<Option<Amount>, LayoutFault> {
+        let Some(amount) = self.amount()? else {
+            return Ok(None);
+        };
+        if amount.micros() % UG_PER_MG != 0 {
+            return Err(self.fault("a number of at most three decimals"));
+        }
+        Ok(Some(Amount::from_micros(amount.micros() / UG_PER_MG)))
+    }
+}
+
+/// The end of the hour whose start the columns year, month, day and hour give.
+fn hour_start<'a>(field: &impl Fn(usize) -> Field<'a>) -> Result<Instant, LayoutFault> {
+    let (year, month, day) = (field(0), field(1), field(2));
+    let date = NaiveDate::from_ymd_opt(
+        year.number("a year")?,
+        month.number("a month")?,
+        day.number("a day")?,
+    )
+    .ok_or_else(|| day.fault("a day of that month"))?;
+    let hour: i64 = field(3).number("an hour, 0 to 23")?;
+    if !(0..24).contains(&hour) {
+        return Err(field(3).fault("an hour, 0 to 23"));
+    }
+    let start = Zone::beijing().day_start(date);
+    Ok(start.plus_s((hour + 1) * HOUR_S))
+}
+
+/// Writes rows as `canonical`, with times in the zone; returns how many.
+///
+/// # Errors
+/// When writing fails.
+pub fn write_canonical(
+    out: impl Write,
+    rows: impl IntoIterator<Item = Row>,
+    zone: Zone,
+) -> io::Result<u64> {
+    let mut writer = csv::Writer::from_writer(out);
+    let (frame, pollutants) = Layout::Canonical.columns();
+    writer.write_record(frame.iter().chain(&pollutants))?;
+    let mut count = 0;
+    for row in rows {
+        let values = row
+            .values
+            .iter()
+            .map(|value| value.map_or(String::new(), |v| v.to_string()));
+        let frame = [
+            row.station.to_string(),
+            zone.text(row.time),
+            row.interval_s.to_string(),
+        ];
+        writer.write_record(frame.into_iter().chain(values))?;
+        count += 1;
+    }
+    writer.flush()?;
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests;
