@@ -1,1 +1,1 @@
-//! Soon.
+//! The broker client.

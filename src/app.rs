@@ -1,0 +1,3 @@
+//! The commands, put together from flows and adapters.
+
+pub mod replay;
