@@ -2,6 +2,10 @@
 
 pub mod inbound;
 
+pub mod payload;
+
+pub mod mqtt;
+
 pub mod layout;
 
 pub mod credit_events;

@@ -12,6 +12,8 @@ pub mod seeds;
 
 pub mod seed_ledger;
 
+pub mod replay;
+
 pub mod assess;
 
 pub mod rate;

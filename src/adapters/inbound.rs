@@ -33,6 +33,8 @@ pub enum Verdict {
 pub enum Refusal {
     /// The topic is not one that takes readings.
     Topic,
+    /// The sender may not publish on this topic.
+    NotPermitted,
     /// The daemon is stopping.
     Stopping,
 }
@@ -62,11 +64,39 @@ impl Inlet {
     /// Hands a message in once there is room. The returned receiver resolves to the verdict; it fails when
     /// the daemon stopped before one was reached, which counts as a refusal.
     pub async fn submit(&self, message: Message) -> oneshot::Receiver<Verdict> {
+        self.room().await.submit(message)
+    }
+
+    /// Hands a message in if there is room now, else gives it back.
+    ///
+    /// # Errors
+    /// The message, when the inlet is full.
+    pub fn try_submit(&self, message: Message) -> Result<oneshot::Receiver<Verdict>, Message> {
+        match self.queue.try_reserve() {
+            Ok(permit) => Ok(Slot(Some(permit)).submit(message)),
+            Err(mpsc::error::TrySendError::Closed(())) => Ok(Slot(None).submit(message)),
+            Err(mpsc::error::TrySendError::Full(())) => Err(message),
+        }
+    }
+
+    /// Waits for room, so that a caller can do other things meanwhile. Dropping the future gives up the
+    /// place in the queue and nothing else.
+    pub async fn room(&self) -> Slot<'_> {
+        Slot(self.queue.reserve().await.ok())
+    }
+}
+
+/// Room for one message; `None` once nobody takes messages out any more.
+#[derive(Debug)]
+pub struct Slot<'a>(Option<mpsc::Permit<'a, Delivery>>);
+
+impl Slot<'_> {
+    /// Hands the message in.
+    pub fn submit(self, message: Message) -> oneshot::Receiver<Verdict> {
         let (answer, verdict) = oneshot::channel();
-        if let Err(mpsc::error::SendError(refused)) =
-            self.queue.send(Delivery { message, answer }).await
-        {
-            drop(refused.answer.send(Verdict::Refused(Refusal::Stopping)));
+        match self.0 {
+            Some(permit) => permit.send(Delivery { message, answer }),
+            None => drop(answer.send(Verdict::Refused(Refusal::Stopping))),
         }
         verdict
     }

@@ -1,15 +1,21 @@
-//! Recorded readings as files: rows of a station and an hour, streamed from `.csv` or `.csv.gz`.
+//! Recorded readings as files: rows of a station-hour, streamed from `.csv` or `.csv.gz`.
 //!
-//! `beijing-uci` is the layout of the UCI Beijing multi-site files: local start-of-hour columns, CO in ug/m3,
-//! `NA` for missing. `canonical` is ours: `station,time,interval_s,pm25,pm10,so2,no2,co,o3` with hour-ending
-//! RFC 3339 times. Columns are found by their names; hours become hour-ending here, once.
+//! `beijing-uci` is read as published: the hour is the start of the hour in +08:00, `NA` is missing, CO is in
+//! ug/m3 and divided by 1000 exactly; columns beyond those are passed over. `canonical` is ours: RFC 3339
+//! stamps of the end of the interval, empty is missing, no column more or less. A fault ends the reading and
+//! says file, line, field and what would be right.
 
 use std::fs::File;
+use std::io;
+use std::io::BufReader;
 use std::io::Read;
+use std::io::Write;
 use std::path::Path;
+use std::str::FromStr;
 
 use chrono::DateTime;
 use chrono::NaiveDate;
+use chrono::Timelike;
 use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
 
@@ -20,47 +26,69 @@ use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Amount;
 
-/// Columns of the UCI files, pollutants in report order.
-const UCI_POLLUTANTS: [&str; 6] = ["PM2.5", "PM10", "SO2", "NO2", "CO", "O3"];
-/// Longest averaging interval a row may have: a day.
-const INTERVAL_S_MAX: u32 = 86_400;
+/// Micrograms in a milligram.
+const UG_PER_MG: i64 = 1_000;
+/// Bytes of a file read at once.
+const READ_BYTES: usize = 64 * 1024;
 
-/// How a file's columns are to be read.
+/// How a file is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// The UCI Beijing multi-site files.
+    /// The hourly files of the UCI "Beijing Multi-Site Air-Quality Data".
     BeijingUci,
-    /// Ours.
+    /// Our own.
     Canonical,
 }
 
+/// The text is no layout.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("layout {text:?}; give `beijing-uci` or `canonical`")]
+pub struct UnknownLayout {
+    /// What was given.
+    pub text: String,
+}
+
 impl Layout {
-    /// From the command line's word.
-    pub fn from_key(key: &str) -> Option<Self> {
-        match key {
-            "beijing-uci" => Some(Self::BeijingUci),
-            "canonical" => Some(Self::Canonical),
-            _ => None,
+    /// Both layouts.
+    pub const ALL: [Self; 2] = [Self::BeijingUci, Self::Canonical];
+
+    /// The name on the command line.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BeijingUci => "beijing-uci",
+            Self::Canonical => "canonical",
         }
     }
 
-    fn columns(self) -> Vec<&'static str> {
+    /// The headers of time and place, then of the six pollutants in report order.
+    const fn columns(self) -> (&'static [&'static str], [&'static str; 6]) {
         match self {
-            Self::BeijingUci => {
-                let mut columns = vec!["year", "month", "day", "hour", "station"];
-                columns.extend(UCI_POLLUTANTS);
-                columns
-            }
-            Self::Canonical => {
-                let mut columns = vec!["station", "time", "interval_s"];
-                columns.extend(Pollutant::ALL.map(Pollutant::key));
-                columns
-            }
+            Self::BeijingUci => (
+                &["year", "month", "day", "hour", "station"],
+                ["PM2.5", "PM10", "SO2", "NO2", "CO", "O3"],
+            ),
+            Self::Canonical => (
+                &["station", "time", "interval_s"],
+                ["pm25", "pm10", "so2", "no2", "co", "o3"],
+            ),
         }
     }
 }
 
-/// One station's values of one interval.
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLayout> {
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.key() == text)
+            .ok_or_else(|| UnknownLayout {
+                text: text.to_owned(),
+            })
+    }
+}
+
+/// What one station measured over one interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The station.
@@ -69,205 +97,159 @@ pub struct Row {
     pub time: Instant,
     /// Its length in seconds.
     pub interval_s: u32,
-    /// By pollutant in report order.
+    /// In the order of [`Pollutant::ALL`]; `None` is missing.
     pub values: [Option<Amount>; 6],
 }
 
 /// Why a file cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum LayoutFault {
-    /// The file could not be opened or read.
-    #[error("{file}: {cause}")]
-    File {
-        /// Which.
-        file: String,
+    /// It cannot be opened or read.
+    #[error("read {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: String,
         /// What the system said.
+        cause: io::Error,
+    },
+    /// A line is not CSV, or has more or fewer fields than the header.
+    #[error("{place}: {cause}")]
+    Csv {
+        /// File and line.
+        place: String,
+        /// What is wrong.
         cause: String,
     },
-    /// A column is missing.
-    #[error("{file}:1: no column {column:?}; is this the right --layout?")]
-    Column {
-        /// Which file.
-        file: String,
-        /// The column looked for.
-        column: &'static str,
-    },
-    /// A field does not hold what it must.
-    #[error("{file}:{line}: {column} {text:?}: {expected}")]
-    Field {
-        /// Which file.
-        file: String,
-        /// Its line, from 1.
-        line: u64,
+    /// The header lacks a column.
+    #[error("{place}: no column {column:?}; layout {layout} has {expected}")]
+    Missing {
+        /// File and line.
+        place: String,
         /// The column.
         column: &'static str,
-        /// What stands there.
+        /// The layout.
+        layout: &'static str,
+        /// Its columns.
+        expected: String,
+    },
+    /// The header has a column twice, or one that the layout does not know.
+    #[error("{place}: column {column:?} is unknown or given twice; layout {layout} has {expected}")]
+    Unknown {
+        /// File and line.
+        place: String,
+        /// The column.
+        column: String,
+        /// The layout.
+        layout: &'static str,
+        /// Its columns.
+        expected: String,
+    },
+    /// A field cannot be read.
+    #[error("{place}: {field} {text:?}; give {expected}")]
+    Field {
+        /// File and line.
+        place: String,
+        /// The column.
+        field: &'static str,
+        /// What stands there, shortened.
         text: String,
         /// What would be right.
-        expected: String,
+        expected: &'static str,
     },
 }
 
-/// Opens a file and checks its columns.
+/// The rows of a file, read as they are asked for. After a fault there are no more.
+pub struct Rows {
+    path: String,
+    layout: Layout,
+    reader: csv::Reader<Box<dyn Read + Send>>,
+    record: StringRecord,
+    frame: Vec<usize>,
+    pollutants: [usize; 6],
+    station: Option<SourceId>,
+    ended: bool,
+}
+
+/// Opens a file and reads its header.
 ///
 /// # Errors
-/// [`LayoutFault`] when it cannot be opened or a column is missing. The rows yield their own.
-pub fn open(
-    path: &Path,
-    layout: Layout,
-) -> Result<impl Iterator<Item = Result<Row, LayoutFault>> + use<>, LayoutFault> {
-    let file = path.display().to_string();
-    let fault = |cause: String| LayoutFault::File {
-        file: file.clone(),
+/// [`LayoutFault`] when it cannot be opened or its header is not of the layout.
+pub fn open(path: &Path, layout: Layout) -> Result<Rows, LayoutFault> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|cause| LayoutFault::Unreadable {
+        path: name.clone(),
         cause,
+    })?;
+    let file = BufReader::with_capacity(READ_BYTES, file);
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    let source: Box<dyn Read + Send> = if packed {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
     };
-    let raw = File::open(path).map_err(|cause| fault(cause.to_string()))?;
-    let reader: Box<dyn Read> = match path.extension().is_some_and(|extension| extension == "gz") {
-        true => Box::new(MultiGzDecoder::new(raw)),
-        false => Box::new(raw),
-    };
-    let mut reader = csv::Reader::from_reader(reader);
-    let header = reader
-        .headers()
-        .map_err(|cause| fault(cause.to_string()))?
-        .clone();
-    let find = |column: &'static str| {
-        let at = header
-            .iter()
-            .position(|name| name.trim_start_matches('\u{feff}') == column);
-        at.map(|at| (column, at))
-            .ok_or_else(|| LayoutFault::Column {
-                file: file.clone(),
-                column,
-            })
-    };
-    let columns = layout
-        .columns()
-        .into_iter()
-        .map(find)
-        .collect::<Result<Vec<_>, _>>()?;
-    let table = Table {
-        file: file.clone(),
-        columns,
-    };
-    Ok(reader.into_records().map(move |record| match record {
-        Ok(record) => match layout {
-            Layout::BeijingUci => table.uci(&record),
-            Layout::Canonical => table.canonical(&record),
-        },
-        Err(cause) => Err(LayoutFault::File {
-            file: table.file.clone(),
-            cause: cause.to_string(),
-        }),
-    }))
+    Rows::new(name, layout, source)
 }
 
-struct Table {
-    file: String,
-    columns: Vec<(&'static str, usize)>,
-}
-
-impl Table {
-    fn text<'r>(&self, record: &'r StringRecord, column: &str) -> &'r str {
-        let at = self
-            .columns
-            .iter()
-            .find(|(name, _)| *name == column)
-            .map(|(_, at)| *at);
-        at.and_then(|at| record.get(at)).unwrap_or("").trim()
-    }
-
-    fn field(
-        &self,
-        record: &StringRecord,
-        column: &'static str,
-        expected: impl Into<String>,
-    ) -> LayoutFault {
-        LayoutFault::Field {
-            file: self.file.clone(),
-            line: record.position().map_or(0, csv::Position::line),
-            column,
-            text: self.text(record, column).chars().take(40).collect(),
-            expected: expected.into(),
-        }
-    }
-
-    fn number<T: std::str::FromStr>(
-        &self,
-        record: &StringRecord,
-        column: &'static str,
-    ) -> Result<T, LayoutFault> {
-        let number = self.text(record, column).parse();
-        number.map_err(|_| self.field(record, column, "a whole number is expected"))
-    }
-
-    fn station(&self, record: &StringRecord) -> Result<SourceId, LayoutFault> {
-        SourceId::new(self.text(record, "station"))
-            .map_err(|fault| self.field(record, "station", fault.to_string()))
-    }
-
-    fn value(
-        &self,
-        record: &StringRecord,
-        column: &'static str,
-        missing: &str,
-    ) -> Result<Option<Amount>, LayoutFault> {
-        match self.text(record, column) {
-            text if text == missing => Ok(None),
-            text => match Amount::parse(text) {
-                Ok(amount) => Ok(Some(amount)),
-                Err(fault) => Err(self.field(record, column, fault.to_string())),
-            },
-        }
-    }
-
-    fn uci(&self, record: &StringRecord) -> Result<Row, LayoutFault> {
-        let (year, month) = (self.number(record, "year")?, self.number(record, "month")?);
-        let date = NaiveDate::from_ymd_opt(year, month, self.number(record, "day")?);
-        let date = date.ok_or_else(|| self.field(record, "day", "no such date"))?;
-        let hour: i64 = self.number(record, "hour")?;
-        if !(0..24).contains(&hour) {
-            return Err(self.field(record, "hour", "0 to 23 is expected"));
-        }
-        let mut values = [None; 6];
-        for (pollutant, column) in Pollutant::ALL.into_iter().zip(UCI_POLLUTANTS) {
-            let value = self.value(record, column, "NA")?;
-            values[pollutant.index()] = match pollutant {
-                Pollutant::Co => value
-                    .map(|ug| thousandth(ug).ok_or(ug))
-                    .transpose()
-                    .map_err(|_| {
-                        self.field(
-                            record,
-                            column,
-                            "at most three decimals of a ug/m3 can be kept",
-                        )
-                    })?,
-                _ => value,
-            };
-        }
-        Ok(Row {
-            station: self.station(record)?,
-            time: Zone::beijing().day_start(date).plus_s((hour + 1) * HOUR_S),
-            interval_s: 3_600,
-            values,
+impl Rows {
+    fn new(
+        path: String,
+        layout: Layout,
+        source: Box<dyn Read + Send>,
+    ) -> Result<Self, LayoutFault> {
+        let mut reader = csv::ReaderBuilder::new()
+            .buffer_capacity(READ_BYTES)
+            .from_reader(source);
+        let header = reader
+            .headers()
+            .map_err(|cause| unreadable(&path, cause))?
+            .clone();
+        let place = format!("{path}:1");
+        let (frame, pollutants) = columns(&header, layout, &place)?;
+        Ok(Self {
+            path,
+            layout,
+            reader,
+            record: StringRecord::new(),
+            frame,
+            pollutants,
+            station: None,
+            ended: false,
         })
     }
 
-    fn canonical(&self, record: &StringRecord) -> Result<Row, LayoutFault> {
-        let time = DateTime::parse_from_rfc3339(self.text(record, "time"))
-            .map_err(|_| self.field(record, "time", "RFC 3339 with an offset is expected"))?;
-        let interval_s = self.number(record, "interval_s")?;
-        if interval_s > INTERVAL_S_MAX {
-            return Err(self.field(record, "interval_s", "at most a day is expected"));
-        }
+    fn row(&mut self) -> Result<Row, LayoutFault> {
+        let (names, pollutants) = self.layout.columns();
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let place = format!("{}:{line}", self.path);
+        let field = |at: usize| Field {
+            place: &place,
+            name: names[at],
+            text: &self.record[self.frame[at]],
+        };
+        let (station, time, interval_s) = match self.layout {
+            Layout::BeijingUci => (field(4), hour_start(&field)?, 3_600),
+            Layout::Canonical => (field(0), field(1).time()?, field(2).interval()?),
+        };
         let mut values = [None; 6];
         for pollutant in Pollutant::ALL {
-            values[pollutant.index()] = self.value(record, pollutant.key(), "")?;
+            let at = pollutant.index();
+            let field = Field {
+                place: &place,
+                name: pollutants[at],
+                text: &self.record[self.pollutants[at]],
+            };
+            values[at] = match self.layout {
+                Layout::BeijingUci if pollutant == Pollutant::Co => field.thousandth()?,
+                _ => field.amount()?,
+            };
         }
-        let time = Instant::from_unix(time.timestamp());
+        let station = match self.station.take() {
+            Some(known) if known.as_str() == station.text => known,
+            _ => station.station()?,
+        };
+        self.station = Some(station.clone());
         Ok(Row {
-            station: self.station(record)?,
+            station,
             time,
             interval_s,
             values,
@@ -275,92 +257,206 @@ impl Table {
     }
 }
 
-/// ug/m3 to mg/m3, exactly; `None` when millionths do not hold the result.
-fn thousandth(value: Amount) -> Option<Amount> {
-    (value.micros() % 1_000 == 0).then(|| Amount::from_micros(value.micros() / 1_000))
+impl Iterator for Rows {
+    type Item = Result<Row, LayoutFault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let row = match self.reader.read_record(&mut self.record) {
+            Ok(true) => self.row(),
+            Ok(false) => {
+                self.ended = true;
+                return None;
+            }
+            Err(cause) => Err(unreadable(&self.path, cause)),
+        };
+        self.ended = row.is_err();
+        Some(row)
+    }
+}
+
+/// Where the columns of a layout stand in a header.
+fn columns(
+    header: &StringRecord,
+    layout: Layout,
+    place: &str,
+) -> Result<(Vec<usize>, [usize; 6]), LayoutFault> {
+    let (frame, pollutants) = layout.columns();
+    let known: Vec<&str> = frame.iter().chain(&pollutants).copied().collect();
+    let mut seen = Vec::new();
+    for column in header {
+        let foreign = !known.contains(&column);
+        if seen.contains(&column) || (foreign && layout == Layout::Canonical) {
+            return Err(LayoutFault::Unknown {
+                place: place.to_owned(),
+                column: shortened(column),
+                layout: layout.key(),
+                expected: known.join(","),
+            });
+        }
+        seen.push(column);
+    }
+    let find = |column: &'static str| {
+        header
+            .iter()
+            .position(|name| name == column)
+            .ok_or_else(|| LayoutFault::Missing {
+                place: place.to_owned(),
+                column,
+                layout: layout.key(),
+                expected: known.join(","),
+            })
+    };
+    let frame = frame
+        .iter()
+        .map(|name| find(name))
+        .collect::<Result<_, _>>()?;
+    let mut positions = [0; 6];
+    for (at, name) in pollutants.into_iter().enumerate() {
+        positions[at] = find(name)?;
+    }
+    Ok((frame, positions))
+}
+
+fn unreadable(path: &str, cause: csv::Error) -> LayoutFault {
+    let line = cause.position().map_or(1, csv::Position::line);
+    match cause.into_kind() {
+        csv::ErrorKind::Io(cause) => LayoutFault::Unreadable {
+            path: path.to_owned(),
+            cause,
+        },
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => LayoutFault::Csv {
+            place: format!("{path}:{line}"),
+            cause: format!("{len} fields; give {expected_len}, as the header has"),
+        },
+        csv::ErrorKind::Utf8 { .. } => LayoutFault::Csv {
+            place: format!("{path}:{line}"),
+            cause: "not UTF-8; give the file in UTF-8".to_owned(),
+        },
+        other => LayoutFault::Csv {
+            place: format!("{path}:{line}"),
+            cause: format!("not readable as CSV ({other:?})"),
+        },
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// One field, with all that a fault has to say.
+#[derive(Clone, Copy)]
+struct Field<'a> {
+    place: &'a str,
+    name: &'static str,
+    text: &'a str,
+}
+
+impl Field<'_> {
+    fn fault(self, expected: &'static str) -> LayoutFault {
+        LayoutFault::Field {
+            place: self.place.to_owned(),
+            field: self.name,
+            text: shortened(self.text),
+            expected,
+        }
+    }
+
+    fn station(self) -> Result<SourceId, LayoutFault> {
+        SourceId::new(self.text)
+            .map_err(|_| self.fault("1 to 64 bytes of letters, digits, '-', '_' or '.'"))
+    }
+
+    fn number<T: FromStr>(self, expected: &'static str) -> Result<T, LayoutFault> {
+        self.text.parse().map_err(|_| self.fault(expected))
+    }
+
+    fn time(self) -> Result<Instant, LayoutFault> {
+        DateTime::parse_from_rfc3339(self.text)
+            .ok()
+            .filter(|time| time.nanosecond() == 0)
+            .map(|time| Instant::from_unix(time.timestamp()))
+            .ok_or_else(|| {
+                self.fault("RFC 3339 in whole seconds, such as 2020-01-01T13:00:00+08:00")
+            })
+    }
+
+    fn interval(self) -> Result<u32, LayoutFault> {
+        self.number("whole seconds, such as 3600")
+    }
+
+    fn amount(self) -> Result<Option<Amount>, LayoutFault> {
+        if self.text.is_empty() || self.text == "NA" {
+            return Ok(None);
+        }
+        let amount = Amount::parse(self.text);
+        amount
+            .map(Some)
+            .map_err(|_| self.fault("a decimal number, or nothing where it is missing"))
+    }
+
+    /// A value in ug/m3 as mg/m3.
+    fn thousandth(self) -> Result<Option<Amount>, LayoutFault> {
+        let Some(amount) = self.amount()? else {
+            return Ok(None);
+        };
+        if amount.micros() % UG_PER_MG != 0 {
+            return Err(self.fault("a number of at most three decimals"));
+        }
+        Ok(Some(Amount::from_micros(amount.micros() / UG_PER_MG)))
+    }
+}
+
+/// The end of the hour whose start the columns year, month, day and hour give.
+fn hour_start<'a>(field: &impl Fn(usize) -> Field<'a>) -> Result<Instant, LayoutFault> {
+    let (year, month, day) = (field(0), field(1), field(2));
+    let date = NaiveDate::from_ymd_opt(
+        year.number("a year")?,
+        month.number("a month")?,
+        day.number("a day")?,
+    )
+    .ok_or_else(|| day.fault("a day of that month"))?;
+    let hour: i64 = field(3).number("an hour, 0 to 23")?;
+    if !(0..24).contains(&hour) {
+        return Err(field(3).fault("an hour, 0 to 23"));
+    }
+    let start = Zone::beijing().day_start(date);
+    Ok(start.plus_s((hour + 1) * HOUR_S))
+}
+
+/// Writes rows as `canonical`, with times in the zone; returns how many.
+///
+/// # Errors
+/// When writing fails.
+pub fn write_canonical(
+    out: impl Write,
+    rows: impl IntoIterator<Item = Row>,
+    zone: Zone,
+) -> io::Result<u64> {
+    let mut writer = csv::Writer::from_writer(out);
+    let (frame, pollutants) = Layout::Canonical.columns();
+    writer.write_record(frame.iter().chain(&pollutants))?;
+    let mut count = 0;
+    for row in rows {
+        let values = row
+            .values
+            .iter()
+            .map(|value| value.map_or(String::new(), |v| v.to_string()));
+        let frame = [
+            row.station.to_string(),
+            zone.text(row.time),
+            row.interval_s.to_string(),
+        ];
+        writer.write_record(frame.into_iter().chain(values))?;
+        count += 1;
+    }
+    writer.flush()?;
+    Ok(count)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    const UCI: &str = "No,year,month,day,hour,PM2.5,PM10,SO2,NO2,CO,O3,TEMP,station";
-    const CANONICAL: &str = "station,time,interval_s,pm25,pm10,so2,no2,co,o3";
-
-    fn rows(layout: Layout, text: &str) -> Result<Vec<Row>, LayoutFault> {
-        let mut file = tempfile::NamedTempFile::with_suffix(".csv").expect("a temporary file");
-        file.write_all(text.as_bytes()).expect("written");
-        open(file.path(), layout)?.collect()
-    }
-
-    #[test]
-    fn a_starting_hour_becomes_its_end_and_co_milligrams() {
-        let text = format!("{UCI}\n1,2013,3,1,23,9,NA,3,17.5,300,89,-0.5,Dongsi\n");
-        let rows = rows(Layout::BeijingUci, &text).expect("sound");
-        assert_eq!(
-            Zone::beijing().text(rows[0].time),
-            "2013-03-02T00:00:00+08:00"
-        );
-        let values = rows[0]
-            .values
-            .map(|value| value.map(|v| v.to_string()).unwrap_or_default());
-        assert_eq!(values, ["9", "", "3", "17.5", "0.3", "89"]);
-    }
-
-    #[test]
-    fn canonical_rows_keep_their_interval() {
-        let text = format!("{CANONICAL}\nA-1,2020-01-01T13:00:00+08:00,60,40.7,,1,2,0.6,\n");
-        let rows = rows(Layout::Canonical, &text).expect("sound");
-        assert_eq!(
-            (rows[0].interval_s, rows[0].time.unix()),
-            (60, 1_577_854_800)
-        );
-        assert_eq!(rows[0].values[1], None);
-    }
-
-    fn check_fault(layout: Layout, text: String, expected: &str) {
-        let fault = rows(layout, &text).expect_err(expected).to_string();
-        assert!(fault.contains(expected), "{fault}");
-    }
-
-    #[test]
-    fn faults_name_line_and_column() {
-        check_fault(
-            Layout::BeijingUci,
-            format!("{CANONICAL}\n"),
-            "no column \"year\"",
-        );
-        check_fault(
-            Layout::BeijingUci,
-            format!("{UCI}\n1,2013,2,30,0,1,1,1,1,1,1,1,A\n"),
-            ":2: day \"30\"",
-        );
-        check_fault(
-            Layout::BeijingUci,
-            format!("{UCI}\n1,2013,2,3,24,1,1,1,1,1,1,1,A\n"),
-            "hour \"24\"",
-        );
-        check_fault(
-            Layout::BeijingUci,
-            format!("{UCI}\n1,2013,2,3,1,x,1,1,1,1,1,1,A\n"),
-            "PM2.5 \"x\"",
-        );
-        check_fault(
-            Layout::Canonical,
-            format!("{CANONICAL}\nA,2020-01-01,0,,,,,,\n"),
-            "RFC 3339",
-        );
-        check_fault(
-            Layout::Canonical,
-            format!("{CANONICAL}\nA b,2020-01-01T00:00:00Z,0,,,,,,\n"),
-            "station",
-        );
-        check_fault(
-            Layout::Canonical,
-            format!("{CANONICAL}\nA,2020\n"),
-            "found record with 2 fields",
-        );
-    }
-}
+mod tests;

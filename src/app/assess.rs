@@ -49,8 +49,13 @@ pub struct AssessArgs {
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "data")]
     input: Vec<PathBuf>,
     /// How the files are laid out.
-    #[arg(long, value_enum, requires = "input", required_unless_present = "data")]
-    layout: Option<LayoutArg>,
+    #[arg(
+        long,
+        value_name = "beijing-uci|canonical",
+        requires = "input",
+        required_unless_present = "data"
+    )]
+    layout: Option<Layout>,
     /// A data directory; may be in use by a running daemon.
     #[arg(long, value_name = "DIR", conflicts_with = "input")]
     data: Option<PathBuf>,
@@ -87,24 +92,6 @@ pub struct AssessArgs {
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-/// How recorded files are laid out.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LayoutArg {
-    /// The UCI Beijing multi-site files.
-    BeijingUci,
-    /// station,time,interval_s,pm25,pm10,so2,no2,co,o3
-    Canonical,
-}
-
-impl From<LayoutArg> for Layout {
-    fn from(layout: LayoutArg) -> Self {
-        match layout {
-            LayoutArg::BeijingUci => Self::BeijingUci,
-            LayoutArg::Canonical => Self::Canonical,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -210,7 +197,7 @@ impl AssessArgs {
         let layout = self.layout.context("--layout is required with --input")?;
         for path in &self.input {
             let mut batch = Batch::new(now);
-            for row in layout::open(path, layout.into())? {
+            for row in layout::open(path, layout)? {
                 batch.observations.extend(observations::of_row(&row?, now));
                 if batch.observations.len() >= CHUNK_ROWS {
                     stores

@@ -1,0 +1,280 @@
+//! The life of one connection: handshake, seat, session, farewell, will.
+//!
+//! A client id has one seat. Who takes it waits until the one before has left and its will is handed in, so
+//! that an `offline` of the old connection never follows the `online` of the new one. A will delay is not
+//! waited for. When the endpoint stops, wills are dropped: it is us who go.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rmqtt_codec::v5::DisconnectReasonCode;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::inbound::Inlet;
+use crate::adapters::inbound::Message;
+use crate::adapters::mqtt::handshake;
+use crate::adapters::mqtt::handshake::Admitted;
+use crate::adapters::mqtt::handshake::NoHello;
+use crate::adapters::mqtt::session::Around;
+use crate::adapters::mqtt::session::Client;
+use crate::adapters::mqtt::session::Ending;
+use crate::adapters::mqtt::session::Session;
+use crate::adapters::mqtt::settings::Counters;
+use crate::adapters::mqtt::settings::EndpointSettings;
+use crate::adapters::mqtt::wire::Denial;
+use crate::adapters::mqtt::wire::Wire;
+
+/// How long a client may take to read our last words.
+const FAREWELL_TIMEOUT: Duration = Duration::from_millis(500);
+/// Bytes still taken from a client that is being closed; a reset would lose our last words.
+const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) settings: EndpointSettings,
+    pub(super) inlet: Inlet,
+    pub(super) counters: std::sync::Arc<Counters>,
+    pub(super) seats: Seats,
+    pub(super) stop: CancellationToken,
+}
+
+/// Who is connected, by client id.
+#[derive(Default)]
+pub(super) struct Seats {
+    taken: Mutex<HashMap<String, Seat>>,
+    count: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Seat {
+    number: u64,
+    leave: CancellationToken,
+    left: CancellationToken,
+}
+
+/// A taken seat; dropping it frees the seat.
+struct Seated<'a> {
+    seats: &'a Seats,
+    client_id: &'a str,
+    seat: Seat,
+}
+
+impl Seats {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Seat>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the seat of a client id, and returns the seat of whoever holds it now.
+    fn take<'a>(
+        &'a self,
+        client_id: &'a str,
+        stop: &CancellationToken,
+    ) -> (Seated<'a>, Option<Seat>) {
+        let seat = Seat {
+            number: self.count.fetch_add(1, Ordering::Relaxed),
+            leave: stop.child_token(),
+            left: CancellationToken::new(),
+        };
+        let before = self.lock().insert(client_id.to_owned(), seat.clone());
+        let seated = Seated {
+            seats: self,
+            client_id,
+            seat,
+        };
+        (seated, before)
+    }
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.seats.lock();
+        // A later connection may have replaced the entry.
+        if taken
+            .get(self.client_id)
+            .is_some_and(|seat| seat.number == self.seat.number)
+        {
+            taken.remove(self.client_id);
+        }
+        drop(taken);
+        self.seat.left.cancel();
+    }
+}
+
+/// Serves one socket from first to last.
+pub(super) async fn serve(shared: &Shared, mut stream: TcpStream, peer: SocketAddr) {
+    let settings = &shared.settings;
+    let mut input = BytesMut::new();
+    let hello = timeout(
+        settings.connect_timeout,
+        handshake::hello(&mut stream, &mut input),
+    );
+    let refused = &shared.counters.connections_refused;
+    let known = tokio::select! {
+        known = hello => known,
+        () = shared.stop.cancelled() => return,
+    };
+    let (mut wire, hello) = match known {
+        Ok(Ok(known)) => known,
+        Ok(Err(NoHello::Denied(wire, denial))) => {
+            Counters::count(refused);
+            return deny(wire, denial, stream, peer).await;
+        }
+        Ok(Err(NoHello::Silent(cause))) => {
+            Counters::count(refused);
+            return tracing::debug!(%peer, "mqtt connection dropped: {cause}");
+        }
+        Err(_) => {
+            Counters::count(refused);
+            return tracing::debug!(%peer, "mqtt connection dropped: no CONNECT in time");
+        }
+    };
+    wire.set_packet_bytes_max(settings.packet_bytes_max);
+    match handshake::admit(hello, settings) {
+        Err(denial) => {
+            Counters::count(refused);
+            deny(wire, denial, stream, peer).await;
+        }
+        Ok(_) if shared.stop.is_cancelled() => deny(wire, Denial::Stopping, stream, peer).await,
+        Ok(admitted) => attend(shared, admitted, wire, input, stream).await,
+    }
+}
+
+async fn deny(mut wire: Wire, denial: Denial, stream: TcpStream, peer: SocketAddr) {
+    tracing::info!(%peer, ?denial, "mqtt connection denied");
+    let mut output = BytesMut::new();
+    wire.deny(denial, &mut output);
+    let (mut reader, mut writer) = stream.into_split();
+    part(&mut reader, &mut writer, &output).await;
+}
+
+/// From CONNACK to the end.
+async fn attend(
+    shared: &Shared,
+    admitted: Admitted,
+    mut wire: Wire,
+    input: BytesMut,
+    stream: TcpStream,
+) {
+    let client_id = admitted.client_id;
+    let (seated, before) = shared.seats.take(&client_id, &shared.stop);
+    if let Some(before) = before {
+        before.leave.cancel();
+        drop(timeout(shared.settings.connect_timeout, before.left.cancelled()).await);
+    }
+    let mut output = BytesMut::new();
+    wire.welcome(admitted.welcome, &mut output);
+    let client = Client {
+        origin: format!("mqtt:{client_id}"),
+        topics: admitted.topics,
+        silence_max: admitted.silence_max,
+    };
+    let around = Around {
+        settings: &shared.settings,
+        inlet: &shared.inlet,
+        counters: &shared.counters,
+    };
+    let will = admitted.will.map(|will| Message {
+        origin: client.origin.clone(),
+        topic: will.topic.to_string(),
+        payload: will.payload,
+    });
+    let (mut reader, mut writer) = stream.into_split();
+    let open = Open::new(&shared.counters);
+    let mut session = Session::new(around, client, wire, input, output);
+    let ending = session
+        .run(&mut reader, &mut writer, &seated.seat.leave)
+        .await;
+    let stopping = shared.stop.is_cancelled();
+    if ending == Ending::Stopped && stopping {
+        drop(timeout(shared.settings.drain_timeout, session.drain(&mut writer)).await);
+    }
+    log(&client_id, &ending);
+    if let (Some(will), true) = (will, leaves_will(&ending, stopping)) {
+        Counters::count(&shared.counters.wills);
+        drop(timeout(shared.settings.connect_timeout, shared.inlet.submit(will)).await);
+    }
+    drop(seated);
+    drop(open);
+    let last_words = session.farewell(reason(&ending, stopping));
+    part(&mut reader, &mut writer, &last_words).await;
+}
+
+/// Counts a connection as open while it lives.
+struct Open<'a>(&'a Counters);
+
+impl<'a> Open<'a> {
+    fn new(counters: &'a Counters) -> Self {
+        Counters::count(&counters.connections_open);
+        Self(counters)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn leaves_will(ending: &Ending, stopping: bool) -> bool {
+    match ending {
+        Ending::Goodbye { with_will } => *with_will,
+        Ending::Lost | Ending::Closed { .. } => true,
+        Ending::Stopped => !stopping,
+    }
+}
+
+fn reason(ending: &Ending, stopping: bool) -> Option<DisconnectReasonCode> {
+    match ending {
+        Ending::Goodbye { .. } | Ending::Lost => None,
+        Ending::Closed { reason, .. } => Some(*reason),
+        Ending::Stopped if stopping => Some(DisconnectReasonCode::ServerShuttingDown),
+        Ending::Stopped => Some(DisconnectReasonCode::SessionTakenOver),
+    }
+}
+
+fn log(client_id: &str, ending: &Ending) {
+    match ending {
+        Ending::Closed { reason, cause } => {
+            let code = u8::from(*reason);
+            tracing::info!(
+                client.id = client_id,
+                reason.code = code,
+                "mqtt client closed: {cause}"
+            );
+        }
+        Ending::Goodbye { .. } | Ending::Lost | Ending::Stopped => {
+            tracing::debug!(client.id = client_id, ?ending, "mqtt client left");
+        }
+    }
+}
+
+/// Says the last words and closes, taking what the client still sends so that they are not lost to a reset.
+async fn part(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf, last_words: &[u8]) {
+    let parting = async {
+        if writer.write_all(last_words).await.is_err() || writer.shutdown().await.is_err() {
+            return;
+        }
+        let mut scrap = [0; 4_096];
+        let mut taken = 0;
+        while taken < LINGER_BYTES_MAX {
+            match reader.read(&mut scrap).await {
+                Ok(bytes) if bytes > 0 => taken += bytes,
+                _ => return,
+            }
+        }
+    };
+    drop(timeout(FAREWELL_TIMEOUT, parting).await);
+}

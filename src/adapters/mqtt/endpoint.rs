@@ -1,0 +1,121 @@
+//! Our own listener for publishers: accepts connections and hands each to a task of its own.
+//!
+//! It takes PUBLISH and answers SUBSCRIBE with the protocol's refusal; fan-out is for a broker beside it.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::inbound::Inlet;
+use crate::adapters::mqtt::connection;
+use crate::adapters::mqtt::connection::Seats;
+use crate::adapters::mqtt::connection::Shared;
+use crate::adapters::mqtt::settings::Counters;
+use crate::adapters::mqtt::settings::EndpointSettings;
+
+/// Pause after the system could not give us a connection, such as when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time beyond the drain for last words.
+const STOP_SLACK: Duration = Duration::from_secs(1);
+
+/// A bound listener.
+pub struct Endpoint {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    places: Arc<Semaphore>,
+}
+
+impl Endpoint {
+    /// Binds the address of the settings.
+    ///
+    /// # Errors
+    /// When the address cannot be bound, such as a port that is taken.
+    pub async fn bind(settings: EndpointSettings, inlet: Inlet) -> io::Result<Self> {
+        let listener = TcpListener::bind(settings.listen).await?;
+        let places = Arc::new(Semaphore::new(settings.connections_max));
+        let shared = Arc::new(Shared {
+            settings,
+            inlet,
+            counters: Arc::new(Counters::default()),
+            seats: Seats::default(),
+            stop: CancellationToken::new(),
+        });
+        Ok(Self {
+            listener,
+            shared,
+            places,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What it counts.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    /// Accepts until `shutdown` resolves; then stops reading, waits for the verdicts still due, answers them
+    /// and closes every connection. Keep the inlet served until this returns.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => self.accept(stream, peer),
+                    Err(fault) => {
+                        tracing::warn!(%fault, "mqtt listener cannot accept for now");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(self.listener);
+        self.shared.stop.cancel();
+        let all = u32::try_from(self.shared.settings.connections_max).unwrap_or(u32::MAX);
+        let patience = self.shared.settings.drain_timeout + STOP_SLACK;
+        if tokio::time::timeout(patience, self.places.acquire_many(all))
+            .await
+            .is_err()
+        {
+            tracing::warn!("mqtt connections cut off: still open after the drain time");
+        }
+    }
+
+    fn accept(&self, stream: tokio::net::TcpStream, peer: SocketAddr) {
+        Counters::count(&self.shared.counters.connections_total);
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            Counters::count(&self.shared.counters.connections_refused);
+            tracing::debug!(%peer, "mqtt connection dropped: all places taken");
+            return;
+        };
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        tokio::spawn(serve(Arc::clone(&self.shared), stream, peer, place));
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+) {
+    connection::serve(&shared, stream, peer).await;
+    drop(place);
+}

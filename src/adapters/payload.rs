@@ -1,0 +1,415 @@
+//! Hop 2 of the route: a topic and bytes become observations, or a fault that says what is wrong where.
+//!
+//! Format `v1` is the JSON of the public interface: one object or an array of objects, each with a time, an
+//! interval and its values. Reading is strict: an unknown field, a key given twice or a number that is not
+//! plain decimal is a fault of the whole message, so that half a message is never kept. Numbers are taken
+//! from their literal text, never through a binary float. Nothing here reads a clock; `now` is an argument.
+//! Period stamps are kept as sent: the end of the averaging period. Fractions of a second are dropped.
+
+pub mod json;
+pub mod topic;
+
+use std::str;
+
+use chrono::DateTime;
+use chrono::NaiveDateTime;
+use chrono::TimeZone;
+
+use crate::adapters::payload::json::Literal;
+use crate::adapters::payload::json::Record;
+use crate::adapters::payload::topic::Channel;
+use crate::adapters::payload::topic::SourceKind;
+use crate::adapters::payload::topic::Target;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+use crate::domain::names::Factor;
+use crate::domain::names::Flag;
+use crate::domain::names::NameFault;
+use crate::domain::names::Stat;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::qc;
+use crate::domain::reading::Observation;
+use crate::domain::reading::Reading;
+use crate::domain::reading::Review;
+use crate::domain::reading::SeriesKey;
+use crate::domain::units::Amount;
+use crate::domain::units::AmountFault;
+
+/// Largest payload that is looked at, in bytes, unless configured.
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+/// Most readings one message may carry.
+pub const READINGS_MAX: usize = 10_000;
+/// Most keys one JSON object may have.
+pub const KEYS_MAX: usize = 256;
+/// Longest averaging interval, in seconds: a leap year.
+pub const INTERVAL_S_MAX: u32 = 366 * 86_400;
+
+/// What a message said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// The values, in the order of the message.
+    pub readings: Vec<Observation>,
+    /// The source's state, when the message was one about it.
+    pub status: Option<Status>,
+}
+
+/// Whether a source says it is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Connected.
+    Online,
+    /// Gone, usually said by its last will.
+    Offline,
+}
+
+/// Why a payload cannot be used. The text is kept beside the dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadFault {
+    /// Larger than the limit.
+    #[error("payload of {size_bytes} bytes; at most {limit_bytes} are read")]
+    TooLarge {
+        /// Its size.
+        size_bytes: usize,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// Not UTF-8.
+    #[error("invalid UTF-8 after byte {at_byte}")]
+    NotUtf8 {
+        /// Bytes that were still fine.
+        at_byte: usize,
+    },
+    /// Not JSON, or not of the shape asked for.
+    #[error("JSON: {cause}")]
+    Json {
+        /// What the parser said, with line and column.
+        cause: String,
+    },
+    /// Neither an object nor an array of objects.
+    #[error("payload is neither a JSON object nor an array of objects")]
+    NotARecord,
+    /// No value and no flag in it.
+    #[error("no values")]
+    Empty,
+    /// More readings than the limit.
+    #[error("more than {READINGS_MAX} readings in one message")]
+    TooMany,
+    /// The time is not RFC 3339.
+    #[error("time {text:?}; give RFC 3339 such as 2020-01-01T13:00:00+08:00")]
+    Time {
+        /// What was sent, shortened.
+        text: String,
+    },
+    /// The time has no offset and the source has no zone.
+    #[error("time {text:?} has no offset and the source has no registered zone")]
+    NoZone {
+        /// What was sent.
+        text: String,
+    },
+    /// The interval is not a whole number of seconds in range.
+    #[error("interval_s {text}; give whole seconds, 0 to {INTERVAL_S_MAX}")]
+    Interval {
+        /// What was sent, shortened.
+        text: String,
+    },
+    /// A key, statistic or flag is not a valid code.
+    #[error("{0}")]
+    Name(#[from] NameFault),
+    /// Two keys stand for the same factor.
+    #[error("{key:?} names factor {factor}, which is already given")]
+    Twice {
+        /// The second key.
+        key: String,
+        /// The factor.
+        factor: String,
+    },
+    /// A value is neither number nor null nor an object of numbers.
+    #[error("value of {key:?} is {found}; give a number, null or an object of numbers")]
+    Value {
+        /// Its key.
+        key: String,
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// A number that cannot be kept exactly.
+    #[error("value of {key:?}, {text}: {cause}")]
+    Number {
+        /// Its key.
+        key: String,
+        /// The literal, shortened.
+        text: String,
+        /// Why.
+        cause: AmountFault,
+    },
+    /// A status other than the two words.
+    #[error("status is neither `online` nor `offline`")]
+    Status,
+}
+
+/// Reads payloads. Holds the names that every message needs, so that a value costs no allocation for them.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    payload_bytes_max: usize,
+    pollutants: [Factor; 6],
+    avg: Stat,
+    rtd: Stat,
+    normal: Flag,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new(PAYLOAD_BYTES_MAX)
+    }
+}
+
+impl Decoder {
+    /// A decoder that looks at payloads of up to `payload_bytes_max` bytes.
+    pub fn new(payload_bytes_max: usize) -> Self {
+        Self {
+            payload_bytes_max,
+            pollutants: Pollutant::ALL.map(Pollutant::factor),
+            avg: Stat::avg(),
+            rtd: Stat::rtd(),
+            normal: Flag::normal(),
+        }
+    }
+
+    /// Reads one payload. `zone` is the source's registered zone, for times without offset; `now` is what
+    /// stamps are judged against.
+    ///
+    /// # Errors
+    /// [`PayloadFault`] for the whole message, whatever part of it is at fault.
+    pub fn decode(
+        &self,
+        target: &Target,
+        payload: &[u8],
+        zone: Option<Zone>,
+        now: Instant,
+    ) -> Result<Decoded, PayloadFault> {
+        if payload.len() > self.payload_bytes_max {
+            return Err(PayloadFault::TooLarge {
+                size_bytes: payload.len(),
+                limit_bytes: self.payload_bytes_max,
+            });
+        }
+        let text = str::from_utf8(payload).map_err(|fault| PayloadFault::NotUtf8 {
+            at_byte: fault.valid_up_to(),
+        })?;
+        match target.channel {
+            Channel::Status => Ok(Decoded {
+                readings: Vec::new(),
+                status: Some(status(text)?),
+            }),
+            Channel::Readings => {
+                let mut readings = Vec::new();
+                for record in json::records(text)? {
+                    self.record(target, &record, zone, now, &mut readings)?;
+                }
+                if readings.is_empty() {
+                    return Err(PayloadFault::Empty);
+                }
+                Ok(Decoded {
+                    readings,
+                    status: None,
+                })
+            }
+        }
+    }
+
+    fn record(
+        &self,
+        target: &Target,
+        record: &Record<'_>,
+        zone: Option<Zone>,
+        now: Instant,
+        readings: &mut Vec<Observation>,
+    ) -> Result<(), PayloadFault> {
+        let time = time(record.time(), zone)?;
+        let interval_s = interval(record.interval())?;
+        let mut flags = self.flags(target.kind, record)?;
+        let mut seen: Vec<Factor> = Vec::with_capacity(record.values().len());
+        let mut keep = |factor: &Factor, stat: Stat, value: Option<Amount>, flag: &Flag| {
+            if readings.len() == READINGS_MAX {
+                return Err(PayloadFault::TooMany);
+            }
+            readings.push(Observation {
+                key: SeriesKey {
+                    source: target.source.clone(),
+                    factor: factor.clone(),
+                    stat,
+                    interval_s,
+                },
+                reading: Reading {
+                    time,
+                    value,
+                    flag: flag.clone(),
+                    qc: qc::verdict(time, value, now),
+                    review: Review::Raw,
+                },
+            });
+            Ok(())
+        };
+        for (key, literal) in record.values() {
+            let factor = self.factor(target.kind, key, &seen)?;
+            let flag = match flags.iter().position(|(flagged, _)| *flagged == factor) {
+                Some(at) => flags.swap_remove(at).1,
+                None => self.normal.clone(),
+            };
+            match json::literal(literal) {
+                Literal::Null => keep(&factor, self.plain(interval_s), None, &flag)?,
+                Literal::Number(text) => {
+                    let value = amount(key, text)?;
+                    keep(&factor, self.plain(interval_s), Some(value), &flag)?;
+                }
+                Literal::Object => {
+                    for (stat, value) in stats(key, literal)? {
+                        keep(&factor, stat, value, &flag)?;
+                    }
+                }
+                Literal::Other(found) => {
+                    return Err(PayloadFault::Value {
+                        key: shortened(key),
+                        found,
+                    });
+                }
+            }
+            seen.push(factor);
+        }
+        for (factor, flag) in flags {
+            keep(&factor, self.plain(interval_s), None, &flag)?;
+        }
+        Ok(())
+    }
+
+    /// The statistic of a bare number.
+    fn plain(&self, interval_s: u32) -> Stat {
+        if interval_s == 0 {
+            self.rtd.clone()
+        } else {
+            self.avg.clone()
+        }
+    }
+
+    fn flags(
+        &self,
+        kind: SourceKind,
+        record: &Record<'_>,
+    ) -> Result<Vec<(Factor, Flag)>, PayloadFault> {
+        let mut seen = Vec::new();
+        let mut flags = Vec::new();
+        for (key, text) in record.flags() {
+            let factor = self.factor(kind, key, &seen)?;
+            seen.push(factor.clone());
+            flags.push((factor, Flag::new(text)?));
+        }
+        Ok(flags)
+    }
+
+    /// The factor a key stands for; stations may use the ambient codes of HJ 212 for the six pollutants.
+    fn factor(&self, kind: SourceKind, key: &str, seen: &[Factor]) -> Result<Factor, PayloadFault> {
+        let pollutant = match kind {
+            SourceKind::Station => {
+                Pollutant::from_key(key).or_else(|| Pollutant::from_hj_code(key))
+            }
+            SourceKind::Logger => Pollutant::from_key(key),
+        };
+        let factor = match pollutant {
+            Some(pollutant) => self.pollutants[pollutant.index()].clone(),
+            None => Factor::new(key)?,
+        };
+        if seen.contains(&factor) {
+            return Err(PayloadFault::Twice {
+                key: shortened(key),
+                factor: factor.to_string(),
+            });
+        }
+        Ok(factor)
+    }
+}
+
+/// The first characters of a text from outside, for messages.
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+fn status(text: &str) -> Result<Status, PayloadFault> {
+    match text.trim() {
+        "online" => Ok(Status::Online),
+        "offline" => Ok(Status::Offline),
+        _ => Err(PayloadFault::Status),
+    }
+}
+
+fn time(text: &str, zone: Option<Zone>) -> Result<Instant, PayloadFault> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Instant::from_unix(time.timestamp()));
+    }
+    let Ok(local) = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") else {
+        return Err(PayloadFault::Time {
+            text: shortened(text),
+        });
+    };
+    let Some(zone) = zone else {
+        return Err(PayloadFault::NoZone {
+            text: shortened(text),
+        });
+    };
+    zone.offset()
+        .from_local_datetime(&local)
+        .single()
+        .map(|time| Instant::from_unix(time.timestamp()))
+        .ok_or_else(|| PayloadFault::Time {
+            text: shortened(text),
+        })
+}
+
+fn interval(literal: Option<&str>) -> Result<u32, PayloadFault> {
+    let Some(text) = literal else {
+        return Ok(0);
+    };
+    text.parse()
+        .ok()
+        .filter(|seconds| *seconds <= INTERVAL_S_MAX)
+        .ok_or_else(|| PayloadFault::Interval {
+            text: shortened(text),
+        })
+}
+
+fn amount(key: &str, text: &str) -> Result<Amount, PayloadFault> {
+    Amount::parse(text).map_err(|cause| PayloadFault::Number {
+        key: shortened(key),
+        text: shortened(text),
+        cause,
+    })
+}
+
+/// The statistics of one factor given as an object.
+fn stats(key: &str, literal: &str) -> Result<Vec<(Stat, Option<Amount>)>, PayloadFault> {
+    let pairs = json::pairs(literal)?;
+    if pairs.is_empty() {
+        return Err(PayloadFault::Value {
+            key: shortened(key),
+            found: "an empty object",
+        });
+    }
+    pairs
+        .into_iter()
+        .map(|(stat, value)| {
+            let found = match json::literal(value) {
+                Literal::Null => return Ok((Stat::new(&stat)?, None)),
+                Literal::Number(text) => {
+                    return Ok((Stat::new(&stat)?, Some(amount(key, text)?)));
+                }
+                Literal::Object => "an object within an object",
+                Literal::Other(found) => found,
+            };
+            Err(PayloadFault::Value {
+                key: shortened(key),
+                found,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

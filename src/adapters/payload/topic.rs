@@ -1,0 +1,211 @@
+//! Which topics take readings, and whose they are.
+
+use crate::domain::names::SourceId;
+
+/// The prefix of every topic unless configured.
+pub const PREFIX: &str = "skytier/v1";
+/// Longest prefix, in bytes.
+pub const PREFIX_BYTES_MAX: usize = 128;
+
+/// The topics under one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topics {
+    prefix: String,
+}
+
+/// The prefix cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "topic prefix {text:?}; give levels such as `skytier/v1`, without wildcards or outer slashes"
+)]
+pub struct PrefixFault {
+    /// What was given.
+    pub text: String,
+}
+
+/// What kind of source a topic belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SourceKind {
+    /// An air station, city or micro.
+    Station,
+    /// An enterprise's data logger.
+    Logger,
+}
+
+impl SourceKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Station, Self::Logger];
+
+    /// The topic level.
+    pub const fn level(self) -> &'static str {
+        match self {
+            Self::Station => "stations",
+            Self::Logger => "loggers",
+        }
+    }
+}
+
+/// What a topic of a source is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Readings in JSON.
+    Readings,
+    /// `online` or `offline`.
+    Status,
+}
+
+impl Channel {
+    /// Both channels.
+    pub const ALL: [Self; 2] = [Self::Readings, Self::Status];
+
+    /// The topic level.
+    pub const fn level(self) -> &'static str {
+        match self {
+            Self::Readings => "readings",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// Whose topic it is and what it carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Station or logger.
+    pub kind: SourceKind,
+    /// Its identifier.
+    pub source: SourceId,
+    /// What is published there.
+    pub channel: Channel,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            prefix: PREFIX.to_owned(),
+        }
+    }
+}
+
+impl Topics {
+    /// The topics under `prefix`.
+    ///
+    /// # Errors
+    /// [`PrefixFault`] when it is empty, too long, starts or ends with a slash or holds a wildcard.
+    pub fn new(prefix: &str) -> Result<Self, PrefixFault> {
+        let sound = (1..=PREFIX_BYTES_MAX).contains(&prefix.len())
+            && !prefix.starts_with(['/', '$'])
+            && !prefix.ends_with('/')
+            && !prefix
+                .chars()
+                .any(|c| matches!(c, '+' | '#') || c.is_control());
+        if !sound {
+            return Err(PrefixFault {
+                text: prefix.chars().take(40).collect(),
+            });
+        }
+        Ok(Self {
+            prefix: prefix.to_owned(),
+        })
+    }
+
+    /// Reads a topic; `None` when it takes no readings, so that the message must be refused.
+    pub fn target(&self, topic: &str) -> Option<Target> {
+        let rest = topic.strip_prefix(&self.prefix)?.strip_prefix('/')?;
+        let mut levels = rest.split('/');
+        let (kind, source, channel) = (levels.next()?, levels.next()?, levels.next()?);
+        if levels.next().is_some() {
+            return None;
+        }
+        Some(Target {
+            kind: SourceKind::ALL
+                .into_iter()
+                .find(|known| known.level() == kind)?,
+            source: SourceId::new(source).ok()?,
+            channel: Channel::ALL
+                .into_iter()
+                .find(|known| known.level() == channel)?,
+        })
+    }
+
+    /// The topic a source publishes on.
+    pub fn topic(&self, target: &Target) -> String {
+        let (kind, channel) = (target.kind.level(), target.channel.level());
+        format!("{}/{kind}/{}/{channel}", self.prefix, target.source)
+    }
+
+    /// The filters that together match exactly the topics [`Self::target`] reads.
+    pub fn filters(&self) -> Vec<String> {
+        let prefix = &self.prefix;
+        SourceKind::ALL
+            .into_iter()
+            .flat_map(|kind| Channel::ALL.map(|channel| (kind.level(), channel.level())))
+            .map(|(kind, channel)| format!("{prefix}/{kind}/+/{channel}"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(topic: &str, expected: Option<(SourceKind, &str, Channel)>) {
+        let found = Topics::default().target(topic);
+        let found = found
+            .as_ref()
+            .map(|target| (target.kind, target.source.as_str(), target.channel));
+        assert_eq!(found, expected, "{topic}");
+    }
+
+    #[test]
+    fn only_topics_of_sources_are_read() {
+        use Channel::Readings;
+        use Channel::Status;
+        use SourceKind::Logger;
+        use SourceKind::Station;
+        check(
+            "skytier/v1/stations/Dongsi/readings",
+            Some((Station, "Dongsi", Readings)),
+        );
+        check(
+            "skytier/v1/stations/虹桥邮政/status",
+            Some((Station, "虹桥邮政", Status)),
+        );
+        check(
+            "skytier/v1/loggers/010000A8/readings",
+            Some((Logger, "010000A8", Readings)),
+        );
+        for other in [
+            "",
+            "skytier/v1",
+            "skytier/v1/stations/Dongsi",
+            "skytier/v1/stations//readings",
+            "skytier/v1/stations/Dongsi/readings/",
+            "skytier/v1/stations/Dongsi/readings/more",
+            "skytier/v1/outlets/Dongsi/readings",
+            "skytier/v1/stations/Dongsi/secrets",
+            "skytier/v1/stations/Dong si/readings",
+            "skytier/v10/stations/Dongsi/readings",
+            "skytier/v2/stations/Dongsi/readings",
+            "/skytier/v1/stations/Dongsi/readings",
+        ] {
+            check(other, None);
+        }
+    }
+
+    #[test]
+    fn topic_and_target_are_inverse_under_any_prefix() {
+        for prefix in [PREFIX, "a", "city/air"] {
+            let topics = Topics::new(prefix).expect("a sound prefix");
+            let target = Target {
+                kind: SourceKind::Logger,
+                source: SourceId::new("MN1").expect("a sound id"),
+                channel: Channel::Status,
+            };
+            assert_eq!(topics.target(&topics.topic(&target)), Some(target));
+            assert_eq!(topics.filters().len(), 4);
+        }
+        for bad in ["", "/a", "a/", "a/+/b", "#", "$share/g", "a\nb"] {
+            assert!(Topics::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The broker client against a real Mosquitto on a free port.
+
+use std::net::TcpListener;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rumqttc::v5;
+use skytier::adapters::inbound::Delivery;
+use skytier::adapters::inbound::Inlet;
+use skytier::adapters::inbound::Refusal;
+use skytier::adapters::inbound::Verdict;
+use skytier::adapters::mqtt::broker::Broker;
+use skytier::adapters::mqtt::broker::BrokerSettings;
+use skytier::adapters::mqtt::settings::Counters;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::mqtt::support::QUIET;
+use crate::mqtt::support::TOPIC;
+use crate::mqtt::support::next;
+use crate::mqtt::support::until;
+use crate::mqtt::support::within;
+
+/// A Mosquitto that ends with the test.
+struct Mosquitto {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Mosquitto {
+    async fn start() -> Self {
+        // Another process may take the port between looking and starting; then look again.
+        for _ in 0..5 {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let port = listener.local_addr().expect("a bound address").port();
+            drop(listener);
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let config = format!(
+                "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n\
+                 persistence_location {}/\nautosave_interval 1\n",
+                folder.path().display()
+            );
+            std::fs::write(folder.path().join("conf"), config).expect("room on the disk");
+            let mut broker = Self {
+                child: Self::spawn(folder.path()),
+                port,
+                folder,
+            };
+            if broker.is_up().await {
+                return broker;
+            }
+        }
+        panic!("mosquitto does not start");
+    }
+
+    fn spawn(folder: &std::path::Path) -> Child {
+        Command::new("/usr/sbin/mosquitto")
+            .arg("-c")
+            .arg(folder.join("conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("mosquitto is installed")
+    }
+
+    async fn is_up(&mut self) -> bool {
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", self.port))
+                .await
+                .is_ok()
+            {
+                return true;
+            }
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        false
+    }
+
+    /// Asks it to save and end, and starts it again on the same port.
+    async fn restart(&mut self) {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(asked.is_ok_and(|status| status.success()));
+        until(|| self.child.try_wait().is_ok_and(|status| status.is_some())).await;
+        self.child = Self::spawn(self.folder.path());
+        assert!(self.is_up().await);
+    }
+
+    async fn publish(&self, qos: v5::mqttbytes::QoS, payloads: &[String]) {
+        let options = v5::MqttOptions::new("station", "127.0.0.1", self.port);
+        let (client, mut events) = v5::AsyncClient::new(options, 100);
+        for payload in payloads {
+            client
+                .publish(TOPIC, qos, false, payload.clone())
+                .await
+                .expect("room");
+        }
+        let mut unacknowledged = if qos == ONCE { payloads.len() } else { 0 };
+        let done = async {
+            while unacknowledged > 0 {
+                let event = events.poll().await.expect("a running broker");
+                if matches!(event, v5::Event::Incoming(v5::Incoming::PubAck(_))) {
+                    unacknowledged -= 1;
+                }
+            }
+            client.disconnect().await.expect("room");
+            while !matches!(
+                events.poll().await,
+                Ok(v5::Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)
+            ) {}
+        };
+        within(done).await;
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+struct Client {
+    counters: std::sync::Arc<Counters>,
+    taken: mpsc::Receiver<Delivery>,
+    shutdown: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Client {
+    async fn start(broker: &Mosquitto, settings: BrokerSettings) -> Self {
+        let (inlet, taken) = Inlet::new(64);
+        let url = format!("mqtt://127.0.0.1:{}", broker.port);
+        let client =
+            Broker::new(BrokerSettings { url, ..settings }, inlet).expect("sound settings");
+        let counters = client.counters();
+        let (shutdown, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(client.run(async move {
+            drop(stopped.await);
+        }));
+        until(|| Counters::read(&counters.connections_open) == 1).await;
+        // The subscription follows the connection; give it time to be granted.
+        tokio::time::sleep(QUIET).await;
+        Self {
+            counters,
+            taken,
+            shutdown,
+            task,
+        }
+    }
+
+    async fn stop(self) {
+        self.shutdown.send(()).expect("the client runs");
+        within(self.task).await.expect("it ends well");
+    }
+
+    async fn take(&mut self, count: usize) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        for _ in 0..count {
+            deliveries.push(next(&mut self.taken).await);
+        }
+        deliveries
+    }
+
+    async fn is_quiet(&mut self) -> bool {
+        tokio::time::timeout(QUIET, self.taken.recv())
+            .await
+            .is_err()
+    }
+}
+
+fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| n.to_string()).collect()
+}
+
+fn payloads(deliveries: &[Delivery]) -> Vec<String> {
+    let payloads = deliveries.iter().map(|delivery| &delivery.message.payload);
+    payloads
+        .map(|payload| String::from_utf8_lossy(payload).into_owned())
+        .collect()
+}
+
+fn keep(deliveries: Vec<Delivery>) {
+    for delivery in deliveries {
+        drop(delivery.answer.send(Verdict::Durable));
+    }
+}
+
+const ONCE: v5::mqttbytes::QoS = v5::mqttbytes::QoS::AtLeastOnce;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_bounds_what_is_unacknowledged() {
+    let broker = Mosquitto::start().await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    broker.publish(ONCE, &numbered(0..20)).await;
+    let first = client.take(8).await;
+    assert!(client.is_quiet().await, "the window is eight");
+    assert_eq!(Counters::read(&client.counters.acked), 0);
+    assert_eq!(payloads(&first), numbered(0..8));
+    assert_eq!(first[0].message.topic, TOPIC);
+    assert_eq!(
+        first[0].message.origin,
+        format!("mqtt://127.0.0.1:{}", broker.port)
+    );
+    keep(first);
+    let second = client.take(8).await;
+    keep(second);
+    keep(client.take(4).await);
+    until(|| Counters::read(&client.counters.acked) == 20).await;
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_acknowledged_comes_again() {
+    let broker = Mosquitto::start().await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    broker.publish(ONCE, &numbered(0..4)).await;
+    let mut deliveries = client.take(4).await;
+    keep(deliveries.drain(..2).collect());
+    until(|| Counters::read(&client.counters.acked) == 2).await;
+    for delivery in deliveries {
+        let refused = Verdict::Refused(Refusal::Stopping);
+        drop(delivery.answer.send(refused));
+    }
+    client.stop().await;
+    // Sent while nobody was there; the session keeps it.
+    broker.publish(ONCE, &numbered(4..6)).await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    let again = client.take(4).await;
+    assert_eq!(payloads(&again), numbered(2..6));
+    keep(again);
+    client.stop().await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    assert!(client.is_quiet().await, "all of it was acknowledged");
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_reconnects_and_never_acknowledges_across_connections() {
+    let mut broker = Mosquitto::start().await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    broker.publish(ONCE, &numbered(0..3)).await;
+    let old = client.take(3).await;
+    broker.restart().await;
+    until(|| Counters::read(&client.counters.connections_total) == 2).await;
+    let again = client.take(3).await;
+    assert_eq!(payloads(&again), numbered(0..3));
+    keep(old);
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(
+        Counters::read(&client.counters.acked),
+        0,
+        "they came on a connection that is gone"
+    );
+    keep(again);
+    until(|| Counters::read(&client.counters.acked) == 3).await;
+    broker.publish(ONCE, &numbered(3..5)).await;
+    assert_eq!(payloads(&client.take(2).await), numbered(3..5));
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_shares_the_messages() {
+    let broker = Mosquitto::start().await;
+    let settings = |client_id: &str| BrokerSettings {
+        client_id: client_id.to_owned(),
+        group: Some("ingest".to_owned()),
+        window: 100,
+        ..BrokerSettings::for_testing()
+    };
+    let mut one = Client::start(&broker, settings("one")).await;
+    let mut two = Client::start(&broker, settings("two")).await;
+    broker.publish(ONCE, &numbered(0..40)).await;
+    until(|| one.taken.len() + two.taken.len() == 40).await;
+    let counts = (one.taken.len(), two.taken.len());
+    assert!(counts.0 > 0 && counts.1 > 0, "{counts:?}");
+    keep(one.take(counts.0).await);
+    keep(two.take(counts.1).await);
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unpromised_messages_pause_the_poll_and_are_all_kept() {
+    let broker = Mosquitto::start().await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    broker
+        .publish(v5::mqttbytes::QoS::AtMostOnce, &numbered(0..90))
+        .await;
+    broker.publish(ONCE, &numbered(90..94)).await;
+    let deliveries = client.take(94).await;
+    assert_eq!(payloads(&deliveries), numbered(0..94));
+    keep(deliveries);
+    until(|| Counters::read(&client.counters.acked) == 4).await;
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_pass_up_to_the_announced_size() {
+    let broker = Mosquitto::start().await;
+    let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
+    let large = "x".repeat(200 * 1024);
+    let beyond = "y".repeat(300 * 1024);
+    for payload in [&beyond, &large] {
+        let file = broker.folder.path().join("payload");
+        std::fs::write(&file, payload).expect("room on the disk");
+        let sent = Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-p", &broker.port.to_string()])
+            .args(["-t", TOPIC, "-q", "1", "-f"])
+            .arg(&file)
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()));
+    }
+    let deliveries = client.take(1).await;
+    assert!(payloads(&deliveries) == [large]);
+    keep(deliveries);
+    client.stop().await;
+}
