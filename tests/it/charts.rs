@@ -29,7 +29,7 @@ use skytier::adapters::chart::trend::TrendStyle;
 use skytier::adapters::lang::Lang;
 
 /// A made-up index of a day: high in winter, with a pattern that repeats every 37 days.
-fn made_up_aqi(day: NaiveDate) -> u16 {
+pub(crate) fn made_up_aqi(day: NaiveDate) -> u16 {
     let ordinal = i64::from(day.ordinal0());
     let winter = (ordinal - 200).unsigned_abs();
     let wave = (ordinal * 7919 % 37).unsigned_abs();
@@ -37,7 +37,7 @@ fn made_up_aqi(day: NaiveDate) -> u16 {
     u16::try_from(18 + winter / 3 + wave * 2 + spike).unwrap()
 }
 
-fn level(aqi: u16) -> AqiLevel {
+pub(crate) fn level(aqi: u16) -> AqiLevel {
     let number = match aqi {
         0..=50 => 1,
         51..=100 => 2,
@@ -49,7 +49,7 @@ fn level(aqi: u16) -> AqiLevel {
     AqiLevel::from_number(number).unwrap()
 }
 
-fn days_of(year: i32) -> Vec<NaiveDate> {
+pub(crate) fn days_of(year: i32) -> Vec<NaiveDate> {
     let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
     first
         .iter_days()

@@ -146,12 +146,30 @@ impl Pen<'_> {
 
     /// A level dashed line.
     pub(super) fn dashed(&mut self, from: (i32, i32), to: (i32, i32), paint: Paint) {
-        let (r, g, b) = paint.rgb();
-        write!(
+        let role = role_class(paint);
+        writeln!(
             self.over,
-            "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"#{r:02X}{g:02X}{b:02X}\" \
-             stroke-width=\"2\" stroke-dasharray=\"6 4\"/>\n",
-            from.0, from.1, to.0, to.1
+            "<line class=\"s-{role}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"{}\" \
+             stroke-width=\"2\" stroke-dasharray=\"6 4\"/>",
+            from.0,
+            from.1,
+            to.0,
+            to.1,
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
+    /// A centred text that stays legible over lines: it stands above everything, with a rim of paper.
+    pub(super) fn rimmed(&mut self, (x, y): (i32, i32), text: &str, size_px: i32) {
+        writeln!(
+            self.over,
+            "<text class=\"rim f-ink\" x=\"{x}\" y=\"{y}\" dy=\"0.5ex\" text-anchor=\"middle\" \
+             font-size=\"{size_px}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"3\" \
+             stroke-linejoin=\"round\" paint-order=\"stroke\">{}</text>",
+            hex(Paint::Ink),
+            hex(Paint::Surface),
+            escape(text)
         )
         .expect(INFALLIBLE);
     }
@@ -217,16 +235,16 @@ fn finish(svg: &str, over: &str, (width, height): (i32, i32), caption: Caption<'
         .replace(" font-family=\"sans-serif\"", "")
         .replace(" \"/>", "\"/>")
         .replace("\n</text>", "</text>")
+        .replace(" text-anchor=\"start\"", "")
         .replace("\">\n", "\">");
-    body.push_str(over);
     for (paint, class) in Paint::ROLES {
-        let (r, g, b) = paint.rgb();
         for (attribute, prefix) in [("fill", "f"), ("stroke", "s")] {
-            let plain = format!(" {attribute}=\"#{r:02X}{g:02X}{b:02X}\"");
+            let plain = format!(" {attribute}=\"{}\"", hex(paint));
             let classed = format!(" class=\"{prefix}-{class}\"{plain}");
             body = body.replace(&plain, &classed);
         }
     }
+    body.push_str(over);
     let title = escape(caption.title);
     let mark = caption
         .watermark
@@ -244,7 +262,7 @@ fn finish(svg: &str, over: &str, (width, height): (i32, i32), caption: Caption<'
 /// The slanted words that say a picture does not show measured air, repeated down a tall picture.
 fn watermark(text: &str, (width, height): (i32, i32)) -> String {
     let size = (width / 11).clamp(30, 72);
-    let copies = (height / 420).max(1);
+    let copies = (height / 300).max(1);
     let mut marks = String::new();
     for copy in 0..copies {
         let x = width / 2;
@@ -252,13 +270,27 @@ fn watermark(text: &str, (width, height): (i32, i32)) -> String {
         writeln!(
             marks,
             "<text class=\"watermark\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"{size}\" \
-             fill=\"#7A8793\" fill-opacity=\"0.34\" letter-spacing=\"6\" pointer-events=\"none\" \
+             fill=\"#26323D\" fill-opacity=\"0.3\" stroke=\"#F4F7F9\" stroke-opacity=\"0.45\" \
+             letter-spacing=\"6\" pointer-events=\"none\" \
              transform=\"rotate(-16 {x} {y})\">{}</text>",
             escape(text)
         )
         .expect(INFALLIBLE);
     }
     marks
+}
+
+/// The class suffix of a paint that a page may recolour.
+fn role_class(paint: Paint) -> &'static str {
+    Paint::ROLES
+        .into_iter()
+        .find(|(role, _)| *role == paint)
+        .map_or("fixed", |(_, class)| class)
+}
+
+fn hex(paint: Paint) -> String {
+    let (r, g, b) = paint.rgb();
+    format!("#{r:02X}{g:02X}{b:02X}")
 }
 
 fn colour(paint: Paint) -> RGBColor {

@@ -304,8 +304,7 @@ fn draw_bars(pen: &mut Pen<'_>, plot: &Plot, points: &[TrendPoint], size: Size) 
                 };
                 pen.fill(bar, Paint::Series);
                 let text = size.pick(12, 10);
-                let at = (plot.middle(index), top - 8);
-                pen.text(at, &point.text, Type::new(text, Anchor::Middle, Paint::Ink));
+                pen.rimmed((plot.middle(index), top - 8), &point.text, text);
             }
             None => {
                 let at = (plot.middle(index), bottom - 10);
