@@ -13,3 +13,9 @@ pub mod credit_events;
 pub mod report;
 
 pub mod store;
+
+pub mod lang;
+
+pub mod chart;
+
+pub mod http;
