@@ -6,7 +6,11 @@ pub mod standards;
 
 pub mod rulebooks;
 
+pub mod config;
+
 pub mod observations;
+
+pub mod pump;
 
 pub mod seeds;
 

@@ -7,3 +7,7 @@ pub mod rollup;
 pub mod ingest;
 
 pub mod assess;
+
+pub mod tiering;
+
+pub mod health;
