@@ -8,6 +8,8 @@ pub mod ingest;
 
 pub mod assess;
 
+pub mod now;
+
 pub mod tiering;
 
 pub mod health;

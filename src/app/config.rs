@@ -124,7 +124,11 @@ pub fn load(
         }
     }
     apply::check(&settings, &mut faults);
-    if faults.is_empty() { Ok(settings) } else { Err(ConfigFaults(faults)) }
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(ConfigFaults(faults))
+    }
 }
 
 fn from_file(place: &str, text: &str, given: &mut Vec<Given>, faults: &mut Vec<String>) {
@@ -148,7 +152,13 @@ fn walk(place: &str, text: &str, prefix: &str, table: &DeTable<'_>, given: &mut 
     }
 }
 
-fn leaf(place: &str, text: &str, key: String, value: &toml::Spanned<DeValue<'_>>, given: &mut Vec<Given>) {
+fn leaf(
+    place: &str,
+    text: &str,
+    key: String,
+    value: &toml::Spanned<DeValue<'_>>,
+    given: &mut Vec<Given>,
+) {
     let at = format!("{place}:{}", line(text, value.span().start));
     let plain = match value.get_ref() {
         DeValue::Table(table) => return walk(place, text, &format!("{key}."), table, given),
@@ -167,15 +177,28 @@ fn leaf(place: &str, text: &str, key: String, value: &toml::Spanned<DeValue<'_>>
         DeValue::Float(_) => Value::Other("a float"),
         DeValue::Datetime(_) => Value::Other("a date"),
     };
-    given.push(Given { place: at, key, value: plain });
+    given.push(Given {
+        place: at,
+        key,
+        value: plain,
+    });
 }
 
-fn from_environment(environment: impl IntoIterator<Item = (String, String)>, given: &mut Vec<Given>) {
+fn from_environment(
+    environment: impl IntoIterator<Item = (String, String)>,
+    given: &mut Vec<Given>,
+) {
     let sorted: BTreeMap<String, String> = environment.into_iter().collect();
     for (name, text) in sorted {
-        let Some(rest) = name.strip_prefix(ENV_PREFIX) else { continue };
+        let Some(rest) = name.strip_prefix(ENV_PREFIX) else {
+            continue;
+        };
         let key = rest.to_lowercase().replace("__", ".");
-        given.push(Given { place: format!("environment {name}"), key, value: Value::Text(text) });
+        given.push(Given {
+            place: format!("environment {name}"),
+            key,
+            value: Value::Text(text),
+        });
     }
 }
 
@@ -186,16 +209,26 @@ mod tests {
     fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
         let mut file = tempfile::NamedTempFile::with_suffix(".toml").expect("a temporary file");
         std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let place = file.path().display().to_string();
-        load(Some(file.path()), environment)
-            .map_err(|faults| faults.0.iter().map(|fault| fault.replace(&place, "c.toml")).collect())
+        load(Some(file.path()), environment).map_err(|faults| {
+            faults
+                .0
+                .iter()
+                .map(|fault| fault.replace(&place, "c.toml"))
+                .collect()
+        })
     }
 
     #[test]
     fn file_over_defaults_and_environment_over_both() {
         let text = "data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:1\"\n[mqtt.embedded]\nenabled = false\n";
-        let settings = parse(text, &[("SKYTIER__HTTP__LISTEN", "127.0.0.1:2"), ("HOME", "x")]);
+        let settings = parse(
+            text,
+            &[("SKYTIER__HTTP__LISTEN", "127.0.0.1:2"), ("HOME", "x")],
+        );
         let settings = settings.expect("sound");
         assert_eq!(settings.http_listen.port(), 2);
         assert_eq!(settings.data_dir, Path::new("d"));
@@ -206,9 +239,19 @@ mod tests {
     #[test]
     fn every_fault_is_told_with_its_line() {
         let text = "zone = \"Asia/Shanghai\"\nextra = 1\n[http]\nlisten = \"nowhere\"\n[store]\nkind = \"tape\"\n";
-        let faults = parse(text, &[("SKYTIER__MQTT__EMBEDDED__ENABLED", "maybe")]).expect_err("faulty");
-        for expected in ["c.toml:1: zone:", "c.toml:2: extra: unknown key", "c.toml:4: http.listen:", "c.toml:6: store.kind:", "SKYTIER__MQTT__EMBEDDED__ENABLED"] {
-            assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected}: {faults:#?}");
+        let faults =
+            parse(text, &[("SKYTIER__MQTT__EMBEDDED__ENABLED", "maybe")]).expect_err("faulty");
+        for expected in [
+            "c.toml:1: zone:",
+            "c.toml:2: extra: unknown key",
+            "c.toml:4: http.listen:",
+            "c.toml:6: store.kind:",
+            "SKYTIER__MQTT__EMBEDDED__ENABLED",
+        ] {
+            assert!(
+                faults.iter().any(|fault| fault.contains(expected)),
+                "{expected}: {faults:#?}"
+            );
         }
         assert_eq!(faults.len(), 5);
         assert!(parse("a = [", &[]).expect_err("faulty")[0].starts_with("c.toml:1:"));
@@ -224,10 +267,15 @@ mod tests {
 
     #[test]
     fn brokers_are_numbered_tables() {
-        let text = "[[mqtt.brokers]]\nurl = \"mqtt://localhost:1884\"\nclient_id = \"a\"\ngroup = \"g\"\n";
-        let settings = parse(text, &[("SKYTIER__MQTT__BROKERS__0__PASSWORD", "hunter2")]).expect("sound");
+        let text =
+            "[[mqtt.brokers]]\nurl = \"mqtt://localhost:1884\"\nclient_id = \"a\"\ngroup = \"g\"\n";
+        let settings =
+            parse(text, &[("SKYTIER__MQTT__BROKERS__0__PASSWORD", "hunter2")]).expect("sound");
         assert_eq!(settings.brokers[0].group.as_deref(), Some("g"));
         assert!(!format!("{settings:?}").contains("hunter2"));
-        assert!(parse("[[mqtt.brokers]]\nclient_id = \"a\"\n", &[]).expect_err("no url")[0].contains("url"));
+        assert!(
+            parse("[[mqtt.brokers]]\nclient_id = \"a\"\n", &[]).expect_err("no url")[0]
+                .contains("url")
+        );
     }
 }

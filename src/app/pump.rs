@@ -63,7 +63,9 @@ impl Pump {
                 self.admit(submissions, now).await?;
             }
             // A sender that hung up meanwhile will send again; its answer is of no use to anybody.
-            waiting.into_iter().for_each(|answer| drop(answer.send(Verdict::Durable)));
+            waiting
+                .into_iter()
+                .for_each(|answer| drop(answer.send(Verdict::Durable)));
         }
         Ok(())
     }

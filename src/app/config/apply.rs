@@ -51,13 +51,28 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "mqtt.queue_messages_max" => settings.queue_messages_max = number(value, 1, 1_000_000)?,
         "mqtt.embedded.enabled" => settings.mqtt_embedded = flag(value)?,
         "mqtt.embedded.listen" => settings.endpoint.listen = address(&text(value)?)?,
-        "mqtt.embedded.connections_max" => settings.endpoint.connections_max = number(value, 1, 1_000_000)?,
-        "mqtt.embedded.receive_maximum" => settings.endpoint.receive_maximum = number(value, 1, 65_535)?,
-        "mqtt.embedded.packet_bytes_max" => settings.endpoint.packet_bytes_max = number(value, 64, 16 << 20)?,
-        "mqtt.embedded.connect_timeout_s" => settings.endpoint.connect_timeout = seconds(value, 3_600)?,
-        "mqtt.embedded.keep_alive_s_max" => settings.endpoint.keep_alive_max = seconds(value, 65_535)?,
-        "hj212.listen" => return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned()),
-        _ => match key.strip_prefix("mqtt.brokers.").and_then(|rest| rest.split_once('.')) {
+        "mqtt.embedded.connections_max" => {
+            settings.endpoint.connections_max = number(value, 1, 1_000_000)?
+        }
+        "mqtt.embedded.receive_maximum" => {
+            settings.endpoint.receive_maximum = number(value, 1, 65_535)?
+        }
+        "mqtt.embedded.packet_bytes_max" => {
+            settings.endpoint.packet_bytes_max = number(value, 64, 16 << 20)?
+        }
+        "mqtt.embedded.connect_timeout_s" => {
+            settings.endpoint.connect_timeout = seconds(value, 3_600)?
+        }
+        "mqtt.embedded.keep_alive_s_max" => {
+            settings.endpoint.keep_alive_max = seconds(value, 65_535)?
+        }
+        "hj212.listen" => {
+            return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
+        }
+        _ => match key
+            .strip_prefix("mqtt.brokers.")
+            .and_then(|rest| rest.split_once('.'))
+        {
             Some((position, name)) => return set_broker(settings, position, name, value),
             None => return Err(unknown()),
         },
@@ -69,13 +84,21 @@ fn unknown() -> String {
     format!("unknown key; there are {}", KEYS.join(", "))
 }
 
-fn set_broker(settings: &mut Settings, position: &str, name: &str, value: Value) -> Result<(), String> {
+fn set_broker(
+    settings: &mut Settings,
+    position: &str,
+    name: &str,
+    value: Value,
+) -> Result<(), String> {
     let position: usize = position.parse().map_err(|_| unknown())?;
     if position >= BROKERS_MAX {
         return Err(format!("at most {BROKERS_MAX} brokers"));
     }
     while settings.brokers.len() <= position {
-        settings.brokers.push(BrokerSettings { url: String::new(), ..BrokerSettings::default() });
+        settings.brokers.push(BrokerSettings {
+            url: String::new(),
+            ..BrokerSettings::default()
+        });
     }
     let broker = &mut settings.brokers[position];
     match name {
@@ -93,8 +116,10 @@ fn set_broker(settings: &mut Settings, position: &str, name: &str, value: Value)
 
 /// What must hold between the settings.
 pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
-    for (key, listen) in [("http.listen", settings.http_listen), ("mqtt.embedded.listen", settings.endpoint.listen)]
-    {
+    for (key, listen) in [
+        ("http.listen", settings.http_listen),
+        ("mqtt.embedded.listen", settings.endpoint.listen),
+    ] {
         if !listen.ip().is_loopback() {
             faults.push(format!(
                 "{key}: {listen} is not a loopback address; there is no access control yet, so only \
@@ -108,7 +133,9 @@ pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
     }
     for (position, broker) in settings.brokers.iter().enumerate() {
         if broker.url.is_empty() {
-            faults.push(format!("mqtt.brokers.{position}.url: missing; such as mqtt://broker.example:1883"));
+            faults.push(format!(
+                "mqtt.brokers.{position}.url: missing; such as mqtt://broker.example:1883"
+            ));
         }
     }
 }
@@ -147,7 +174,8 @@ fn seconds(value: Value, most: i64) -> Result<Duration, String> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("{text:?}: an address such as 127.0.0.1:8080 is expected"))
+    text.parse()
+        .map_err(|_| format!("{text:?}: an address such as 127.0.0.1:8080 is expected"))
 }
 
 fn zone(text: &str) -> Result<Zone, String> {
