@@ -45,7 +45,8 @@ for (const e of document.body.querySelectorAll('*')) {
 return found;
 "#;
 
-/// Draws every character of the page that is not plain Latin and compares it with one that no font has.
+/// Draws every character of the page that is not plain Latin and compares it with one that no font has; then
+/// measures every Chinese character where it stands: one em wide, or it is the box of a font that lacks it.
 const TOFU: &str = r#"
 const done = arguments[arguments.length - 1];
 const text = document.documentElement.textContent;
@@ -60,6 +61,16 @@ const family = getComputedStyle(document.body).fontFamily;
         ctx.fillText(c, 4, 4); return ctx.getImageData(0, 0, 40, 40).data.join(); };
     const box = draw('\u{10FFFD}'), own = draw('\u{E123}');
     const tofu = chars.filter(c => { const d = draw(c); return d === box || d === own; });
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let n = walker.nextNode(); n; n = walker.nextNode()) {
+        const e = n.parentElement, at = n.data.search(/[\u4e00-\u9fff]/);
+        if (at < 0 || e.closest('title, desc, option, details:not([open]) > :not(summary)')) continue;
+        if (!e.getClientRects().length || e.classList.contains('watermark')) continue;
+        const em = parseFloat(getComputedStyle(e).fontSize);
+        const range = document.createRange(); range.setStart(n, at); range.setEnd(n, at + 1);
+        const width = e.ownerSVGElement ? e.getSubStringLength(at, 1) : range.getBoundingClientRect().width;
+        if (width > 0 && Math.abs(width - em) > em * 0.15) tofu.push('[' + n.data.trim().slice(0, 12) + ']');
+    }
     done({seen: chars.length, tofu: tofu.join('')});
 })().catch(e => done({seen: 0, tofu: String(e)}));
 "#;
@@ -178,11 +189,6 @@ impl Browser {
             json!({"format": "png", "captureBeyondViewport": true}),
         );
         answer["data"].as_str().unwrap().to_owned()
-    }
-
-    /// Runs a script in the page and returns what it returns.
-    pub(crate) fn run(&mut self, script: &str) -> Value {
-        self.post("/execute/sync", json!({"script": script, "args": []}))
     }
 
     fn log(&mut self, kind: &str) -> Vec<Value> {

@@ -99,7 +99,7 @@ fn figure(progress: &Progress, unit: &str, lang: Lang) -> Markup {
     html! {
         p.figure {
             @match &progress.value {
-                Some(value) => { strong { (value) } " " span.unit { (unit) } }
+                Some(value) => { strong { (value) } (gap(unit)) span.unit { (unit) } }
                 None => {
                     strong.void { (words.void) }
                     @if let Some(reason) = &progress.void_reason { " " span.unit { (reason) } }
@@ -116,7 +116,7 @@ fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
         ul.against {
             @for against in &progress.against {
                 li {
-                    span.what { (pictures::against_name(against, lang)) " " b { (sign) " " (against.value) " " (unit) } }
+                    span.what { (pictures::against_name(against, lang)) " " b { (sign) " " (against.value) (gap(unit)) (unit) } }
                     (verdict(against, lang))
                     @if let AgainstKind::Target { id, issuer, document, expired, .. } = &against.kind {
                         small title=(id) {
@@ -128,6 +128,11 @@ fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
             }
         }
     }
+}
+
+/// What stands between a figure and its unit.
+fn gap(unit: &str) -> &'static str {
+    if unit == "%" { "" } else { " " }
 }
 
 fn verdict(against: &Against, lang: Lang) -> Markup {

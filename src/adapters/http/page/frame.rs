@@ -82,9 +82,9 @@ pub(super) fn basis_line(basis: &Basis, lang: Lang) -> Markup {
     html! {
         p.basis {
             span title=(basis.edition_id) { (words.edition) " " (basis.edition_name) }
-            span { (words.zone) " " (basis.zone) }
-            span { (review(basis.review, lang)) }
-            span { (words.known_at) " " (basis.known_at) }
+            " " span { (words.zone) " " (basis.zone) }
+            " " span { (review(basis.review, lang)) }
+            " " span { (words.known_at) " " (basis.known_at) }
         }
     }
 }
@@ -95,10 +95,10 @@ pub(super) fn basis_short(basis: &Basis, lang: Lang) -> Markup {
     html! {
         p.basis {
             span { (basis.edition_name) }
-            span { (review(basis.review, lang)) }
-            span { "UTC" (basis.zone) }
+            " " span { (review(basis.review, lang)) }
+            " " span { "UTC" (basis.zone) }
             @if let Some(day) = basis.newest {
-                span { (fill(words.through, &[("day", &day.to_string())])) }
+                " " span { (fill(words.through, &[("day", &day.to_string())])) }
             }
         }
     }

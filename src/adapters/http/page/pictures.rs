@@ -56,7 +56,8 @@ fn rule_kind(against: &Against) -> RuleKind {
     }
 }
 
-/// A value against its marks. `unit` follows the figure; `sign` (`≤` or `≥`) goes before each mark.
+/// A value against its marks. `unit` follows the figure; `sign` (`≤` or `≥`) goes before each mark. The watermark is
+/// the card's, so that it does not cover the labels of so small a picture.
 pub(super) fn progress(
     view: &DashboardView,
     progress: &Progress,
@@ -74,7 +75,7 @@ pub(super) fn progress(
         Some(ProgressMark {
             kind: rule_kind(against),
             value: position(&against.value)?,
-            label: format!("{name} {sign} {}", against.value),
+            label: format!("{name} {sign} {}{}", against.value, percent_only(unit)),
         })
     });
     ProgressChart {
@@ -93,9 +94,14 @@ pub(super) fn progress(
         highest: None,
         marks: marks.collect(),
         empty_note: words.no_data_yet.to_owned(),
-        watermark: watermark(view.simulated, view.lang),
+        watermark: None,
         lang: view.lang,
     }
+}
+
+/// The unit where it is short enough for a mark's label.
+fn percent_only(unit: &str) -> &str {
+    if unit == "%" { unit } else { "" }
 }
 
 /// The good-day ratio, with the bounds its void days leave.
