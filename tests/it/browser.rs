@@ -17,7 +17,7 @@ const DRIVER: &str = "/usr/bin/chromedriver";
 const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Finds what sticks out: elements beyond the viewport that no scrolling ancestor holds, boxes that cut their own
-/// content, and words of a picture beyond its edge.
+/// content, words of a picture beyond its edge or on top of each other.
 const CLIPPED: &str = r#"
 const width = document.documentElement.clientWidth, found = [];
 const name = e => e.tagName + (e.id ? '#' + e.id : '') + '.' + (e.getAttribute('class') || '')
@@ -33,6 +33,8 @@ for (const e of document.body.querySelectorAll('*')) {
     const r = e.getBoundingClientRect();
     if (!r.width || !r.height || hidden(e)) continue;
     if ((r.right > width + 1 || r.left < -1) && !scrolls(e) && !e.closest('svg')) found.push('beyond: ' + name(e));
+    const card = e.closest('svg') ? null : e.parentElement.closest('.card');
+    if (card && r.right > card.getBoundingClientRect().right + 1 && !scrolls(e)) found.push('beyond its card: ' + name(e));
     const s = getComputedStyle(e);
     if ((s.overflowX === 'hidden' || s.overflowX === 'clip') && e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'))
         found.push('cut: ' + name(e));
@@ -40,6 +42,13 @@ for (const e of document.body.querySelectorAll('*')) {
         const p = e.ownerSVGElement.getBoundingClientRect();
         if (r.left < p.left - 1 || r.right > p.right + 1 || r.top < p.top - 2 || r.bottom > p.bottom + 2)
             found.push('outside picture: ' + name(e));
+        for (const f of e.ownerSVGElement.querySelectorAll('text:not(.watermark)')) {
+            if (f === e) break;
+            const q = f.getBoundingClientRect();
+            const wide = Math.min(r.right, q.right) - Math.max(r.left, q.left);
+            const high = Math.min(r.bottom, q.bottom) - Math.max(r.top, q.top);
+            if (wide > 2 && high > Math.min(r.height, q.height) * 0.5) found.push('overlap: ' + name(e) + ' on ' + name(f));
+        }
     }
 }
 return found;

@@ -46,13 +46,11 @@ pub(super) fn nothing_yet(view: &DashboardView) -> Markup {
 /// Mean PM2.5 so far.
 pub(super) fn pm25(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
-    let unit = format!(" {PM25_UNIT}");
-    let chart = pictures::progress(view, &view.pm25, words.pm25_title, &unit, "≤");
     html! {
         article.card data-watermark=[watermark(view.simulated, view.lang)] {
             h2 { (words.pm25_title) (simulated_chip(view.simulated, view.lang)) }
             (figure(&view.pm25, PM25_UNIT, view.lang))
-            (picture(&chart))
+            (picture(pictures::pm25(view)))
             (against(&view.pm25, "≤", PM25_UNIT, view.lang))
             (counted(&view.pm25, view.lang))
             (basis_short(&view.basis, view.lang))
@@ -74,7 +72,7 @@ pub(super) fn ratio(view: &DashboardView) -> Markup {
         article.card data-watermark=[watermark(view.simulated, view.lang)] {
             h2 { (words.ratio_title) (simulated_chip(view.simulated, view.lang)) }
             (figure(&ratio.progress, "%", view.lang))
-            (picture(&pictures::ratio(view)))
+            (picture(pictures::ratio(view)))
             (against(&ratio.progress, "≥", "%", view.lang))
             p.meta { (fill(words.day_counts, &counts)) }
             @if let Some((low, high)) = &ratio.bounds {
@@ -86,10 +84,15 @@ pub(super) fn ratio(view: &DashboardView) -> Markup {
     }
 }
 
-fn picture(chart: &ProgressChart) -> Markup {
+/// A small picture inside a card. The card carries the watermark, which would cover the picture's labels.
+fn picture(chart: ProgressChart) -> Markup {
+    let chart = ProgressChart {
+        watermark: None,
+        ..chart
+    };
     html! {
         @if chart.value.is_some() {
-            div.chart { (PreEscaped(progress_chart::render(chart, Size::Narrow))) }
+            div.chart { (PreEscaped(progress_chart::render(&chart, Size::Narrow))) }
         }
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn basis_line(basis: &Basis, lang: Lang) -> Markup {
             span title=(basis.edition_id) { (words.edition) " " (basis.edition_name) }
             " " span { (words.zone) " " (basis.zone) }
             " " span { (review(basis.review, lang)) }
-            " " span { (words.known_at) " " (basis.known_at) }
+            " " span { (words.known_at) " " (spaced(&basis.known_at)) }
         }
     }
 }
@@ -129,6 +129,11 @@ pub(super) fn simulated_chip(simulated: bool, lang: Lang) -> Markup {
 /// The words laid over simulated figures; `None` for real ones.
 pub(super) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
     simulated.then(|| phrases(lang).simulated.to_owned())
+}
+
+/// A time with a space between date and clock, so that a narrow line breaks there.
+pub(super) fn spaced(time: &str) -> String {
+    time.replacen('T', " ", 1)
 }
 
 /// A query string, every value percent-encoded.
