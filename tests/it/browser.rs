@@ -32,11 +32,14 @@ if (document.documentElement.scrollWidth > width)
 for (const e of document.body.querySelectorAll('*')) {
     const r = e.getBoundingClientRect();
     if (!r.width || !r.height || hidden(e)) continue;
-    if ((r.right > width + 1 || r.left < -1) && !scrolls(e) && !e.closest('svg')) found.push('beyond: ' + name(e));
+    const beyond = r.right > width + 1 || r.left < -1;
+    if (beyond && !scrolls(e) && !e.closest('svg')) found.push('beyond: ' + name(e));
     const card = e.closest('svg') ? null : e.parentElement.closest('.card');
-    if (card && r.right > card.getBoundingClientRect().right + 1 && !scrolls(e)) found.push('beyond its card: ' + name(e));
+    if (card && r.right > card.getBoundingClientRect().right + 1 && !scrolls(e))
+        found.push('beyond its card: ' + name(e));
     const s = getComputedStyle(e);
-    if ((s.overflowX === 'hidden' || s.overflowX === 'clip') && e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'))
+    const cuts = s.overflowX === 'hidden' || s.overflowX === 'clip';
+    if (cuts && e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'))
         found.push('cut: ' + name(e));
     if (e.tagName === 'text' && !e.classList.contains('watermark')) {
         const p = e.ownerSVGElement.getBoundingClientRect();

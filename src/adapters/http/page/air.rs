@@ -30,9 +30,13 @@ use crate::adapters::lang::Lang;
 pub(super) fn nothing_yet(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     let hint = &view.publish;
+    let payload = format!(
+        "{{\"time\":\"{}\",\"interval_s\":3600,\"values\":{{\"pm25\":40.7}}}}",
+        hint.time
+    );
     let command = format!(
-        "mosquitto_pub -h {} -p {} -q 1 -t '{}' -m '{{\"time\":\"{}\",\"interval_s\":3600,\"values\":{{\"pm25\":40.7}}}}'",
-        hint.host, hint.port, hint.topic, hint.time
+        "mosquitto_pub -h {} -p {} -q 1 -t '{}' -m '{payload}'",
+        hint.host, hint.port, hint.topic
     );
     html! {
         section.card.empty {
@@ -119,7 +123,10 @@ fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
         ul.against {
             @for against in &progress.against {
                 li {
-                    span.what { (pictures::against_name(against, lang)) " " b { (sign) " " (against.value) (gap(unit)) (unit) } }
+                    span.what {
+                        (pictures::against_name(against, lang)) " "
+                        b { (sign) " " (against.value) (gap(unit)) (unit) }
+                    }
                     (verdict(against, lang))
                     @if let AgainstKind::Target { id, issuer, document, expired, .. } = &against.kind {
                         small title=(id) {

@@ -13,6 +13,9 @@ use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 
+/// The style sheet's address; it changes with the program, so that no kept copy of an older one is used.
+const STYLE_SHEET: &str = concat!("/assets/skytier.css?v=", env!("CARGO_PKG_VERSION"));
+
 /// A part of the page that can be jumped to.
 pub(super) struct Section {
     anchor: &'static str,
@@ -45,7 +48,7 @@ pub(super) fn page(
                 meta name="referrer" content="no-referrer";
                 title { (title) }
                 link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/assets/skytier.css";
+                link rel="stylesheet" href=(STYLE_SHEET);
             }
             body {
                 a.skip href="#content" { (words.skip) }
