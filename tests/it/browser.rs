@@ -17,7 +17,7 @@ const DRIVER: &str = "/usr/bin/chromedriver";
 const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Finds what sticks out: elements beyond the viewport that no scrolling ancestor holds, boxes that cut their own
-/// content, and words of a picture beyond its edge.
+/// content, words of a picture beyond its edge or on top of each other.
 const CLIPPED: &str = r#"
 const width = document.documentElement.clientWidth, found = [];
 const name = e => e.tagName + (e.id ? '#' + e.id : '') + '.' + (e.getAttribute('class') || '')
@@ -32,20 +32,33 @@ if (document.documentElement.scrollWidth > width)
 for (const e of document.body.querySelectorAll('*')) {
     const r = e.getBoundingClientRect();
     if (!r.width || !r.height || hidden(e)) continue;
-    if ((r.right > width + 1 || r.left < -1) && !scrolls(e) && !e.closest('svg')) found.push('beyond: ' + name(e));
+    const beyond = r.right > width + 1 || r.left < -1;
+    if (beyond && !scrolls(e) && !e.closest('svg')) found.push('beyond: ' + name(e));
+    const card = e.closest('svg') ? null : e.parentElement.closest('.card');
+    if (card && r.right > card.getBoundingClientRect().right + 1 && !scrolls(e))
+        found.push('beyond its card: ' + name(e));
     const s = getComputedStyle(e);
-    if ((s.overflowX === 'hidden' || s.overflowX === 'clip') && e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'))
+    const cuts = s.overflowX === 'hidden' || s.overflowX === 'clip';
+    if (cuts && e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'))
         found.push('cut: ' + name(e));
     if (e.tagName === 'text' && !e.classList.contains('watermark')) {
         const p = e.ownerSVGElement.getBoundingClientRect();
         if (r.left < p.left - 1 || r.right > p.right + 1 || r.top < p.top - 2 || r.bottom > p.bottom + 2)
             found.push('outside picture: ' + name(e));
+        for (const f of e.ownerSVGElement.querySelectorAll('text:not(.watermark)')) {
+            if (f === e) break;
+            const q = f.getBoundingClientRect();
+            const wide = Math.min(r.right, q.right) - Math.max(r.left, q.left);
+            const high = Math.min(r.bottom, q.bottom) - Math.max(r.top, q.top);
+            if (wide > 2 && high > Math.min(r.height, q.height) * 0.5) found.push('overlap: ' + name(e) + ' on ' + name(f));
+        }
     }
 }
 return found;
 "#;
 
-/// Draws every character of the page that is not plain Latin and compares it with one that no font has.
+/// Draws every character of the page that is not plain Latin and compares it with one that no font has; then
+/// measures every Chinese character where it stands: one em wide, or it is the box of a font that lacks it.
 const TOFU: &str = r#"
 const done = arguments[arguments.length - 1];
 const text = document.documentElement.textContent;
@@ -60,6 +73,16 @@ const family = getComputedStyle(document.body).fontFamily;
         ctx.fillText(c, 4, 4); return ctx.getImageData(0, 0, 40, 40).data.join(); };
     const box = draw('\u{10FFFD}'), own = draw('\u{E123}');
     const tofu = chars.filter(c => { const d = draw(c); return d === box || d === own; });
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let n = walker.nextNode(); n; n = walker.nextNode()) {
+        const e = n.parentElement, at = n.data.search(/[\u4e00-\u9fff]/);
+        if (at < 0 || e.closest('title, desc, option, details:not([open]) > :not(summary)')) continue;
+        if (!e.getClientRects().length || e.classList.contains('watermark')) continue;
+        const em = parseFloat(getComputedStyle(e).fontSize);
+        const range = document.createRange(); range.setStart(n, at); range.setEnd(n, at + 1);
+        const width = e.ownerSVGElement ? e.getSubStringLength(at, 1) : range.getBoundingClientRect().width;
+        if (width > 0 && Math.abs(width - em) > em * 0.15) tofu.push('[' + n.data.trim().slice(0, 12) + ']');
+    }
     done({seen: chars.length, tofu: tofu.join('')});
 })().catch(e => done({seen: 0, tofu: String(e)}));
 "#;
@@ -178,11 +201,6 @@ impl Browser {
             json!({"format": "png", "captureBeyondViewport": true}),
         );
         answer["data"].as_str().unwrap().to_owned()
-    }
-
-    /// Runs a script in the page and returns what it returns.
-    pub(crate) fn run(&mut self, script: &str) -> Value {
-        self.post("/execute/sync", json!({"script": script, "args": []}))
     }
 
     fn log(&mut self, kind: &str) -> Vec<Value> {

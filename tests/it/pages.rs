@@ -27,6 +27,16 @@ use crate::sample;
 
 const LANGS: [Lang; 2] = [Lang::Zh, Lang::En];
 
+/// Widths in pixels, and whether it is dark: a desk, a telephone, a small telephone, a tablet.
+const LOOKS: [(u32, bool); 6] = [
+    (1440, false),
+    (1440, true),
+    (390, false),
+    (390, true),
+    (320, false),
+    (820, false),
+];
+
 fn texts() -> Vec<(&'static str, Lang, String)> {
     LANGS
         .into_iter()
@@ -200,7 +210,7 @@ fn nothing_is_clipped_missing_or_complained_about_in_a_browser() {
     let mut complaints = String::new();
     for (name, path) in pages {
         for lang in LANGS {
-            for (width, dark) in [(1440, false), (390, false), (1440, true), (390, true)] {
+            for (width, dark) in LOOKS {
                 let url = format!("http://{address}{path}&lang={}", lang.key());
                 let found = browser.look(&url, width, dark);
                 let scheme = if dark { "dark" } else { "light" };

@@ -252,7 +252,7 @@ fn enterprise_row(lang: Lang, n: usize) -> EnterpriseRow {
             score: 9,
             tier: CreditTier::Blue,
         }),
-        official: (n % 2 == 0).then(|| OfficialTier {
+        official: n.is_multiple_of(2).then(|| OfficialTier {
             tier: tiers[(n / 2) % 5],
             as_of: date("2025-11-01"),
             source: lang.pick("省公布名单", "provincial list").to_owned(),

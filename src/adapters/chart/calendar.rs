@@ -231,6 +231,13 @@ fn draw_day(pen: &mut Pen<'_>, frame: Frame, day: NaiveDate, state: Option<&DayS
         }
         Some(DayState::Void { .. }) => {
             hatch(pen, frame);
+            let behind = Frame {
+                x: frame.x + 1,
+                y: frame.y + 1,
+                width: 12,
+                height: 10,
+            };
+            pen.fill(behind, Paint::Faint);
             pen.text(
                 at,
                 &number,
@@ -317,7 +324,7 @@ fn legend(lang: Lang, width: i32, left: i32, top: i32) -> Vec<LegendEntry> {
     let (mut x, mut y) = (left, top + 10);
     let mut entries = Vec::new();
     for (swatch, label) in levels.chain(others) {
-        let needed = 20 + font::width_px(&label, 11).ceil() as i32 + 14;
+        let needed = 20 + font::room_px(&label, 11) + 14;
         if x > left && x + needed - 14 > width - left {
             x = left;
             y += 20;

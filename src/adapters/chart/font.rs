@@ -40,6 +40,11 @@ pub(super) fn width_px(text: &str, size_px: i32) -> f32 {
     units / em * size_px as f32
 }
 
+/// Room to leave for a text of that width, as a viewer may set it in a wider typeface of its own.
+pub(super) fn room_px(text: &str, size_px: i32) -> i32 {
+    (width_px(text, size_px) * 1.14).ceil() as i32
+}
+
 /// The characters of a text that the embedded font cannot draw, each once, in order of appearance.
 pub fn missing_glyphs(text: &str) -> Vec<char> {
     let mut missing = Vec::new();

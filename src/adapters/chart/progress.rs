@@ -53,6 +53,9 @@ pub struct ProgressChart {
 
 const EDGE_PX: i32 = 14;
 const BAR_PX: i32 = 22;
+const ROW_PX: i32 = 18;
+/// Most marks drawn; further ones are left to the words beside the picture.
+const MARKS_MAX: usize = 4;
 
 /// Draws the value against its marks.
 pub fn render(chart: &ProgressChart, size: Size) -> String {
@@ -70,7 +73,8 @@ pub fn render(chart: &ProgressChart, size: Size) -> String {
         None => steps(most * 1.15, 5),
     };
     let width = size.width_px();
-    let top = 10 + 18 * i32::try_from(chart.marks.len().min(4)).unwrap_or(4);
+    let rows = chart.marks.len().min(MARKS_MAX);
+    let top = 10 + ROW_PX * i32::try_from(rows).unwrap_or(0);
     let track = Frame {
         x: EDGE_PX,
         y: top,
@@ -105,8 +109,12 @@ pub fn render(chart: &ProgressChart, size: Size) -> String {
                 Type::new(11, Anchor::Middle, Paint::Muted),
             );
         }
-        for (row, mark) in (0..4).zip(&chart.marks) {
-            draw_mark(pen, track, x(mark.value), row, mark);
+        // The greatest first: the labels of the others then end before its line, close to their own.
+        let mut marks: Vec<&ProgressMark> = chart.marks.iter().take(MARKS_MAX).collect();
+        marks.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let places: Vec<i32> = marks.iter().map(|mark| x(mark.value)).collect();
+        for (row, mark) in marks.into_iter().enumerate() {
+            draw_mark(pen, track, &places[..=row], mark);
         }
     })
 }
@@ -119,11 +127,11 @@ fn draw_value(pen: &mut Pen<'_>, track: Frame, end: i32, text: &str) {
         ..track
     };
     pen.fill(bar, Paint::Series);
-    let needed = font::width_px(text, 12).ceil() as i32 + 12;
+    let needed = font::room_px(text, 12) + 12;
     let (_, y) = bar.centre();
     if bar.width >= needed {
-        let how = Type::new(12, Anchor::End, Paint::Surface).bold();
-        pen.text((end - 6, y), text, how);
+        let how = Type::new(12, Anchor::Start, Paint::Surface).bold();
+        pen.text((bar.x + 6, y), text, how);
     } else {
         let how = Type::new(12, Anchor::Start, Paint::Ink).bold();
         pen.text((end + 6, y), text, how);
@@ -139,35 +147,50 @@ fn draw_bounds(pen: &mut Pen<'_>, track: Frame, low: i32, high: i32) {
     }
 }
 
-fn draw_mark(pen: &mut Pen<'_>, track: Frame, x: i32, row: i32, mark: &ProgressMark) {
-    let paint = mark.kind.paint();
-    let label_y = 10 + 18 * row;
-    let from = (x, label_y + 8);
-    let to = (x, track.bottom() + 2);
+/// Draws the mark at the last of the places; lines of the marks before it run through its label's row.
+fn draw_mark(pen: &mut Pen<'_>, track: Frame, places: &[i32], mark: &ProgressMark) {
+    let (Some((x, before)), paint) = (places.split_last(), mark.kind.paint()) else {
+        return;
+    };
+    let label_y = 10 + ROW_PX * i32::try_from(before.len()).unwrap_or(0);
+    let from = (*x, label_y + 8);
+    let to = (*x, track.bottom() + 2);
     match mark.kind {
         RuleKind::Limit => pen.line(vec![from, to], paint, 2),
         RuleKind::Target => pen.dashed(from, to, paint),
     }
-    let room_right = track.right() - x;
     let label = sheet::fitted(&mark.label, 12, track.width);
-    let wide = font::width_px(&label, 12).ceil() as i32;
-    let (anchor, at) = if wide / 2 <= room_right && wide / 2 <= x - track.x {
-        (Anchor::Middle, x)
-    } else if room_right < wide / 2 {
-        (Anchor::End, track.right())
-    } else {
-        (Anchor::Start, track.x)
+    let wide = font::room_px(&label, 12);
+    let left = label_left(track, *x, wide, before);
+    pen.text((left, label_y), &label, Type::new(12, Anchor::Start, paint));
+}
+
+/// Where a label of that width begins: about its mark, inside the track, and beside the lines before it.
+fn label_left(track: Frame, x: i32, wide: i32, before: &[i32]) -> i32 {
+    let last = track.right() - wide;
+    let about = (x - wide / 2).min(last).max(track.x);
+    let beside_right = before.iter().copied().max().map(|line| line + 6);
+    let beside_left = before.iter().copied().min().map(|line| line - 6 - wide);
+    let free = |left: &i32| {
+        let crossed = |line: &i32| (*left - 3..=*left + wide + 3).contains(line);
+        (track.x..=last).contains(left) && !before.iter().any(crossed)
     };
-    pen.text((at, label_y), &label, Type::new(12, anchor, paint));
+    [Some(about), beside_left, beside_right]
+        .into_iter()
+        .flatten()
+        .find(free)
+        .unwrap_or(about)
 }
 
 #[cfg(test)]
 mod tests {
     use super::ProgressChart;
     use super::ProgressMark;
+    use super::label_left;
     use super::render;
     use crate::adapters::chart::RuleKind;
     use crate::adapters::chart::Size;
+    use crate::adapters::chart::sheet::Frame;
     use crate::adapters::lang::Lang;
 
     fn chart(value: Option<f64>) -> ProgressChart {
@@ -195,6 +218,21 @@ mod tests {
         for word in ["27.4 µg/m³", "target 29", "SIMULATED"] {
             assert!(svg.contains(word), "{word} in {svg}");
         }
+    }
+
+    #[test]
+    fn a_label_keeps_off_the_lines_that_run_through_its_row() {
+        let track = Frame {
+            x: 0,
+            y: 0,
+            width: 300,
+            height: 20,
+        };
+        // About its mark, then left of the other line, then right of it, then about its mark for want of room.
+        assert_eq!(label_left(track, 100, 60, &[]), 70);
+        assert_eq!(label_left(track, 100, 60, &[120]), 54);
+        assert_eq!(label_left(track, 20, 60, &[40]), 46);
+        assert_eq!(label_left(track, 150, 290, &[150]), 5);
     }
 
     #[test]

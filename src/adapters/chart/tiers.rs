@@ -94,7 +94,7 @@ fn draw_bar(pen: &mut Pen<'_>, bar: Frame, counts: &[(CreditTier, u64)], total: 
         let long = format!("{} {count}", tier.name(lang));
         let word = [long.as_str(), tier.letter(lang)]
             .into_iter()
-            .find(|word| font::width_px(word, 13).ceil() as i32 + 8 <= part.width);
+            .find(|word| font::room_px(word, 13) + 8 <= part.width);
         if let Some(word) = word {
             let how = Type::new(13, Anchor::Middle, Paint::OnTier(*tier)).bold();
             pen.text(part.centre(), word, how);

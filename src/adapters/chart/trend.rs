@@ -4,6 +4,7 @@
 use crate::adapters::chart::RuleKind;
 use crate::adapters::chart::Size;
 use crate::adapters::chart::empty;
+use crate::adapters::chart::font;
 use crate::adapters::chart::palette::Paint;
 use crate::adapters::chart::sheet;
 use crate::adapters::chart::sheet::Anchor;
@@ -192,8 +193,7 @@ fn legend_rows(chart: &TrendChart, width: i32) -> Vec<LegendEntry> {
     let mut entries = Vec::new();
     for (rule, label) in labels {
         let label = sheet::fitted(&label, TEXT_PX, width - 52);
-        let needed =
-            28 + crate::adapters::chart::font::width_px(&label, TEXT_PX).ceil() as i32 + 18;
+        let needed = 28 + font::room_px(&label, TEXT_PX) + 18;
         if x > 8 && x + needed > width {
             x = 8;
             row += 1;

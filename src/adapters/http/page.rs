@@ -7,7 +7,7 @@
 mod air;
 mod credit;
 mod frame;
-mod pictures;
+pub mod pictures;
 mod tables;
 pub mod view;
 

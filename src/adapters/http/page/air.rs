@@ -30,9 +30,13 @@ use crate::adapters::lang::Lang;
 pub(super) fn nothing_yet(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     let hint = &view.publish;
+    let payload = format!(
+        "{{\"time\":\"{}\",\"interval_s\":3600,\"values\":{{\"pm25\":40.7}}}}",
+        hint.time
+    );
     let command = format!(
-        "mosquitto_pub -h {} -p {} -q 1 -t '{}' -m '{{\"time\":\"{}\",\"interval_s\":3600,\"values\":{{\"pm25\":40.7}}}}'",
-        hint.host, hint.port, hint.topic, hint.time
+        "mosquitto_pub -h {} -p {} -q 1 -t '{}' -m '{payload}'",
+        hint.host, hint.port, hint.topic
     );
     html! {
         section.card.empty {
@@ -46,13 +50,11 @@ pub(super) fn nothing_yet(view: &DashboardView) -> Markup {
 /// Mean PM2.5 so far.
 pub(super) fn pm25(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
-    let unit = format!(" {PM25_UNIT}");
-    let chart = pictures::progress(view, &view.pm25, words.pm25_title, &unit, "≤");
     html! {
         article.card data-watermark=[watermark(view.simulated, view.lang)] {
             h2 { (words.pm25_title) (simulated_chip(view.simulated, view.lang)) }
             (figure(&view.pm25, PM25_UNIT, view.lang))
-            (picture(&chart))
+            (picture(pictures::pm25(view)))
             (against(&view.pm25, "≤", PM25_UNIT, view.lang))
             (counted(&view.pm25, view.lang))
             (basis_short(&view.basis, view.lang))
@@ -74,7 +76,7 @@ pub(super) fn ratio(view: &DashboardView) -> Markup {
         article.card data-watermark=[watermark(view.simulated, view.lang)] {
             h2 { (words.ratio_title) (simulated_chip(view.simulated, view.lang)) }
             (figure(&ratio.progress, "%", view.lang))
-            (picture(&pictures::ratio(view)))
+            (picture(pictures::ratio(view)))
             (against(&ratio.progress, "≥", "%", view.lang))
             p.meta { (fill(words.day_counts, &counts)) }
             @if let Some((low, high)) = &ratio.bounds {
@@ -86,10 +88,15 @@ pub(super) fn ratio(view: &DashboardView) -> Markup {
     }
 }
 
-fn picture(chart: &ProgressChart) -> Markup {
+/// A small picture inside a card. The card carries the watermark, which would cover the picture's labels.
+fn picture(chart: ProgressChart) -> Markup {
+    let chart = ProgressChart {
+        watermark: None,
+        ..chart
+    };
     html! {
         @if chart.value.is_some() {
-            div.chart { (PreEscaped(progress_chart::render(chart, Size::Narrow))) }
+            div.chart { (PreEscaped(progress_chart::render(&chart, Size::Narrow))) }
         }
     }
 }
@@ -99,7 +106,7 @@ fn figure(progress: &Progress, unit: &str, lang: Lang) -> Markup {
     html! {
         p.figure {
             @match &progress.value {
-                Some(value) => { strong { (value) } " " span.unit { (unit) } }
+                Some(value) => { strong { (value) } (gap(unit)) span.unit { (unit) } }
                 None => {
                     strong.void { (words.void) }
                     @if let Some(reason) = &progress.void_reason { " " span.unit { (reason) } }
@@ -116,7 +123,10 @@ fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
         ul.against {
             @for against in &progress.against {
                 li {
-                    span.what { (pictures::against_name(against, lang)) " " b { (sign) " " (against.value) " " (unit) } }
+                    span.what {
+                        (pictures::against_name(against, lang)) " "
+                        b { (sign) " " (against.value) (gap(unit)) (unit) }
+                    }
                     (verdict(against, lang))
                     @if let AgainstKind::Target { id, issuer, document, expired, .. } = &against.kind {
                         small title=(id) {
@@ -128,6 +138,11 @@ fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
             }
         }
     }
+}
+
+/// What stands between a figure and its unit.
+fn gap(unit: &str) -> &'static str {
+    if unit == "%" { "" } else { " " }
 }
 
 fn verdict(against: &Against, lang: Lang) -> Markup {

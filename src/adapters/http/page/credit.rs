@@ -10,6 +10,7 @@ use crate::adapters::chart::tiers as tiers_chart;
 use crate::adapters::http::page::frame::both;
 use crate::adapters::http::page::frame::encoded;
 use crate::adapters::http::page::frame::query;
+use crate::adapters::http::page::frame::spaced;
 use crate::adapters::http::page::pictures;
 use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::EnterpriseRow;
@@ -224,7 +225,7 @@ fn computed_card(view: &EnterpriseView) -> Markup {
                 dt { (words.rulebook) } dd { (view.rulebook) }
                 dt { (words.col_confidence) } dd { (view.confidence) }
                 dt { (words.col_day) } dd { (view.on) }
-                dt { (words.known_at) } dd { (view.known_at) }
+                dt { (words.known_at) } dd { (spaced(&view.known_at)) }
             }
             p.meta { (words.computed_note) }
         }

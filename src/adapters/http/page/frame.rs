@@ -13,6 +13,9 @@ use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 
+/// The style sheet's address; it changes with the program, so that no kept copy of an older one is used.
+const STYLE_SHEET: &str = concat!("/assets/skytier.css?v=", env!("CARGO_PKG_VERSION"));
+
 /// A part of the page that can be jumped to.
 pub(super) struct Section {
     anchor: &'static str,
@@ -45,7 +48,7 @@ pub(super) fn page(
                 meta name="referrer" content="no-referrer";
                 title { (title) }
                 link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/assets/skytier.css";
+                link rel="stylesheet" href=(STYLE_SHEET);
             }
             body {
                 a.skip href="#content" { (words.skip) }
@@ -82,9 +85,9 @@ pub(super) fn basis_line(basis: &Basis, lang: Lang) -> Markup {
     html! {
         p.basis {
             span title=(basis.edition_id) { (words.edition) " " (basis.edition_name) }
-            span { (words.zone) " " (basis.zone) }
-            span { (review(basis.review, lang)) }
-            span { (words.known_at) " " (basis.known_at) }
+            " " span { (words.zone) " " (basis.zone) }
+            " " span { (review(basis.review, lang)) }
+            " " span { (words.known_at) " " (spaced(&basis.known_at)) }
         }
     }
 }
@@ -95,10 +98,10 @@ pub(super) fn basis_short(basis: &Basis, lang: Lang) -> Markup {
     html! {
         p.basis {
             span { (basis.edition_name) }
-            span { (review(basis.review, lang)) }
-            span { "UTC" (basis.zone) }
+            " " span { (review(basis.review, lang)) }
+            " " span { "UTC" (basis.zone) }
             @if let Some(day) = basis.newest {
-                span { (fill(words.through, &[("day", &day.to_string())])) }
+                " " span { (fill(words.through, &[("day", &day.to_string())])) }
             }
         }
     }
@@ -129,6 +132,11 @@ pub(super) fn simulated_chip(simulated: bool, lang: Lang) -> Markup {
 /// The words laid over simulated figures; `None` for real ones.
 pub(super) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
     simulated.then(|| phrases(lang).simulated.to_owned())
+}
+
+/// A time with a space between date and clock, so that a narrow line breaks there.
+pub(super) fn spaced(time: &str) -> String {
+    time.replacen('T', " ", 1)
 }
 
 /// A query string, every value percent-encoded.

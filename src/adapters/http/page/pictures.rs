@@ -1,4 +1,5 @@
-//! From the view's texts to what charts take.
+//! From the view's texts to what charts take. Pages place these pictures; whoever serves one alone draws it from the
+//! same view.
 
 use chrono::Datelike;
 
@@ -57,7 +58,7 @@ fn rule_kind(against: &Against) -> RuleKind {
 }
 
 /// A value against its marks. `unit` follows the figure; `sign` (`≤` or `≥`) goes before each mark.
-pub(super) fn progress(
+fn progress(
     view: &DashboardView,
     progress: &Progress,
     title: &str,
@@ -74,7 +75,7 @@ pub(super) fn progress(
         Some(ProgressMark {
             kind: rule_kind(against),
             value: position(&against.value)?,
-            label: format!("{name} {sign} {}", against.value),
+            label: format!("{name} {sign} {}{}", against.value, percent_only(unit)),
         })
     });
     ProgressChart {
@@ -98,8 +99,19 @@ pub(super) fn progress(
     }
 }
 
+/// Mean PM2.5 so far.
+pub fn pm25(view: &DashboardView) -> ProgressChart {
+    let title = phrases(view.lang).pm25_title;
+    progress(view, &view.pm25, title, &format!(" {PM25_UNIT}"), "≤")
+}
+
+/// The unit where it is short enough for a mark's label.
+fn percent_only(unit: &str) -> &str {
+    if unit == "%" { unit } else { "" }
+}
+
 /// The good-day ratio, with the bounds its void days leave.
-pub(super) fn ratio(view: &DashboardView) -> ProgressChart {
+pub fn ratio(view: &DashboardView) -> ProgressChart {
     let bounds = view.ratio.bounds.as_ref();
     let title = phrases(view.lang).ratio_title;
     ProgressChart {
@@ -110,7 +122,7 @@ pub(super) fn ratio(view: &DashboardView) -> ProgressChart {
 }
 
 /// The year of days.
-pub(super) fn calendar(view: &DashboardView) -> CalendarChart {
+pub fn calendar(view: &DashboardView) -> CalendarChart {
     let words = phrases(view.lang);
     let assessed = view
         .calendar
@@ -135,7 +147,7 @@ pub(super) fn calendar(view: &DashboardView) -> CalendarChart {
 }
 
 /// PM2.5 by month.
-pub(super) fn months(view: &DashboardView) -> TrendChart {
+pub fn months(view: &DashboardView) -> TrendChart {
     let points = (1..=12).map(|month| {
         let known = view.months.iter().find(|value| value.month == month);
         let text = known.and_then(|value| value.value.clone());
@@ -150,7 +162,7 @@ pub(super) fn months(view: &DashboardView) -> TrendChart {
 }
 
 /// PM2.5 by day.
-pub(super) fn days(view: &DashboardView) -> TrendChart {
+pub fn days(view: &DashboardView) -> TrendChart {
     let first = chrono::NaiveDate::from_ymd_opt(view.year, 1, 1);
     let year = first.into_iter().flat_map(|first| {
         first
@@ -215,7 +227,7 @@ fn trend(view: &DashboardView, style: TrendStyle, points: Vec<TrendPoint>) -> Tr
 }
 
 /// The spread over the tiers.
-pub(super) fn tiers(view: &DashboardView) -> TiersChart {
+pub fn tiers(view: &DashboardView) -> TiersChart {
     let words = phrases(view.lang);
     let total: u64 = view.tiers.counts.iter().map(|(_, n)| u64::from(*n)).sum();
     TiersChart {

@@ -6,6 +6,7 @@ use maud::html;
 use crate::adapters::http::page::air::aqi_badge;
 use crate::adapters::http::page::frame::basis_short;
 use crate::adapters::http::page::frame::simulated_chip;
+use crate::adapters::http::page::frame::spaced;
 use crate::adapters::http::page::pictures::PM25_UNIT;
 use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::PublishedRow;
@@ -69,7 +70,7 @@ fn station(row: &StationRow, lang: Lang) -> Markup {
                 (row.name) " " small { (row.id) } (simulated_chip(row.simulated, lang))
             }
             td data-label=(words.col_class) { (class_name(row.class, lang)) }
-            td data-label=(words.col_last_time) { (row.last_time.as_deref().unwrap_or("–")) }
+            td data-label=(words.col_last_time) { (row.last_time.as_deref().map_or_else(|| "–".to_owned(), spaced)) }
             td.number data-label=(words.col_pm25_latest) { (row.pm25.as_deref().unwrap_or("–")) }
             td data-label=(words.col_day_aqi) {
                 @match row.day_aqi {

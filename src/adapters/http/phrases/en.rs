@@ -15,7 +15,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     simulated: "SIMULATED",
     simulated_note: "The air figures on this page rest on simulated readings. They are not measurements and must not be assessed or published.",
     example: "Example",
-    example_note: "Enterprises marked “Example” are invented; the region code 999999 does not exist.",
+    example_note: "Enterprises marked as examples are invented; the region code 999999 does not exist.",
     default_note: "Shown by default: the area of the real readings and its newest day with data. Choose another area or year above.",
     through: "Data through {day}",
     no_data_yet: "No data yet",
