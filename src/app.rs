@@ -16,10 +16,22 @@ pub mod seeds;
 
 pub mod seed_ledger;
 
+pub mod open;
+
+pub mod seeding;
+
 pub mod replay;
 
 pub mod assess;
 
 pub mod rate;
+
+pub mod export;
+
+pub mod verify;
+
+pub mod daemon;
+
+pub mod serve;
 
 pub mod cli;

@@ -1,9 +1,31 @@
-//! The web side: pages and what they need.
+//! The web side: pages, charts and the JSON interface.
+
+pub mod error;
+
+pub mod params;
+
+pub mod state;
+
+pub mod assets;
+
+pub(crate) mod phrases;
+
+pub mod page;
+
+pub mod words;
+
+pub mod credit_view;
+
+pub mod desk;
 
 pub mod air;
-pub mod assets;
-pub mod error;
-pub mod page;
-pub mod params;
-pub(crate) mod phrases;
-pub mod state;
+
+pub mod stations;
+
+pub mod credit;
+
+pub mod health;
+
+pub mod pages;
+
+pub mod server;

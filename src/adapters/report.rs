@@ -15,10 +15,10 @@ use crate::domain::assessment::YearOnYear;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
-use crate::domain::standards::Editions;
-use crate::domain::target::Standing;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
+use crate::domain::standards::Editions;
+use crate::domain::target::Standing;
 use crate::domain::units::AMOUNT_DECIMALS;
 use crate::domain::units::Amount;
 use crate::domain::units::Decimal;
@@ -158,8 +158,16 @@ pub fn readings_csv(
 }
 
 /// Header of exported readings.
-pub const READING_COLUMNS: [&str; 8] =
-    ["source", "factor", "stat", "time", "interval_s", "value", "flag", "review"];
+pub const READING_COLUMNS: [&str; 8] = [
+    "source",
+    "factor",
+    "stat",
+    "time",
+    "interval_s",
+    "value",
+    "flag",
+    "review",
+];
 
 /// One reading as a CSV row under [`READING_COLUMNS`].
 ///

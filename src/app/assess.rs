@@ -14,10 +14,9 @@ use crate::adapters::layout::Layout;
 use crate::adapters::report;
 use crate::adapters::report::Context;
 use crate::adapters::store::Stores;
-use crate::adapters::store::embedded::Access;
-use crate::adapters::store::embedded::Embedded;
 use crate::app::fault::bad_input;
 use crate::app::observations;
+use crate::app::open;
 use crate::app::standards;
 use crate::domain::area::MinStations;
 use crate::domain::calendar::Instant;
@@ -151,7 +150,7 @@ impl AssessArgs {
 
     async fn stores(&self, now: Instant) -> anyhow::Result<Stores> {
         if let Some(directory) = &self.data {
-            return Ok(Stores::embedded(Embedded::open(directory, Access::Read)?));
+            return open::for_reading(directory);
         }
         let stores = Stores::memory();
         let layout = self.layout.context("--layout is required with --input")?;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -8,15 +9,30 @@ use clap::Subcommand;
 
 use crate::app::assess;
 use crate::app::assess::AssessArgs;
+use crate::app::export;
+use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
 use crate::app::rate;
 use crate::app::rate::RateArgs;
+use crate::app::replay;
+use crate::app::replay::ReplayArgs;
+use crate::app::seeding;
+use crate::app::seeding::SeedArgs;
+use crate::app::serve;
+use crate::app::serve::DemoArgs;
+use crate::app::serve::ServeArgs;
+use crate::app::verify;
+use crate::app::verify::VerifyArgs;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 
 /// Air-quality readings in over MQTT; averages, good-day ratios, targets and enterprise credit tiers out.
 #[derive(Parser, Debug)]
 #[command(name = "skytier", version, propagate_version = true)]
+#[command(after_help = "\
+Start with `skytier demo`; every command has examples in its own --help.
+Exit codes: 0 done, 1 the answer is no, 2 bad input or usage, 3 the environment failed.
+Logs go to standard error; SKYTIER_LOG sets the level (info), SKYTIER_LOG_FORMAT=json the form.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -24,9 +40,15 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Serve(ServeArgs),
+    Demo(DemoArgs),
+    Seed(SeedArgs),
+    Replay(ReplayArgs),
     Assess(AssessArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
+    Export(ExportArgs),
+    Verify(VerifyArgs),
 }
 
 /// The clock, read in this layer alone.
@@ -42,6 +64,7 @@ pub fn today() -> chrono::NaiveDate {
 /// Runs the command line; errors go to standard error on one line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,6 +77,7 @@ pub fn main() -> ExitCode {
     };
     match runtime.block_on(run(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("skytier: {error:#}");
             ExitCode::from(exit_code(&error))
@@ -61,11 +85,50 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whoever read our output has seen enough, as `head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(
+        |cause| match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+            Some(csv::ErrorKind::Io(cause)) => closed(cause),
+            _ => cause.downcast_ref().is_some_and(closed),
+        },
+    )
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SKYTIER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    if std::env::var("SKYTIER_LOG_FORMAT").is_ok_and(|form| form == "json") {
+        log.json().init();
+    } else {
+        log.init();
+    }
+}
+
 async fn run(command: Command) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(std::io::stdout());
     match command {
+        Command::Serve(args) => serve::serve(args).await?,
+        Command::Demo(args) => serve::demo(args).await?,
+        Command::Seed(args) => seeding::run(args, today(), now()).await?,
+        Command::Replay(args) => {
+            let sent = replay::run(&args).await?;
+            let seconds = sent.took.as_secs_f64();
+            writeln!(
+                out,
+                "{} messages with {} values acknowledged in {seconds:.1} s",
+                sent.messages, sent.values
+            )?;
+        }
         Command::Assess(args) => assess::assess(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
+        Command::Export(args) => export::run(args, &mut out).await?,
+        Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;
     Ok(())

@@ -210,6 +210,36 @@ pub struct Period {
     pub span: Span,
 }
 
+impl Period {
+    /// Reads a printed name back: `2015`, `2015-H1`, `2015-Q3`, `2015-07`, `2015-07-X2` or `2015-07-27`.
+    pub fn parse(label: &str) -> Option<Self> {
+        let year: i32 = label.get(..4)?.parse().ok()?;
+        let day = |month: u32, day: u32| NaiveDate::from_ymd_opt(year, month, day);
+        let rest = label.get(4..)?;
+        let part = |prefix: &str| rest.strip_prefix(prefix)?.parse::<u32>().ok();
+        let (kind, within) = match (part("-H"), part("-Q")) {
+            (Some(half @ 1..=2), _) => (PeriodKind::Half, day(half * 6, 1)?),
+            (_, Some(quarter @ 1..=4)) => (PeriodKind::Quarter, day(quarter * 3, 1)?),
+            _ => match rest.split('-').collect::<Vec<_>>().as_slice() {
+                [""] => (PeriodKind::Year, day(1, 1)?),
+                ["", month] => (PeriodKind::Month, day(month.parse().ok()?, 1)?),
+                ["", month, last] => match last.strip_prefix('X') {
+                    Some(xun) => {
+                        let first = xun.parse::<u32>().ok()?.checked_sub(1)? * 10 + 1;
+                        (PeriodKind::Xun, day(month.parse().ok()?, first)?)
+                    }
+                    None => (
+                        PeriodKind::Day,
+                        day(month.parse().ok()?, last.parse().ok()?)?,
+                    ),
+                },
+                _ => return None,
+            },
+        };
+        Some(kind.containing(within)).filter(|period| period.label == label)
+    }
+}
+
 impl PeriodKind {
     /// The word used on every interface.
     pub const fn key(self) -> &'static str {
@@ -432,6 +462,38 @@ mod tests {
             span("2020-01-02", "2020-01-03"),
             &["2020-01-01..2020-01-02", "2020-01-01..2020-01-03"],
         );
+    }
+
+    #[test]
+    fn printed_names_read_back() {
+        for label in [
+            "2015",
+            "2015-H1",
+            "2015-H2",
+            "2015-Q3",
+            "2015-07",
+            "2015-07-X2",
+            "2016-02-29",
+        ] {
+            assert_eq!(
+                Period::parse(label).map(|period| period.label).as_deref(),
+                Some(label)
+            );
+        }
+        for bad in [
+            "",
+            "15",
+            "2015-H3",
+            "2015-Q0",
+            "2015-13",
+            "2015-7",
+            "2015-02-29",
+            "2015-07-X4",
+            "2015-07-X0",
+            "abcd",
+        ] {
+            assert_eq!(Period::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

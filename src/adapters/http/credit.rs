@@ -27,14 +27,22 @@ fn uscc(text: &str) -> Result<Uscc, Problem> {
 }
 
 fn official_json(state: &WebState, subject: &Uscc, rating: &Rating) -> Value {
-    let Some(official) = &rating.official else { return Value::Null };
+    let Some(official) = &rating.official else {
+        return Value::Null;
+    };
     let ledger = state.tiering.now();
-    let captured = ledger.events_of(subject).iter().rev().find_map(|event| match &event.body {
-        EventBody::Official(entry) if entry.as_of == official.as_of && entry.tier == official.tier => {
-            Some(event.captured_at.to_rfc3339())
-        }
-        _ => None,
-    });
+    let captured = ledger
+        .events_of(subject)
+        .iter()
+        .rev()
+        .find_map(|event| match &event.body {
+            EventBody::Official(entry)
+                if entry.as_of == official.as_of && entry.tier == official.tier =>
+            {
+                Some(event.captured_at.to_rfc3339())
+            }
+            _ => None,
+        });
     json!({
         "tier": official.tier.as_str(),
         "as_of": official.as_of.to_string(),
@@ -59,7 +67,9 @@ pub async fn tier(
     let enterprise = registry.enterprise(subject.as_str());
     let ledger = state.tiering.now();
     if enterprise.is_none() && ledger.events_of(&subject).is_empty() {
-        return Err(Problem::NotFound(format!("no enterprise {code} is registered")));
+        return Err(Problem::NotFound(format!(
+            "no enterprise {code} is registered"
+        )));
     }
     let client_ref = params.text("client_ref");
     if client_ref.is_some_and(|text| text.len() > CLIENT_REF_BYTES_MAX) {
@@ -68,8 +78,13 @@ pub async fn tier(
     }
     let today = state.zone.local(state.now()).date_naive();
     let on = params.date("on")?.unwrap_or(today);
-    let rating = state.tiering.rate(&ledger, &subject, on, params.time("known_at")?)?;
-    let agree = rating.official.as_ref().map(|official| official.tier == rating.tier);
+    let rating = state
+        .tiering
+        .rate(&ledger, &subject, on, params.time("known_at")?)?;
+    let agree = rating
+        .official
+        .as_ref()
+        .map(|official| official.tier == rating.tier);
     Ok(Json(json!({
         "subject": subject.as_str(),
         "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
@@ -88,14 +103,18 @@ pub async fn tier(
 /// A problem document.
 pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
     let params = params.only(&["q", "after", "limit"])?;
-    let limit = params.number("limit", 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS);
+    let limit = params
+        .number("limit", 1, PAGE_ROWS_MAX)?
+        .unwrap_or(PAGE_ROWS);
     let after = params.text("after").unwrap_or("");
     let wanted = params.text("q").unwrap_or("").to_lowercase();
     let registry = state.directory.now();
     let fits = |enterprise: &&Enterprise| {
         let texts = [&enterprise.uscc, &enterprise.names.zh, &enterprise.names.en];
         enterprise.uscc.as_str() > after
-            && texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+            && texts
+                .iter()
+                .any(|text| text.to_lowercase().contains(&wanted))
     };
     let mut found: Vec<&Enterprise> = registry.enterprises.iter().filter(fits).collect();
     found.sort_by(|a, b| a.uscc.cmp(&b.uscc));
@@ -104,7 +123,9 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
     let today = state.zone.local(state.now()).date_naive();
     let mut rows = Vec::new();
     for enterprise in found.into_iter().take(limit) {
-        let rating = state.tiering.rate(&ledger, &uscc(&enterprise.uscc)?, today, None)?;
+        let rating = state
+            .tiering
+            .rate(&ledger, &uscc(&enterprise.uscc)?, today, None)?;
         rows.push(json!({
             "subject": enterprise.uscc,
             "name_zh": enterprise.names.zh,
@@ -116,5 +137,7 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
             "official": rating.official.as_ref().map(|official| official.tier.as_str()),
         }));
     }
-    Ok(Json(json!({"on": today.to_string(), "enterprises": rows, "next": next})))
+    Ok(Json(
+        json!({"on": today.to_string(), "enterprises": rows, "next": next}),
+    ))
 }

@@ -51,14 +51,21 @@ fn station_json(station: &Station) -> Value {
 /// A problem document.
 pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
     let params = params.only(&["after", "limit"])?;
-    let limit = params.number("limit", 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS);
+    let limit = params
+        .number("limit", 1, PAGE_ROWS_MAX)?
+        .unwrap_or(PAGE_ROWS);
     let after = params.text("after").unwrap_or("");
     let registry = state.directory.now();
     let mut stations: Vec<&Station> = registry.stations.iter().collect();
     stations.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut rest = stations.into_iter().filter(|station| station.id.as_str() > after);
+    let mut rest = stations
+        .into_iter()
+        .filter(|station| station.id.as_str() > after);
     let page: Vec<&Station> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and(page.last()).map(|station| station.id.as_str());
+    let next = rest
+        .next()
+        .and(page.last())
+        .map(|station| station.id.as_str());
     let groups = registry.groups.iter().map(|group| {
         let members = group.members.iter().map(|member| {
             let (from, to) = (member.from.to_string(), member.to.map(|to| to.to_string()));
@@ -92,7 +99,9 @@ impl Asked {
     fn read(state: &WebState, id: &str, params: &Params) -> Result<Self, Problem> {
         let source = SourceId::new(id).map_err(|fault| Problem::bad("id", fault))?;
         if state.directory.now().station(&source).is_none() {
-            return Err(Problem::NotFound(format!("no station {id:?}; GET /v1/stations lists them")));
+            return Err(Problem::NotFound(format!(
+                "no station {id:?}; GET /v1/stations lists them"
+            )));
         }
         let factor = Factor::new(params.text("factor").unwrap_or("pm25"));
         let stat = Stat::new(params.text("stat").unwrap_or("avg"));
@@ -122,7 +131,10 @@ impl Asked {
         let own = |key: &SeriesKey| {
             key.source == self.source && key.factor == self.factor && key.stat == self.stat
         };
-        let range = Range { limit: self.range.limit.saturating_add(1), ..self.range };
+        let range = Range {
+            limit: self.range.limit.saturating_add(1),
+            ..self.range
+        };
         let mut rows = Vec::new();
         for key in state.series.keys().await?.into_iter().filter(own) {
             let column = state.series.column(&key, range).await?;
@@ -142,8 +154,9 @@ pub async fn readings(
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params =
-        params.only(&["factor", "stat", "from", "to", "by", "known_at", "limit", "format"])?;
+    let params = params.only(&[
+        "factor", "stat", "from", "to", "by", "known_at", "limit", "format",
+    ])?;
     let asked = Asked::read(&state, &id, &params)?;
     match params.text("by") {
         None | Some("raw") => raw(&state, &asked).await,
@@ -158,14 +171,17 @@ async fn raw(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     let more = rows.len() > asked.range.limit;
     rows.truncate(asked.range.limit);
     if asked.csv {
-        let keyed = rows.iter().map(|(interval_s, reading)| {
-            (key_of(asked, *interval_s), reading.clone())
-        });
+        let keyed = rows
+            .iter()
+            .map(|(interval_s, reading)| (key_of(asked, *interval_s), reading.clone()));
         let mut body = Vec::new();
         report::readings_csv(state.zone, keyed, &mut body).map_err(|_| Problem::Internal)?;
         return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response());
     }
-    let next = rows.last().filter(|_| more).map(|(_, reading)| state.zone.text(reading.time));
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|(_, reading)| state.zone.text(reading.time));
     let rows = rows.iter().map(|(interval_s, reading)| {
         json!({
             "time": state.zone.text(reading.time),
@@ -204,9 +220,17 @@ fn page(asked: &Asked, by: &str, rows: Vec<Value>, next: Option<String>) -> Resp
 fn derived(state: &WebState, asked: &Asked) -> Result<(Pollutant, Option<Span>), Problem> {
     let pollutant = Pollutant::from_key(asked.factor.as_str())
         .filter(|_| asked.stat == Stat::avg())
-        .ok_or_else(|| Problem::bad("by", "hours and days exist for the six pollutants' avg only"))?;
+        .ok_or_else(|| {
+            Problem::bad(
+                "by",
+                "hours and days exist for the six pollutants' avg only",
+            )
+        })?;
     if asked.csv {
-        return Err(Problem::bad("format", "csv is for by=raw; days are at /v1/air/days"));
+        return Err(Problem::bad(
+            "format",
+            "csv is for by=raw; days are at /v1/air/days",
+        ));
     }
     let open = asked.range.after == Range::ALL.after || asked.range.upto == Range::ALL.upto;
     let span = (!open).then(|| Span {
@@ -220,7 +244,9 @@ async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     let (pollutant, span) = derived(state, asked)?;
     let keys = state.series.keys().await?;
     let recipe = state.rollup.recipe();
-    let days = recipe.hours(&keys, &asked.source, span, asked.range.known_at).await?;
+    let days = recipe
+        .hours(&keys, &asked.source, span, asked.range.known_at)
+        .await?;
     let mut rows = Vec::new();
     for (day, hours) in &days {
         for (at, hour) in (1i64..).zip(hours[pollutant.index()]) {
@@ -236,7 +262,10 @@ async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     }
     let more = rows.len() > asked.range.limit;
     rows.truncate(asked.range.limit);
-    let next = rows.last().filter(|_| more).and_then(|row| row["time"].as_str().map(str::to_owned));
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .and_then(|row| row["time"].as_str().map(str::to_owned));
     Ok(page(asked, "hour", rows, next))
 }
 
@@ -258,7 +287,13 @@ async fn days(state: &WebState, asked: &Asked, params: &Params) -> Result<Respon
     let all: Vec<(String, Value)> = valued.collect();
     let more = all.len() > asked.range.limit;
     let shown = &all[..all.len().min(asked.range.limit)];
-    let next = shown.last().filter(|_| more).map(|(date, _)| format!("{date}T24:00"));
-    let rows = shown.iter().map(|(date, value)| json!({"date": date, "value": value})).collect();
+    let next = shown
+        .last()
+        .filter(|_| more)
+        .map(|(date, _)| format!("{date}T24:00"));
+    let rows = shown
+        .iter()
+        .map(|(date, value)| json!({"date": date, "value": value}))
+        .collect();
     Ok(page(asked, "day", rows, next))
 }

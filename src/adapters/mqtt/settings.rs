@@ -133,6 +133,20 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// All of them by name, for metrics.
+    pub fn all(&self) -> [(&'static str, u64); 8] {
+        [
+            ("connections_open", Self::read(&self.connections_open)),
+            ("connections", Self::read(&self.connections_total)),
+            ("connections_refused", Self::read(&self.connections_refused)),
+            ("received", Self::read(&self.received)),
+            ("acked", Self::read(&self.acked)),
+            ("refused", Self::read(&self.refused)),
+            ("wills", Self::read(&self.wills)),
+            ("dead", Self::read(&self.dead)),
+        ]
+    }
+
     /// Reads one.
     pub fn read(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)

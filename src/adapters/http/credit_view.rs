@@ -1,0 +1,190 @@
+//! Fills the credit parts of the pages.
+
+use chrono::NaiveDate;
+
+use crate::adapters::chart::palette::CreditTier;
+use crate::adapters::http::desk::name;
+use crate::adapters::http::error::Problem;
+use crate::adapters::http::page::view::ENTERPRISES_PER_PAGE;
+use crate::adapters::http::page::view::EnterpriseRow;
+use crate::adapters::http::page::view::EnterpriseView;
+use crate::adapters::http::page::view::NextChange;
+use crate::adapters::http::page::view::OfficialTier;
+use crate::adapters::http::page::view::ReasonRow;
+use crate::adapters::http::page::view::TierSpread;
+use crate::adapters::http::state::WebState;
+use crate::adapters::lang::Lang;
+use crate::domain::credit::Code;
+use crate::domain::credit::Tier;
+use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::tier::CASE_CAP;
+use crate::domain::credit::tier::Rating;
+use crate::domain::credit::tier::SCALE_MAX;
+use crate::domain::credit::uscc::Uscc;
+use crate::domain::registry::Enterprise;
+
+/// The spread over the tiers and one page of the list.
+pub struct CreditList {
+    /// How many enterprises stand where.
+    pub spread: TierSpread,
+    /// One page.
+    pub rows: Vec<EnterpriseRow>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+fn shown(tier: Tier) -> CreditTier {
+    CreditTier::from_key(tier.as_str()).unwrap_or(CreditTier::Unrated)
+}
+
+fn today(state: &WebState) -> NaiveDate {
+    state.zone.local(state.now()).date_naive()
+}
+
+fn rate(state: &WebState, enterprise: &Enterprise) -> Result<Rating, Problem> {
+    let subject = Uscc::new(&enterprise.uscc).map_err(|fault| Problem::bad("uscc", fault))?;
+    Ok(state
+        .tiering
+        .rate(&state.tiering.now(), &subject, today(state), None)?)
+}
+
+/// Every enterprise's tier today, counted; and the page of the list after a key, worst tier first.
+///
+/// # Errors
+/// A ledger that cannot be folded.
+pub fn list(state: &WebState, lang: Lang, after: Option<&str>) -> Result<CreditList, Problem> {
+    let registry = state.directory.now();
+    let mut rated = Vec::new();
+    for enterprise in &registry.enterprises {
+        let rating = rate(state, enterprise)?;
+        rated.push((order(rating.tier), enterprise, rating));
+    }
+    rated.sort_by(|a, b| (a.0, &a.1.uscc).cmp(&(b.0, &b.1.uscc)));
+    let count = |tier: CreditTier| {
+        let of_tier = rated
+            .iter()
+            .filter(|(_, _, rating)| shown(rating.tier) == tier)
+            .count();
+        (tier, u32::try_from(of_tier).unwrap_or(u32::MAX))
+    };
+    let rulebook = state.tiering.rulebook(today(state));
+    let spread = TierSpread {
+        counts: CreditTier::ALL.into_iter().map(count).collect(),
+        on: today(state),
+        rulebook: rulebook
+            .map(|book| book.id().to_owned())
+            .unwrap_or_default(),
+        examples: registry
+            .enterprises
+            .iter()
+            .any(|enterprise| enterprise.example),
+    };
+    let passed = after.and_then(|key| rated.iter().position(|(_, found, _)| found.uscc == key));
+    let rest = &rated[passed.map_or(0, |at| at + 1)..];
+    let page = &rest[..rest.len().min(ENTERPRISES_PER_PAGE)];
+    let more = rest.len() > page.len();
+    let next = page
+        .last()
+        .filter(|_| more)
+        .map(|(_, enterprise, _)| enterprise.uscc.clone());
+    let rows = page
+        .iter()
+        .map(|(_, enterprise, rating)| row(enterprise, rating, lang))
+        .collect();
+    Ok(CreditList { spread, rows, next })
+}
+
+/// Worst first, the unrated last.
+fn order(tier: Tier) -> u8 {
+    match tier {
+        Tier::Black => 0,
+        Tier::Red => 1,
+        Tier::Yellow => 2,
+        Tier::Green => 3,
+        Tier::Blue => 4,
+        Tier::Unrated => 5,
+    }
+}
+
+fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> EnterpriseRow {
+    EnterpriseRow {
+        uscc: enterprise.uscc.clone(),
+        name: name(&enterprise.names, lang),
+        computed: shown(rating.tier),
+        score: (rating.tier != Tier::Unrated).then_some(rating.score),
+        next_change: rating.next_change.map(|change| NextChange {
+            on: change.date,
+            score: change.score,
+            tier: shown(change.tier),
+        }),
+        official: rating.official.as_ref().map(|official| OfficialTier {
+            tier: shown(official.tier),
+            as_of: official.as_of,
+            source: official.source.clone(),
+        }),
+        example: enterprise.example,
+    }
+}
+
+/// One enterprise with its reasons.
+///
+/// # Errors
+/// A code that is none, or an enterprise nobody registered.
+pub fn enterprise(state: &WebState, lang: Lang, code: &str) -> Result<EnterpriseView, Problem> {
+    Uscc::new(code).map_err(|fault| Problem::bad("uscc", fault))?;
+    let registry = state.directory.now();
+    let found = registry.enterprise(code);
+    let found =
+        found.ok_or_else(|| Problem::NotFound(format!("no enterprise {code} is registered")))?;
+    let rating = rate(state, found)?;
+    let rulebook = state.tiering.rulebook(rating.on);
+    let reasons = rating.reasons.iter().map(|reason| ReasonRow {
+        id: reason.id.clone(),
+        code: reason.code.clone(),
+        meaning: rulebook
+            .map(|book| meaning(book, &reason.code, lang))
+            .unwrap_or_default(),
+        points: reason.points,
+        start: reason.start,
+        end: reason.end,
+        confidence: reason.confidence.as_str().to_owned(),
+    });
+    Ok(EnterpriseView {
+        lang,
+        row: row(found, &rating, lang),
+        industry: found.industry.clone(),
+        town: found.town.clone(),
+        on: rating.on,
+        known_at: state.zone.text(state.now()),
+        rulebook: rating.rulebook.clone(),
+        confidence: rating.confidence.as_str().to_owned(),
+        reasons: reasons.collect(),
+    })
+}
+
+/// What a reason's code means, in the rulebook's words.
+fn meaning(rulebook: &Rulebook, code: &str, lang: Lang) -> String {
+    let own = match code {
+        CASE_CAP => Some(lang.pick("单案扣分封顶", "cap of one case")),
+        SCALE_MAX => Some(lang.pick("总分封顶", "top of the scale")),
+        _ => None,
+    };
+    let in_book = || {
+        let code = Code::new(code)?;
+        let deduction = rulebook.deduction(&code).map(|row| (&row.zh, &row.en));
+        let bonus = rulebook.bonus(&code).map(|row| (&row.zh, &row.en));
+        let veto = rulebook.veto(&code).map(|row| (&row.zh, &row.en));
+        let (zh, en) = deduction.or(bonus).or(veto)?;
+        Some(lang.pick(zh.as_str(), en.as_str()))
+    };
+    let special = || {
+        let parts = rulebook.parts();
+        let rows = [&parts.manual, &parts.halted];
+        let row = rows.into_iter().find(|row| row.code.as_str() == code)?;
+        Some(lang.pick(row.zh.as_str(), row.en.as_str()))
+    };
+    own.or_else(in_book)
+        .or_else(special)
+        .unwrap_or(code)
+        .to_owned()
+}

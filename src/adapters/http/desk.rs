@@ -1,0 +1,593 @@
+//! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
+
+use chrono::Datelike;
+use chrono::NaiveDate;
+
+use crate::adapters::chart::calendar::DayCell;
+use crate::adapters::chart::calendar::DayState;
+use crate::adapters::chart::palette::AqiLevel;
+use crate::adapters::http::credit_view;
+use crate::adapters::http::error::Problem;
+use crate::adapters::http::page::view::Against;
+use crate::adapters::http::page::view::AgainstKind;
+use crate::adapters::http::page::view::Basis;
+use crate::adapters::http::page::view::Choice;
+use crate::adapters::http::page::view::DashboardView;
+use crate::adapters::http::page::view::DayCard;
+use crate::adapters::http::page::view::DayValue;
+use crate::adapters::http::page::view::MonthValue;
+use crate::adapters::http::page::view::Progress;
+use crate::adapters::http::page::view::PublishHint;
+use crate::adapters::http::page::view::PublishedRow;
+use crate::adapters::http::page::view::Ratio;
+use crate::adapters::http::page::view::Review;
+use crate::adapters::http::page::view::StationRow;
+use crate::adapters::http::state::WebState;
+use crate::adapters::http::words;
+use crate::adapters::lang::Lang;
+use crate::domain::area::AreaDay;
+use crate::domain::assessment::Assessment;
+use crate::domain::calendar::HOUR_S;
+use crate::domain::calendar::Period;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::means::HourMean;
+use crate::domain::names::SourceId;
+use crate::domain::pollutant::Averaging;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::registry::Item;
+use crate::domain::registry::Names;
+use crate::domain::registry::PublishedFigure;
+use crate::domain::registry::StationClass;
+use crate::domain::standards::Edition;
+use crate::domain::units::Decimal;
+use crate::domain::units::Exact;
+use crate::flow::assess::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::assess::PeriodReport;
+
+/// What the page was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Language.
+    pub lang: Lang,
+    /// Area, if one was chosen.
+    pub area: Option<Area>,
+    /// Year, if one was chosen.
+    pub year: Option<i32>,
+    /// Key after which the list of enterprises begins.
+    pub after: Option<String>,
+}
+
+/// The name in the page's language.
+pub fn name(names: &Names, lang: Lang) -> String {
+    lang.pick(names.zh.as_str(), names.en.as_str()).to_owned()
+}
+
+struct Desk<'a> {
+    state: &'a WebState,
+    assessor: Assessor,
+    lang: Lang,
+    area: Area,
+    /// All days the area has data of.
+    extent: Option<Span>,
+    year: i32,
+    /// The year's days up to the newest with data.
+    span: Span,
+}
+
+/// Builds the view of the dashboard.
+///
+/// # Errors
+/// An area that does not exist, or those of the store.
+pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Problem> {
+    let assessor = state.assessor();
+    let default_note = wish.area.is_none() && wish.year.is_none();
+    let area = wish.area.clone().unwrap_or_else(|| default_area(&assessor));
+    area.check(&assessor.registry, &assessor.days)?;
+    let extent = assessor.extent(&area);
+    let today = state.zone.local(state.now()).date_naive();
+    let year = wish
+        .year
+        .or(extent.map(|span| span.to.year()))
+        .unwrap_or(today.year());
+    let span = year_so_far(year, extent, today)
+        .ok_or_else(|| Problem::bad("year", "a year within the calendar is expected"))?;
+    let desk = Desk {
+        state,
+        assessor,
+        lang: wish.lang,
+        area,
+        extent,
+        year,
+        span,
+    };
+    desk.view(default_note, wish.after.as_deref()).await
+}
+
+/// The year's days from 1 January to the newest with data, or to its end when later years have data too.
+fn year_so_far(year: i32, extent: Option<Span>, today: NaiveDate) -> Option<Span> {
+    let first = NaiveDate::from_ymd_opt(year, 1, 1)?;
+    let last = NaiveDate::from_ymd_opt(year, 12, 31)?;
+    let newest = extent.map_or(today, |span| span.to);
+    let to = if newest.year() == year { newest } else { last };
+    Some(Span { from: first, to })
+}
+
+/// The group of real stations with the newest data; without one a simulated group, else all stations.
+fn default_area(assessor: &Assessor) -> Area {
+    let groups = assessor
+        .registry
+        .groups
+        .iter()
+        .map(|group| Area::Group(group.id.clone()));
+    let with_data = groups.filter_map(|area| {
+        let extent = assessor.extent(&area)?;
+        let real = !assessor.simulated(
+            &area,
+            Span {
+                from: extent.to,
+                to: extent.to,
+            },
+        );
+        Some((real, extent.to, area))
+    });
+    let best = with_data.max_by_key(|(real, newest, _)| (*real, *newest));
+    best.map_or(Area::Mean, |(_, _, area)| area)
+}
+
+fn signed(change: Decimal) -> String {
+    let text = change.to_string();
+    if text.starts_with('-') || change.scaled() == 0 {
+        text
+    } else {
+        format!("+{text}")
+    }
+}
+
+fn primary(day: &AreaDay) -> Vec<String> {
+    day.index
+        .primary
+        .iter()
+        .map(|found| found.label().to_owned())
+        .collect()
+}
+
+fn aqi_of(day: &AreaDay) -> Option<(u16, AqiLevel)> {
+    let aqi = u16::try_from(day.index.aqi?).ok()?;
+    Some((aqi, AqiLevel::from_number(day.index.level()?)?))
+}
+
+impl Desk<'_> {
+    async fn view(
+        &self,
+        default_note: bool,
+        after: Option<&str>,
+    ) -> Result<DashboardView, Problem> {
+        let auto = EditionChoice::Auto;
+        let report = self.report();
+        let days = self
+            .assessor
+            .days(&self.area, self.span, &auto, Choices::default());
+        let edition = self.edition(&report.assessment.edition);
+        let newest = self.newest();
+        let credit = credit_view::list(self.state, self.lang, after)?;
+        Ok(DashboardView {
+            lang: self.lang,
+            area: self.choice(&self.area),
+            areas: self.areas(),
+            year: self.year,
+            years: self.years(),
+            basis: Basis {
+                edition_id: edition.id.clone(),
+                edition_name: edition.title.clone(),
+                zone: self.state.zone.to_string(),
+                review: Review::Raw,
+                known_at: self.state.zone.text(self.state.now()),
+                newest: self.extent.map(|span| span.to),
+            },
+            simulated: self.assessor.simulated(&self.area, self.span),
+            default_note,
+            pm25: self.pm25(&report, edition),
+            ratio: self.ratio(&report),
+            day: newest.and_then(|newest| self.card(days.iter().find(|day| day.day == newest)?)),
+            calendar: days.iter().map(|day| self.cell(day)).collect(),
+            months: self.months(),
+            days: days.iter().map(|day| self.day_value(day)).collect(),
+            stations: self.stations().await?,
+            published: self.published(),
+            tiers: credit.spread,
+            enterprises: credit.rows,
+            enterprises_next: credit.next,
+            enterprises_later: after.is_some(),
+            publish: self.hint(),
+        })
+    }
+
+    fn edition(&self, id: &str) -> &Edition {
+        self.assessor
+            .editions
+            .by_id(id)
+            .unwrap_or(self.assessor.editions.on(self.span.to))
+    }
+
+    /// Figures of the year so far; a whole year counts as the year.
+    fn report(&self) -> PeriodReport {
+        let whole = PeriodKind::Year.containing(self.span.from).span == self.span;
+        let kind = if whole {
+            PeriodKind::Year
+        } else {
+            PeriodKind::Whole
+        };
+        let choices = Choices::default();
+        let mut reports =
+            self.assessor
+                .periods(&self.area, self.span, kind, &EditionChoice::Auto, choices);
+        reports
+            .pop()
+            .expect("a range of days is at least one period")
+    }
+
+    fn newest(&self) -> Option<NaiveDate> {
+        let newest = self.extent?.to;
+        Some(newest.min(self.span.to)).filter(|day| self.span.contains(*day))
+    }
+
+    fn choice(&self, area: &Area) -> Choice {
+        let registry = &self.assessor.registry;
+        let name = match area {
+            Area::Group(id) => registry
+                .group(id)
+                .map(|group| name(&group.names, self.lang)),
+            Area::Station(id) => registry
+                .station(id)
+                .map(|station| name(&station.names, self.lang)),
+            Area::Mean => Some(
+                self.lang
+                    .pick("全部站点平均", "Mean of all stations")
+                    .to_owned(),
+            ),
+        };
+        Choice {
+            id: area.text(),
+            name: name.unwrap_or_else(|| area.id().to_owned()),
+        }
+    }
+
+    /// Groups first, then single stations with data.
+    fn areas(&self) -> Vec<Choice> {
+        let registry = &self.assessor.registry;
+        let groups = registry
+            .groups
+            .iter()
+            .map(|group| Area::Group(group.id.clone()));
+        let with_data = |id: &&SourceId| self.assessor.days.contains_key(id);
+        let stations = registry
+            .stations
+            .iter()
+            .map(|station| &station.id)
+            .filter(with_data);
+        let stations = stations.map(|id| Area::Station(id.clone()));
+        let mut areas: Vec<Choice> = groups
+            .chain(stations)
+            .map(|area| self.choice(&area))
+            .collect();
+        if !areas.iter().any(|choice| choice.id == self.area.text()) {
+            areas.insert(0, self.choice(&self.area));
+        }
+        areas
+    }
+
+    fn years(&self) -> Vec<i32> {
+        let mut years: Vec<i32> = self
+            .extent
+            .map(|span| (span.from.year()..=span.to.year()).collect())
+            .unwrap_or_default();
+        if !years.contains(&self.year) {
+            years.push(self.year);
+        }
+        years.sort_unstable();
+        years
+    }
+
+    fn targets(&self, item: Item, value: Option<Decimal>) -> Vec<Against> {
+        let Area::Group(group) = &self.area else {
+            return Vec::new();
+        };
+        let today = self.state.zone.local(self.state.now()).date_naive();
+        let own = self.assessor.registry.targets.iter();
+        let own = own.filter(|target| target.group == *group && target.item == item);
+        own.map(|target| Against {
+            value: target.limit.to_string(),
+            met: value.filter(|_| target.year == self.year).map(|value| {
+                let limit = Exact::amount(target.limit);
+                if item.at_most() {
+                    value.exact() <= limit
+                } else {
+                    value.exact() >= limit
+                }
+            }),
+            kind: AgainstKind::Target {
+                id: target.id.clone(),
+                year: target.year,
+                expired: target.year < today.year(),
+                issuer: target.issuer.clone(),
+                document: target.document.clone(),
+            },
+        })
+        .collect()
+    }
+
+    fn pm25(&self, report: &PeriodReport, edition: &Edition) -> Progress {
+        let figure = &report.assessment.pm25;
+        let mut against = self.targets(Item::Pm25Mean, figure.judged);
+        if let Some(limit) = edition.class_2(Pollutant::Pm25, Averaging::Annual) {
+            let exact = Exact::amount(limit);
+            let met = figure.judged.map(|judged| judged.exact() <= exact);
+            against.push(Against {
+                value: limit.to_string(),
+                met,
+                kind: AgainstKind::ClassLimit,
+            });
+        }
+        let change = report.yoy.and_then(|yoy| yoy.pm25_pct);
+        Progress {
+            value: figure.published.map(|value| value.to_string()),
+            void_reason: figure
+                .void_reason
+                .as_ref()
+                .map(|reason| words::shortfall(reason, self.lang)),
+            against,
+            valid_days: figure.valid_days,
+            calendar_days: report.assessment.days.calendar,
+            yoy: change.map(|change| format!("{} %", signed(change))),
+        }
+    }
+
+    fn ratio(&self, report: &PeriodReport) -> Ratio {
+        let days = report.assessment.days;
+        let ratio = days.ratio();
+        let change = report.yoy.and_then(|yoy| yoy.good_day_ratio_pp);
+        let points = self.lang.pick("个百分点", "percentage points");
+        let none = words::shortfall("no valid day", self.lang);
+        Ratio {
+            progress: Progress {
+                value: ratio.map(|ratio| ratio.to_string()),
+                void_reason: ratio.is_none().then_some(none),
+                against: self.targets(Item::GoodDayRatio, ratio),
+                valid_days: days.valid,
+                calendar_days: days.calendar,
+                yoy: change.map(|change| format!("{} {points}", signed(change))),
+            },
+            bounds: days
+                .ratio_if_voids_bad()
+                .zip(days.ratio_if_voids_good())
+                .map(|(bad, good)| (bad.to_string(), good.to_string())),
+            good_days: days.good,
+            heavy_days: days.heavy,
+            void_days: days.void(),
+        }
+    }
+
+    fn printed(&self, day: &AreaDay) -> Option<String> {
+        let index = Pollutant::Pm25.index();
+        let own = self.edition(&day.edition).decimals[index];
+        let decimals = self.assessor.publication.decimals[index].unwrap_or(own);
+        day.values.values[index]
+            .as_ref()
+            .map(|value| value.round(decimals).to_string())
+    }
+
+    fn reason(&self, day: &AreaDay) -> Option<String> {
+        let void = day.index.aqi.is_none();
+        void.then(|| words::void_day(&day.void_reason, self.lang))
+    }
+
+    fn card(&self, day: &AreaDay) -> Option<DayCard> {
+        Some(DayCard {
+            day: day.day,
+            aqi: aqi_of(day),
+            primary: day
+                .index
+                .primary
+                .iter()
+                .map(|found| found.label().to_owned())
+                .collect(),
+            pm25: self.printed(day),
+            void_reason: self.reason(day),
+        })
+    }
+
+    fn cell(&self, day: &AreaDay) -> DayCell {
+        let state = match aqi_of(day) {
+            Some((aqi, level)) => DayState::Valid {
+                aqi,
+                level,
+                primary: primary(day).join(", "),
+            },
+            None => DayState::Void {
+                reason: self.reason(day).unwrap_or_default(),
+            },
+        };
+        DayCell {
+            day: day.day,
+            state,
+        }
+    }
+
+    fn day_value(&self, day: &AreaDay) -> DayValue {
+        DayValue {
+            day: day.day,
+            value: self.printed(day),
+        }
+    }
+
+    fn months(&self) -> Vec<MonthValue> {
+        let auto = EditionChoice::Auto;
+        let reports = self.assessor.periods(
+            &self.area,
+            self.span,
+            PeriodKind::Month,
+            &auto,
+            Choices::default(),
+        );
+        let month = |report: &PeriodReport| MonthValue {
+            month: report.assessment.period.span.from.month(),
+            value: report
+                .assessment
+                .pm25
+                .published
+                .map(|value| value.to_string()),
+            valid_days: report.assessment.pm25.valid_days,
+        };
+        reports.iter().map(month).collect()
+    }
+
+    async fn stations(&self) -> Result<Vec<StationRow>, Problem> {
+        let Some(newest) = self.newest() else {
+            return Ok(Vec::new());
+        };
+        let keys = self.state.series.keys().await?;
+        let mut rows = Vec::new();
+        for id in self.assessor.members(&self.area, newest) {
+            let own = Area::Station(id.clone());
+            let year =
+                self.assessor
+                    .days(&own, self.span, &EditionChoice::Auto, Choices::default());
+            let recipe = self.state.rollup.recipe();
+            let last = self
+                .assessor
+                .days
+                .get(&id)
+                .and_then(|days| days.keys().next_back().copied());
+            let last = last.unwrap_or(newest).min(self.span.to);
+            let span = Some(Span {
+                from: last,
+                to: last,
+            });
+            let hours = recipe.hours(&keys, &id, span, None).await?.remove(&last);
+            let newest_hour = hours.and_then(|hours| {
+                let of_any = |at: &usize| hours.iter().any(|column| column[*at].is_some());
+                let at = (0..hours[0].len()).rev().find(of_any)?;
+                Some((at, hours[Pollutant::Pm25.index()][at]))
+            });
+            rows.push(self.station_row(&id, last, newest_hour, &year));
+        }
+        Ok(rows)
+    }
+
+    fn station_row(
+        &self,
+        id: &SourceId,
+        last: NaiveDate,
+        newest_hour: Option<(usize, Option<HourMean>)>,
+        year: &[AreaDay],
+    ) -> StationRow {
+        let station = self.assessor.registry.station(id);
+        let time = newest_hour.map(|(at, _)| {
+            let ending = i64::try_from(at + 1).expect("at most 24") * HOUR_S;
+            self.state
+                .zone
+                .text(self.state.zone.day_start(last).plus_s(ending))
+        });
+        let valid = year.iter().filter(|day| day.index.aqi.is_some()).count();
+        StationRow {
+            id: id.to_string(),
+            name: station.map_or_else(|| id.to_string(), |station| name(&station.names, self.lang)),
+            class: station.map_or(StationClass::Micro, |station| station.class),
+            last_time: time,
+            pm25: newest_hour
+                .and_then(|(_, value)| value)
+                .map(|value| value.exact().round(0).to_string()),
+            day_aqi: year
+                .iter()
+                .rev()
+                .find(|day| day.day == last)
+                .and_then(aqi_of),
+            valid_days: u32::try_from(valid).expect("days of a year"),
+            simulated: station.is_some_and(|station| station.simulated),
+        }
+    }
+
+    fn published(&self) -> Vec<PublishedRow> {
+        let Area::Group(group) = &self.area else {
+            return Vec::new();
+        };
+        let figures = self.assessor.registry.published.iter();
+        figures
+            .filter(|figure| figure.group == *group)
+            .map(|figure| self.published_row(figure))
+            .collect()
+    }
+
+    fn published_row(&self, figure: &PublishedFigure) -> PublishedRow {
+        let unit = words::unit(figure.item, self.lang);
+        let ours = Period::parse(&figure.period).and_then(|period| {
+            let auto = EditionChoice::Auto;
+            let choices = Choices::default();
+            let span = period.span;
+            let report = self
+                .assessor
+                .periods(&self.area, span, PeriodKind::Whole, &auto, choices)
+                .pop()?;
+            published_value(figure.item, &report.assessment)
+        });
+        let printed = Exact::amount(figure.value);
+        let change_unit = match figure.item {
+            Item::Pm25Mean => "%",
+            _ => self.lang.pick("个百分点", "percentage points"),
+        };
+        PublishedRow {
+            period: figure.period.clone(),
+            item: figure.item,
+            published: format!("{} {unit}", figure.value),
+            published_yoy: figure.change.map(|change| {
+                let sign = if change.micros() > 0 { "+" } else { "" };
+                format!("{sign}{change} {change_unit}")
+            }),
+            ours: ours.map(|value| format!("{value} {unit}")),
+            matches: ours.map(|value| value.exact() == printed),
+            source: figure.source.clone(),
+        }
+    }
+
+    fn hint(&self) -> PublishHint {
+        let (host, port) = self
+            .state
+            .mqtt_address
+            .clone()
+            .unwrap_or_else(|| ("127.0.0.1".to_owned(), 1_883));
+        let newest = self.newest().unwrap_or(self.span.to);
+        let member = self.assessor.members(&self.area, newest).into_iter().next();
+        let station = member.or_else(|| {
+            self.assessor
+                .registry
+                .stations
+                .first()
+                .map(|station| station.id.clone())
+        });
+        let station = station.map_or_else(|| "STATION".to_owned(), |id| id.to_string());
+        let now = self.state.now();
+        let hour = now.plus_s(-now.unix().rem_euclid(HOUR_S));
+        PublishHint {
+            host,
+            port,
+            topic: format!("{}/stations/{station}/readings", self.state.mqtt_prefix),
+            time: self.state.zone.text(hour),
+        }
+    }
+}
+
+/// A figure as published; `None` when there are no data for it.
+fn published_value(item: Item, assessment: &Assessment) -> Option<Decimal> {
+    let count = |days: u32| Exact::whole(i64::from(days)).round(0);
+    let some = assessment.days.valid > 0;
+    match item {
+        Item::Pm25Mean => assessment.pm25.published,
+        Item::GoodDayRatio => assessment.days.ratio(),
+        Item::GoodDays => some.then(|| count(assessment.days.good)),
+        Item::HeavyDays => some.then(|| count(assessment.days.heavy)),
+    }
+}

@@ -1,0 +1,111 @@
+//! Handlers of pages and charts.
+
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::Html;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use crate::adapters::chart::Size;
+use crate::adapters::chart::calendar;
+use crate::adapters::chart::progress;
+use crate::adapters::chart::tiers;
+use crate::adapters::chart::trend;
+use crate::adapters::http::assets::CONTENT_SECURITY_POLICY;
+use crate::adapters::http::credit_view;
+use crate::adapters::http::desk;
+use crate::adapters::http::desk::Wish;
+use crate::adapters::http::error::Problem;
+use crate::adapters::http::page;
+use crate::adapters::http::page::pictures;
+use crate::adapters::http::params::Params;
+use crate::adapters::http::state::WebState;
+use crate::adapters::lang::Lang;
+use crate::flow::assess::Area;
+
+/// Earliest and latest year a page may be asked for.
+const YEARS: (usize, usize) = (1_900, 9_999);
+
+fn lang(params: &Params) -> Result<Lang, Problem> {
+    match params.text("lang") {
+        None => Ok(Lang::default()),
+        Some(text) => {
+            Lang::from_key(text).ok_or_else(|| Problem::bad("lang", "zh or en is expected"))
+        }
+    }
+}
+
+fn wish(params: &Params) -> Result<Wish, Problem> {
+    let year = params.number("year", YEARS.0, YEARS.1)?;
+    Ok(Wish {
+        lang: lang(params)?,
+        area: params.text("area").map(Area::parse).transpose()?,
+        year: year.and_then(|year| i32::try_from(year).ok()),
+        after: params.text("after").map(str::to_owned),
+    })
+}
+
+fn html(markup: maud::Markup) -> Response {
+    let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
+    (policy, Html(markup.into_string())).into_response()
+}
+
+/// `GET /`: the dashboard.
+///
+/// # Errors
+/// A problem document.
+pub async fn dashboard(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "lang", "after"])?;
+    let view = desk::dashboard(&state, wish(&params)?).await?;
+    Ok(html(page::dashboard(&view)))
+}
+
+/// `GET /enterprises/{uscc}`: one enterprise.
+///
+/// # Errors
+/// A problem document.
+pub async fn enterprise(
+    State(state): State<WebState>,
+    Path(code): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["lang"])?;
+    let view = credit_view::enterprise(&state, lang(&params)?, &code)?;
+    Ok(html(page::enterprise(&view)))
+}
+
+/// `GET /v1/charts/{kind}.svg`: one chart of the dashboard by itself.
+///
+/// # Errors
+/// A problem document.
+pub async fn chart(
+    State(state): State<WebState>,
+    Path(file): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "lang", "size"])?;
+    let size = match params.text("size") {
+        None | Some("wide") => Size::Wide,
+        Some("narrow") => Size::Narrow,
+        Some(_) => return Err(Problem::bad("size", "wide or narrow is expected")),
+    };
+    let kinds = "pm25, ratio, calendar, months, days, tiers";
+    let kind = file.strip_suffix(".svg");
+    let kind = kind.ok_or_else(|| Problem::NotFound(format!("charts are KIND.svg; {kinds}")))?;
+    let view = desk::dashboard(&state, wish(&params)?).await?;
+    let svg = match kind {
+        "pm25" => progress::render(&pictures::pm25(&view), size),
+        "ratio" => progress::render(&pictures::ratio(&view), size),
+        "calendar" => calendar::render(&pictures::calendar(&view), size),
+        "months" => trend::render(&pictures::months(&view), size),
+        "days" => trend::render(&pictures::days(&view), size),
+        "tiers" => tiers::render(&pictures::tiers(&view), size),
+        _ => {
+            return Err(Problem::NotFound(format!(
+                "no such chart; there are {kinds}"
+            )));
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
+}

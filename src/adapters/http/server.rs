@@ -1,0 +1,60 @@
+//! The router: every path, and the limits all of them share.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::routing::get;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::adapters::http::air;
+use crate::adapters::http::assets::assets;
+use crate::adapters::http::credit;
+use crate::adapters::http::error::no_such_path;
+use crate::adapters::http::health;
+use crate::adapters::http::pages;
+use crate::adapters::http::state::WebState;
+use crate::adapters::http::stations;
+
+/// Largest request body; nothing here takes one yet.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest time one request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Every path with its handler.
+pub fn router(state: WebState) -> Router {
+    let set = |name, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/", get(pages::dashboard))
+        .route("/enterprises/{uscc}", get(pages::enterprise))
+        .route("/v1/air/now", get(air::now))
+        .route("/v1/air/days", get(air::days))
+        .route("/v1/air/assessment", get(air::assessment))
+        .route("/v1/stations", get(stations::list))
+        .route("/v1/stations/{id}/readings", get(stations::readings))
+        .route("/v1/enterprises", get(credit::list))
+        .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
+        .route("/v1/charts/{file}", get(pages::chart))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .with_state(state)
+        .merge(assets())
+        .fallback(no_such_path)
+        .layer(CompressionLayer::new())
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::CACHE_CONTROL, "no-store"))
+}

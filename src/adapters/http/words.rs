@@ -1,0 +1,81 @@
+//! Reasons and units of the core, in the language of the page.
+
+use crate::adapters::lang::Lang;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::registry::Item;
+
+/// Why a day is void, from the reasons the core joins by `|`.
+pub fn void_day(reasons: &str, lang: Lang) -> String {
+    let part = |reason: &str| {
+        let words: Vec<&str> = reason.split(' ').collect();
+        let [key, what, share] = words[..] else {
+            return match reason {
+                "no station" => lang.pick("当日无站点", "no station on this day").to_owned(),
+                other => other.to_owned(),
+            };
+        };
+        let label = Pollutant::from_key(key)
+            .map(Pollutant::label)
+            .unwrap_or(key);
+        let what = match what {
+            "hours" => lang.pick("有效小时", "valid hours"),
+            "windows" => lang.pick("有效 8 小时滑动均值", "valid 8 h windows"),
+            "stations" => lang.pick("有效站点", "valid stations"),
+            other => other,
+        };
+        format!("{label} {what} {share}")
+    };
+    let parts: Vec<String> = reasons.split('|').map(part).collect();
+    parts.join(lang.pick("；", "; "))
+}
+
+/// Why a period's statistic is short of data.
+pub fn shortfall(reason: &str, lang: Lang) -> String {
+    if lang == Lang::En {
+        return reason.to_owned();
+    }
+    if reason == "no valid day" {
+        return "无有效天".to_owned();
+    }
+    let (month, days) = reason
+        .split_once(": ")
+        .map_or(("", reason), |(month, days)| (month, days));
+    match days.trim_end_matches(" days").split_once(" of ") {
+        Some((have, need)) => format!("{month} 有效天数 {have}，需 {need}")
+            .trim()
+            .to_owned(),
+        None => reason.to_owned(),
+    }
+}
+
+/// The unit of an item's figures.
+pub fn unit(item: Item, lang: Lang) -> &'static str {
+    match item {
+        Item::Pm25Mean => "ug/m3",
+        Item::GoodDayRatio => "%",
+        Item::GoodDays | Item::HeavyDays => lang.pick("天", "days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_in_both_languages() {
+        let reasons = "pm25 hours 18/20|o3 windows 12/14";
+        assert_eq!(
+            void_day(reasons, Lang::Zh),
+            "PM2.5 有效小时 18/20；O3 有效 8 小时滑动均值 12/14"
+        );
+        assert_eq!(
+            void_day(reasons, Lang::En),
+            "PM2.5 valid hours 18/20; O3 valid 8 h windows 12/14"
+        );
+        assert_eq!(shortfall("58 of 324 days", Lang::Zh), "有效天数 58，需 324");
+        assert_eq!(
+            shortfall("2014-12: 15 of 27 days", Lang::Zh),
+            "2014-12 有效天数 15，需 27"
+        );
+    }
+}

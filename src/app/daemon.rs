@@ -1,0 +1,220 @@
+//! The daemon: opens the stores, starts the flows and the ways in, stops them in reverse order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::adapters::http::server::router;
+use crate::adapters::http::state::WebState;
+use crate::adapters::inbound::Inlet;
+use crate::adapters::mqtt::broker::Broker;
+use crate::adapters::mqtt::endpoint::Endpoint;
+use crate::adapters::mqtt::settings::Counters;
+use crate::adapters::payload::Decoder;
+use crate::adapters::payload::topic::Topics;
+use crate::adapters::store::Stores;
+use crate::app::config::Settings;
+use crate::app::open;
+use crate::app::pump::Pump;
+use crate::app::rulebooks;
+use crate::app::standards;
+use crate::domain::calendar::Instant;
+use crate::flow::directory::Directory;
+use crate::flow::health::Health;
+use crate::flow::ingest::Ingest;
+use crate::flow::rollup::Recipe;
+use crate::flow::rollup::Rollup;
+use crate::flow::tiering::Tiering;
+use crate::ports::StoreError;
+
+/// How long open requests may take to end when stopping.
+const HTTP_DRAIN: Duration = Duration::from_secs(5);
+
+/// A running daemon.
+pub struct Daemon {
+    /// Where the pages are.
+    pub http: SocketAddr,
+    /// Where the embedded MQTT endpoint listens, if it runs.
+    pub mqtt: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    http_task: JoinHandle<std::io::Result<()>>,
+    mqtt_tasks: Vec<JoinHandle<()>>,
+    pump_task: JoinHandle<Result<(), StoreError>>,
+    rollup_task: JoinHandle<Result<(), StoreError>>,
+}
+
+/// The flows over one set of stores.
+struct Flows {
+    directory: Arc<Directory>,
+    rollup: Arc<Rollup>,
+    ingest: Arc<Ingest>,
+    tiering: Arc<Tiering>,
+    editions: Arc<crate::domain::standards::Editions>,
+}
+
+async fn flows(stores: &Stores, settings: &Settings) -> anyhow::Result<Flows> {
+    let editions = Arc::new(standards::editions()?);
+    let directory = Arc::new(Directory::open(Arc::clone(&stores.registrar)).await?);
+    let recipe = Recipe {
+        series: Arc::clone(&stores.series),
+        zone: settings.zone,
+        editions: Arc::clone(&editions),
+    };
+    let rollup = Arc::new(Rollup::open(recipe).await?);
+    let series = Arc::clone(&stores.series);
+    let ingest = Arc::new(Ingest::new(
+        series,
+        Arc::clone(&directory),
+        Arc::clone(&rollup),
+    ));
+    let rulebooks = rulebooks::named("auto")?;
+    let tiering = Arc::new(Tiering::open(Arc::clone(&stores.ledger), rulebooks).await?);
+    Ok(Flows {
+        directory,
+        rollup,
+        ingest,
+        tiering,
+        editions,
+    })
+}
+
+/// Waits until the switch says stop.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // A switch that is gone says stop as well.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+impl Daemon {
+    /// Opens the configured stores and starts.
+    ///
+    /// # Errors
+    /// Those of the store, a port that is taken, or a broker's settings that cannot work.
+    pub async fn start(settings: &Settings, clock: fn() -> Instant) -> anyhow::Result<Self> {
+        Self::start_on(open::configured(settings)?, settings, clock).await
+    }
+
+    /// Starts on stores that are open already.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_on(
+        stores: Stores,
+        settings: &Settings,
+        clock: fn() -> Instant,
+    ) -> anyhow::Result<Self> {
+        let flows = flows(&stores, settings).await?;
+        let health = Arc::new(Health::default());
+        let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
+        let (stop, switch) = watch::channel(false);
+        let mut counters = Vec::new();
+        let (mqtt, mqtt_tasks) = ways_in(settings, inlet, &switch, &mut counters).await?;
+        let topics = Topics::new(&settings.mqtt_prefix)?;
+        let pump = Pump {
+            ingest: Arc::clone(&flows.ingest),
+            topics,
+            decoder: Decoder::new(settings.payload_bytes_max),
+            health: Arc::clone(&health),
+            clock,
+        };
+        let listener = TcpListener::bind(settings.http_listen).await;
+        let listener = listener
+            .with_context(|| format!("listen on http.listen = {}", settings.http_listen))?;
+        let http = listener.local_addr()?;
+        let state = WebState {
+            series: Arc::clone(&stores.series),
+            rollup: Arc::clone(&flows.rollup),
+            directory: flows.directory,
+            tiering: flows.tiering,
+            ingest: flows.ingest,
+            health,
+            mqtt: counters,
+            editions: flows.editions,
+            publication: standards::publication()?,
+            zone: settings.zone,
+            mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),
+            mqtt_prefix: settings.mqtt_prefix.clone(),
+            clock,
+        };
+        let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
+        let http_task = tokio::spawn(served.into_future());
+        let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
+        let rollup = flows.rollup;
+        let rollup_task = tokio::spawn(async move { rollup.run().await });
+        Ok(Self {
+            http,
+            mqtt,
+            stop,
+            http_task,
+            mqtt_tasks,
+            pump_task,
+            rollup_task,
+        })
+    }
+
+    /// Runs until `asked` resolves or a part fails, then stops the ways in, lets the pump finish what was
+    /// taken, and closes the web side.
+    ///
+    /// # Errors
+    /// What made a part fail.
+    pub async fn run(mut self, asked: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            () = asked => None,
+            ended = &mut self.pump_task => Some(ended?.map_err(anyhow::Error::from)),
+            ended = &mut self.rollup_task => Some(ended?.map_err(anyhow::Error::from)),
+            ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
+        };
+        // Every part listens; one that ended already needs no telling.
+        drop(self.stop.send(true));
+        for task in self.mqtt_tasks {
+            task.await?;
+        }
+        match failed {
+            Some(result) => {
+                return result.and_then(|()| anyhow::bail!("a part of the daemon ended"));
+            }
+            None => self.pump_task.await??,
+        }
+        self.rollup_task.abort();
+        match tokio::time::timeout(HTTP_DRAIN, &mut self.http_task).await {
+            Ok(ended) => ended??,
+            Err(_) => self.http_task.abort(),
+        }
+        Ok(())
+    }
+}
+
+type Started = (Option<SocketAddr>, Vec<JoinHandle<()>>);
+
+/// Starts the embedded endpoint and the clients of external brokers.
+async fn ways_in(
+    settings: &Settings,
+    inlet: Inlet,
+    switch: &watch::Receiver<bool>,
+    counters: &mut Vec<(String, Arc<Counters>)>,
+) -> anyhow::Result<Started> {
+    let mut tasks = Vec::new();
+    let mut address = None;
+    if settings.mqtt_embedded {
+        let listen = settings.endpoint.listen;
+        let endpoint = Endpoint::bind(settings.endpoint.clone(), inlet.clone()).await;
+        let endpoint =
+            endpoint.with_context(|| format!("listen on mqtt.embedded.listen = {listen}"))?;
+        address = Some(endpoint.local_addr()?);
+        counters.push(("embedded".to_owned(), endpoint.counters()));
+        tasks.push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
+    }
+    for broker in &settings.brokers {
+        let mut broker = broker.clone();
+        broker.prefix.clone_from(&settings.mqtt_prefix);
+        let url = broker.url.clone();
+        let client = Broker::new(broker, inlet.clone())?;
+        counters.push((url, client.counters()));
+        tasks.push(tokio::spawn(client.run(stopped(switch.clone()))));
+    }
+    Ok((address, tasks))
+}

@@ -1,0 +1,37 @@
+//! `skytier verify`: reads everything stored and compares it with its checksums and links.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::app::fault::AnswerIsNo;
+use crate::app::open;
+
+/// Check every stored checksum, key order and ledger link; exit 1 at the first fault.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skytier verify --data var/demo")]
+pub struct VerifyArgs {
+    /// The data directory; may be in use by a running daemon.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`AnswerIsNo`] naming the first fault; those of the store.
+pub async fn run(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let stores = open::for_reading(&args.data)?;
+    let verified = stores.verify.verify().await?;
+    for (what, count) in &verified.counted {
+        writeln!(out, "{what}: {count} checked")?;
+    }
+    match verified.fault {
+        None => Ok(writeln!(out, "all is well")?),
+        Some(fault) => {
+            out.flush()?;
+            Err(anyhow::Error::new(AnswerIsNo(fault)))
+        }
+    }
+}
