@@ -1,12 +1,33 @@
 //! The core: what a figure or a tier is. No I/O, no clock, no async, no serialisation; time is an argument.
 //!
-//! A file uses only files above it in this list.
+//! The list is in reading order: a file uses only files above it.
+
+pub mod units;
 
 pub mod calendar;
-pub mod credit;
+
 pub mod names;
+
 pub mod pollutant;
-pub mod qc;
-pub mod reading;
+
 pub mod registry;
-pub mod units;
+
+pub mod reading;
+
+pub mod qc;
+
+pub mod standards;
+
+pub mod means;
+
+pub mod aqi;
+
+pub mod area;
+
+pub mod assessment;
+
+pub mod target;
+
+pub mod credit;
+
+pub mod scenario;

@@ -78,14 +78,25 @@ pub struct DeadLetter {
 }
 
 /// What one commit makes durable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Batch {
-    /// When it was received, in seconds of our clock; the time corrections are dated by.
-    pub received_at: Option<Instant>,
+    /// When it was received, by our clock; the time corrections are dated by.
+    pub received_at: Instant,
     /// Values in the order they arrived; a later one of the same identity corrects an earlier one.
     pub observations: Vec<Observation>,
     /// Messages kept for a person to look at.
     pub dead_letters: Vec<DeadLetter>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new(received_at: Instant) -> Self {
+        Self {
+            received_at,
+            observations: Vec::new(),
+            dead_letters: Vec::new(),
+        }
+    }
 }
 
 /// What an append did.

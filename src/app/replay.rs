@@ -26,6 +26,7 @@ use crate::adapters::payload::topic::PREFIX;
 use crate::adapters::payload::topic::SourceKind;
 use crate::adapters::payload::topic::Target;
 use crate::adapters::payload::topic::Topics;
+use crate::app::fault::bad_input;
 use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
 
@@ -99,7 +100,7 @@ pub struct ReplayReport {
 /// # Errors
 /// When a file is faulty or not every message was acknowledged.
 pub async fn run(args: &ReplayArgs) -> anyhow::Result<ReplayReport> {
-    let topics = Topics::new(&args.prefix)?;
+    let topics = Topics::new(&args.prefix).map_err(bad_input)?;
     let bar = ProgressBar::no_length().with_style(style());
     let sent = replay(
         &args.input,

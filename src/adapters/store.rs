@@ -1,0 +1,51 @@
+//! Where things are kept: the embedded store, and the one in memory behind the same ports.
+
+pub mod embedded;
+
+pub mod memory;
+
+use std::sync::Arc;
+
+use crate::adapters::store::embedded::Embedded;
+use crate::adapters::store::memory::Memory;
+use crate::ports::Ledger;
+use crate::ports::Registrar;
+use crate::ports::Series;
+use crate::ports::Verify;
+
+/// The opened stores, by port.
+#[derive(Clone)]
+pub struct Stores {
+    /// Readings.
+    pub series: Arc<dyn Series>,
+    /// What is registered.
+    pub registrar: Arc<dyn Registrar>,
+    /// Legal documents.
+    pub ledger: Arc<dyn Ledger>,
+    /// The check over all of it.
+    pub verify: Arc<dyn Verify>,
+}
+
+impl Stores {
+    /// All ports on one embedded store.
+    pub fn embedded(store: Embedded) -> Self {
+        let store = Arc::new(store);
+        Self {
+            series: Arc::clone(&store) as Arc<dyn Series>,
+            registrar: Arc::clone(&store) as Arc<dyn Registrar>,
+            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            verify: store,
+        }
+    }
+
+    /// All ports in memory.
+    pub fn memory() -> Self {
+        let store = Arc::new(Memory::default());
+        Self {
+            series: Arc::clone(&store) as Arc<dyn Series>,
+            registrar: Arc::clone(&store) as Arc<dyn Registrar>,
+            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            verify: store,
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The durable default: one SQLite file, one writer thread, any number of readers.
+//!
+//! Commits use `synchronous=FULL` in WAL mode, so a resolved future means the data were synced. What waits
+//! while one commit is under way goes into the next together (natural batching). A failed write other than a
+//! full disk poisons the store: nothing is tried again on the same file.
+
+mod ledger;
+mod readings;
+mod registry;
+mod verify;
+mod writer;
+
+use std::fs::File;
+use std::fs::TryLockError;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use crate::adapters::store::embedded::writer::Task;
+use crate::domain::credit::CreditEvent;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Registry;
+use crate::ports::Answer;
+use crate::ports::Appended;
+use crate::ports::Batch;
+use crate::ports::DeadLetter;
+use crate::ports::Ledger;
+use crate::ports::Range;
+use crate::ports::Registrar;
+use crate::ports::Series;
+use crate::ports::StoreError;
+use crate::ports::Verified;
+use crate::ports::Verify;
+
+/// The database inside the data directory.
+const DATABASE: &str = "skytier.db";
+/// The file a writer holds locked, so that no two daemons write one directory.
+const LOCK: &str = "skytier.lock";
+/// Marks the file as ours: "sky1".
+const APPLICATION_ID: u32 = 0x736b_7931;
+/// Newest format this program writes and reads.
+const FORMAT: u32 = 1;
+/// Tasks that may wait for the writer.
+const TASKS_MAX: usize = 64;
+/// Page size in bytes.
+const PAGE_BYTES: u32 = 16_384;
+/// How long a connection waits for another one's lock.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// Whether the store may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Creates the directory if need be and holds its lock.
+    Write,
+    /// Reads beside a running daemon.
+    Read,
+}
+
+/// The embedded store of one data directory.
+pub struct Embedded {
+    tasks: Option<mpsc::Sender<Task>>,
+    readers: Arc<Readers>,
+    /// Held for its lock; released when the store is dropped.
+    _lock: Option<File>,
+}
+
+impl Embedded {
+    /// Opens the data directory.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be opened, is missing (for reading) or another process
+    /// writes it; [`StoreError::Newer`] and [`StoreError::Damaged`] as they say.
+    pub fn open(directory: &Path, access: Access) -> Result<Self, StoreError> {
+        let path = directory.join(DATABASE);
+        let readers = Arc::new(Readers {
+            path: path.clone(),
+            idle: Mutex::new(Vec::new()),
+        });
+        if access == Access::Read {
+            if !path.is_file() {
+                let cause = "no such data directory; run `skytier seed` or `skytier demo` first";
+                return Err(unavailable(&path, cause));
+            }
+            let connection = readers.connect()?;
+            check_format(&connection, &path)?;
+            return Ok(Self {
+                tasks: None,
+                readers,
+                _lock: None,
+            });
+        }
+        std::fs::create_dir_all(directory).map_err(|cause| unavailable(directory, cause))?;
+        let lock = lock(directory)?;
+        let connection = open_for_writing(&path)?;
+        let (tasks, queue) = mpsc::channel(TASKS_MAX);
+        let place = path.display().to_string();
+        std::thread::Builder::new()
+            .name("skytier-store".to_owned())
+            .spawn(move || writer::run(connection, place, queue))
+            .map_err(|cause| unavailable(&path, cause))?;
+        Ok(Self {
+            tasks: Some(tasks),
+            readers,
+            _lock: Some(lock),
+        })
+    }
+
+    async fn submit<T>(
+        &self,
+        task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Task,
+    ) -> Result<T, StoreError> {
+        let Some(tasks) = &self.tasks else {
+            return Err(unavailable(&self.readers.path, "opened for reading only"));
+        };
+        let (answer, result) = oneshot::channel();
+        let stopped = || unavailable(&self.readers.path, "the writer has stopped");
+        tasks.send(task(answer)).await.map_err(|_| stopped())?;
+        result.await.map_err(|_| stopped())?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let job = tokio::task::spawn_blocking(move || readers.with(query));
+        job.await
+            .map_err(|cause| unavailable(&self.readers.path, cause))?
+    }
+}
+
+/// What can go wrong inside a query.
+#[derive(Debug)]
+enum Fault {
+    /// The database said so.
+    Sql(rusqlite::Error),
+    /// A row does not hold what it must.
+    Row(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Fault {
+    /// As the port's error. `writing` decides what an unexpected failure means: on a write it poisons.
+    fn store_error(self, place: &str, writing: bool) -> StoreError {
+        let place = place.to_owned();
+        let error = match self {
+            Self::Row(fault) => return StoreError::Damaged { place, fault },
+            Self::Sql(error) => error,
+        };
+        let cause = error.to_string();
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full { place },
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                StoreError::Damaged {
+                    place,
+                    fault: cause,
+                }
+            }
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::CannotOpen) => {
+                StoreError::Unavailable { place, cause }
+            }
+            _ if writing => StoreError::Poisoned { place, cause },
+            _ => StoreError::Unavailable { place, cause },
+        }
+    }
+}
+
+fn unavailable(place: &Path, cause: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable {
+        place: place.display().to_string(),
+        cause: cause.to_string(),
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let path = directory.join(LOCK);
+    let file = File::create(&path).map_err(|cause| unavailable(&path, cause))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(unavailable(
+            directory,
+            "another skytier process is writing this data directory",
+        )),
+        Err(TryLockError::Error(cause)) => Err(unavailable(&path, cause)),
+    }
+}
+
+fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    let place = path.display().to_string();
+    let fault = |error: rusqlite::Error| Fault::Sql(error).store_error(&place, false);
+    let mut connection = Connection::open(path).map_err(fault)?;
+    connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
+    let version = check_format(&connection, path)?;
+    let setup = |connection: &Connection| {
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok::<(), rusqlite::Error>(())
+    };
+    setup(&connection).map_err(fault)?;
+    if version == 0 {
+        create(&mut connection).map_err(fault)?;
+    }
+    Ok(connection)
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(include_str!("embedded/schema.sql"))?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// The format version of the file; 0 for an empty one.
+fn check_format(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let place = path.display().to_string();
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    let fault = |error: rusqlite::Error| Fault::Sql(error).store_error(&place, false);
+    let version = pragma("user_version").map_err(fault)?;
+    let application = pragma("application_id").map_err(fault)?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: u32 = connection
+        .query_row(tables, [], |row| row.get(0))
+        .map_err(fault)?;
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION_ID, found, _) if found > FORMAT => Err(StoreError::Newer {
+            place,
+            found,
+            known: FORMAT,
+        }),
+        (APPLICATION_ID, version, _) => Ok(version),
+        _ => Err(StoreError::Damaged {
+            place,
+            fault: "not a skytier database".to_owned(),
+        }),
+    }
+}
+
+/// Connections for reading, opened as needed and kept.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || {
+            let connection = Connection::open_with_flags(&self.path, flags)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(connection)
+        };
+        let place = self.path.display().to_string();
+        open().map_err(|error| Fault::Sql(error).store_error(&place, false))
+    }
+
+    fn with<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let place = self.path.display().to_string();
+        let result = query(&connection).map_err(|fault| fault.store_error(&place, false));
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        result
+    }
+}
+
+impl Series for Embedded {
+    fn append(&self, batch: Batch) -> Answer<'_, Appended> {
+        Box::pin(self.submit(|answer| Task::Append { batch, answer }))
+    }
+
+    fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {
+        Box::pin(self.read(|connection| readings::keys(connection)))
+    }
+
+    fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
+        let key = key.clone();
+        Box::pin(self.read(move |connection| readings::column(connection, &key, range)))
+    }
+
+    fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
+        Box::pin(self.read(move |connection| readings::dead_letters(connection, after, limit)))
+    }
+}
+
+impl Registrar for Embedded {
+    fn registry(&self) -> Answer<'_, Registry> {
+        Box::pin(self.read(|connection| registry::load(connection)))
+    }
+
+    fn register(&self, entries: Registry) -> Answer<'_, ()> {
+        let entries = Box::new(entries);
+        Box::pin(self.submit(|answer| Task::Register { entries, answer }))
+    }
+
+    fn mark<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
+        let name = name.to_owned();
+        Box::pin(self.read(move |connection| registry::mark(connection, &name)))
+    }
+
+    fn set_mark<'a>(&'a self, name: &'a str, value: &'a str) -> Answer<'a, ()> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        Box::pin(self.submit(|answer| Task::Mark {
+            name,
+            value,
+            answer,
+        }))
+    }
+}
+
+impl Ledger for Embedded {
+    fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64> {
+        Box::pin(self.submit(|answer| Task::Ledger { events, answer }))
+    }
+
+    fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
+        Box::pin(self.read(|connection| ledger::events(connection)))
+    }
+}
+
+impl Verify for Embedded {
+    fn verify(&self) -> Answer<'_, Verified> {
+        Box::pin(self.read(|connection| verify::verify(connection)))
+    }
+}

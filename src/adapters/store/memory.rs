@@ -1,0 +1,183 @@
+//! The store that forgets: everything in maps, for tests, for `assess` on files and for trying things out.
+//! It keeps the same promises as the durable one, except durability.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use crate::domain::calendar::Instant;
+use crate::domain::credit::CreditEvent;
+use crate::domain::reading::Observation;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Registry;
+use crate::ports::Answer;
+use crate::ports::Appended;
+use crate::ports::Batch;
+use crate::ports::DeadLetter;
+use crate::ports::Ledger;
+use crate::ports::Range;
+use crate::ports::Registrar;
+use crate::ports::Series;
+use crate::ports::StoreError;
+use crate::ports::Verified;
+use crate::ports::Verify;
+
+/// One identity's values in the order they counted, each with when it was received.
+type Versions = Vec<(Instant, Reading)>;
+
+#[derive(Default)]
+struct State {
+    columns: BTreeMap<SeriesKey, BTreeMap<Instant, Versions>>,
+    dead_letters: Vec<DeadLetter>,
+    registry: Registry,
+    marks: BTreeMap<String, String>,
+    ledger: Vec<CreditEvent>,
+}
+
+/// Everything in memory.
+#[derive(Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
+    Box::pin(std::future::ready(Ok::<T, StoreError>(value)))
+}
+
+impl State {
+    fn append(&mut self, batch: Batch) -> Appended {
+        let mut appended = Appended::default();
+        for Observation { key, reading } in batch.observations {
+            let source = key.source.clone();
+            let time = reading.time;
+            let versions = self
+                .columns
+                .entry(key)
+                .or_default()
+                .entry(time)
+                .or_default();
+            match versions.last() {
+                Some((_, last)) if *last == reading => {
+                    appended.repeated += 1;
+                    continue;
+                }
+                Some((received, _)) => {
+                    appended.corrected += 1;
+                    let received = batch.received_at.max(*received);
+                    versions.push((received, reading));
+                }
+                None => {
+                    appended.new += 1;
+                    versions.push((batch.received_at, reading));
+                }
+            }
+            appended.touched.push((source, time));
+        }
+        self.dead_letters.extend(batch.dead_letters);
+        appended.touched.sort_unstable();
+        appended.touched.dedup();
+        appended
+    }
+}
+
+fn known(versions: &Versions, known_at: Option<Instant>) -> Option<&Reading> {
+    let at = known_at.unwrap_or(Instant::from_unix(i64::MAX));
+    versions
+        .iter()
+        .rev()
+        .find(|(received, _)| *received <= at)
+        .map(|(_, reading)| reading)
+}
+
+impl Series for Memory {
+    fn append(&self, batch: Batch) -> Answer<'_, Appended> {
+        ready(self.state().append(batch))
+    }
+
+    fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {
+        ready(self.state().columns.keys().cloned().collect())
+    }
+
+    fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
+        let state = self.state();
+        let Some(column) = state.columns.get(key) else {
+            return ready(Vec::new());
+        };
+        if range.after >= range.upto {
+            return ready(Vec::new());
+        }
+        let bounds = (
+            std::ops::Bound::Excluded(range.after),
+            std::ops::Bound::Included(range.upto),
+        );
+        let versions = column.range(bounds).map(|(_, versions)| versions);
+        let readings = versions.filter_map(|versions| known(versions, range.known_at));
+        ready(readings.take(range.limit).cloned().collect())
+    }
+
+    fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
+        let state = self.state();
+        let numbered = (1u64..).zip(state.dead_letters.iter().cloned());
+        ready(numbered.filter(|(at, _)| *at > after).take(limit).collect())
+    }
+}
+
+impl Registrar for Memory {
+    fn registry(&self) -> Answer<'_, Registry> {
+        ready(self.state().registry.clone())
+    }
+
+    fn register(&self, entries: Registry) -> Answer<'_, ()> {
+        self.state().registry.merge(entries);
+        ready(())
+    }
+
+    fn mark<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
+        ready(self.state().marks.get(name).cloned())
+    }
+
+    fn set_mark<'a>(&'a self, name: &'a str, value: &'a str) -> Answer<'a, ()> {
+        self.state().marks.insert(name.to_owned(), value.to_owned());
+        ready(())
+    }
+}
+
+impl Ledger for Memory {
+    fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64> {
+        let mut state = self.state();
+        state.ledger.extend(events);
+        ready(state.ledger.len() as u64)
+    }
+
+    fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
+        ready(self.state().ledger.clone())
+    }
+}
+
+impl Verify for Memory {
+    fn verify(&self) -> Answer<'_, Verified> {
+        let state = self.state();
+        let readings = state
+            .columns
+            .values()
+            .map(|column| column.len() as u64)
+            .sum();
+        let counted = vec![
+            ("readings", readings),
+            ("dead letters", state.dead_letters.len() as u64),
+            ("ledger entries", state.ledger.len() as u64),
+        ];
+        ready(Verified {
+            counted,
+            fault: None,
+        })
+    }
+}

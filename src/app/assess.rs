@@ -1,0 +1,309 @@
+//! `skytier assess`: figures of recorded files or of a data directory.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::DateTime;
+use chrono::NaiveDate;
+use clap::ValueEnum;
+
+use crate::adapters::layout;
+use crate::adapters::layout::Layout;
+use crate::adapters::report;
+use crate::adapters::report::Context;
+use crate::adapters::store::Stores;
+use crate::adapters::store::embedded::Access;
+use crate::adapters::store::embedded::Embedded;
+use crate::app::fault::bad_input;
+use crate::app::observations;
+use crate::app::standards;
+use crate::domain::area::MinStations;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::flow::assess::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::rollup::Recipe;
+use crate::ports::Batch;
+
+/// Readings appended to the store in memory at a time.
+const CHUNK_ROWS: usize = 20_000;
+/// Longest range of days assessed at once: a century.
+const RANGE_DAYS_MAX: u32 = 36_525;
+
+/// Days and periods of an area: PM2.5, AQI, good-day ratio, year on year, targets.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skytier assess --input seeds/beijing/*.csv.gz --layout beijing-uci --area mean \\
+      --from 2015-01-01 --to 2016-12-31 --by year --edition 2012 --format json
+  skytier assess --data var/demo --area city --from 2020-01-01 --to 2020-06-30 --by half --format table
+  skytier assess --data var/demo --area station:Dongsi --from 2016-12-01 --to 2016-12-31 --by day --format csv")]
+pub struct AssessArgs {
+    /// Recorded readings: .csv or .csv.gz files.
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "data")]
+    input: Vec<PathBuf>,
+    /// How the files are laid out.
+    #[arg(long, value_enum, requires = "input", required_unless_present = "data")]
+    layout: Option<LayoutArg>,
+    /// A data directory; may be in use by a running daemon.
+    #[arg(long, value_name = "DIR", conflicts_with = "input")]
+    data: Option<PathBuf>,
+    /// station:ID, group:ID, city (the group so named) or mean (all stations of the input).
+    #[arg(long, default_value = "mean")]
+    area: String,
+    /// First day.
+    #[arg(long, value_name = "DATE")]
+    from: NaiveDate,
+    /// Last day.
+    #[arg(long, value_name = "DATE")]
+    to: NaiveDate,
+    /// How the range is cut into periods.
+    #[arg(long, value_enum, default_value_t = By::Period)]
+    by: By,
+    /// As known at this moment (RFC 3339); corrections that came later are left out.
+    #[arg(long, value_name = "TIME")]
+    known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// auto (the edition in force), 2012, 2026 or 2031.
+    #[arg(long, default_value = "auto")]
+    edition: String,
+    /// Round concentrations before the index [default: the edition's].
+    #[arg(long, value_enum)]
+    round_first: Option<YesNo>,
+    /// An ozone day with fewer than 14 valid windows counts when it exceeds the limit [default: the edition's].
+    #[arg(long, value_enum)]
+    o3_exception: Option<YesNo>,
+    /// The ozone one-hour maximum as a seventh item of the day [default: the edition's].
+    #[arg(long, value_enum)]
+    o3_1h_item: Option<YesNo>,
+    /// Stations an area's day needs: a number, a share such as 75%, or standard.
+    #[arg(long, value_name = "N|P%|standard")]
+    min_stations: Option<String>,
+    /// How the figures are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// How recorded files are laid out.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LayoutArg {
+    /// The UCI Beijing multi-site files.
+    BeijingUci,
+    /// station,time,interval_s,pm25,pm10,so2,no2,co,o3
+    Canonical,
+}
+
+impl From<LayoutArg> for Layout {
+    fn from(layout: LayoutArg) -> Self {
+        match layout {
+            LayoutArg::BeijingUci => Self::BeijingUci,
+            LayoutArg::Canonical => Self::Canonical,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum By {
+    Day,
+    Xun,
+    Month,
+    MonthToDate,
+    Quarter,
+    Half,
+    Year,
+    YearToDate,
+    Period,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Json,
+    Csv,
+    Table,
+}
+
+impl By {
+    fn kind(self) -> PeriodKind {
+        match self {
+            Self::Day => PeriodKind::Day,
+            Self::Xun => PeriodKind::Xun,
+            Self::Month => PeriodKind::Month,
+            Self::MonthToDate => PeriodKind::MonthToDate,
+            Self::Quarter => PeriodKind::Quarter,
+            Self::Half => PeriodKind::Half,
+            Self::Year => PeriodKind::Year,
+            Self::YearToDate => PeriodKind::YearToDate,
+            Self::Period => PeriodKind::Whole,
+        }
+    }
+}
+
+/// Reads `N`, `P%` or `standard`.
+///
+/// # Errors
+/// In words, for anything else.
+pub fn min_stations(text: &str) -> Result<MinStations, String> {
+    let fault = || {
+        format!("--min-stations {text:?}: a number, a share such as 75% or standard is expected")
+    };
+    match text.strip_suffix('%') {
+        Some(percent) => match percent.parse() {
+            Ok(percent @ 1..=100) => Ok(MinStations::Percent(percent)),
+            _ => Err(fault()),
+        },
+        None if text == "standard" => Ok(MinStations::Standard),
+        None => match text.parse() {
+            Ok(count @ 1..) => Ok(MinStations::Count(count)),
+            _ => Err(fault()),
+        },
+    }
+}
+
+impl AssessArgs {
+    fn choices(&self) -> anyhow::Result<Choices> {
+        let yes = |choice: YesNo| matches!(choice, YesNo::Yes);
+        let min_stations = self.min_stations.as_deref().map(min_stations).transpose();
+        Ok(Choices {
+            round_first: self.round_first.map(yes),
+            o3_exception: self.o3_exception.map(yes),
+            o3_1h_item: self.o3_1h_item.map(yes),
+            min_stations: min_stations.map_err(bad_input)?,
+        })
+    }
+
+    fn span(&self) -> anyhow::Result<Span> {
+        let span = Span {
+            from: self.from,
+            to: self.to,
+        };
+        if span.from > span.to {
+            return Err(bad_input(format!(
+                "--from {} is after --to {}",
+                self.from, self.to
+            )));
+        }
+        if span.length() > RANGE_DAYS_MAX {
+            return Err(bad_input(format!(
+                "the range has {} days; at most {RANGE_DAYS_MAX}",
+                span.length()
+            )));
+        }
+        Ok(span)
+    }
+
+    async fn stores(&self, now: Instant) -> anyhow::Result<Stores> {
+        if let Some(directory) = &self.data {
+            return Ok(Stores::embedded(Embedded::open(directory, Access::Read)?));
+        }
+        let stores = Stores::memory();
+        let layout = self.layout.context("--layout is required with --input")?;
+        for path in &self.input {
+            let mut batch = Batch::new(now);
+            for row in layout::open(path, layout.into())? {
+                batch.observations.extend(observations::of_row(&row?, now));
+                if batch.observations.len() >= CHUNK_ROWS {
+                    stores
+                        .series
+                        .append(std::mem::replace(&mut batch, Batch::new(now)))
+                        .await?;
+                }
+            }
+            stores.series.append(batch).await?;
+        }
+        Ok(stores)
+    }
+}
+
+/// Prints the figures asked for.
+///
+/// # Errors
+/// Bad input, an unreadable file or data directory, or a failed write.
+pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
+    let editions = Arc::new(standards::editions()?);
+    let span = args.span()?;
+    let choices = args.choices()?;
+    let area = Area::parse(&args.area).map_err(bad_input)?;
+    let edition = edition_choice(&args.edition, &editions).map_err(bad_input)?;
+    let zone = Zone::beijing();
+    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let stores = args.stores(now).await?;
+    let recipe = Recipe {
+        series: Arc::clone(&stores.series),
+        zone,
+        editions: Arc::clone(&editions),
+    };
+    let assessor = Assessor {
+        registry: Arc::new(stores.registrar.registry().await?),
+        days: Arc::new(recipe.all_days(known_at).await?),
+        publication: standards::publication()?,
+        editions: Arc::clone(&editions),
+    };
+    area.check(&assessor.registry, &assessor.days)
+        .map_err(bad_input)?;
+    let context = Context {
+        area: &area,
+        zone,
+        known_at: known_at.unwrap_or(now),
+        simulated: assessor.simulated(&area, span),
+    };
+    if matches!(args.by, By::Day) {
+        let days = assessor.days(&area, span, &edition, choices);
+        match args.format {
+            Format::Csv => report::days_csv(&area, &days, &mut out)?,
+            Format::Table => write!(out, "{}", report::days_table(&area, &days))?,
+            Format::Json => {
+                for day in &days {
+                    writeln!(out, "{}", report::day_json(context, day))?;
+                }
+            }
+        }
+        return Ok(());
+    }
+    let reports = assessor.periods(&area, span, args.by.kind(), &edition, choices);
+    match args.format {
+        Format::Csv => report::periods_csv(&area, &reports, &mut out)?,
+        Format::Table => write!(out, "{}", report::periods_table(&area, &reports))?,
+        Format::Json => {
+            for report in &reports {
+                writeln!(out, "{}", report::period_json(context, &editions, report))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads `auto` or an edition's id.
+///
+/// # Errors
+/// In words, naming the editions there are.
+pub fn edition_choice(
+    text: &str,
+    editions: &crate::domain::standards::Editions,
+) -> Result<EditionChoice, String> {
+    if text == "auto" {
+        return Ok(EditionChoice::Auto);
+    }
+    let known: Vec<&str> = editions
+        .all()
+        .iter()
+        .map(|edition| edition.id.as_str())
+        .collect();
+    match editions.by_id(text) {
+        Some(edition) => Ok(EditionChoice::Fixed(edition.id.clone())),
+        None => Err(format!(
+            "edition {text:?} is not auto, {}",
+            known.join(", ")
+        )),
+    }
+}

@@ -1,0 +1,153 @@
+//! What must hold between the entries of a seed: identities once, references that lead somewhere, simulated
+//! stations that say so.
+
+use crate::app::seeds::tables::Entry;
+use crate::app::seeds::tables::GroupLine;
+use crate::domain::registry::GridUnit;
+use crate::domain::registry::Group;
+use crate::domain::registry::Membership;
+use crate::domain::registry::PublishedFigure;
+use crate::domain::registry::Station;
+use crate::domain::registry::StationClass;
+use crate::domain::registry::Target;
+
+/// What the code of a simulated station begins with.
+const SIMULATED_PREFIX: &str = "sim-";
+
+/// No identity twice.
+fn once<T, K: PartialEq>(
+    entries: &[Entry<T>],
+    identity: impl Fn(&T) -> K,
+    field: &str,
+    faults: &mut Vec<String>,
+) {
+    for (index, entry) in entries.iter().enumerate() {
+        let same = |other: &&Entry<T>| identity(&other.value) == identity(&entry.value);
+        if let Some(first) = entries[..index].iter().find(same) {
+            faults.push(format!(
+                "{}: {field}: stands already at {}",
+                entry.place, first.place
+            ));
+        }
+    }
+}
+
+/// Codes once; `sim-` exactly on those that are simulated.
+pub(super) fn stations(entries: &[Entry<Station>], faults: &mut Vec<String>) {
+    once(entries, |station| station.id.clone(), "id", faults);
+    for Entry { place, value } in entries {
+        if value.id.as_str().starts_with(SIMULATED_PREFIX) != value.simulated {
+            faults.push(format!(
+                "{place}: simulated: must be true for codes that begin with {SIMULATED_PREFIX}, and only for them"
+            ));
+        }
+    }
+}
+
+/// Lines to groups: known stations that may be assessed, sound dates, no station twice on a day, no simulated
+/// station beside a real one, one head a group.
+pub(super) fn groups(
+    lines: Vec<Entry<GroupLine>>,
+    stations: &[Entry<Station>],
+    faults: &mut Vec<String>,
+) -> Vec<Group> {
+    let known = |member: &Membership| {
+        let mut values = stations.iter().map(|entry| &entry.value);
+        values.find(|station| station.id == member.station)
+    };
+    let mut groups: Vec<Group> = Vec::new();
+    for Entry { place, value } in lines {
+        let GroupLine { head, member } = value;
+        let found = groups.iter().position(|group| group.id == head.id);
+        let at = found.unwrap_or_else(|| {
+            groups.push(head.clone());
+            groups.len() - 1
+        });
+        let group = &mut groups[at];
+        if (&group.names, &group.document) != (&head.names, &head.document) {
+            faults.push(format!(
+                "{place}: id: names and document differ from the group's first line"
+            ));
+        }
+        if member.to.is_some_and(|to| to < member.from) {
+            faults.push(format!("{place}: to: lies before from"));
+        }
+        match known(&member) {
+            None => faults.push(format!("{place}: station: is not in the stations' table")),
+            Some(station) if station.class == StationClass::Micro => {
+                faults.push(format!(
+                    "{place}: station: a micro-station never counts in a group"
+                ));
+            }
+            Some(station) => {
+                let meet = |other: &Membership| overlap(other, &member);
+                let kind = |other: &Membership| known(other).map(|other| other.simulated);
+                let mut together = group.members.iter().filter(|other| meet(other));
+                if together
+                    .clone()
+                    .any(|other| other.station == member.station)
+                {
+                    faults.push(format!("{place}: station: counts twice on a day"));
+                } else if together.any(|other| kind(other) == Some(!station.simulated)) {
+                    faults.push(format!(
+                        "{place}: station: simulated and real ones on one day"
+                    ));
+                }
+            }
+        }
+        group.members.push(member);
+    }
+    groups
+}
+
+fn overlap(one: &Membership, other: &Membership) -> bool {
+    let begins_in_time = |a: &Membership, b: &Membership| b.to.is_none_or(|to| a.from <= to);
+    begins_in_time(one, other) && begins_in_time(other, one)
+}
+
+/// One level below the parent each, the top alone without one.
+pub(super) fn grid(entries: &[Entry<GridUnit>], faults: &mut Vec<String>) {
+    once(entries, |unit| unit.id.clone(), "id", faults);
+    for Entry { place, value } in entries {
+        let above = value.parent.as_ref().map(|parent| {
+            let mut units = entries.iter().map(|entry| &entry.value);
+            units.find(|unit| unit.id == *parent).map(|unit| unit.level)
+        });
+        match above {
+            None if value.level == 1 => {}
+            None => faults.push(format!("{place}: parent: only level 1 has none")),
+            Some(None) => faults.push(format!("{place}: parent: is not in this table")),
+            Some(Some(level)) if level + 1 == value.level => {}
+            Some(Some(level)) => {
+                faults.push(format!("{place}: level: the parent has level {level}"))
+            }
+        }
+    }
+}
+
+fn known_group(place: &str, group: &str, groups: &[Group], faults: &mut Vec<String>) {
+    if !groups.iter().any(|known| known.id == group) {
+        faults.push(format!("{place}: group: is not in the groups' table"));
+    }
+}
+
+/// Ids once, for groups that exist.
+pub(super) fn targets(entries: &[Entry<Target>], groups: &[Group], faults: &mut Vec<String>) {
+    once(entries, |target| target.id.clone(), "id", faults);
+    for Entry { place, value } in entries {
+        known_group(place, &value.group, groups, faults);
+    }
+}
+
+/// One figure a group, period and item, for groups that exist.
+pub(super) fn published(
+    entries: &[Entry<PublishedFigure>],
+    groups: &[Group],
+    faults: &mut Vec<String>,
+) {
+    let identity = |f: &PublishedFigure| (f.group.clone(), f.period.clone(), f.item);
+    once(entries, identity, "item", faults);
+    for Entry { place, value } in entries {
+        known_group(place, &value.group, groups, faults);
+    }
+}

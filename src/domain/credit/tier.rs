@@ -1,0 +1,392 @@
+//! The tier of a unit on a day: a pure function of its entries, the rulebook, the day and what was known.
+//!
+//! The sum follows the Jiangsu rule's shape: the initial score, plus bonuses in force, less what each case
+//! takes, never above the scale; then a leader's floor; then the colour of the band. The worse of that colour
+//! and any forced one holds, and a unit that stands still is unrated whatever its score.
+//!
+//! Decisions where the published text is silent:
+//! - A unit is rated from the initial score whether or not its listing has been entered; entries may reach the
+//!   ledger in any order, and a missing listing must not hide a fine.
+//! - An order or warning is absorbed on the days another document of its case is in force. So a further
+//!   document never raises the score of any day.
+//! - A score below zero is shown as it is.
+//! - The points of the reasons and the initial score add up to the score. Where a cap, the top of the scale or
+//!   the choice of the heaviest document changes the sum, a reason of its own says by how much.
+//! - The confidence is the weakest mark among the initial score, the band, every reason, and the stacking rule
+//!   on days it decided something. Figures of entries that have ended are not counted.
+
+use crate::domain::credit::Confidence;
+use crate::domain::credit::CreditEvent;
+use crate::domain::credit::Tier;
+use crate::domain::credit::ledger::CaseKey;
+use crate::domain::credit::ledger::History;
+use crate::domain::credit::ledger::Span;
+use crate::domain::credit::ledger::fault::LedgerError;
+use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::rulebook::Stacking;
+use chrono::DateTime;
+use chrono::FixedOffset;
+use chrono::NaiveDate;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// Reason code of points given back because one case took more than its cap.
+pub const CASE_CAP: &str = "case_cap";
+/// Reason code of points that do not fit under the top of the scale.
+pub const SCALE_MAX: &str = "scale_max";
+
+/// Which rulebook holds on which day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule<'a> {
+    first: &'a Rulebook,
+    later: Vec<(NaiveDate, &'a Rulebook)>,
+}
+
+impl<'a> Schedule<'a> {
+    /// One rulebook for every day.
+    #[must_use]
+    pub fn single(rulebook: &'a Rulebook) -> Schedule<'a> {
+        Schedule {
+            first: rulebook,
+            later: Vec::new(),
+        }
+    }
+
+    /// The earliest rulebook for all days up to the next one's first day in force, and so on; `None` without any.
+    #[must_use]
+    pub fn by_date(rulebooks: &[&'a Rulebook]) -> Option<Schedule<'a>> {
+        let mut sorted = rulebooks.to_vec();
+        sorted.sort_by_key(|rulebook| rulebook.parts().in_force_from);
+        let (first, later) = sorted.split_first()?;
+        let later = later
+            .iter()
+            .map(|rulebook| (rulebook.parts().in_force_from, *rulebook));
+        Some(Schedule {
+            first,
+            later: later.collect(),
+        })
+    }
+
+    /// The rulebook of a day.
+    #[must_use]
+    pub fn on(&self, day: NaiveDate) -> &'a Rulebook {
+        let newest = self.later.iter().rev().find(|(from, _)| *from <= day);
+        newest.map_or(self.first, |(_, rulebook)| rulebook)
+    }
+
+    /// Every rulebook with its first day; the first has held for ever.
+    fn entries(&self) -> impl Iterator<Item = (NaiveDate, &'a Rulebook)> {
+        std::iter::once((NaiveDate::MIN, self.first)).chain(self.later.iter().copied())
+    }
+}
+
+/// Why the score or the tier is what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The entry; for a case's cap the case, for the top of the scale the code itself.
+    pub id: String,
+    /// Row of the rulebook, [`CASE_CAP`] or [`SCALE_MAX`].
+    pub code: String,
+    /// Points, signed.
+    pub points: i32,
+    /// First day it acts.
+    pub start: NaiveDate,
+    /// The day after the last; `None` while no end is known.
+    pub end: Option<NaiveDate>,
+    /// Weakest mark behind it.
+    pub confidence: Confidence,
+}
+
+/// The next day on which score or tier differ, if nothing further is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextChange {
+    /// The day.
+    pub date: NaiveDate,
+    /// Score from that day.
+    pub score: i32,
+    /// Tier from that day.
+    pub tier: Tier,
+}
+
+/// The authority's published tier that was current on the day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Official {
+    /// The site, where the list names one.
+    pub site: Option<String>,
+    /// What was published.
+    pub tier: Tier,
+    /// The day the list speaks of.
+    pub as_of: NaiveDate,
+    /// Where it was published.
+    pub source: String,
+    /// When it was imported.
+    pub captured_at: DateTime<FixedOffset>,
+}
+
+/// The computed tier of a unit on a day, with everything needed to explain it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rating {
+    /// The day, to its end.
+    pub on: NaiveDate,
+    /// What was known; `None`: every entry held.
+    pub known_at: Option<DateTime<FixedOffset>>,
+    /// Identifier of the rulebook.
+    pub rulebook: String,
+    /// Digest of the rulebook's file.
+    pub rulebook_sha256: String,
+    /// Score, negative where deductions outweigh it.
+    pub score: i32,
+    /// Colour, or unrated.
+    pub tier: Tier,
+    /// Weakest mark among what the answer rests on.
+    pub confidence: Confidence,
+    /// Why, oldest first.
+    pub reasons: Vec<Reason>,
+    /// What comes next.
+    pub next_change: Option<NextChange>,
+    /// The authority's own tier, beside the computed one.
+    pub official: Option<Official>,
+}
+
+/// Rates one unit at the end of the day `on`, as known at `known_at` (all entries, when `None`).
+///
+/// `events` are the entries of this unit, in any order. The next change looks ahead through the schedule,
+/// so a change of rulebook counts as one.
+///
+/// # Errors
+///
+/// A code a rulebook of the schedule does not have or has switched off.
+pub fn rate(
+    events: &[CreditEvent],
+    schedule: &Schedule<'_>,
+    on: NaiveDate,
+    known_at: Option<DateTime<FixedOffset>>,
+) -> Result<Rating, LedgerError> {
+    let mut histories = Vec::new();
+    for (from, rulebook) in schedule.entries() {
+        histories.push((from, rulebook, History::fold(events, rulebook, known_at)?));
+    }
+    let standing_on = |day: NaiveDate| {
+        let held = histories.iter().rev().find(|(from, _, _)| *from <= day);
+        let (_, rulebook, history) = held.expect("the first rulebook holds from the first day");
+        standing(history, rulebook, day)
+    };
+    let now = standing_on(on);
+    let starts = histories.iter().map(|(from, _, _)| *from);
+    let edges = histories
+        .iter()
+        .flat_map(|(_, _, history)| history.spans())
+        .flat_map(|span| std::iter::once(span.start).chain(span.end));
+    let ahead: BTreeSet<NaiveDate> = starts.chain(edges).filter(|day| *day > on).collect();
+    let next_change = ahead
+        .into_iter()
+        .map(|date| (date, standing_on(date)))
+        .find(|(_, then)| (then.score, then.tier) != (now.score, now.tier))
+        .map(|(date, then)| NextChange {
+            date,
+            score: then.score,
+            tier: then.tier,
+        });
+    let rulebook = schedule.on(on);
+    Ok(Rating {
+        on,
+        known_at,
+        rulebook: rulebook.id().to_owned(),
+        rulebook_sha256: rulebook.sha256().to_owned(),
+        score: now.score,
+        tier: now.tier,
+        confidence: now.confidence,
+        reasons: now.reasons,
+        next_change,
+        official: histories
+            .first()
+            .and_then(|(_, _, history)| official(history, on)),
+    })
+}
+
+struct Standing {
+    score: i32,
+    tier: Tier,
+    confidence: Confidence,
+    reasons: Vec<Reason>,
+}
+
+fn standing(history: &History, rulebook: &Rulebook, day: NaiveDate) -> Standing {
+    let parts = rulebook.parts();
+    let mut reasons = Vec::new();
+    let mut confidence = parts.initial.mark;
+    add_bonuses(history, rulebook, day, &mut reasons);
+    confidence = confidence.weaker(add_cases(history, rulebook, day, &mut reasons));
+    let points = |reasons: &[Reason]| reasons.iter().map(|reason| reason.points).sum::<i32>();
+    let over = parts.initial.value + points(&reasons) - parts.scale_max.value;
+    if over > 0 {
+        reasons.push(top_of_scale(&reasons, over, parts.scale_max.mark, day));
+    }
+    let below = parts.initial.value + points(&reasons);
+    if let Some(leader) = highest_floor(history, day) {
+        let lift = (leader.points - below).max(0);
+        reasons.push(Reason {
+            points: lift,
+            ..reason(leader)
+        });
+    }
+    let score = parts.initial.value + points(&reasons);
+    let (mut tier, band_mark) = rulebook.band(score);
+    for (forced, span) in history.forced.iter().filter(|(_, span)| span.covers(day)) {
+        tier = tier.max(*forced);
+        reasons.push(reason(span));
+    }
+    for span in history.unrated.iter().filter(|span| span.covers(day)) {
+        tier = Tier::Unrated;
+        reasons.push(reason(span));
+    }
+    reasons.sort_by(|a, b| (a.start, &a.code, &a.id).cmp(&(b.start, &b.code, &b.id)));
+    assert!(score <= parts.scale_max.value, "a score above the scale");
+    let marks = reasons.iter().map(|reason| reason.confidence);
+    let confidence = marks.fold(confidence.weaker(band_mark), Confidence::weaker);
+    Standing {
+        score,
+        tier,
+        confidence,
+        reasons,
+    }
+}
+
+fn reason(span: &Span) -> Reason {
+    Reason {
+        id: span.id.clone(),
+        code: span.code.to_string(),
+        points: span.points,
+        start: span.start,
+        end: span.end,
+        confidence: span.mark,
+    }
+}
+
+/// Bonuses in force; of each row the longest lasting, as many as may count at once.
+fn add_bonuses(history: &History, rulebook: &Rulebook, day: NaiveDate, reasons: &mut Vec<Reason>) {
+    for row in &rulebook.parts().bonuses {
+        let of_row = |span: &&Span| span.code == row.code && span.covers(day);
+        let mut active: Vec<&Span> = history.bonuses.iter().filter(of_row).collect();
+        let limited = active.len() > row.max_active.value as usize;
+        active.sort_by_key(|span| (std::cmp::Reverse(span.end), span.start, &span.id));
+        for span in active.into_iter().take(row.max_active.value as usize) {
+            let mut given = reason(span);
+            if limited {
+                given.confidence = given.confidence.weaker(row.max_active.mark);
+            }
+            reasons.push(given);
+        }
+    }
+}
+
+/// What the cases take, and the mark of the stacking rule where it decided something.
+fn add_cases(
+    history: &History,
+    rulebook: &Rulebook,
+    day: NaiveDate,
+    reasons: &mut Vec<Reason>,
+) -> Confidence {
+    let mut cases: BTreeMap<&CaseKey, Vec<&Span>> = BTreeMap::new();
+    for (case, span) in history
+        .deductions
+        .iter()
+        .filter(|(_, span)| span.covers(day))
+    {
+        cases.entry(case).or_default().push(span);
+    }
+    let mut mark = Confidence::V;
+    for (case, mut active) in cases {
+        mark = mark.weaker(stacking_mark(&active, rulebook));
+        match rulebook.parts().stacking.value {
+            Stacking::AbsorbThenSum => absorb(&mut active, rulebook),
+            Stacking::MaxOnly => {
+                active.sort_by(|a, b| (a.points, b.end, &a.id).cmp(&(b.points, a.end, &b.id)));
+                active.truncate(1);
+            }
+        }
+        let cap = &rulebook.parts().case_cap;
+        let over = -active.iter().map(|span| span.points).sum::<i32>() - cap.value;
+        reasons.extend(active.iter().map(|span| reason(span)));
+        if over > 0 {
+            reasons.push(Reason {
+                id: case.as_str().to_owned(),
+                code: CASE_CAP.to_owned(),
+                points: over,
+                start: active.iter().map(|span| span.start).max().unwrap_or(day),
+                end: active.iter().filter_map(|span| span.end).min(),
+                confidence: cap.mark,
+            });
+        }
+    }
+    mark
+}
+
+/// Leaves out orders and warnings beside any other document of the case.
+fn absorb(active: &mut Vec<&Span>, rulebook: &Rulebook) {
+    let absorbed = &rulebook.parts().absorbed;
+    if active.iter().any(|span| !absorbed.contains(&span.code)) {
+        active.retain(|span| !absorbed.contains(&span.code));
+    }
+}
+
+/// The mark of the stacking rule, unless the case holds one document, or one row that by its own wording
+/// contains all the others.
+fn stacking_mark(active: &[&Span], rulebook: &Rulebook) -> Confidence {
+    let contains_rest = active.iter().any(|span| {
+        let Some(row) = rulebook.deduction(&span.code) else {
+            return false;
+        };
+        let others = active.iter().filter(|other| other.id != span.id);
+        others
+            .into_iter()
+            .all(|other| row.includes.contains(&other.code))
+    });
+    if contains_rest {
+        Confidence::V
+    } else {
+        rulebook.parts().stacking.mark
+    }
+}
+
+fn top_of_scale(reasons: &[Reason], over: i32, mark: Confidence, day: NaiveDate) -> Reason {
+    let given = || reasons.iter().filter(|reason| reason.points > 0);
+    Reason {
+        id: SCALE_MAX.to_owned(),
+        code: SCALE_MAX.to_owned(),
+        points: -over,
+        start: given().map(|reason| reason.start).max().unwrap_or(day),
+        end: given().filter_map(|reason| reason.end).min(),
+        confidence: mark,
+    }
+}
+
+fn highest_floor(history: &History, day: NaiveDate) -> Option<&Span> {
+    let active = history.leaders.iter().filter(|span| span.covers(day));
+    active.max_by_key(|span| (span.points, span.end, std::cmp::Reverse(&span.id)))
+}
+
+/// The newest official tier that speaks of the day or one before it. Of several for one day the one for the
+/// whole unit goes first, then the one captured last, then the worse.
+fn official(history: &History, on: NaiveDate) -> Option<Official> {
+    let published = history
+        .officials
+        .iter()
+        .filter(|(_, official)| official.as_of <= on);
+    let (captured_at, newest) = published.max_by_key(|(captured_at, official)| {
+        (
+            official.as_of,
+            official.site.is_none(),
+            *captured_at,
+            official.tier,
+            &official.source,
+        )
+    })?;
+    Some(Official {
+        site: newest.site.clone(),
+        tier: newest.tier,
+        as_of: newest.as_of,
+        source: newest.source.clone(),
+        captured_at: *captured_at,
+    })
+}

@@ -1,0 +1,186 @@
+//! From hourly values to what one station's day offers: daily means and the ozone windows.
+//!
+//! GB 3095 clause 3 and Table 4; HJ 663 for the windows: eight-hour means labelled 08:00 to 24:00, all inside
+//! the natural day, each over the valid ones of its eight hours. How many are enough is the edition's matter
+//! ([`crate::domain::standards::Validity`]); this file keeps both the figure and what it rests on.
+
+use crate::domain::calendar::HOURS_PER_DAY;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::units::Amount;
+use crate::domain::units::Exact;
+
+/// Hours in an ozone window.
+const WINDOW_HOURS: usize = 8;
+
+/// The mean of one hour as a sum over a count, so that it stays exact whatever the report interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourMean {
+    sum_micros: i64,
+    count: u32,
+}
+
+impl HourMean {
+    /// An hourly value as reported.
+    pub const fn reported(value: Amount) -> Self {
+        Self {
+            sum_micros: value.micros(),
+            count: 1,
+        }
+    }
+
+    /// The mean of values reported every `interval_s` seconds within one hour; `None` when they stand for
+    /// fewer than `minutes_min` minutes.
+    pub fn of_parts(parts: &[Amount], interval_s: u32, minutes_min: u32) -> Option<Self> {
+        let count = u32::try_from(parts.len()).ok()?;
+        if count == 0 || u64::from(count) * u64::from(interval_s) < u64::from(minutes_min) * 60 {
+            return None;
+        }
+        let sum = parts
+            .iter()
+            .try_fold(0i64, |sum, part| sum.checked_add(part.micros()))?;
+        Some(Self {
+            sum_micros: sum,
+            count,
+        })
+    }
+
+    /// The value as an exact fraction.
+    pub fn exact(self) -> Exact {
+        Exact::mean_of_micros(i128::from(self.sum_micros), self.count)
+    }
+}
+
+/// The mean of the hours given; hours of equal count are added as integers first.
+fn mean(hours: impl Iterator<Item = HourMean>) -> Option<Exact> {
+    let mut sums: Vec<(u32, i128)> = Vec::new();
+    let mut total = 0u32;
+    for hour in hours {
+        total += 1;
+        match sums.iter_mut().find(|(count, _)| *count == hour.count) {
+            Some((_, sum)) => *sum += i128::from(hour.sum_micros),
+            None => sums.push((hour.count, i128::from(hour.sum_micros))),
+        }
+    }
+    let (first, rest) = sums.split_first()?;
+    if rest.is_empty() {
+        return Some(Exact::mean_of_micros(first.1, first.0 * total));
+    }
+    let parts = sums
+        .iter()
+        .map(|(count, sum)| Exact::mean_of_micros(*sum, *count));
+    let sum = parts.fold(Exact::zero(), |sum, part| sum.plus(&part));
+    sum.over(&Exact::whole(i64::from(total)))
+}
+
+/// One pollutant's valid hours of a day, by hour 0..23 (hour 0 ends at 01:00).
+pub type Hours = [Option<HourMean>; HOURS_PER_DAY];
+
+/// What a station's day offers, before any edition asks for enough data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StationDay {
+    /// Mean over the valid hours, by pollutant.
+    pub mean: [Option<Exact>; 6],
+    /// Valid hours, by pollutant.
+    pub hours: [u32; 6],
+    /// Largest eight-hour mean of ozone over the valid windows.
+    pub o3_8h_max: Option<Exact>,
+    /// Valid windows.
+    pub windows: u32,
+    /// Largest hourly ozone.
+    pub o3_1h_max: Option<Exact>,
+}
+
+impl StationDay {
+    /// Computes the day from its hours, by pollutant in report order. A window needs `window_hours_min` valid
+    /// hours.
+    pub fn of_hours(hours: &[Hours; 6], window_hours_min: u32) -> Self {
+        let mut day = Self::default();
+        for pollutant in Pollutant::ALL {
+            let index = pollutant.index();
+            let valid = hours[index].iter().copied().flatten();
+            day.hours[index] = u32::try_from(valid.clone().count()).expect("at most 24");
+            day.mean[index] = mean(valid);
+        }
+        let ozone = &hours[Pollutant::O3.index()];
+        for window in ozone.windows(WINDOW_HOURS) {
+            let valid = window.iter().copied().flatten();
+            let enough =
+                u32::try_from(valid.clone().count()).expect("at most 8") >= window_hours_min;
+            if let Some(value) = mean(valid).filter(|_| enough) {
+                day.windows += 1;
+                day.o3_8h_max = day.o3_8h_max.max(Some(value));
+            }
+        }
+        day.o3_1h_max = ozone.iter().copied().flatten().map(HourMean::exact).max();
+        day
+    }
+
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.hours.iter().all(|count| *count == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hours(values: &[Option<i64>]) -> Hours {
+        let mut hours = [None; HOURS_PER_DAY];
+        for (hour, value) in hours.iter_mut().zip(values) {
+            *hour = value.map(|units| HourMean::reported(Amount::from_units(units)));
+        }
+        hours
+    }
+
+    fn day_of_ozone(values: &[Option<i64>]) -> StationDay {
+        let mut all = [[None; HOURS_PER_DAY]; 6];
+        all[Pollutant::O3.index()] = hours(values);
+        StationDay::of_hours(&all, 6)
+    }
+
+    #[test]
+    fn a_full_day_has_seventeen_windows() {
+        let rising: Vec<Option<i64>> = (0..24).map(Some).collect();
+        let day = day_of_ozone(&rising);
+        assert_eq!(day.windows, 17);
+        assert_eq!(day.o3_8h_max, Some(Exact::ratio(39, 2)), "mean of 16..=23");
+        assert_eq!(day.o3_1h_max, Some(Exact::whole(23)));
+    }
+
+    #[test]
+    fn a_window_of_five_hours_does_not_count() {
+        let mut values = vec![Some(10); 24];
+        for hour in [0, 1, 2] {
+            values[hour] = None;
+        }
+        assert_eq!(
+            day_of_ozone(&values).windows,
+            16,
+            "only the window of hours 0..7 has five"
+        );
+        assert_eq!(day_of_ozone(&[None; 24]), StationDay::default());
+    }
+
+    #[test]
+    fn minutes_make_an_hour_from_forty_five_on() {
+        let parts = |count: usize| vec![Amount::from_units(7); count];
+        assert_eq!(HourMean::of_parts(&parts(44), 60, 45), None);
+        let hour = HourMean::of_parts(&parts(45), 60, 45).map(HourMean::exact);
+        assert_eq!(hour, Some(Exact::whole(7)));
+        assert_eq!(HourMean::of_parts(&parts(8), 300, 45), None);
+        assert!(HourMean::of_parts(&parts(9), 300, 45).is_some());
+        assert_eq!(HourMean::of_parts(&[], 3600, 45), None);
+    }
+
+    #[test]
+    fn hours_of_different_counts_weigh_the_same() {
+        let mut all = [[None; HOURS_PER_DAY]; 6];
+        all[0][0] = HourMean::of_parts(&[Amount::from_units(10); 60], 60, 45);
+        all[0][1] = Some(HourMean::reported(Amount::from_units(20)));
+        assert_eq!(
+            StationDay::of_hours(&all, 6).mean[0],
+            Some(Exact::whole(15))
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! What happens in between: a flow loads through a port, calls the core, saves through a port.
+
+pub mod directory;
+
+pub mod rollup;
+
+pub mod ingest;
+
+pub mod assess;

@@ -1,0 +1,378 @@
+//! From station days to the figures of an area: days, periods, year on year, targets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::Datelike;
+use chrono::NaiveDate;
+
+use crate::domain::area::AreaDay;
+use crate::domain::area::AreaOptions;
+use crate::domain::area::MinStations;
+use crate::domain::area::area_day;
+use crate::domain::assessment::Assessment;
+use crate::domain::assessment::Publication;
+use crate::domain::assessment::YearOnYear;
+use crate::domain::assessment::assess;
+use crate::domain::assessment::year_on_year;
+use crate::domain::calendar::Period;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::means::StationDay;
+use crate::domain::names::NameFault;
+use crate::domain::names::SourceId;
+use crate::domain::registry::Registry;
+use crate::domain::registry::StationClass;
+use crate::domain::standards::Edition;
+use crate::domain::standards::Editions;
+use crate::domain::target::Standing;
+use crate::domain::target::standing;
+use crate::flow::rollup::StationDays;
+
+/// Which place a figure is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// One station.
+    Station(SourceId),
+    /// A registered group.
+    Group(String),
+    /// All stations there are data of.
+    Mean,
+}
+
+/// Why an area's name cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AreaFault {
+    /// Not one of the forms.
+    #[error("area {0:?} is not station:ID, group:ID, city or mean")]
+    Form(String),
+    /// The station's id is not one.
+    #[error(transparent)]
+    Station(#[from] NameFault),
+    /// No such group.
+    #[error("group {group:?} is not registered; there are: {known}")]
+    UnknownGroup {
+        /// What was asked for.
+        group: String,
+        /// What there is.
+        known: String,
+    },
+    /// No such station.
+    #[error("station {0:?} is not known; `GET /v1/stations` lists them")]
+    UnknownStation(String),
+}
+
+impl Area {
+    /// Reads `station:ID`, `group:ID`, `city` or `mean`.
+    ///
+    /// # Errors
+    /// [`AreaFault`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, AreaFault> {
+        match text.split_once(':') {
+            Some(("station", id)) => Ok(Self::Station(SourceId::new(id)?)),
+            Some(("group", id)) if !id.is_empty() => Ok(Self::Group(id.to_owned())),
+            None if text == "mean" => Ok(Self::Mean),
+            None if text == "city" => Ok(Self::Group("city".to_owned())),
+            _ => Err(AreaFault::Form(text.chars().take(60).collect())),
+        }
+    }
+
+    /// `mean` or the id alone.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Station(id) => id.as_str(),
+            Self::Group(id) => id,
+            Self::Mean => "mean",
+        }
+    }
+
+    /// The text [`Self::parse`] reads.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Station(id) => format!("station:{id}"),
+            Self::Group(id) => format!("group:{id}"),
+            Self::Mean => "mean".to_owned(),
+        }
+    }
+
+    /// Whether the area can be assessed.
+    ///
+    /// # Errors
+    /// [`AreaFault::UnknownGroup`] or [`AreaFault::UnknownStation`].
+    pub fn check(&self, registry: &Registry, days: &StationDays) -> Result<(), AreaFault> {
+        match self {
+            Self::Group(id) if registry.group(id).is_none() => {
+                let known: Vec<&str> = registry
+                    .groups
+                    .iter()
+                    .map(|group| group.id.as_str())
+                    .collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                Err(AreaFault::UnknownGroup {
+                    group: id.clone(),
+                    known,
+                })
+            }
+            Self::Station(id) if registry.station(id).is_none() && !days.contains_key(id) => {
+                Err(AreaFault::UnknownStation(id.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The stations that count on the day. Micro-stations never enter a group.
+    fn members(&self, registry: &Registry, all: &[SourceId], day: NaiveDate) -> Vec<SourceId> {
+        let micro = |id: &&SourceId| {
+            registry
+                .station(id)
+                .is_some_and(|station| station.class == StationClass::Micro)
+        };
+        match self {
+            Self::Station(id) => vec![id.clone()],
+            Self::Mean => all.to_vec(),
+            Self::Group(id) => {
+                let members = registry
+                    .group(id)
+                    .into_iter()
+                    .flat_map(|group| group.members_on(day));
+                members.filter(|id| !micro(id)).cloned().collect()
+            }
+        }
+    }
+}
+
+/// Which edition judges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EditionChoice {
+    /// The one in force: on the day; for a longer period on its last day.
+    #[default]
+    Auto,
+    /// This one, whatever the dates.
+    Fixed(String),
+}
+
+impl EditionChoice {
+    fn on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> &'e Edition {
+        match self {
+            Self::Fixed(id) => editions.by_id(id).unwrap_or_else(|| editions.on(day)),
+            Self::Auto => editions.on(day),
+        }
+    }
+}
+
+/// Choices that differ from the edition's own; `None` keeps those.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Round concentrations before the index.
+    pub round_first: Option<bool>,
+    /// Keep an ozone day of too few windows when it exceeds the limit.
+    pub o3_exception: Option<bool>,
+    /// Count the ozone one-hour maximum as a seventh item.
+    pub o3_1h_item: Option<bool>,
+    /// Stations an area's day needs.
+    pub min_stations: Option<MinStations>,
+}
+
+impl Choices {
+    /// The options in force under an edition.
+    pub fn options(self, edition: &Edition) -> AreaOptions {
+        let mut options = AreaOptions::of(edition);
+        options.index.round_first = self.round_first.unwrap_or(options.index.round_first);
+        options.index.o3_1h_item = self.o3_1h_item.unwrap_or(options.index.o3_1h_item);
+        options.o3_exception = self.o3_exception.unwrap_or(options.o3_exception);
+        options.min_stations = self.min_stations.unwrap_or(options.min_stations);
+        options
+    }
+}
+
+/// A period's figures with everything that belongs beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodReport {
+    /// The figures.
+    pub assessment: Assessment,
+    /// Against the same period a year before; `None` when that has no valid day.
+    pub yoy: Option<YearOnYear>,
+    /// Targets of the area for the period's year.
+    pub standings: Vec<Standing>,
+    /// The same period under the other editions in force within it.
+    pub others: Vec<Assessment>,
+    /// The options used.
+    pub options: AreaOptions,
+}
+
+/// Everything needed to assess an area.
+#[derive(Clone)]
+pub struct Assessor {
+    /// Standards.
+    pub editions: Arc<Editions>,
+    /// How figures are printed.
+    pub publication: Publication,
+    /// Stations, groups, targets.
+    pub registry: Arc<Registry>,
+    /// Station days.
+    pub days: Arc<StationDays>,
+}
+
+impl Assessor {
+    /// The area's days, each under the edition chosen.
+    pub fn days(
+        &self,
+        area: &Area,
+        span: Span,
+        edition: &EditionChoice,
+        choices: Choices,
+    ) -> Vec<AreaDay> {
+        let all = self.stations();
+        let day = |day| {
+            let edition = edition.on(&self.editions, day);
+            self.day(area, &all, day, edition, &choices.options(edition))
+        };
+        span.days().map(day).collect()
+    }
+
+    /// The area's periods.
+    pub fn periods(
+        &self,
+        area: &Area,
+        span: Span,
+        kind: PeriodKind,
+        edition: &EditionChoice,
+        choices: Choices,
+    ) -> Vec<PeriodReport> {
+        let report = |period| self.period(area, kind, period, edition, choices);
+        kind.cut(span).into_iter().map(report).collect()
+    }
+
+    /// First and last day the area has data of.
+    pub fn extent(&self, area: &Area) -> Option<Span> {
+        let all = self.stations();
+        let mut extent: Option<Span> = None;
+        for (source, days) in self.days.iter() {
+            let counts = |day: &&NaiveDate| match area {
+                Area::Station(id) => id == source,
+                _ => area.members(&self.registry, &all, **day).contains(source),
+            };
+            let (first, last) = (days.keys().find(counts), days.keys().rev().find(counts));
+            let Some((from, to)) = first.copied().zip(last.copied()) else {
+                continue;
+            };
+            let known = extent.unwrap_or(Span { from, to });
+            extent = Some(Span {
+                from: known.from.min(from),
+                to: known.to.max(to),
+            });
+        }
+        extent
+    }
+
+    /// The stations of the area on a day.
+    pub fn members(&self, area: &Area, day: NaiveDate) -> Vec<SourceId> {
+        area.members(&self.registry, &self.stations(), day)
+    }
+
+    /// Whether any station of the area within the span is simulated.
+    pub fn simulated(&self, area: &Area, span: Span) -> bool {
+        let simulated = |id: &SourceId| {
+            self.registry
+                .station(id)
+                .is_some_and(|station| station.simulated)
+        };
+        let mut ids: BTreeSet<SourceId> = BTreeSet::new();
+        for day in [span.from, span.to] {
+            ids.extend(self.members(area, day));
+        }
+        ids.iter().any(simulated)
+    }
+
+    fn stations(&self) -> Vec<SourceId> {
+        let mut all: Vec<SourceId> = self.days.keys().cloned().collect();
+        all.sort();
+        all
+    }
+
+    fn day(
+        &self,
+        area: &Area,
+        all: &[SourceId],
+        day: NaiveDate,
+        edition: &Edition,
+        options: &AreaOptions,
+    ) -> AreaDay {
+        let of = |id: SourceId| {
+            self.days
+                .get(&id)
+                .and_then(|days| days.get(&day))
+                .map(Arc::as_ref)
+        };
+        let members = area.members(&self.registry, all, day);
+        let stations: Vec<Option<&StationDay>> = members.into_iter().map(of).collect();
+        area_day(edition, options, day, &stations)
+    }
+
+    fn period(
+        &self,
+        area: &Area,
+        kind: PeriodKind,
+        period: Period,
+        choice: &EditionChoice,
+        choices: Choices,
+    ) -> PeriodReport {
+        let span = period.span;
+        let edition = choice.on(&self.editions, span.to);
+        let under = |edition: &Edition, period: Period| {
+            let fixed = EditionChoice::Fixed(edition.id.clone());
+            let days = self.days(area, period.span, &fixed, choices);
+            assess(edition, &self.publication, kind, period, &days)
+        };
+        let assessment = under(edition, period.clone());
+        let earlier = Period {
+            label: String::new(),
+            span: span.year_before(),
+        };
+        let before = under(edition, earlier);
+        let has_data = |side: &Assessment| side.days.valid > 0 || side.pm25.valid_days > 0;
+        let yoy = (has_data(&assessment) && has_data(&before))
+            .then(|| year_on_year(&assessment, &before));
+        let others = match choice {
+            EditionChoice::Fixed(_) => Vec::new(),
+            EditionChoice::Auto => {
+                let overlaps = |other: &&Edition| {
+                    other.id != edition.id && self.editions.on(span.from).from <= other.from
+                };
+                let others = self.editions.all().iter().filter(overlaps);
+                others
+                    .filter(|other| other.from <= span.to)
+                    .map(|other| under(other, period.clone()))
+                    .collect()
+            }
+        };
+        let standings = self.standings(area, &assessment);
+        PeriodReport {
+            assessment,
+            yoy,
+            standings,
+            others,
+            options: choices.options(edition),
+        }
+    }
+
+    fn standings(&self, area: &Area, assessment: &Assessment) -> Vec<Standing> {
+        let Area::Group(group) = area else {
+            return Vec::new();
+        };
+        let year = assessment.period.span.to.year();
+        let binding = |target: &&crate::domain::registry::Target| {
+            target.group == *group && target.year == year
+        };
+        self.registry
+            .targets
+            .iter()
+            .filter(binding)
+            .map(|target| standing(target, assessment))
+            .collect()
+    }
+}

@@ -1,0 +1,277 @@
+//! Hours and days of every station, derived from the readings and kept up as readings come.
+//!
+//! Nothing derived is stored: days are computed from the readings at start and, for a day that a new or
+//! corrected reading touches, again. Computing a day twice gives the same day, so the order of arrival does
+//! not matter.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use chrono::NaiveDate;
+use tokio::sync::Notify;
+
+use crate::domain::calendar::HOURS_PER_DAY;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::domain::means::HourMean;
+use crate::domain::means::Hours;
+use crate::domain::means::StationDay;
+use crate::domain::names::SourceId;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::standards::Editions;
+use crate::domain::units::Amount;
+use crate::ports::Range;
+use crate::ports::Series;
+use crate::ports::StoreError;
+
+/// Seconds of an hourly report.
+pub const HOURLY_S: u32 = 3_600;
+
+/// Days of one station, by date.
+pub type Days = BTreeMap<NaiveDate, Arc<StationDay>>;
+
+/// Days of many stations.
+pub type StationDays = HashMap<SourceId, Days>;
+
+/// How readings become days: zone, standards and store.
+#[derive(Clone)]
+pub struct Recipe {
+    /// Where the readings are.
+    pub series: Arc<dyn Series>,
+    /// The zone whose days count.
+    pub zone: Zone,
+    /// The standards' minima.
+    pub editions: Arc<Editions>,
+}
+
+/// One pollutant's hours, by day.
+type HoursByDay = BTreeMap<NaiveDate, [Hours; 6]>;
+
+impl Recipe {
+    /// Hours of a station by day and pollutant; `span` `None` takes all there is.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn hours(
+        &self,
+        keys: &[SeriesKey],
+        source: &SourceId,
+        span: Option<Span>,
+        known_at: Option<Instant>,
+    ) -> Result<HoursByDay, StoreError> {
+        let mut range = Range {
+            known_at,
+            ..Range::ALL
+        };
+        if let Some(span) = span {
+            range.after = self.zone.day_start(span.from);
+            range.upto = self.zone.day_end(span.to);
+        }
+        let mut days = HoursByDay::new();
+        for pollutant in Pollutant::ALL {
+            for key in self.columns(keys, source, pollutant) {
+                let readings = self.series.column(key, range).await?;
+                self.fill(&mut days, pollutant, key.interval_s, &readings);
+            }
+        }
+        Ok(days)
+    }
+
+    /// The columns that make a pollutant's hours, hourly reports first: they win over finer ones.
+    fn columns<'k>(
+        &self,
+        keys: &'k [SeriesKey],
+        source: &SourceId,
+        pollutant: Pollutant,
+    ) -> Vec<&'k SeriesKey> {
+        let of_hour = |key: &&SeriesKey| (1..=HOURLY_S).contains(&key.interval_s);
+        let mean =
+            |key: &&SeriesKey| key.stat.as_str() == "avg" && key.factor.as_str() == pollutant.key();
+        let own = keys.iter().filter(|key| key.source == *source);
+        let mut columns: Vec<&SeriesKey> = own.filter(mean).filter(of_hour).collect();
+        columns.sort_by_key(|key| std::cmp::Reverse(key.interval_s));
+        columns
+    }
+
+    fn fill(
+        &self,
+        days: &mut HoursByDay,
+        pollutant: Pollutant,
+        interval_s: u32,
+        readings: &[Reading],
+    ) {
+        let index = pollutant.index();
+        let place = |time: Instant| {
+            (
+                self.zone.day_of_ending(time),
+                self.zone.hour_of_ending(time),
+            )
+        };
+        let same_hour = |a: &Reading, b: &Reading| place(a.time) == place(b.time);
+        for hour in readings.chunk_by(same_hour) {
+            let (day, at) = place(hour[0].time);
+            let values: Vec<Amount> = hour.iter().filter_map(Reading::usable).collect();
+            let mean = if interval_s == HOURLY_S {
+                values.last().copied().map(HourMean::reported)
+            } else {
+                let minutes = self.editions.on(day).validity.hour_minutes_min;
+                HourMean::of_parts(&values, interval_s, minutes)
+            };
+            let hours = days.entry(day).or_insert([[None; HOURS_PER_DAY]; 6]);
+            hours[index][at] = hours[index][at].or(mean);
+        }
+    }
+
+    /// Days of a station; `span` `None` takes all there is.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn days(
+        &self,
+        keys: &[SeriesKey],
+        source: &SourceId,
+        span: Option<Span>,
+        known_at: Option<Instant>,
+    ) -> Result<Days, StoreError> {
+        let hours = self.hours(keys, source, span, known_at).await?;
+        let day = |(day, hours): (NaiveDate, [Hours; 6])| {
+            let window_hours = self.editions.on(day).validity.window_hours_min;
+            (day, Arc::new(StationDay::of_hours(&hours, window_hours)))
+        };
+        Ok(hours
+            .into_iter()
+            .map(day)
+            .filter(|(_, day)| !day.is_empty())
+            .collect())
+    }
+
+    /// Days of every source there is, as known at a time.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn all_days(&self, known_at: Option<Instant>) -> Result<StationDays, StoreError> {
+        let keys = self.series.keys().await?;
+        let mut all = StationDays::new();
+        for source in keys.iter().map(|key| &key.source).collect::<BTreeSet<_>>() {
+            let days = self.days(&keys, source, None, known_at).await?;
+            if !days.is_empty() {
+                all.insert(source.clone(), days);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Days kept up to date while readings come in.
+pub struct Rollup {
+    recipe: Recipe,
+    days: RwLock<Arc<StationDays>>,
+    dirty: Mutex<BTreeSet<(SourceId, NaiveDate)>>,
+    wake: Notify,
+}
+
+impl Rollup {
+    /// Computes every day from what is stored.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn open(recipe: Recipe) -> Result<Self, StoreError> {
+        let days = RwLock::new(Arc::new(recipe.all_days(None).await?));
+        Ok(Self {
+            recipe,
+            days,
+            dirty: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// How days are computed.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The days as of now.
+    pub fn now(&self) -> Arc<StationDays> {
+        Arc::clone(&self.days.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes the days that new or corrected readings touch; [`Self::run`] computes them again.
+    pub fn touch(&self, touched: &[(SourceId, Instant)]) {
+        if touched.is_empty() {
+            return;
+        }
+        let day = |(source, time): &(SourceId, Instant)| {
+            (source.clone(), self.recipe.zone.day_of_ending(*time))
+        };
+        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        dirty.extend(touched.iter().map(day));
+        drop(dirty);
+        self.wake.notify_one();
+    }
+
+    /// Days waiting to be computed again.
+    pub fn waiting(&self) -> usize {
+        self.dirty
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Computes touched days again, for ever; what was touched meanwhile is taken together.
+    ///
+    /// # Errors
+    /// Those of the store, which end it.
+    pub async fn run(&self) -> Result<(), StoreError> {
+        loop {
+            self.wake.notified().await;
+            self.settle().await?;
+        }
+    }
+
+    /// Computes every day that is waiting.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
+        if dirty.is_empty() {
+            return Ok(());
+        }
+        let keys = self.recipe.series.keys().await?;
+        let mut fresh: Vec<(SourceId, Span, Days)> = Vec::new();
+        for (source, span) in runs(dirty) {
+            let days = self.recipe.days(&keys, &source, Some(span), None).await?;
+            fresh.push((source, span, days));
+        }
+        let mut shared = self.days.write().unwrap_or_else(PoisonError::into_inner);
+        let all = Arc::make_mut(&mut shared);
+        for (source, span, days) in fresh {
+            let own = all.entry(source).or_default();
+            own.retain(|day, _| !span.contains(*day));
+            own.extend(days);
+        }
+        Ok(())
+    }
+}
+
+/// Joins neighbouring days of a source into spans.
+fn runs(dirty: BTreeSet<(SourceId, NaiveDate)>) -> Vec<(SourceId, Span)> {
+    let mut runs: Vec<(SourceId, Span)> = Vec::new();
+    for (source, day) in dirty {
+        match runs.last_mut() {
+            Some((last, span)) if *last == source && span.to.succ_opt() == Some(day) => {
+                span.to = day
+            }
+            _ => runs.push((source, Span { from: day, to: day })),
+        }
+    }
+    runs
+}
