@@ -162,6 +162,11 @@ fn faults_name_line_and_field() {
         &own("s,2020-01-01T00:00:00Z,60,1"),
         "f.csv:3: 4 fields; give 9",
     );
+}
+
+#[test]
+fn faults_of_the_beijing_files_name_line_and_field() {
+    use Layout::BeijingUci;
     let uci = |line: &str| format!("{UCI}{line}\n");
     check_fault(
         BeijingUci,
