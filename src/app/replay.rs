@@ -308,6 +308,31 @@ mod tests {
     }
 
     #[test]
+    fn the_command_line_is_read() {
+        use clap::Args;
+        use clap::FromArgMatches;
+
+        let command = ReplayArgs::augment_args(clap::Command::new("replay"));
+        command.clone().debug_assert();
+        let words = "replay --input a.csv b.csv.gz --layout canonical --to mqtt://h --rate 9";
+        let read = command.clone().try_get_matches_from(words.split(' '));
+        let args = read.and_then(|matches| ReplayArgs::from_arg_matches(&matches));
+        let args = args.expect("a sound command line");
+        assert_eq!((args.input.len(), args.layout), (2, Layout::Canonical));
+        assert_eq!((args.to.port, args.rate), (1883, Rate::PerSecond(9)));
+        for (right, wrong) in [
+            ("canonical", "uci"),
+            ("mqtt://h", "localhost"),
+            ("--rate 9", "--rate 0"),
+            ("--input a.csv b.csv.gz", ""),
+        ] {
+            let words = words.replace(right, wrong);
+            let read = command.clone().try_get_matches_from(words.split(' '));
+            assert!(read.is_err(), "{words}");
+        }
+    }
+
+    #[test]
     fn rates_are_max_or_a_positive_number() {
         assert_eq!("max".parse(), Ok(Rate::Max));
         assert_eq!("500".parse(), Ok(Rate::PerSecond(500)));
