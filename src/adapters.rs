@@ -2,14 +2,20 @@
 
 pub mod inbound;
 
-pub mod layout;
-
 pub mod payload;
 
 pub mod mqtt;
+
+pub mod layout;
 
 pub mod credit_events;
 
 pub mod report;
 
 pub mod store;
+
+pub mod lang;
+
+pub mod chart;
+
+pub mod http;

@@ -6,15 +6,19 @@ pub mod standards;
 
 pub mod rulebooks;
 
+pub mod config;
+
 pub mod observations;
+
+pub mod pump;
 
 pub mod seeds;
 
 pub mod seed_ledger;
 
-pub mod assess;
-
 pub mod replay;
+
+pub mod assess;
 
 pub mod rate;
 

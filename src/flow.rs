@@ -7,3 +7,9 @@ pub mod rollup;
 pub mod ingest;
 
 pub mod assess;
+
+pub mod now;
+
+pub mod tiering;
+
+pub mod health;

@@ -42,8 +42,8 @@ const OPS: &str = "list, record, bonus, revoke, repair, override, halt, resume, 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
     /// Longer than [`LINE_BYTES_MAX`].
-    #[error("the line has {0} bytes; the longest allowed is {LINE_BYTES_MAX}")]
-    TooLong(usize),
+    #[error("the line is too long; at most {LINE_BYTES_MAX} bytes are read")]
+    TooLong,
     /// Not one JSON object.
     #[error("not a JSON object: {0}")]
     NotJson(String),
@@ -88,11 +88,11 @@ pub enum LineFault {
 /// use skytier::adapters::credit_events::from_line;
 /// use skytier::adapters::credit_events::to_line;
 /// let line = r#"{"op":"list","subject":"91999999MA1ABCDE8G","date":"2026-01-05","captured_at":"2026-01-05T09:00:00+08:00"}"#;
-/// assert_eq!(to_line(&from_line(line).unwrap()), line);
+/// assert_eq!(from_line(line).map(|event| to_line(&event)), Ok(line.to_owned()));
 /// ```
 pub fn from_line(line: &str) -> Result<CreditEvent, LineFault> {
     if line.len() > LINE_BYTES_MAX {
-        return Err(LineFault::TooLong(line.len()));
+        return Err(LineFault::TooLong);
     }
     let mut object = Object::parse(line)?;
     let op = object.begin()?;

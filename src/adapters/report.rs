@@ -17,10 +17,15 @@ use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Editions;
 use crate::domain::target::Standing;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::units::AMOUNT_DECIMALS;
+use crate::domain::units::Amount;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::assess::Area;
 use crate::flow::assess::PeriodReport;
+use crate::flow::now::AreaHour;
 
 /// Decimals unrounded figures are printed with.
 const UNROUNDED_DECIMALS: u32 = 6;
@@ -68,6 +73,11 @@ pub fn number(decimal: Decimal) -> Value {
     whole
         .or_else(|| text.parse().ok().and_then(Number::from_f64))
         .map_or(Value::Null, Value::Number)
+}
+
+/// A received value as a JSON number of the same digits.
+pub fn amount(value: Amount) -> Value {
+    number(Exact::amount(value).round(AMOUNT_DECIMALS))
 }
 
 /// An unrounded figure to six decimals.
@@ -129,6 +139,50 @@ pub fn days_csv(area: &Area, days: &[AreaDay], out: impl std::io::Write) -> csv:
     Ok(())
 }
 
+/// Readings as CSV with a header, in the order given.
+///
+/// # Errors
+/// When writing fails.
+pub fn readings_csv(
+    zone: Zone,
+    readings: impl Iterator<Item = (SeriesKey, Reading)>,
+    out: impl std::io::Write,
+) -> csv::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(READING_COLUMNS)?;
+    for (key, reading) in readings {
+        reading_row(&mut writer, zone, &key, &reading)?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+/// Header of exported readings.
+pub const READING_COLUMNS: [&str; 8] =
+    ["source", "factor", "stat", "time", "interval_s", "value", "flag", "review"];
+
+/// One reading as a CSV row under [`READING_COLUMNS`].
+///
+/// # Errors
+/// When writing fails.
+pub fn reading_row(
+    writer: &mut csv::Writer<impl std::io::Write>,
+    zone: Zone,
+    key: &SeriesKey,
+    reading: &Reading,
+) -> csv::Result<()> {
+    writer.write_record([
+        key.source.as_str(),
+        key.factor.as_str(),
+        key.stat.as_str(),
+        &zone.text(reading.time),
+        &key.interval_s.to_string(),
+        &optional(reading.value, |value| value.to_string()),
+        reading.flag.as_str(),
+        reading.review.key(),
+    ])
+}
+
 /// One day as JSON: the CSV's columns by name, missing ones null.
 pub fn day_json(context: Context<'_>, day: &AreaDay) -> Value {
     let mut object = serde_json::Map::new();
@@ -151,6 +205,43 @@ pub fn day_json(context: Context<'_>, day: &AreaDay) -> Value {
     put("void_reason", reason.into());
     put("stations", day.stations.into());
     put("simulated", context.simulated.into());
+    Value::Object(object)
+}
+
+/// An hour of an area as JSON; every figure null when there is no hour at all.
+pub fn hour_json(
+    area: &Area,
+    zone: Zone,
+    hour: Option<&AreaHour>,
+    age_s: Option<i64>,
+    simulated: bool,
+) -> Value {
+    let mut object = serde_json::Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    put("area", area.id().into());
+    put("time", hour.map(|hour| zone.text(hour.time)).into());
+    put("age_s", age_s.into());
+    put("edition", hour.map(|hour| hour.edition.clone()).into());
+    for pollutant in Pollutant::ALL {
+        let value = hour.and_then(|hour| hour.values[pollutant.index()].as_ref());
+        put(pollutant.key(), value.map_or(Value::Null, unrounded));
+    }
+    put("aqi", hour.and_then(|hour| hour.index.aqi).into());
+    put("level", hour.and_then(|hour| hour.index.level()).into());
+    let primary = hour
+        .map(|hour| hour.index.primary.as_slice())
+        .unwrap_or_default();
+    put(
+        "primary",
+        primary
+            .iter()
+            .map(|pollutant| pollutant.label())
+            .collect::<Vec<_>>()
+            .into(),
+    );
+    put("stations_reporting", hour.map(|hour| hour.reporting).into());
+    put("stations", hour.map(|hour| hour.stations).into());
+    put("simulated", simulated.into());
     Value::Object(object)
 }
 

@@ -49,8 +49,13 @@ pub struct AssessArgs {
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "data")]
     input: Vec<PathBuf>,
     /// How the files are laid out.
-    #[arg(long, value_enum, requires = "input", required_unless_present = "data")]
-    layout: Option<LayoutArg>,
+    #[arg(
+        long,
+        value_name = "beijing-uci|canonical",
+        requires = "input",
+        required_unless_present = "data"
+    )]
+    layout: Option<Layout>,
     /// A data directory; may be in use by a running daemon.
     #[arg(long, value_name = "DIR", conflicts_with = "input")]
     data: Option<PathBuf>,
@@ -64,8 +69,13 @@ pub struct AssessArgs {
     #[arg(long, value_name = "DATE")]
     to: NaiveDate,
     /// How the range is cut into periods.
-    #[arg(long, value_enum, default_value_t = By::Period)]
-    by: By,
+    #[arg(
+        long,
+        value_parser = period_kind,
+        default_value = "period",
+        value_name = "day|xun|month|month-to-date|quarter|half|year|year-to-date|period"
+    )]
+    by: PeriodKind,
     /// As known at this moment (RFC 3339); corrections that came later are left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
@@ -82,42 +92,11 @@ pub struct AssessArgs {
     #[arg(long, value_enum)]
     o3_1h_item: Option<YesNo>,
     /// Stations an area's day needs: a number, a share such as 75%, or standard.
-    #[arg(long, value_name = "N|P%|standard")]
-    min_stations: Option<String>,
+    #[arg(long, value_parser = MinStations::parse, value_name = "N|P%|standard")]
+    min_stations: Option<MinStations>,
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-/// How recorded files are laid out.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LayoutArg {
-    /// The UCI Beijing multi-site files.
-    BeijingUci,
-    /// station,time,interval_s,pm25,pm10,so2,no2,co,o3
-    Canonical,
-}
-
-impl From<LayoutArg> for Layout {
-    fn from(layout: LayoutArg) -> Self {
-        match layout {
-            LayoutArg::BeijingUci => Self::BeijingUci,
-            LayoutArg::Canonical => Self::Canonical,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum By {
-    Day,
-    Xun,
-    Month,
-    MonthToDate,
-    Quarter,
-    Half,
-    Year,
-    YearToDate,
-    Period,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -133,53 +112,21 @@ enum Format {
     Table,
 }
 
-impl By {
-    fn kind(self) -> PeriodKind {
-        match self {
-            Self::Day => PeriodKind::Day,
-            Self::Xun => PeriodKind::Xun,
-            Self::Month => PeriodKind::Month,
-            Self::MonthToDate => PeriodKind::MonthToDate,
-            Self::Quarter => PeriodKind::Quarter,
-            Self::Half => PeriodKind::Half,
-            Self::Year => PeriodKind::Year,
-            Self::YearToDate => PeriodKind::YearToDate,
-            Self::Period => PeriodKind::Whole,
-        }
-    }
-}
-
-/// Reads `N`, `P%` or `standard`.
-///
-/// # Errors
-/// In words, for anything else.
-pub fn min_stations(text: &str) -> Result<MinStations, String> {
-    let fault = || {
-        format!("--min-stations {text:?}: a number, a share such as 75% or standard is expected")
-    };
-    match text.strip_suffix('%') {
-        Some(percent) => match percent.parse() {
-            Ok(percent @ 1..=100) => Ok(MinStations::Percent(percent)),
-            _ => Err(fault()),
-        },
-        None if text == "standard" => Ok(MinStations::Standard),
-        None => match text.parse() {
-            Ok(count @ 1..) => Ok(MinStations::Count(count)),
-            _ => Err(fault()),
-        },
-    }
+/// Reads a kind of period.
+fn period_kind(text: &str) -> Result<PeriodKind, String> {
+    let expected = "day, xun, month, month-to-date, quarter, half, year, year-to-date or period";
+    PeriodKind::from_key(text).ok_or_else(|| format!("{expected} is expected"))
 }
 
 impl AssessArgs {
-    fn choices(&self) -> anyhow::Result<Choices> {
+    fn choices(&self) -> Choices {
         let yes = |choice: YesNo| matches!(choice, YesNo::Yes);
-        let min_stations = self.min_stations.as_deref().map(min_stations).transpose();
-        Ok(Choices {
+        Choices {
             round_first: self.round_first.map(yes),
             o3_exception: self.o3_exception.map(yes),
             o3_1h_item: self.o3_1h_item.map(yes),
-            min_stations: min_stations.map_err(bad_input)?,
-        })
+            min_stations: self.min_stations,
+        }
     }
 
     fn span(&self) -> anyhow::Result<Span> {
@@ -210,7 +157,7 @@ impl AssessArgs {
         let layout = self.layout.context("--layout is required with --input")?;
         for path in &self.input {
             let mut batch = Batch::new(now);
-            for row in layout::open(path, layout.into())? {
+            for row in layout::open(path, layout)? {
                 batch.observations.extend(observations::of_row(&row?, now));
                 if batch.observations.len() >= CHUNK_ROWS {
                     stores
@@ -232,9 +179,10 @@ impl AssessArgs {
 pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
     let span = args.span()?;
-    let choices = args.choices()?;
+    let choices = args.choices();
     let area = Area::parse(&args.area).map_err(bad_input)?;
-    let edition = edition_choice(&args.edition, &editions).map_err(bad_input)?;
+    let edition = EditionChoice::parse(&args.edition, &editions)
+        .map_err(|fault| bad_input(format!("--edition {fault}")))?;
     let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = args.stores(now).await?;
@@ -257,7 +205,7 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         known_at: known_at.unwrap_or(now),
         simulated: assessor.simulated(&area, span),
     };
-    if matches!(args.by, By::Day) {
+    if args.by == PeriodKind::Day {
         let days = assessor.days(&area, span, &edition, choices);
         match args.format {
             Format::Csv => report::days_csv(&area, &days, &mut out)?,
@@ -270,7 +218,7 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         }
         return Ok(());
     }
-    let reports = assessor.periods(&area, span, args.by.kind(), &edition, choices);
+    let reports = assessor.periods(&area, span, args.by, &edition, choices);
     match args.format {
         Format::Csv => report::periods_csv(&area, &reports, &mut out)?,
         Format::Table => write!(out, "{}", report::periods_table(&area, &reports))?,
@@ -281,29 +229,4 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         }
     }
     Ok(())
-}
-
-/// Reads `auto` or an edition's id.
-///
-/// # Errors
-/// In words, naming the editions there are.
-pub fn edition_choice(
-    text: &str,
-    editions: &crate::domain::standards::Editions,
-) -> Result<EditionChoice, String> {
-    if text == "auto" {
-        return Ok(EditionChoice::Auto);
-    }
-    let known: Vec<&str> = editions
-        .all()
-        .iter()
-        .map(|edition| edition.id.as_str())
-        .collect();
-    match editions.by_id(text) {
-        Some(edition) => Ok(EditionChoice::Fixed(edition.id.clone())),
-        None => Err(format!(
-            "edition {text:?} is not auto, {}",
-            known.join(", ")
-        )),
-    }
 }

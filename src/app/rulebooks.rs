@@ -494,6 +494,11 @@ mod tests {
             &["deduction.D06.points: 13 is outside 1 to 12"],
         );
         check(
+            "months = 6, days = 180, mark = \"V2\"",
+            "months = 0, days = 180, mark = \"V2\"",
+            &["deduction.D03.term: must last"],
+        );
+        check(
             "follows = [\"D15\"]",
             "follows = [\"D99\"]",
             &["veto.V01.follows: D99 is no deduction"],

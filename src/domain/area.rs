@@ -29,6 +29,25 @@ pub enum MinStations {
 }
 
 impl MinStations {
+    /// Reads `N`, `P%` or `standard`.
+    ///
+    /// # Errors
+    /// In words, for anything else.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fault = || format!("{text:?}: a number, a share such as 75% or standard is expected");
+        match text.strip_suffix('%') {
+            Some(percent) => match percent.parse() {
+                Ok(percent @ 1..=100) => Ok(Self::Percent(percent)),
+                _ => Err(fault()),
+            },
+            None if text == "standard" => Ok(Self::Standard),
+            None => match text.parse() {
+                Ok(count @ 1..) => Ok(Self::Count(count)),
+                _ => Err(fault()),
+            },
+        }
+    }
+
     /// The number needed of `total` stations; at least one.
     pub fn needed(self, edition: &Edition, total: u32) -> u32 {
         let share = &edition.stations;

@@ -211,6 +211,37 @@ pub struct Period {
 }
 
 impl PeriodKind {
+    /// The word used on every interface.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Xun => "xun",
+            Self::Month => "month",
+            Self::MonthToDate => "month-to-date",
+            Self::Quarter => "quarter",
+            Self::Half => "half",
+            Self::Year => "year",
+            Self::YearToDate => "year-to-date",
+            Self::Whole => "period",
+        }
+    }
+
+    /// From the interface word.
+    pub fn from_key(key: &str) -> Option<Self> {
+        let all = [
+            Self::Day,
+            Self::Xun,
+            Self::Month,
+            Self::MonthToDate,
+            Self::Quarter,
+            Self::Half,
+            Self::Year,
+            Self::YearToDate,
+            Self::Whole,
+        ];
+        all.into_iter().find(|kind| kind.key() == key)
+    }
+
     /// Cuts `range` into periods. A period that `range` covers only in part is named whole but holds the
     /// covered days only; its completeness says so.
     pub fn cut(self, range: Span) -> Vec<Period> {

@@ -156,6 +156,25 @@ pub enum EditionChoice {
 }
 
 impl EditionChoice {
+    /// Reads `auto` or an edition's id.
+    ///
+    /// # Errors
+    /// In words, naming the editions there are.
+    pub fn parse(text: &str, editions: &Editions) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let known: Vec<&str> = editions
+            .all()
+            .iter()
+            .map(|edition| edition.id.as_str())
+            .collect();
+        match editions.by_id(text) {
+            Some(edition) => Ok(Self::Fixed(edition.id.clone())),
+            None => Err(format!("{text:?} is not auto, {}", known.join(", "))),
+        }
+    }
+
     fn on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> &'e Edition {
         match self {
             Self::Fixed(id) => editions.by_id(id).unwrap_or_else(|| editions.on(day)),

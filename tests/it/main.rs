@@ -1,5 +1,9 @@
-//! The one integration test binary.
+//! The integration tests: one binary, a module a concern.
 
+mod browser;
+mod charts;
 mod mqtt;
+mod pages;
+mod sample;
 mod tier_laws;
 mod tiers;

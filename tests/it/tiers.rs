@@ -565,6 +565,20 @@ fn bad_usage_is_refused() {
 }
 
 #[test]
+fn an_endless_line_is_refused_and_the_next_still_read() {
+    let long = format!("{{\"op\":\"{}\"}}\n", "x".repeat(200_000));
+    let text = format!(
+        "{}{long}{long}{}",
+        lines("list 2026-01-05"),
+        lines("halt 2026-02-30")
+    );
+    check_refused(
+        &text,
+        ":2: the line is too long; at most 65536 bytes are read (also wrong: line 3, 4)",
+    );
+}
+
+#[test]
 fn an_entry_delivered_twice_counts_once() {
     let text = lines("D03 2026-05-06 c; revoke e1 2026-08-01; halt 2026-05-06").repeat(2);
     let args = ["--rulebook", "JS2020", "--on", "2026-06-30"];

@@ -1,5 +1,8 @@
 //! The wire shape: what is refused and how, and that what is written reads back.
 
+use crate::adapters::credit_events::APPROVERS_MAX;
+use crate::adapters::credit_events::LINE_BYTES_MAX;
+use crate::adapters::credit_events::LineFault;
 use crate::adapters::credit_events::from_line;
 use crate::adapters::credit_events::to_line;
 use crate::domain::credit::Bonus;
@@ -89,11 +92,30 @@ fn a_fault_names_the_field_and_the_remedy() {
     check("}", "", "not a JSON object: EOF");
     check("}", "}}", "not a JSON object: trailing characters");
     check("{", "[{", "not a JSON object");
-    let deep = format!("{LIST}{}", "[".repeat(70_000));
-    let fault = from_line(&deep).expect_err("too long").to_string();
-    assert!(fault.contains("the longest allowed is 65536"), "{fault}");
     let deep = LIST.replace('}', &format!(",\"note\":{}}}", "[".repeat(10_000)));
     assert!(from_line(&deep).is_err());
+}
+
+#[test]
+fn limits_hold_to_the_byte() {
+    let padded = |length: usize| format!("{LIST}{}", " ".repeat(length - LIST.len()));
+    assert!(from_line(&padded(LINE_BYTES_MAX)).is_ok());
+    assert_eq!(
+        from_line(&padded(LINE_BYTES_MAX + 1)),
+        Err(LineFault::TooLong)
+    );
+    let manual = |names: usize| {
+        let names = vec!["\"Li\""; names].join(",");
+        let fields = r#""op":"override","id":"o1","subject":"91999999MA1ABCDE8G","tier":"red","from":"2026-01-05""#;
+        let rest =
+            r#""to":"2026-02-05","reason":"order","captured_at":"2026-01-05T09:00:00+08:00""#;
+        from_line(&format!("{{{fields},{rest},\"approved_by\":[{names}]}}"))
+    };
+    assert!(manual(APPROVERS_MAX).is_ok());
+    let fault = manual(APPROVERS_MAX + 1)
+        .expect_err("one too many")
+        .to_string();
+    assert_eq!(fault, "field \"approved_by\": 17 names; at most 16");
 }
 
 #[test]

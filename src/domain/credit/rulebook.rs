@@ -450,6 +450,23 @@ fn check_points(parts: &RulebookParts, faults: &mut Vec<RulebookFault>) {
             faults.push(RulebookFault { key, what });
         }
     }
+    let deductions = parts
+        .deductions
+        .iter()
+        .map(|row| ("deduction", &row.code, &row.term));
+    let bonuses = parts
+        .bonuses
+        .iter()
+        .map(|row| ("bonus", &row.code, &row.term));
+    for (table, code, term) in deductions.chain(bonuses) {
+        if term.months == 0 || term.days == 0 {
+            let what = "must last at least one month and one day".to_owned();
+            faults.push(RulebookFault {
+                key: format!("{table}.{code}.term"),
+                what,
+            });
+        }
+    }
     if parts.case_cap.value < most {
         let what = format!(
             "{} is below what one record may take, {most}",

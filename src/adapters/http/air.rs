@@ -1,0 +1,196 @@
+//! Air figures: now, by day, by period.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::adapters::http::error::Problem;
+use crate::adapters::http::params::Params;
+use crate::adapters::http::state::WebState;
+use crate::adapters::report;
+use crate::adapters::report::Context;
+use crate::domain::area::MinStations;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::flow::assess::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::now::hour_of_area;
+
+const PARAMS: [&str; 11] = [
+    "area",
+    "from",
+    "to",
+    "by",
+    "edition",
+    "known_at",
+    "round_first",
+    "o3_exception",
+    "o3_1h_item",
+    "min_stations",
+    "format",
+];
+
+/// What an air request asks for.
+struct Asked {
+    area: Area,
+    span: Span,
+    edition: EditionChoice,
+    choices: Choices,
+    known_at: Option<Instant>,
+    assessor: Assessor,
+}
+
+impl Asked {
+    async fn read(state: &WebState, params: &Params) -> Result<Self, Problem> {
+        let area = Area::parse(params.text("area").unwrap_or("mean"))?;
+        let span = params.span()?;
+        let edition =
+            EditionChoice::parse(params.text("edition").unwrap_or("auto"), &state.editions)
+                .map_err(|fault| Problem::bad("edition", fault))?;
+        let min_stations = params
+            .text("min_stations")
+            .map(MinStations::parse)
+            .transpose();
+        let choices = Choices {
+            round_first: params.yes_no("round_first")?,
+            o3_exception: params.yes_no("o3_exception")?,
+            o3_1h_item: params.yes_no("o3_1h_item")?,
+            min_stations: min_stations.map_err(|fault| Problem::bad("min_stations", fault))?,
+        };
+        let known_at = params.instant("known_at")?;
+        let assessor = match known_at {
+            None => state.assessor(),
+            Some(_) => {
+                let days = state.rollup.recipe().all_days(known_at).await?;
+                state.assessor_of(Arc::new(days))
+            }
+        };
+        area.check(&assessor.registry, &assessor.days)?;
+        Ok(Self {
+            area,
+            span,
+            edition,
+            choices,
+            known_at,
+            assessor,
+        })
+    }
+
+    fn context<'a>(&'a self, state: &WebState) -> Context<'a> {
+        Context {
+            area: &self.area,
+            zone: state.zone,
+            known_at: self.known_at.unwrap_or_else(|| state.now()),
+            simulated: self.assessor.simulated(&self.area, self.span),
+        }
+    }
+}
+
+fn csv(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response()
+}
+
+fn wants_csv(params: &Params) -> Result<bool, Problem> {
+    match params.text("format") {
+        None | Some("json") => Ok(false),
+        Some("csv") => Ok(true),
+        Some(_) => Err(Problem::bad("format", "json or csv is expected")),
+    }
+}
+
+/// `GET /v1/air/days`: one object or row a day.
+///
+/// # Errors
+/// A problem document.
+pub async fn days(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&PARAMS)?;
+    let as_csv = wants_csv(&params)?;
+    let asked = Asked::read(&state, &params).await?;
+    let days = asked
+        .assessor
+        .days(&asked.area, asked.span, &asked.edition, asked.choices);
+    if as_csv {
+        let mut body = Vec::new();
+        report::days_csv(&asked.area, &days, &mut body).map_err(|_| Problem::Internal)?;
+        return Ok(csv(body));
+    }
+    let context = asked.context(&state);
+    let rows: Vec<Value> = days
+        .iter()
+        .map(|day| report::day_json(context, day))
+        .collect();
+    Ok(Json(rows).into_response())
+}
+
+/// `GET /v1/air/assessment`: one object a period, as `assess` prints it.
+///
+/// # Errors
+/// A problem document.
+pub async fn assessment(
+    State(state): State<WebState>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&PARAMS)?;
+    let as_csv = wants_csv(&params)?;
+    let kind = PeriodKind::from_key(params.text("by").unwrap_or("period"))
+        .filter(|kind| *kind != PeriodKind::Day)
+        .ok_or_else(|| {
+            let expected = "xun, month, month-to-date, quarter, half, year, year-to-date or period";
+            Problem::bad(
+                "by",
+                format!("{expected} is expected; days are at /v1/air/days"),
+            )
+        })?;
+    let asked = Asked::read(&state, &params).await?;
+    let reports =
+        asked
+            .assessor
+            .periods(&asked.area, asked.span, kind, &asked.edition, asked.choices);
+    if as_csv {
+        let mut body = Vec::new();
+        report::periods_csv(&asked.area, &reports, &mut body).map_err(|_| Problem::Internal)?;
+        return Ok(csv(body));
+    }
+    let context = asked.context(&state);
+    let json = |found| report::period_json(context, &state.editions, found);
+    Ok(Json(reports.iter().map(json).collect::<Vec<Value>>()).into_response())
+}
+
+/// `GET /v1/air/now`: the newest hour of an area.
+///
+/// # Errors
+/// A problem document.
+pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["area"])?;
+    let area = Area::parse(params.text("area").unwrap_or("mean"))?;
+    let assessor = state.assessor();
+    area.check(&assessor.registry, &assessor.days)?;
+    let newest = assessor.extent(&area).map(|span| span.to);
+    let members = newest
+        .map(|day| assessor.members(&area, day))
+        .unwrap_or_default();
+    let hour = match newest {
+        Some(day) => hour_of_area(state.rollup.recipe(), &members, day).await?,
+        None => None,
+    };
+    let age_s = hour
+        .as_ref()
+        .map(|hour| state.now().unix() - hour.time.unix());
+    let simulated =
+        newest.is_some_and(|day| assessor.simulated(&area, Span { from: day, to: day }));
+    Ok(Json(report::hour_json(
+        &area,
+        state.zone,
+        hour.as_ref(),
+        age_s,
+        simulated,
+    )))
+}

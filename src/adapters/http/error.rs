@@ -1,0 +1,118 @@
+//! One error, one problem document (RFC 9457). Status codes live here and nowhere else.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use crate::flow::assess::AreaFault;
+use crate::flow::tiering::TieringError;
+use crate::ports::StoreError;
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub enum Problem {
+    /// A query parameter or a part of the path does not say what it must.
+    BadRequest {
+        /// Which.
+        parameter: &'static str,
+        /// What is wrong and what would be right.
+        detail: String,
+    },
+    /// There is nothing of that name.
+    NotFound(String),
+    /// The store or a flow failed; the cause is logged, not told.
+    Internal,
+    /// The store takes nothing just now.
+    Unavailable,
+}
+
+impl Problem {
+    /// A faulty parameter.
+    pub fn bad(parameter: &'static str, detail: impl std::fmt::Display) -> Self {
+        Self::BadRequest {
+            parameter,
+            detail: detail.to_string(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "request failed");
+        match error {
+            StoreError::Full { .. } | StoreError::Unavailable { .. } => Self::Unavailable,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<TieringError> for Problem {
+    fn from(error: TieringError) -> Self {
+        tracing::error!(%error, "request failed");
+        Self::Internal
+    }
+}
+
+impl From<AreaFault> for Problem {
+    fn from(fault: AreaFault) -> Self {
+        match fault {
+            AreaFault::UnknownGroup { .. } | AreaFault::UnknownStation(_) => {
+                Self::NotFound(fault.to_string())
+            }
+            AreaFault::Form(_) | AreaFault::Station(_) => Self::bad("area", fault),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, kind, title, detail) = match self {
+            Self::BadRequest { parameter, detail } => (
+                StatusCode::BAD_REQUEST,
+                "bad-parameter",
+                "A parameter cannot be read",
+                Some(format!("{parameter}: {detail}")),
+            ),
+            Self::NotFound(detail) => (
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is nothing of that name",
+                Some(detail),
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The request failed; the log says why",
+                None,
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store-unavailable",
+                "The store cannot be used just now; try again",
+                None,
+            ),
+        };
+        let body = serde_json::json!({
+            "type": format!("urn:skytier:problem:{kind}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+        });
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            Json(body),
+        )
+            .into_response()
+    }
+}
+
+/// The answer to a path nobody serves.
+pub async fn no_such_path(uri: axum::http::Uri) -> Problem {
+    Problem::NotFound(format!(
+        "no such path: {}",
+        uri.path().chars().take(80).collect::<String>()
+    ))
+}

@@ -1,0 +1,127 @@
+//! The pages of the bureau: a dashboard and a page for each enterprise, rendered whole on the server, without any
+//! script. Chinese first; `?lang=en` asks for English.
+//!
+//! A page places what its view holds. It computes nothing, and says with every figure which edition, zone and
+//! review state it rests on.
+
+mod air;
+mod credit;
+mod frame;
+pub mod pictures;
+mod tables;
+pub mod view;
+
+use maud::Markup;
+use maud::html;
+
+use crate::adapters::http::page::frame::Section;
+use crate::adapters::http::page::frame::basis_line;
+use crate::adapters::http::page::frame::page;
+use crate::adapters::http::page::frame::query;
+use crate::adapters::http::page::view::DashboardView;
+use crate::adapters::http::page::view::EnterpriseView;
+use crate::adapters::http::phrases::fill;
+use crate::adapters::http::phrases::phrases;
+
+/// The dashboard, at `/`. It understands `area`, `year`, `lang` and `after` (a key of the enterprise list).
+pub fn dashboard(view: &DashboardView) -> Markup {
+    let words = phrases(view.lang);
+    let sections = [
+        Section::new("progress", words.pm25_title),
+        Section::new("calendar", words.calendar_title),
+        Section::new("trend", words.trend_title),
+        Section::new("stations", words.stations_title),
+        Section::new("published", words.published_title),
+        Section::new("tiers", words.tiers_title),
+        Section::new("enterprises", words.enterprises_title),
+    ];
+    let title = format!("{} {} · {}", view.area.name, view.year, words.product);
+    let other = query(&[
+        ("area", &view.area.id),
+        ("year", &view.year.to_string()),
+        ("lang", view.lang.other().key()),
+    ]);
+    let body = html! {
+        (heading(view))
+        (notices(view))
+        @if is_empty(view) { (air::nothing_yet(view)) }
+        section.cards #progress aria-label=(words.pm25_title) {
+            (air::pm25(view))
+            (air::ratio(view))
+            (air::day(view))
+        }
+        (air::calendar(view))
+        (air::trend(view))
+        (tables::stations(view))
+        (tables::published(view))
+        (credit::spread(view))
+        (credit::list(view))
+    };
+    page(view.lang, &title, &format!("/?{other}"), &sections, body)
+}
+
+/// An enterprise and the reasons of its tier, at `/enterprises/{uscc}`.
+pub fn enterprise(view: &EnterpriseView) -> Markup {
+    let words = phrases(view.lang);
+    let title = format!("{} · {}", view.row.name, words.product);
+    let other = query(&[("lang", view.lang.other().key())]);
+    let path = credit::path(&view.row.uscc);
+    page(
+        view.lang,
+        &title,
+        &format!("{path}?{other}"),
+        &[],
+        credit::enterprise(view),
+    )
+}
+
+fn is_empty(view: &DashboardView) -> bool {
+    view.calendar.is_empty() && view.days.is_empty()
+}
+
+fn heading(view: &DashboardView) -> Markup {
+    let words = phrases(view.lang);
+    let through = match view.basis.newest {
+        Some(day) => fill(words.through, &[("day", &day.to_string())]),
+        None => words.no_data_yet.to_owned(),
+    };
+    html! {
+        div.heading {
+            div {
+                h1 { (view.area.name) " " span.year { (view.year) } }
+                p.through { strong { (through) } }
+            }
+            form.choose method="get" action="/" {
+                input type="hidden" name="lang" value=(view.lang.key());
+                label { span { (words.area) }
+                    select name="area" {
+                        @for area in &view.areas {
+                            option value=(area.id) selected[area.id == view.area.id] { (area.name) }
+                        }
+                    }
+                }
+                label { span { (words.year) }
+                    select name="year" {
+                        @for year in &view.years {
+                            option value=(year) selected[*year == view.year] { (year) }
+                        }
+                    }
+                }
+                button type="submit" { (words.show) }
+            }
+        }
+        (basis_line(&view.basis, view.lang))
+    }
+}
+
+fn notices(view: &DashboardView) -> Markup {
+    let words = phrases(view.lang);
+    html! {
+        @if view.simulated {
+            p.notice.warning role="note" {
+                strong.chip.simulated { (words.simulated) } " " (words.simulated_note)
+            }
+        }
+        @if view.default_note { p.notice role="note" { (words.default_note) } }
+    }
+}

@@ -1,0 +1,178 @@
+//! What every page has around its content, and the small parts sections share.
+
+use std::fmt::Write;
+
+use maud::DOCTYPE;
+use maud::Markup;
+use maud::PreEscaped;
+use maud::html;
+
+use crate::adapters::http::page::view::Basis;
+use crate::adapters::http::page::view::Review;
+use crate::adapters::http::phrases::fill;
+use crate::adapters::http::phrases::phrases;
+use crate::adapters::lang::Lang;
+
+/// The style sheet's address; it changes with the program, so that no kept copy of an older one is used.
+const STYLE_SHEET: &str = concat!("/assets/skytier.css?v=", env!("CARGO_PKG_VERSION"));
+
+/// A part of the page that can be jumped to.
+pub(super) struct Section {
+    anchor: &'static str,
+    name: &'static str,
+}
+
+impl Section {
+    pub(super) const fn new(anchor: &'static str, name: &'static str) -> Self {
+        Self { anchor, name }
+    }
+}
+
+/// The whole document.
+pub(super) fn page(
+    lang: Lang,
+    title: &str,
+    other_language: &str,
+    sections: &[Section],
+    body: Markup,
+) -> Markup {
+    let words = phrases(lang);
+    let home = format!("/?{}", query(&[("lang", lang.key())]));
+    html! {
+        (DOCTYPE)
+        html lang=(lang.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                title { (title) }
+                link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
+                link rel="stylesheet" href=(STYLE_SHEET);
+            }
+            body {
+                a.skip href="#content" { (words.skip) }
+                header.top {
+                    div.inner {
+                        a.brand href=(home) { span.mark aria-hidden="true" {} (words.product) }
+                        span.tagline { (words.tagline) }
+                        nav aria-label=(words.language) {
+                            a href=(other_language) lang=(lang.other().tag()) hreflang=(lang.other().tag()) {
+                                (words.other_language)
+                            }
+                        }
+                    }
+                }
+                @if !sections.is_empty() {
+                    nav.sections aria-label=(words.sections) {
+                        div.inner {
+                            @for section in sections {
+                                a href={ "#" (section.anchor) } { (section.name) }
+                            }
+                        }
+                    }
+                }
+                main #content { (body) }
+                footer { div.inner { (words.footer) } }
+            }
+        }
+    }
+}
+
+/// Edition, zone, review state and time of knowledge, as stands beside every figure.
+pub(super) fn basis_line(basis: &Basis, lang: Lang) -> Markup {
+    let words = phrases(lang);
+    html! {
+        p.basis {
+            span title=(basis.edition_id) { (words.edition) " " (basis.edition_name) }
+            " " span { (words.zone) " " (basis.zone) }
+            " " span { (review(basis.review, lang)) }
+            " " span { (words.known_at) " " (spaced(&basis.known_at)) }
+        }
+    }
+}
+
+/// The short form inside a card: edition, review state, newest day.
+pub(super) fn basis_short(basis: &Basis, lang: Lang) -> Markup {
+    let words = phrases(lang);
+    html! {
+        p.basis {
+            span { (basis.edition_name) }
+            " " span { (review(basis.review, lang)) }
+            " " span { "UTC" (basis.zone) }
+            @if let Some(day) = basis.newest {
+                " " span { (fill(words.through, &[("day", &day.to_string())])) }
+            }
+        }
+    }
+}
+
+fn review(review: Review, lang: Lang) -> &'static str {
+    match review {
+        Review::Raw => phrases(lang).raw,
+        Review::Reviewed => phrases(lang).reviewed,
+    }
+}
+
+/// A picture in both sizes; the style sheet shows the one that fits.
+pub(super) fn both(wide: &str, narrow: &str) -> Markup {
+    html! {
+        div.chart.wide { (PreEscaped(wide)) }
+        div.chart.narrow { (PreEscaped(narrow)) }
+    }
+}
+
+/// A chip that says the figures beside it are simulated.
+pub(super) fn simulated_chip(simulated: bool, lang: Lang) -> Markup {
+    html! {
+        @if simulated { " " span.chip.simulated { (phrases(lang).simulated) } }
+    }
+}
+
+/// The words laid over simulated figures; `None` for real ones.
+pub(super) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
+    simulated.then(|| phrases(lang).simulated.to_owned())
+}
+
+/// A time with a space between date and clock, so that a narrow line breaks there.
+pub(super) fn spaced(time: &str) -> String {
+    time.replacen('T', " ", 1)
+}
+
+/// A query string, every value percent-encoded.
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        text.push_str(name);
+        text.push('=');
+        text.push_str(&encoded(value));
+    }
+    text
+}
+
+/// A text as it may stand in an address.
+pub(super) fn encoded(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            safe.push(char::from(byte));
+        } else {
+            write!(safe, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::query;
+
+    #[test]
+    fn a_query_survives_what_a_name_may_hold() {
+        let got = query(&[("area", "group:江阴&x=1"), ("lang", "en")]);
+        assert_eq!(got, "area=group%3A%E6%B1%9F%E9%98%B4%26x%3D1&lang=en");
+    }
+}

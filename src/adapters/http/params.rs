@@ -1,0 +1,185 @@
+//! Query parameters: read strictly, told precisely.
+
+use std::collections::BTreeMap;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chrono::DateTime;
+use chrono::FixedOffset;
+use chrono::NaiveDate;
+
+use crate::adapters::http::error::Problem;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Span;
+
+/// Longest query string, in bytes.
+const QUERY_BYTES_MAX: usize = 4_096;
+/// Longest range of days one answer covers: a century.
+const RANGE_DAYS_MAX: u32 = 36_525;
+
+/// The query parameters of a request. A parameter given twice is refused, and so is one nobody asks for.
+#[derive(Debug)]
+pub struct Params {
+    given: BTreeMap<String, String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or("");
+        if query.len() > QUERY_BYTES_MAX {
+            return Err(Problem::bad(
+                "query",
+                format!("more than {QUERY_BYTES_MAX} bytes"),
+            ));
+        }
+        let pairs: axum::extract::Query<Vec<(String, String)>> =
+            axum::extract::Query::try_from_uri(&parts.uri)
+                .map_err(|_| Problem::bad("query", "not name=value pairs"))?;
+        let mut given = BTreeMap::new();
+        for (name, value) in pairs.0 {
+            if given.insert(name.clone(), value).is_some() {
+                let name: String = name.chars().take(40).collect();
+                return Err(Problem::bad("query", format!("{name:?} is given twice")));
+            }
+        }
+        Ok(Self { given })
+    }
+}
+
+impl Params {
+    /// Checks that only these parameters are given.
+    ///
+    /// # Errors
+    /// Naming the stranger and those there are.
+    pub fn only(self, known: &[&str]) -> Result<Self, Problem> {
+        match self
+            .given
+            .keys()
+            .find(|name| !known.contains(&name.as_str()))
+        {
+            None => Ok(self),
+            Some(name) => {
+                let name: String = name.chars().take(40).collect();
+                Err(Problem::bad(
+                    "query",
+                    format!("unknown {name:?}; there are {}", known.join(", ")),
+                ))
+            }
+        }
+    }
+
+    /// The text of a parameter; an empty one counts as not given.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.given
+            .get(name)
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+    }
+
+    fn parse<T>(
+        &self,
+        name: &'static str,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let fault = || {
+            let text: String = text.chars().take(40).collect();
+            Problem::bad(name, format!("{text:?}: {expected}"))
+        };
+        read(text).map(Some).ok_or_else(fault)
+    }
+
+    /// A date.
+    ///
+    /// # Errors
+    /// When it is given but none.
+    pub fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, Problem> {
+        self.parse(name, "a date such as 2020-06-30 is expected", |text| {
+            text.parse().ok()
+        })
+    }
+
+    /// A moment with its offset.
+    ///
+    /// # Errors
+    /// When it is given but none.
+    pub fn time(&self, name: &'static str) -> Result<Option<DateTime<FixedOffset>>, Problem> {
+        // A plus sign that was not escaped arrives as a space.
+        let read = |text: &str| DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
+        self.parse(
+            name,
+            "a time such as 2020-06-30T13:00:00+08:00 is expected",
+            read,
+        )
+    }
+
+    /// A moment.
+    ///
+    /// # Errors
+    /// When it is given but none.
+    pub fn instant(&self, name: &'static str) -> Result<Option<Instant>, Problem> {
+        Ok(self
+            .time(name)?
+            .map(|time| Instant::from_unix(time.timestamp())))
+    }
+
+    /// A whole number within bounds.
+    ///
+    /// # Errors
+    /// When it is given but none, or out of bounds.
+    pub fn number(
+        &self,
+        name: &'static str,
+        least: usize,
+        most: usize,
+    ) -> Result<Option<usize>, Problem> {
+        let expected = format!("a whole number from {least} to {most} is expected");
+        let within = |number: &usize| (least..=most).contains(number);
+        self.parse(name, &expected, |text| text.parse().ok().filter(within))
+    }
+
+    /// `yes` or `no`.
+    ///
+    /// # Errors
+    /// When it is given but neither.
+    pub fn yes_no(&self, name: &'static str) -> Result<Option<bool>, Problem> {
+        self.parse(name, "yes or no is expected", |text| match text {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// The days `from` to `to`, both needed.
+    ///
+    /// # Errors
+    /// When one is missing, they are reversed or too far apart.
+    pub fn span(&self) -> Result<Span, Problem> {
+        let need = |name| {
+            self.date(name)?
+                .ok_or_else(|| Problem::bad(name, "a date is needed"))
+        };
+        let span = Span {
+            from: need("from")?,
+            to: need("to")?,
+        };
+        if span.from > span.to {
+            return Err(Problem::bad(
+                "from",
+                format!("{} is after {}", span.from, span.to),
+            ));
+        }
+        if span.length() > RANGE_DAYS_MAX {
+            return Err(Problem::bad(
+                "to",
+                format!("more than {RANGE_DAYS_MAX} days after from"),
+            ));
+        }
+        Ok(span)
+    }
+}

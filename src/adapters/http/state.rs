@@ -1,0 +1,70 @@
+//! What every handler works with.
+
+use std::sync::Arc;
+
+use crate::adapters::mqtt::settings::Counters;
+use crate::domain::assessment::Publication;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+use crate::domain::standards::Editions;
+use crate::flow::assess::Assessor;
+use crate::flow::directory::Directory;
+use crate::flow::health::Health;
+use crate::flow::ingest::Ingest;
+use crate::flow::rollup::Rollup;
+use crate::flow::rollup::StationDays;
+use crate::flow::tiering::Tiering;
+use crate::ports::Series;
+
+/// The flows and settings behind the web side.
+#[derive(Clone)]
+pub struct WebState {
+    /// Readings.
+    pub series: Arc<dyn Series>,
+    /// Days.
+    pub rollup: Arc<Rollup>,
+    /// What is registered.
+    pub directory: Arc<Directory>,
+    /// Tiers.
+    pub tiering: Arc<Tiering>,
+    /// Admission, for its counts.
+    pub ingest: Arc<Ingest>,
+    /// What stands in the way.
+    pub health: Arc<Health>,
+    /// Counts of the MQTT side, by name of the source.
+    pub mqtt: Vec<(String, Arc<Counters>)>,
+    /// Standards.
+    pub editions: Arc<Editions>,
+    /// How figures are printed.
+    pub publication: Publication,
+    /// The zone whose days count.
+    pub zone: Zone,
+    /// Host and port of the embedded MQTT endpoint, to show how to publish.
+    pub mqtt_address: Option<(String, u16)>,
+    /// What topics begin with.
+    pub mqtt_prefix: String,
+    /// The clock.
+    pub clock: fn() -> Instant,
+}
+
+impl WebState {
+    /// The clock's reading.
+    pub fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
+    /// Assesses what is known now.
+    pub fn assessor(&self) -> Assessor {
+        self.assessor_of(self.rollup.now())
+    }
+
+    /// Assesses some station days.
+    pub fn assessor_of(&self, days: Arc<StationDays>) -> Assessor {
+        Assessor {
+            editions: Arc::clone(&self.editions),
+            publication: self.publication,
+            registry: self.directory.now(),
+            days,
+        }
+    }
+}

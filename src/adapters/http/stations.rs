@@ -1,0 +1,264 @@
+//! Stations and their readings.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::adapters::http::error::Problem;
+use crate::adapters::http::params::Params;
+use crate::adapters::http::state::WebState;
+use crate::adapters::report;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Span;
+use crate::domain::names::Factor;
+use crate::domain::names::SourceId;
+use crate::domain::names::Stat;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Station;
+use crate::flow::assess::Area;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::ports::Range;
+
+/// Rows of one answer unless asked for fewer.
+const PAGE_ROWS: usize = 1_000;
+/// Most rows of one answer.
+const PAGE_ROWS_MAX: usize = 10_000;
+
+fn station_json(station: &Station) -> Value {
+    json!({
+        "id": station.id.as_str(),
+        "name_zh": station.names.zh,
+        "name_en": station.names.en,
+        "class": station.class.key(),
+        "longitude": station.longitude.to_string(),
+        "latitude": station.latitude.to_string(),
+        "simulated": station.simulated,
+        "source": station.source,
+    })
+}
+
+/// `GET /v1/stations`: stations and the groups they belong to, paged by key.
+///
+/// # Errors
+/// A problem document.
+pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["after", "limit"])?;
+    let limit = params.number("limit", 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS);
+    let after = params.text("after").unwrap_or("");
+    let registry = state.directory.now();
+    let mut stations: Vec<&Station> = registry.stations.iter().collect();
+    stations.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut rest = stations.into_iter().filter(|station| station.id.as_str() > after);
+    let page: Vec<&Station> = rest.by_ref().take(limit).collect();
+    let next = rest.next().and(page.last()).map(|station| station.id.as_str());
+    let groups = registry.groups.iter().map(|group| {
+        let members = group.members.iter().map(|member| {
+            let (from, to) = (member.from.to_string(), member.to.map(|to| to.to_string()));
+            json!({"station": member.station.as_str(), "from": from, "to": to})
+        });
+        json!({
+            "id": group.id,
+            "name_zh": group.names.zh,
+            "name_en": group.names.en,
+            "document": group.document,
+            "members": members.collect::<Vec<_>>(),
+        })
+    });
+    Ok(Json(json!({
+        "stations": page.iter().map(|station| station_json(station)).collect::<Vec<_>>(),
+        "next": next,
+        "groups": groups.collect::<Vec<_>>(),
+    })))
+}
+
+/// What a readings request asks for.
+struct Asked {
+    source: SourceId,
+    factor: Factor,
+    stat: Stat,
+    range: Range,
+    csv: bool,
+}
+
+impl Asked {
+    fn read(state: &WebState, id: &str, params: &Params) -> Result<Self, Problem> {
+        let source = SourceId::new(id).map_err(|fault| Problem::bad("id", fault))?;
+        if state.directory.now().station(&source).is_none() {
+            return Err(Problem::NotFound(format!("no station {id:?}; GET /v1/stations lists them")));
+        }
+        let factor = Factor::new(params.text("factor").unwrap_or("pm25"));
+        let stat = Stat::new(params.text("stat").unwrap_or("avg"));
+        let limit = params.number("limit", 1, PAGE_ROWS_MAX)?;
+        let csv = match params.text("format") {
+            None | Some("json") => false,
+            Some("csv") => true,
+            Some(_) => return Err(Problem::bad("format", "json or csv is expected")),
+        };
+        let range = Range {
+            after: params.instant("from")?.unwrap_or(Range::ALL.after),
+            upto: params.instant("to")?.unwrap_or(Range::ALL.upto),
+            known_at: params.instant("known_at")?,
+            limit: limit.unwrap_or(if csv { usize::MAX } else { PAGE_ROWS }),
+        };
+        Ok(Self {
+            source,
+            factor: factor.map_err(|fault| Problem::bad("factor", fault))?,
+            stat: stat.map_err(|fault| Problem::bad("stat", fault))?,
+            range,
+            csv,
+        })
+    }
+
+    /// Readings of all intervals merged by time; one more than the limit tells that there is a next page.
+    async fn readings(&self, state: &WebState) -> Result<Vec<(u32, Reading)>, Problem> {
+        let own = |key: &SeriesKey| {
+            key.source == self.source && key.factor == self.factor && key.stat == self.stat
+        };
+        let range = Range { limit: self.range.limit.saturating_add(1), ..self.range };
+        let mut rows = Vec::new();
+        for key in state.series.keys().await?.into_iter().filter(own) {
+            let column = state.series.column(&key, range).await?;
+            rows.extend(column.into_iter().map(|reading| (key.interval_s, reading)));
+        }
+        rows.sort_by_key(|(interval_s, reading)| (reading.time, *interval_s));
+        Ok(rows)
+    }
+}
+
+/// `GET /v1/stations/{id}/readings`: raw readings, or the hours or days derived from them, paged by time.
+///
+/// # Errors
+/// A problem document.
+pub async fn readings(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params =
+        params.only(&["factor", "stat", "from", "to", "by", "known_at", "limit", "format"])?;
+    let asked = Asked::read(&state, &id, &params)?;
+    match params.text("by") {
+        None | Some("raw") => raw(&state, &asked).await,
+        Some("hour") => hours(&state, &asked).await,
+        Some("day") => days(&state, &asked, &params).await,
+        Some(_) => Err(Problem::bad("by", "raw, hour or day is expected")),
+    }
+}
+
+async fn raw(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
+    let mut rows = asked.readings(state).await?;
+    let more = rows.len() > asked.range.limit;
+    rows.truncate(asked.range.limit);
+    if asked.csv {
+        let keyed = rows.iter().map(|(interval_s, reading)| {
+            (key_of(asked, *interval_s), reading.clone())
+        });
+        let mut body = Vec::new();
+        report::readings_csv(state.zone, keyed, &mut body).map_err(|_| Problem::Internal)?;
+        return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response());
+    }
+    let next = rows.last().filter(|_| more).map(|(_, reading)| state.zone.text(reading.time));
+    let rows = rows.iter().map(|(interval_s, reading)| {
+        json!({
+            "time": state.zone.text(reading.time),
+            "interval_s": interval_s,
+            "value": reading.value.map(report::amount),
+            "flag": reading.flag.as_str(),
+            "qc": reading.qc.key(),
+            "review": reading.review.key(),
+        })
+    });
+    Ok(page(asked, "raw", rows.collect(), next))
+}
+
+fn key_of(asked: &Asked, interval_s: u32) -> SeriesKey {
+    SeriesKey {
+        source: asked.source.clone(),
+        factor: asked.factor.clone(),
+        stat: asked.stat.clone(),
+        interval_s,
+    }
+}
+
+fn page(asked: &Asked, by: &str, rows: Vec<Value>, next: Option<String>) -> Response {
+    let body = json!({
+        "station": asked.source.as_str(),
+        "factor": asked.factor.as_str(),
+        "stat": asked.stat.as_str(),
+        "by": by,
+        "readings": rows,
+        "next_from": next,
+    });
+    Json(body).into_response()
+}
+
+/// The pollutant and the days a derived answer covers.
+fn derived(state: &WebState, asked: &Asked) -> Result<(Pollutant, Option<Span>), Problem> {
+    let pollutant = Pollutant::from_key(asked.factor.as_str())
+        .filter(|_| asked.stat == Stat::avg())
+        .ok_or_else(|| Problem::bad("by", "hours and days exist for the six pollutants' avg only"))?;
+    if asked.csv {
+        return Err(Problem::bad("format", "csv is for by=raw; days are at /v1/air/days"));
+    }
+    let open = asked.range.after == Range::ALL.after || asked.range.upto == Range::ALL.upto;
+    let span = (!open).then(|| Span {
+        from: state.zone.day_of_ending(asked.range.after.plus_s(1)),
+        to: state.zone.day_of_ending(asked.range.upto),
+    });
+    Ok((pollutant, span))
+}
+
+async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
+    let (pollutant, span) = derived(state, asked)?;
+    let keys = state.series.keys().await?;
+    let recipe = state.rollup.recipe();
+    let days = recipe.hours(&keys, &asked.source, span, asked.range.known_at).await?;
+    let mut rows = Vec::new();
+    for (day, hours) in &days {
+        for (at, hour) in (1i64..).zip(hours[pollutant.index()]) {
+            let time: Instant = state.zone.day_start(*day).plus_s(at * 3_600);
+            let within = asked.range.after < time && time <= asked.range.upto;
+            if let Some(value) = hour.filter(|_| within) {
+                rows.push(json!({
+                    "time": state.zone.text(time),
+                    "value": report::unrounded(&value.exact()),
+                }));
+            }
+        }
+    }
+    let more = rows.len() > asked.range.limit;
+    rows.truncate(asked.range.limit);
+    let next = rows.last().filter(|_| more).and_then(|row| row["time"].as_str().map(str::to_owned));
+    Ok(page(asked, "hour", rows, next))
+}
+
+async fn days(state: &WebState, asked: &Asked, params: &Params) -> Result<Response, Problem> {
+    let (pollutant, span) = derived(state, asked)?;
+    let assessor = match params.instant("known_at")? {
+        None => state.assessor(),
+        known_at => state.assessor_of(state.rollup.recipe().all_days(known_at).await?.into()),
+    };
+    let area = Area::Station(asked.source.clone());
+    let Some(span) = span.or_else(|| assessor.extent(&area)) else {
+        return Ok(page(asked, "day", Vec::new(), None));
+    };
+    let days = assessor.days(&area, span, &EditionChoice::Auto, Choices::default());
+    let valued = days.iter().filter_map(|day| {
+        let value = day.values.values[pollutant.index()].as_ref()?;
+        Some((day.day.to_string(), report::unrounded(value)))
+    });
+    let all: Vec<(String, Value)> = valued.collect();
+    let more = all.len() > asked.range.limit;
+    let shown = &all[..all.len().min(asked.range.limit)];
+    let next = shown.last().filter(|_| more).map(|(date, _)| format!("{date}T24:00"));
+    let rows = shown.iter().map(|(date, value)| json!({"date": date, "value": value})).collect();
+    Ok(page(asked, "day", rows, next))
+}

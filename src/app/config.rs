@@ -1,0 +1,281 @@
+//! Settings: defaults in code, a TOML file over them, the environment over both.
+//!
+//! Every fault is reported at once with file, line and key; nothing starts before all of them are mended.
+
+mod apply;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use toml::de::DeTable;
+use toml::de::DeValue;
+
+use crate::adapters::mqtt::broker::BrokerSettings;
+use crate::adapters::mqtt::settings::EndpointSettings;
+use crate::adapters::payload::PAYLOAD_BYTES_MAX;
+use crate::domain::calendar::Zone;
+
+/// What the environment variables that override keys begin with.
+pub const ENV_PREFIX: &str = "SKYTIER__";
+
+/// Which store keeps the readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// The SQLite file in the data directory.
+    Embedded,
+    /// Nothing is kept.
+    Memory,
+}
+
+/// Settings of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The zone whose hours and days count.
+    pub zone: Zone,
+    /// Which store.
+    pub store: StoreKind,
+    /// Where the pages and the API are served.
+    pub http_listen: SocketAddr,
+    /// Whether the embedded MQTT endpoint runs.
+    pub mqtt_embedded: bool,
+    /// The endpoint.
+    pub endpoint: EndpointSettings,
+    /// What topics begin with.
+    pub mqtt_prefix: String,
+    /// Largest payload, in bytes.
+    pub payload_bytes_max: usize,
+    /// Messages that may wait for the store.
+    pub queue_messages_max: usize,
+    /// External brokers.
+    pub brokers: Vec<BrokerSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("var/skytier"),
+            zone: Zone::beijing(),
+            store: StoreKind::Embedded,
+            http_listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
+            mqtt_embedded: true,
+            endpoint: EndpointSettings::default(),
+            mqtt_prefix: "skytier/v1".to_owned(),
+            payload_bytes_max: PAYLOAD_BYTES_MAX,
+            queue_messages_max: 16_384,
+            brokers: Vec::new(),
+        }
+    }
+}
+
+/// Everything wrong with the settings, one line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFaults(pub Vec<String>);
+
+impl fmt::Display for ConfigFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigFaults {}
+
+/// One given setting: where it stands and what it says.
+struct Given {
+    place: String,
+    key: String,
+    value: Value,
+}
+
+/// A plain value; text also stands for what the environment gives.
+enum Value {
+    Text(String),
+    Integer(i64),
+    Flag(bool),
+    Other(&'static str),
+}
+
+/// Settings from an optional file and the environment's variables.
+///
+/// # Errors
+/// [`ConfigFaults`] with every fault.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigFaults> {
+    let mut given = Vec::new();
+    let mut faults = Vec::new();
+    if let Some(path) = file {
+        let place = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => from_file(&place, &text, &mut given, &mut faults),
+            Err(cause) => faults.push(format!("{place}: {cause}")),
+        }
+    }
+    from_environment(environment, &mut given);
+    let mut settings = Settings::default();
+    for Given { place, key, value } in given {
+        if let Err(fault) = apply::set(&mut settings, &key, value) {
+            faults.push(format!("{place}: {key}: {fault}"));
+        }
+    }
+    apply::check(&settings, &mut faults);
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(ConfigFaults(faults))
+    }
+}
+
+fn from_file(place: &str, text: &str, given: &mut Vec<Given>, faults: &mut Vec<String>) {
+    match DeTable::parse(text) {
+        Ok(table) => walk(place, text, "", table.get_ref(), given),
+        Err(fault) => {
+            let at = fault.span().map_or(0, |span| span.start);
+            faults.push(format!("{place}:{}: {}", line(text, at), fault.message()));
+        }
+    }
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn walk(place: &str, text: &str, prefix: &str, table: &DeTable<'_>, given: &mut Vec<Given>) {
+    for (name, value) in table {
+        let key = format!("{prefix}{}", name.get_ref());
+        leaf(place, text, key, value, given);
+    }
+}
+
+fn leaf(
+    place: &str,
+    text: &str,
+    key: String,
+    value: &toml::Spanned<DeValue<'_>>,
+    given: &mut Vec<Given>,
+) {
+    let at = format!("{place}:{}", line(text, value.span().start));
+    let plain = match value.get_ref() {
+        DeValue::Table(table) => return walk(place, text, &format!("{key}."), table, given),
+        DeValue::Array(array) => {
+            for (position, value) in array.iter().enumerate() {
+                leaf(place, text, format!("{key}.{position}"), value, given);
+            }
+            return;
+        }
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(integer) => Value::Integer(integer),
+            Err(_) => Value::Other("an integer out of range"),
+        },
+        DeValue::Float(_) => Value::Other("a float"),
+        DeValue::Datetime(_) => Value::Other("a date"),
+    };
+    given.push(Given {
+        place: at,
+        key,
+        value: plain,
+    });
+}
+
+fn from_environment(
+    environment: impl IntoIterator<Item = (String, String)>,
+    given: &mut Vec<Given>,
+) {
+    let sorted: BTreeMap<String, String> = environment.into_iter().collect();
+    for (name, text) in sorted {
+        let Some(rest) = name.strip_prefix(ENV_PREFIX) else {
+            continue;
+        };
+        let key = rest.to_lowercase().replace("__", ".");
+        given.push(Given {
+            place: format!("environment {name}"),
+            key,
+            value: Value::Text(text),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+        let mut file = tempfile::NamedTempFile::with_suffix(".toml").expect("a temporary file");
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let place = file.path().display().to_string();
+        load(Some(file.path()), environment).map_err(|faults| {
+            faults
+                .0
+                .iter()
+                .map(|fault| fault.replace(&place, "c.toml"))
+                .collect()
+        })
+    }
+
+    #[test]
+    fn file_over_defaults_and_environment_over_both() {
+        let text = "data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:1\"\n[mqtt.embedded]\nenabled = false\n";
+        let settings = parse(
+            text,
+            &[("SKYTIER__HTTP__LISTEN", "127.0.0.1:2"), ("HOME", "x")],
+        );
+        let settings = settings.expect("sound");
+        assert_eq!(settings.http_listen.port(), 2);
+        assert_eq!(settings.data_dir, Path::new("d"));
+        assert!(!settings.mqtt_embedded);
+        assert_eq!(parse("", &[]), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_line() {
+        let text = "zone = \"Asia/Shanghai\"\nextra = 1\n[http]\nlisten = \"nowhere\"\n[store]\nkind = \"tape\"\n";
+        let faults =
+            parse(text, &[("SKYTIER__MQTT__EMBEDDED__ENABLED", "maybe")]).expect_err("faulty");
+        for expected in [
+            "c.toml:1: zone:",
+            "c.toml:2: extra: unknown key",
+            "c.toml:4: http.listen:",
+            "c.toml:6: store.kind:",
+            "SKYTIER__MQTT__EMBEDDED__ENABLED",
+        ] {
+            assert!(
+                faults.iter().any(|fault| fault.contains(expected)),
+                "{expected}: {faults:#?}"
+            );
+        }
+        assert_eq!(faults.len(), 5);
+        assert!(parse("a = [", &[]).expect_err("faulty")[0].starts_with("c.toml:1:"));
+    }
+
+    #[test]
+    fn addresses_beyond_loopback_are_refused_while_there_is_no_access_control() {
+        for key in ["http.listen", "mqtt.embedded.listen"] {
+            let faults = parse(&format!("{key} = \"0.0.0.0:9\""), &[]).expect_err("refused");
+            assert!(faults[0].contains("loopback"), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn brokers_are_numbered_tables() {
+        let text =
+            "[[mqtt.brokers]]\nurl = \"mqtt://localhost:1884\"\nclient_id = \"a\"\ngroup = \"g\"\n";
+        let settings =
+            parse(text, &[("SKYTIER__MQTT__BROKERS__0__PASSWORD", "hunter2")]).expect("sound");
+        assert_eq!(settings.brokers[0].group.as_deref(), Some("g"));
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert!(
+            parse("[[mqtt.brokers]]\nclient_id = \"a\"\n", &[]).expect_err("no url")[0]
+                .contains("url")
+        );
+    }
+}

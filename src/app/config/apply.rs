@@ -1,0 +1,192 @@
+//! The keys: one place that knows each by its name.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::adapters::mqtt::broker::BrokerSettings;
+use crate::adapters::mqtt::settings::Secret;
+use crate::adapters::payload::topic::Topics;
+use crate::app::config::Settings;
+use crate::app::config::StoreKind;
+use crate::app::config::Value;
+use crate::domain::calendar::Zone;
+
+/// Every key, for the message about one that is unknown.
+const KEYS: [&str; 21] = [
+    "data_dir",
+    "zone",
+    "store.kind",
+    "http.listen",
+    "mqtt.prefix",
+    "mqtt.payload_bytes_max",
+    "mqtt.queue_messages_max",
+    "mqtt.embedded.enabled",
+    "mqtt.embedded.listen",
+    "mqtt.embedded.connections_max",
+    "mqtt.embedded.receive_maximum",
+    "mqtt.embedded.packet_bytes_max",
+    "mqtt.embedded.connect_timeout_s",
+    "mqtt.embedded.keep_alive_s_max",
+    "mqtt.brokers[].url",
+    "mqtt.brokers[].client_id",
+    "mqtt.brokers[].group",
+    "mqtt.brokers[].username",
+    "mqtt.brokers[].password",
+    "mqtt.brokers[].window",
+    "mqtt.brokers[].session_expiry_s",
+];
+/// Most external brokers.
+const BROKERS_MAX: usize = 16;
+
+/// Sets one key.
+pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<(), String> {
+    match key {
+        "data_dir" => settings.data_dir = PathBuf::from(text(value)?),
+        "zone" => settings.zone = zone(&text(value)?)?,
+        "store.kind" => settings.store = store(&text(value)?)?,
+        "http.listen" => settings.http_listen = address(&text(value)?)?,
+        "mqtt.prefix" => settings.mqtt_prefix = text(value)?,
+        "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,
+        "mqtt.queue_messages_max" => settings.queue_messages_max = number(value, 1, 1_000_000)?,
+        "mqtt.embedded.enabled" => settings.mqtt_embedded = flag(value)?,
+        "mqtt.embedded.listen" => settings.endpoint.listen = address(&text(value)?)?,
+        "mqtt.embedded.connections_max" => {
+            settings.endpoint.connections_max = number(value, 1, 1_000_000)?
+        }
+        "mqtt.embedded.receive_maximum" => {
+            settings.endpoint.receive_maximum = number(value, 1, 65_535)?
+        }
+        "mqtt.embedded.packet_bytes_max" => {
+            settings.endpoint.packet_bytes_max = number(value, 64, 16 << 20)?
+        }
+        "mqtt.embedded.connect_timeout_s" => {
+            settings.endpoint.connect_timeout = seconds(value, 3_600)?
+        }
+        "mqtt.embedded.keep_alive_s_max" => {
+            settings.endpoint.keep_alive_max = seconds(value, 65_535)?
+        }
+        "hj212.listen" => {
+            return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
+        }
+        _ => match key
+            .strip_prefix("mqtt.brokers.")
+            .and_then(|rest| rest.split_once('.'))
+        {
+            Some((position, name)) => return set_broker(settings, position, name, value),
+            None => return Err(unknown()),
+        },
+    }
+    Ok(())
+}
+
+fn unknown() -> String {
+    format!("unknown key; there are {}", KEYS.join(", "))
+}
+
+fn set_broker(
+    settings: &mut Settings,
+    position: &str,
+    name: &str,
+    value: Value,
+) -> Result<(), String> {
+    let position: usize = position.parse().map_err(|_| unknown())?;
+    if position >= BROKERS_MAX {
+        return Err(format!("at most {BROKERS_MAX} brokers"));
+    }
+    while settings.brokers.len() <= position {
+        settings.brokers.push(BrokerSettings {
+            url: String::new(),
+            ..BrokerSettings::default()
+        });
+    }
+    let broker = &mut settings.brokers[position];
+    match name {
+        "url" => broker.url = text(value)?,
+        "client_id" => broker.client_id = text(value)?,
+        "group" => broker.group = Some(text(value)?),
+        "username" => broker.username = Some(text(value)?),
+        "password" => broker.password = Some(Secret::new(&text(value)?)),
+        "window" => broker.window = number(value, 1, 65_535)?,
+        "session_expiry_s" => broker.session_expiry_s = number(value, 0, 31_536_000)?,
+        _ => return Err(unknown()),
+    }
+    Ok(())
+}
+
+/// What must hold between the settings.
+pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
+    for (key, listen) in [
+        ("http.listen", settings.http_listen),
+        ("mqtt.embedded.listen", settings.endpoint.listen),
+    ] {
+        if !listen.ip().is_loopback() {
+            faults.push(format!(
+                "{key}: {listen} is not a loopback address; there is no access control yet, so only \
+                 loopback (such as 127.0.0.1:{}) is served",
+                listen.port()
+            ));
+        }
+    }
+    if let Err(fault) = Topics::new(&settings.mqtt_prefix) {
+        faults.push(format!("mqtt.prefix: {fault}"));
+    }
+    for (position, broker) in settings.brokers.iter().enumerate() {
+        if broker.url.is_empty() {
+            faults.push(format!(
+                "mqtt.brokers.{position}.url: missing; such as mqtt://broker.example:1883"
+            ));
+        }
+    }
+}
+
+fn text(value: Value) -> Result<String, String> {
+    match value {
+        Value::Text(text) => Ok(text),
+        Value::Integer(_) => Err("text in quotes is expected, not a number".to_owned()),
+        Value::Flag(_) => Err("text in quotes is expected, not true or false".to_owned()),
+        Value::Other(what) => Err(format!("text in quotes is expected, not {what}")),
+    }
+}
+
+fn flag(value: Value) -> Result<bool, String> {
+    match value {
+        Value::Flag(flag) => Ok(flag),
+        Value::Text(text) if text == "true" => Ok(true),
+        Value::Text(text) if text == "false" => Ok(false),
+        _ => Err("true or false is expected".to_owned()),
+    }
+}
+
+fn number<T: TryFrom<i64>>(value: Value, least: i64, most: i64) -> Result<T, String> {
+    let number = match value {
+        Value::Integer(number) => Some(number),
+        Value::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    let within = number.filter(|number| (least..=most).contains(number));
+    let fits = within.and_then(|number| T::try_from(number).ok());
+    fits.ok_or_else(|| format!("a whole number from {least} to {most} is expected"))
+}
+
+fn seconds(value: Value, most: i64) -> Result<Duration, String> {
+    number::<u64>(value, 1, most).map(Duration::from_secs)
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?}: an address such as 127.0.0.1:8080 is expected"))
+}
+
+fn zone(text: &str) -> Result<Zone, String> {
+    Zone::parse(text).ok_or_else(|| format!("{text:?}: an offset such as +08:00 is expected"))
+}
+
+fn store(text: &str) -> Result<StoreKind, String> {
+    match text {
+        "embedded" => Ok(StoreKind::Embedded),
+        "memory" => Ok(StoreKind::Memory),
+        "influxdb2" => Err("InfluxDB 2 is not part of this version; use \"embedded\"".to_owned()),
+        _ => Err(format!("{text:?} is not embedded or memory")),
+    }
+}
