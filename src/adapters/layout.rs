@@ -2,7 +2,8 @@
 //!
 //! `beijing-uci` is read as published: the hour is the start of the hour in +08:00, `NA` is missing, CO is in
 //! ug/m3 and divided by 1000 exactly; columns beyond those are passed over. `canonical` is ours: RFC 3339
-//! stamps of the end of the interval, empty is missing, no column more or less. A fault ends the reading and
+//! stamps of the end of the interval, empty is missing, no column more or less. A byte-order mark and blanks
+//! around a field are passed over. A fault ends the reading and
 //! says file, line, field and what would be right.
 
 use std::fs::File;
@@ -30,6 +31,8 @@ use crate::domain::units::Amount;
 const UG_PER_MG: i64 = 1_000;
 /// Bytes of a file read at once.
 const READ_BYTES: usize = 64 * 1024;
+/// Longest averaging interval of a row, in seconds: a day.
+const INTERVAL_S_MAX: u32 = 86_400;
 
 /// How a file is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,11 +201,13 @@ impl Rows {
     ) -> Result<Self, LayoutFault> {
         let mut reader = csv::ReaderBuilder::new()
             .buffer_capacity(READ_BYTES)
+            .trim(csv::Trim::All)
             .from_reader(source);
-        let header = reader
-            .headers()
-            .map_err(|cause| unreadable(&path, cause))?
-            .clone();
+        let header = reader.headers().map_err(|cause| unreadable(&path, cause))?;
+        let header = header
+            .iter()
+            .map(|name| name.trim_start_matches('\u{feff}'));
+        let header: StringRecord = header.collect();
         let place = format!("{path}:1");
         let (frame, pollutants) = columns(&header, layout, &place)?;
         Ok(Self {
@@ -239,8 +244,10 @@ impl Rows {
                 text: &self.record[self.pollutants[at]],
             };
             values[at] = match self.layout {
-                Layout::BeijingUci if pollutant == Pollutant::Co => field.thousandth()?,
-                _ => field.amount()?,
+                Layout::BeijingUci if pollutant == Pollutant::Co => {
+                    field.thousandth(self.layout)?
+                }
+                _ => field.amount(self.layout)?,
             };
         }
         let station = match self.station.take() {
@@ -386,11 +393,17 @@ impl Field<'_> {
     }
 
     fn interval(self) -> Result<u32, LayoutFault> {
-        self.number("whole seconds, such as 3600")
+        let expected = "whole seconds up to a day, such as 3600";
+        let seconds = self.number(expected)?;
+        if seconds > INTERVAL_S_MAX {
+            return Err(self.fault(expected));
+        }
+        Ok(seconds)
     }
 
-    fn amount(self) -> Result<Option<Amount>, LayoutFault> {
-        if self.text.is_empty() || self.text == "NA" {
+    fn amount(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
+        let missing = layout == Layout::BeijingUci && self.text == "NA";
+        if missing || self.text.is_empty() {
             return Ok(None);
         }
         let amount = Amount::parse(self.text);
@@ -400,8 +413,8 @@ impl Field<'_> {
     }
 
     /// A value in ug/m3 as mg/m3.
-    fn thousandth(self) -> Result<Option<Amount>, LayoutFault> {
-        let Some(amount) = self.amount()? else {
+    fn thousandth(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
+        let Some(amount) = self.amount(layout)? else {
             return Ok(None);
         };
         if amount.micros() % UG_PER_MG != 0 {

@@ -26,6 +26,7 @@ use crate::adapters::payload::topic::PREFIX;
 use crate::adapters::payload::topic::SourceKind;
 use crate::adapters::payload::topic::Target;
 use crate::adapters::payload::topic::Topics;
+use crate::app::fault::bad_input;
 use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
 
@@ -99,7 +100,7 @@ pub struct ReplayReport {
 /// # Errors
 /// When a file is faulty or not every message was acknowledged.
 pub async fn run(args: &ReplayArgs) -> anyhow::Result<ReplayReport> {
-    let topics = Topics::new(&args.prefix)?;
+    let topics = Topics::new(&args.prefix).map_err(bad_input)?;
     let bar = ProgressBar::no_length().with_style(style());
     let sent = replay(
         &args.input,
@@ -304,6 +305,31 @@ mod tests {
                 .iter()
                 .all(|o| o.reading.time == row.time && o.key.interval_s == 3_600)
         );
+    }
+
+    #[test]
+    fn the_command_line_is_read() {
+        use clap::Args;
+        use clap::FromArgMatches;
+
+        let command = ReplayArgs::augment_args(clap::Command::new("replay"));
+        command.clone().debug_assert();
+        let words = "replay --input a.csv b.csv.gz --layout canonical --to mqtt://h --rate 9";
+        let read = command.clone().try_get_matches_from(words.split(' '));
+        let args = read.and_then(|matches| ReplayArgs::from_arg_matches(&matches));
+        let args = args.expect("a sound command line");
+        assert_eq!((args.input.len(), args.layout), (2, Layout::Canonical));
+        assert_eq!((args.to.port, args.rate), (1883, Rate::PerSecond(9)));
+        for (right, wrong) in [
+            ("canonical", "uci"),
+            ("mqtt://h", "localhost"),
+            ("--rate 9", "--rate 0"),
+            ("--input a.csv b.csv.gz", ""),
+        ] {
+            let words = words.replace(right, wrong);
+            let read = command.clone().try_get_matches_from(words.split(' '));
+            assert!(read.is_err(), "{words}");
+        }
     }
 
     #[test]

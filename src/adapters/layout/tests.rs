@@ -70,7 +70,7 @@ fn canonical_rows_come_back_as_they_were_written() {
     // In any order of columns.
     check(
         Layout::Canonical,
-        "o3,co,no2,so2,pm10,pm25,interval_s,time,station\n6,5,4,3,2,1,0,2020-01-01T00:00:00Z,s\n",
+        "\u{feff}o3,co,no2,so2,pm10,pm25,interval_s,time,station\r\n6, 5 ,4,3,2,1,0,2020-01-01T00:00:00Z,s\n",
         &["s 2020-01-01T08:00:00+08:00 0 1 2 3 4 5 6"],
     );
 }
@@ -139,6 +139,16 @@ fn faults_name_line_and_field() {
     );
     check_fault(
         Canonical,
+        &own("s,2020-01-01T00:00:00Z,86401,1,2,3,4,5,6"),
+        "f.csv:3: interval_s \"86401\"; give whole seconds up to a day",
+    );
+    check_fault(
+        Canonical,
+        &own("s,2020-01-01T00:00:00Z,60,NA,2,3,4,5,6"),
+        "f.csv:3: pm25 \"NA\"",
+    );
+    check_fault(
+        Canonical,
         &own("s,2020-01-01T00:00:00Z,60,1,x,3,4,5,6"),
         "f.csv:3: pm10 \"x\"; give a decimal number",
     );
@@ -152,6 +162,11 @@ fn faults_name_line_and_field() {
         &own("s,2020-01-01T00:00:00Z,60,1"),
         "f.csv:3: 4 fields; give 9",
     );
+}
+
+#[test]
+fn faults_of_the_beijing_files_name_line_and_field() {
+    use Layout::BeijingUci;
     let uci = |line: &str| format!("{UCI}{line}\n");
     check_fault(
         BeijingUci,

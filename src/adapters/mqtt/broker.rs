@@ -504,10 +504,10 @@ mod tests {
     #[test]
     fn passwords_do_not_show_and_pauses_stay_in_bounds() {
         let settings = BrokerSettings {
-            password: Some(Secret::new("rain")),
+            password: Some(Secret::new("umbrella")),
             ..BrokerSettings::default()
         };
-        assert!(!format!("{settings:?}").contains("rain"));
+        assert!(!format!("{settings:?}").contains("umbrella"));
         for _ in 0..100 {
             let pause = jittered(Duration::from_secs(2));
             assert!((Duration::from_secs(1)..=Duration::from_secs(2)).contains(&pause));

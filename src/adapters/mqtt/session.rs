@@ -180,7 +180,9 @@ impl<'a> Session<'a> {
                         return ending;
                     }
                     // Verdicts of one commit come one after the other: let the rest arrive, answer them in one go.
-                    tokio::task::yield_now().await;
+                    if !self.pending.is_empty() {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 writable = writer.writable(), if !self.output.is_empty() => {
                     if writable.is_err() {

@@ -169,6 +169,11 @@ fn every_fault_names_what_is_wrong() {
         r#"{"time":"2020-02-30T12:00:00Z","values":{"pm25":1}}"#,
         "give RFC 3339",
     );
+}
+
+#[test]
+fn faults_of_values_and_flags_name_their_key() {
+    let record = |values: &str| format!(r#"{{"time":"2020-01-01T12:00:00Z","values":{values}}}"#);
     check_fault(
         record(r#"{"pm25":1,"pm25":2}"#),
         "key \"pm25\" is given twice",

@@ -40,7 +40,7 @@ impl Mosquitto {
             drop(listener);
             let folder = tempfile::tempdir().expect("a temporary folder");
             let config = format!(
-                "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n\
+                "listener {port} 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\n\
                  persistence_location {}/\nautosave_interval 1\n",
                 folder.path().display()
             );
