@@ -168,8 +168,8 @@ impl Daemon {
             ended = &mut self.rollup_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
         };
-        // Every part listens; one that ended already needs no telling.
-        drop(self.stop.send(true));
+
+        self.stop.send_replace(true);
         for task in self.mqtt_tasks {
             task.await?;
         }
