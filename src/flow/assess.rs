@@ -288,6 +288,52 @@ impl Assessor {
         extent
     }
 
+    /// The newest day on which the area has a valid value of any pollutant, up to and including a day.
+    pub fn newest_valid(&self, area: &Area, upto: NaiveDate) -> Option<NaiveDate> {
+        let all = self.stations();
+        let counts = |source: &SourceId| match area {
+            Area::Station(id) => id == source,
+            Area::Group(id) => {
+                let group = self.registry.group(id);
+                group.is_some_and(|group| group.members.iter().any(|own| own.station == *source))
+            }
+            Area::Mean => true,
+        };
+        let own = self.days.iter().filter(|(source, _)| counts(source));
+        let dates: BTreeSet<NaiveDate> = own
+            .flat_map(|(_, days)| days.range(..=upto).map(|(day, _)| *day))
+            .collect();
+        let valid = |day: &NaiveDate| {
+            let edition = self.editions.on(*day);
+            let found = self.day(area, &all, *day, edition, &AreaOptions::of(edition));
+            found.values.values.iter().any(Option::is_some)
+        };
+        dates.into_iter().rev().find(valid)
+    }
+
+    /// The area shown when none is chosen: the group of real stations with the newest valid day, without one a
+    /// simulated group, else all stations.
+    pub fn default_area(&self) -> Area {
+        let groups = self
+            .registry
+            .groups
+            .iter()
+            .map(|group| Area::Group(group.id.clone()));
+        let with_data = groups.filter_map(|area| {
+            let newest = self.newest_valid(&area, NaiveDate::MAX)?;
+            let real = !self.simulated(
+                &area,
+                Span {
+                    from: newest,
+                    to: newest,
+                },
+            );
+            Some((real, newest, area))
+        });
+        let best = with_data.max_by_key(|(real, newest, _)| (*real, *newest));
+        best.map_or(Area::Mean, |(_, _, area)| area)
+    }
+
     /// The stations of the area on a day.
     pub fn members(&self, area: &Area, day: NaiveDate) -> Vec<SourceId> {
         area.members(&self.registry, &self.stations(), day)

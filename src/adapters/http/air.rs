@@ -50,7 +50,6 @@ struct Asked {
 
 impl Asked {
     async fn read(state: &WebState, params: &Params) -> Result<Self, Problem> {
-        let area = Area::parse(params.text("area").unwrap_or("mean"))?;
         let span = params.span()?;
         let edition =
             EditionChoice::parse(params.text("edition").unwrap_or("auto"), &state.editions)
@@ -73,7 +72,7 @@ impl Asked {
                 state.assessor_of(Arc::new(days))
             }
         };
-        area.check(&assessor.registry, &assessor.days)?;
+        let area = chosen(params, &assessor)?;
         Ok(Self {
             area,
             span,
@@ -92,6 +91,14 @@ impl Asked {
             simulated: self.assessor.simulated(&self.area, self.span),
         }
     }
+}
+
+/// The area asked for, or the one shown when none is.
+fn chosen(params: &Params, assessor: &Assessor) -> Result<Area, Problem> {
+    let named = params.text("area").map(Area::parse).transpose()?;
+    let area = named.unwrap_or_else(|| assessor.default_area());
+    area.check(&assessor.registry, &assessor.days)?;
+    Ok(area)
 }
 
 fn csv(body: Vec<u8>) -> Response {
@@ -170,9 +177,8 @@ pub async fn assessment(
 /// A problem document.
 pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
     let params = params.only(&["area"])?;
-    let area = Area::parse(params.text("area").unwrap_or("mean"))?;
     let assessor = state.assessor();
-    area.check(&assessor.registry, &assessor.days)?;
+    let area = chosen(&params, &assessor)?;
     let newest = assessor.extent(&area).map(|span| span.to);
     let members = newest
         .map(|day| assessor.members(&area, day))

@@ -13,6 +13,7 @@ use crate::adapters::http::page::view::OfficialTier;
 use crate::adapters::http::page::view::ReasonRow;
 use crate::adapters::http::page::view::TierSpread;
 use crate::adapters::http::state::WebState;
+use crate::adapters::http::words;
 use crate::adapters::lang::Lang;
 use crate::domain::credit::Code;
 use crate::domain::credit::Tier;
@@ -120,7 +121,7 @@ fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> EnterpriseRow {
         official: rating.official.as_ref().map(|official| OfficialTier {
             tier: shown(official.tier),
             as_of: official.as_of,
-            source: official.source.clone(),
+            source: words::side(&official.source, lang),
         }),
         example: enterprise.example,
     }

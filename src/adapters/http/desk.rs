@@ -71,10 +71,12 @@ struct Desk<'a> {
     assessor: Assessor,
     lang: Lang,
     area: Area,
-    /// All days the area has data of.
-    extent: Option<Span>,
+    /// Newest valid day of all.
+    newest: Option<NaiveDate>,
+    /// Newest valid day of the year shown.
+    newest_of_year: Option<NaiveDate>,
     year: i32,
-    /// The year's days up to the newest with data.
+    /// The year's days up to its newest valid one.
     span: Span,
 }
 
@@ -85,57 +87,34 @@ struct Desk<'a> {
 pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Problem> {
     let assessor = state.assessor();
     let default_note = wish.area.is_none() && wish.year.is_none();
-    let area = wish.area.clone().unwrap_or_else(|| default_area(&assessor));
+    let area = wish.area.clone().unwrap_or_else(|| assessor.default_area());
     area.check(&assessor.registry, &assessor.days)?;
-    let extent = assessor.extent(&area);
     let today = state.zone.local(state.now()).date_naive();
-    let year = wish
-        .year
-        .or(extent.map(|span| span.to.year()))
-        .unwrap_or(today.year());
-    let span = year_so_far(year, extent, today)
-        .ok_or_else(|| Problem::bad("year", "a year within the calendar is expected"))?;
+    let newest = assessor.newest_valid(&area, NaiveDate::MAX);
+    let year = wish.year.unwrap_or_else(|| newest.unwrap_or(today).year());
+    let day = |month, day| {
+        NaiveDate::from_ymd_opt(year, month, day)
+            .ok_or_else(|| Problem::bad("year", "a year within the calendar is expected"))
+    };
+    let (first, last) = (day(1, 1)?, day(12, 31)?);
+    let newest_of_year = assessor
+        .newest_valid(&area, last)
+        .filter(|day| *day >= first);
+    let span = Span {
+        from: first,
+        to: newest_of_year.unwrap_or(last),
+    };
     let desk = Desk {
         state,
         assessor,
         lang: wish.lang,
         area,
-        extent,
+        newest,
+        newest_of_year,
         year,
         span,
     };
     desk.view(default_note, wish.after.as_deref()).await
-}
-
-/// The year's days from 1 January to the newest with data, or to its end when later years have data too.
-fn year_so_far(year: i32, extent: Option<Span>, today: NaiveDate) -> Option<Span> {
-    let first = NaiveDate::from_ymd_opt(year, 1, 1)?;
-    let last = NaiveDate::from_ymd_opt(year, 12, 31)?;
-    let newest = extent.map_or(today, |span| span.to);
-    let to = if newest.year() == year { newest } else { last };
-    Some(Span { from: first, to })
-}
-
-/// The group of real stations with the newest data; without one a simulated group, else all stations.
-fn default_area(assessor: &Assessor) -> Area {
-    let groups = assessor
-        .registry
-        .groups
-        .iter()
-        .map(|group| Area::Group(group.id.clone()));
-    let with_data = groups.filter_map(|area| {
-        let extent = assessor.extent(&area)?;
-        let real = !assessor.simulated(
-            &area,
-            Span {
-                from: extent.to,
-                to: extent.to,
-            },
-        );
-        Some((real, extent.to, area))
-    });
-    let best = with_data.max_by_key(|(real, newest, _)| (*real, *newest));
-    best.map_or(Area::Mean, |(_, _, area)| area)
 }
 
 fn signed(change: Decimal) -> String {
@@ -172,7 +151,6 @@ impl Desk<'_> {
             .assessor
             .days(&self.area, self.span, &auto, Choices::default());
         let edition = self.edition(&report.assessment.edition);
-        let newest = self.newest();
         let credit = credit_view::list(self.state, self.lang, after)?;
         Ok(DashboardView {
             lang: self.lang,
@@ -186,13 +164,15 @@ impl Desk<'_> {
                 zone: self.state.zone.to_string(),
                 review: Review::Raw,
                 known_at: self.state.zone.text(self.state.now()),
-                newest: self.extent.map(|span| span.to),
+                newest: self.newest,
             },
             simulated: self.assessor.simulated(&self.area, self.span),
             default_note,
             pm25: self.pm25(&report, edition),
             ratio: self.ratio(&report),
-            day: newest.and_then(|newest| self.card(days.iter().find(|day| day.day == newest)?)),
+            day: self
+                .newest_of_year
+                .and_then(|newest| self.card(days.iter().find(|day| day.day == newest)?)),
             calendar: days.iter().map(|day| self.cell(day)).collect(),
             months: self.months(),
             days: days.iter().map(|day| self.day_value(day)).collect(),
@@ -228,11 +208,6 @@ impl Desk<'_> {
         reports
             .pop()
             .expect("a range of days is at least one period")
-    }
-
-    fn newest(&self) -> Option<NaiveDate> {
-        let newest = self.extent?.to;
-        Some(newest.min(self.span.to)).filter(|day| self.span.contains(*day))
     }
 
     fn choice(&self, area: &Area) -> Choice {
@@ -281,8 +256,8 @@ impl Desk<'_> {
     }
 
     fn years(&self) -> Vec<i32> {
-        let mut years: Vec<i32> = self
-            .extent
+        let extent = self.assessor.extent(&self.area);
+        let mut years: Vec<i32> = extent
             .map(|span| (span.from.year()..=span.to.year()).collect())
             .unwrap_or_default();
         if !years.contains(&self.year) {
@@ -313,8 +288,8 @@ impl Desk<'_> {
                 id: target.id.clone(),
                 year: target.year,
                 expired: target.year < today.year(),
-                issuer: target.issuer.clone(),
-                document: target.document.clone(),
+                issuer: words::side(&target.issuer, self.lang),
+                document: words::side(&target.document, self.lang),
             },
         })
         .collect()
@@ -446,7 +421,7 @@ impl Desk<'_> {
     }
 
     async fn stations(&self) -> Result<Vec<StationRow>, Problem> {
-        let Some(newest) = self.newest() else {
+        let Some(newest) = self.newest_of_year else {
             return Ok(Vec::new());
         };
         let keys = self.state.series.keys().await?;
@@ -549,7 +524,7 @@ impl Desk<'_> {
             }),
             ours: ours.map(|value| format!("{value} {unit}")),
             matches: ours.map(|value| value.exact() == printed),
-            source: figure.source.clone(),
+            source: words::side(&figure.source, self.lang),
         }
     }
 
@@ -559,7 +534,7 @@ impl Desk<'_> {
             .mqtt_address
             .clone()
             .unwrap_or_else(|| ("127.0.0.1".to_owned(), 1_883));
-        let newest = self.newest().unwrap_or(self.span.to);
+        let newest = self.newest_of_year.unwrap_or(self.span.to);
         let member = self.assessor.members(&self.area, newest).into_iter().next();
         let station = member.or_else(|| {
             self.assessor

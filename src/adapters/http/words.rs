@@ -48,6 +48,14 @@ pub fn shortfall(reason: &str, lang: Lang) -> String {
     }
 }
 
+/// One language's side of a text kept as `Chinese / English`; a text without two sides is shown whole.
+pub fn side(text: &str, lang: Lang) -> String {
+    match text.split_once(" / ") {
+        Some((zh, en)) => lang.pick(zh, en).to_owned(),
+        None => text.to_owned(),
+    }
+}
+
 /// The unit of an item's figures.
 pub fn unit(item: Item, lang: Lang) -> &'static str {
     match item {
