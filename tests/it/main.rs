@@ -5,5 +5,6 @@ mod charts;
 mod mqtt;
 mod pages;
 mod sample;
+mod standards;
 mod tier_laws;
 mod tiers;
