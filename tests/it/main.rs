@@ -4,6 +4,7 @@ mod browser;
 mod charts;
 mod mqtt;
 mod pages;
+mod reference;
 mod sample;
 mod standards;
 mod tier_laws;
