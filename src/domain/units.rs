@@ -165,10 +165,7 @@ impl Decimal {
 
     /// As an exact fraction again.
     pub fn exact(self) -> Exact {
-        Exact(BigRational::new(
-            BigInt::from(self.scaled),
-            BigInt::from(10).pow(self.decimals),
-        ))
+        Exact::reduced(self.scaled, 10i128.pow(self.decimals))
     }
 
     /// Text without trailing zeros.
@@ -196,18 +193,45 @@ impl fmt::Display for Decimal {
 }
 
 /// An exact fraction, in the unit of what it was computed from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Exact(BigRational);
+///
+/// Nearly every figure of air readings fits two 64-bit numbers; what does not is kept as a wide fraction.
+/// A value has one form only: the small one whenever it fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exact(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    /// Numerator and positive denominator without a common factor.
+    Small(i64, i64),
+    Wide(BigRational),
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Exact {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        match (&self.0, &other.0) {
+            (Form::Small(a, b), Form::Small(c, d)) => {
+                (i128::from(*a) * i128::from(*d)).cmp(&(i128::from(*c) * i128::from(*b)))
+            }
+            _ => self.wide().cmp(&other.wide()),
+        }
+    }
+}
 
 impl Exact {
     /// Zero.
     pub fn zero() -> Self {
-        Self(BigRational::zero())
+        Self::whole(0)
     }
 
     /// A whole number.
     pub fn whole(value: i64) -> Self {
-        Self(BigRational::from_integer(BigInt::from(value)))
+        Self(Form::Small(value, 1))
     }
 
     /// `numerator / denominator`.
@@ -215,15 +239,12 @@ impl Exact {
     /// # Panics
     /// When the denominator is zero.
     pub fn ratio(numerator: i64, denominator: i64) -> Self {
-        Self(BigRational::new(
-            BigInt::from(numerator),
-            BigInt::from(denominator),
-        ))
+        Self::reduced(i128::from(numerator), i128::from(denominator))
     }
 
     /// An amount as a fraction of its unit.
     pub fn amount(value: Amount) -> Self {
-        Self(BigRational::new(BigInt::from(value.0), BigInt::from(SCALE)))
+        Self::ratio(value.0, SCALE)
     }
 
     /// The arithmetic mean of `count` amounts whose millionths add up to `sum_micros`.
@@ -232,50 +253,87 @@ impl Exact {
     /// When `count` is zero: a mean of nothing is a caller's error.
     pub fn mean_of_micros(sum_micros: i128, count: u32) -> Self {
         assert!(count > 0, "a mean needs at least one value");
-        let denominator = BigInt::from(SCALE) * BigInt::from(count);
-        Self(BigRational::new(BigInt::from(sum_micros), denominator))
+        Self::reduced(sum_micros, i128::from(SCALE) * i128::from(count))
     }
 
     /// The arithmetic mean of some fractions; `None` when there are none.
     pub fn mean<'a>(values: impl IntoIterator<Item = &'a Exact>) -> Option<Self> {
-        let mut sum = BigRational::zero();
-        let mut count = 0u32;
+        let mut sum = Self::zero();
+        let mut count = 0;
         for value in values {
-            sum += &value.0;
+            sum = sum.plus(value);
             count += 1;
         }
-        (count > 0).then(|| Self(sum / BigInt::from(count)))
+        sum.over(&Self::whole(count))
     }
 
     /// Sum.
     pub fn plus(&self, other: &Exact) -> Self {
-        Self(&self.0 + &other.0)
+        if let (Form::Small(a, b), Form::Small(c, d)) = (&self.0, &other.0) {
+            let (a, b, c, d) = (
+                i128::from(*a),
+                i128::from(*b),
+                i128::from(*c),
+                i128::from(*d),
+            );
+            if let Some(numerator) = (a * d).checked_add(c * b) {
+                return Self::reduced(numerator, b * d);
+            }
+        }
+        Self::fitted(self.wide() + other.wide())
     }
 
     /// Difference.
     pub fn minus(&self, other: &Exact) -> Self {
-        Self(&self.0 - &other.0)
+        self.plus(&other.times(&Self::whole(-1)))
     }
 
     /// Product.
     pub fn times(&self, other: &Exact) -> Self {
-        Self(&self.0 * &other.0)
+        match (&self.0, &other.0) {
+            (Form::Small(a, b), Form::Small(c, d)) => {
+                let (a, b, c, d) = (
+                    i128::from(*a),
+                    i128::from(*b),
+                    i128::from(*c),
+                    i128::from(*d),
+                );
+                Self::reduced(a * c, b * d)
+            }
+            _ => Self::fitted(self.wide() * other.wide()),
+        }
     }
 
     /// Quotient; `None` when dividing by zero.
     pub fn over(&self, other: &Exact) -> Option<Self> {
-        (!other.0.is_zero()).then(|| Self(&self.0 / &other.0))
+        match (&self.0, &other.0) {
+            (_, Form::Small(0, _)) => None,
+            (Form::Small(a, b), Form::Small(c, d)) => {
+                let (a, b, c, d) = (
+                    i128::from(*a),
+                    i128::from(*b),
+                    i128::from(*c),
+                    i128::from(*d),
+                );
+                Some(Self::reduced(a * d, b * c))
+            }
+            _ => Some(Self::fitted(self.wide() / other.wide())),
+        }
     }
 
     /// Whether it is below zero.
     pub fn is_negative(&self) -> bool {
-        self.0.is_negative()
+        match &self.0 {
+            Form::Small(numerator, _) => *numerator < 0,
+            Form::Wide(value) => value.is_negative(),
+        }
     }
 
     /// Rounded to `decimals` places, a tie to the even digit (GB/T 8170). Rounded once, from the exact value.
     pub fn round(&self, decimals: u32) -> Decimal {
-        let scaled = self.0.numer() * BigInt::from(10).pow(decimals);
-        let rounded = half_even(&scaled, self.0.denom());
+        let value = self.wide();
+        let scaled = value.numer() * BigInt::from(10).pow(decimals);
+        let rounded = half_even(&scaled, value.denom());
         let scaled = rounded
             .to_i128()
             .expect("values of a standard fit 128 bits after scaling");
@@ -284,25 +342,52 @@ impl Exact {
 
     /// The least whole number that is not below the value.
     pub fn ceil(&self) -> i64 {
-        self.0
-            .ceil()
-            .to_integer()
-            .to_i64()
-            .expect("an index fits 64 bits")
+        match &self.0 {
+            Form::Small(numerator, denominator) => Integer::div_ceil(numerator, denominator),
+            Form::Wide(value) => value
+                .ceil()
+                .to_integer()
+                .to_i64()
+                .expect("an index fits 64 bits"),
+        }
     }
 
-    /// The greatest whole number that is not above the value.
-    pub fn floor(&self) -> i64 {
-        self.0
-            .floor()
-            .to_integer()
-            .to_i64()
-            .expect("an index fits 64 bits")
+    /// `numerator / denominator` in its one form.
+    ///
+    /// # Panics
+    /// When the denominator is zero.
+    fn reduced(numerator: i128, denominator: i128) -> Self {
+        assert!(denominator != 0, "a fraction's denominator is not zero");
+        let common = match (i64::try_from(numerator), i64::try_from(denominator)) {
+            (Ok(numerator), Ok(denominator)) => i128::from(numerator.gcd(&denominator)),
+            _ => numerator.gcd(&denominator),
+        };
+        let common = if denominator < 0 { -common } else { common };
+        let (numerator, denominator) = (numerator / common, denominator / common);
+        match (i64::try_from(numerator), i64::try_from(denominator)) {
+            (Ok(numerator), Ok(denominator)) => Self(Form::Small(numerator, denominator)),
+            _ => Self(Form::Wide(BigRational::new(
+                numerator.into(),
+                denominator.into(),
+            ))),
+        }
     }
 
-    /// The nearest binary float: for drawing only, never for judging.
-    pub fn approximate(&self) -> f64 {
-        self.0.to_f64().unwrap_or(f64::NAN)
+    /// A wide value in its one form.
+    fn fitted(value: BigRational) -> Self {
+        match (value.numer().to_i64(), value.denom().to_i64()) {
+            (Some(numerator), Some(denominator)) => Self(Form::Small(numerator, denominator)),
+            _ => Self(Form::Wide(value)),
+        }
+    }
+
+    fn wide(&self) -> BigRational {
+        match &self.0 {
+            Form::Small(numerator, denominator) => {
+                BigRational::new_raw((*numerator).into(), (*denominator).into())
+            }
+            Form::Wide(value) => value.clone(),
+        }
     }
 }
 
@@ -365,6 +450,22 @@ mod tests {
         fn display_and_parse_are_inverse(micros in any::<i64>()) {
             let amount = Amount::from_micros(micros);
             prop_assert_eq!(Amount::parse(&amount.to_string()), Ok(amount));
+        }
+
+        #[test]
+        fn small_and_wide_arithmetic_agree(
+            a in any::<i64>(), b in 1i64.., c in any::<i64>(), d in 1i64..,
+        ) {
+            let wide = |n: i64, d: i64| BigRational::new(n.into(), d.into());
+            let (x, y) = (Exact::ratio(a, b), Exact::ratio(c, d));
+            prop_assert_eq!(x.plus(&y).wide(), wide(a, b) + wide(c, d));
+            prop_assert_eq!(x.minus(&y).wide(), wide(a, b) - wide(c, d));
+            prop_assert_eq!(x.times(&y).wide(), wide(a, b) * wide(c, d));
+            prop_assert_eq!(x.over(&y).map(|q| q.wide()), (c != 0).then(|| wide(a, b) / wide(c, d)));
+            prop_assert_eq!(x.cmp(&y), wide(a, b).cmp(&wide(c, d)));
+            prop_assert_eq!(x.plus(&y).minus(&y), x.clone());
+            let small = Exact::ratio(a >> 40, 1 + (b >> 40));
+            prop_assert_eq!(small.ceil(), small.wide().ceil().to_integer().to_i64().unwrap());
         }
 
         #[test]
