@@ -1,6 +1,8 @@
 //! What is registered: stations, their groups, the supervision network, enterprises, outlets, permits,
 //! targets and figures published earlier.
 
+use std::cmp::Ordering;
+
 use chrono::NaiveDate;
 
 use crate::domain::names::SourceId;
@@ -284,32 +286,34 @@ impl Registry {
     }
 
     /// Takes over every entry of `other`; an entry of the same identity is replaced, so a second merge of the
-    /// same registry changes nothing.
+    /// same registry changes nothing. Entries stand in the order of their identities afterwards.
     pub fn merge(&mut self, other: Registry) {
-        replace(&mut self.stations, other.stations, |a, b| a.id == b.id);
-        replace(&mut self.groups, other.groups, |a, b| a.id == b.id);
-        replace(&mut self.grid, other.grid, |a, b| a.id == b.id);
-        replace(&mut self.targets, other.targets, |a, b| a.id == b.id);
+        replace(&mut self.stations, other.stations, |a, b| a.id.cmp(&b.id));
+        replace(&mut self.groups, other.groups, |a, b| a.id.cmp(&b.id));
+        replace(&mut self.grid, other.grid, |a, b| a.id.cmp(&b.id));
+        replace(&mut self.targets, other.targets, |a, b| a.id.cmp(&b.id));
         replace(&mut self.published, other.published, |a, b| {
-            (&a.group, &a.period, a.item) == (&b.group, &b.period, b.item)
+            let (own, theirs) = (a.item.key(), b.item.key());
+            (&a.group, &a.period, own).cmp(&(&b.group, &b.period, theirs))
         });
         replace(&mut self.enterprises, other.enterprises, |a, b| {
-            a.uscc == b.uscc
+            a.uscc.cmp(&b.uscc)
         });
         replace(&mut self.outlets, other.outlets, |a, b| {
-            (&a.uscc, &a.id) == (&b.uscc, &b.id)
+            (&a.uscc, &a.id).cmp(&(&b.uscc, &b.id))
         });
         replace(&mut self.permits, other.permits, |a, b| {
-            (&a.number, &a.outlet, &a.factor) == (&b.number, &b.outlet, &b.factor)
+            (&a.number, &a.outlet, &a.factor).cmp(&(&b.number, &b.outlet, &b.factor))
         });
     }
 }
 
-fn replace<T>(into: &mut Vec<T>, from: Vec<T>, same: impl Fn(&T, &T) -> bool) {
+fn replace<T>(into: &mut Vec<T>, from: Vec<T>, order: impl Fn(&T, &T) -> Ordering) {
+    into.sort_by(&order);
     for entry in from {
-        match into.iter_mut().find(|existing| same(existing, &entry)) {
-            Some(existing) => *existing = entry,
-            None => into.push(entry),
+        match into.binary_search_by(|existing| order(existing, &entry)) {
+            Ok(at) => into[at] = entry,
+            Err(at) => into.insert(at, entry),
         }
     }
 }
