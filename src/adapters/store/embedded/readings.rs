@@ -1,7 +1,7 @@
 //! Readings, their revisions and dead letters as rows.
 //!
-//! Every series carries the wrapping sum of its rows' hashes, kept up in the same transaction, so that
-//! `verify` notices a changed, lost or invented row.
+//! Every series carries the wrapping sum of the hashes of its key, its readings and their revisions, kept up in
+//! the same transaction, so that `verify` notices a changed, lost, moved or invented row.
 
 use std::collections::HashMap;
 
@@ -37,6 +37,22 @@ pub(super) struct SeriesIds(HashMap<SeriesKey, i64>);
 struct Delta {
     readings: i64,
     checksum: i64,
+}
+
+/// The hash of a series' key, which its checksum starts from.
+pub(super) fn key_hash(key: &SeriesKey) -> i64 {
+    let mut hasher = Xxh3::new();
+    for part in [key.source.as_str(), key.factor.as_str(), key.stat.as_str()] {
+        hasher.update(part.as_bytes());
+        hasher.update(&[0]);
+    }
+    hasher.update(&key.interval_s.to_le_bytes());
+    hasher.digest().cast_signed()
+}
+
+/// The hash of a replaced row.
+pub(super) fn revision_hash(reading: &Reading, received_at: Instant, replaced_at: Instant) -> i64 {
+    row_hash(reading, received_at).wrapping_add(replaced_at.unix())
 }
 
 /// The hash of one row.
@@ -120,13 +136,13 @@ fn append_one(
         return Ok(());
     }
     let received_at = received_at.max(before_received);
-    keep_revision(connection, series, &before, before_received, received_at)?;
+    let kept = keep_revision(connection, series, &before, before_received, received_at)?;
     let replace =
         "UPDATE reading SET value = ?3, flag = ?4, qc = ?5, reviewed = ?6, received_at = ?7
                    WHERE series = ?1 AND time = ?2";
     write_row(connection, replace, series, reading, received_at)?;
     let change = row_hash(reading, received_at).wrapping_sub(row_hash(&before, before_received));
-    delta.checksum = delta.checksum.wrapping_add(change);
+    delta.checksum = delta.checksum.wrapping_add(change).wrapping_add(kept);
     appended.corrected += 1;
     appended
         .touched
@@ -154,17 +170,18 @@ fn write_row(
     Ok(connection.prepare_cached(sql)?.execute(values)?)
 }
 
+/// Keeps a replaced row; its hash.
 fn keep_revision(
     connection: &Connection,
     series: i64,
     before: &Reading,
     received_at: Instant,
     replaced_at: Instant,
-) -> Result<(), Fault> {
+) -> Result<i64, Fault> {
     let insert = "INSERT INTO revision
                   (series, time, value, flag, qc, reviewed, received_at, replaced_at, hash)
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    let hash = row_hash(before, received_at).wrapping_add(replaced_at.unix());
+    let hash = revision_hash(before, received_at, replaced_at);
     connection.prepare_cached(insert)?.execute(params![
         series,
         before.time.unix(),
@@ -176,7 +193,7 @@ fn keep_revision(
         replaced_at.unix(),
         hash
     ])?;
-    Ok(())
+    Ok(hash)
 }
 
 fn series_id(connection: &Connection, ids: &mut SeriesIds, key: &SeriesKey) -> Result<i64, Fault> {
@@ -187,10 +204,11 @@ fn series_id(connection: &Connection, ids: &mut SeriesIds, key: &SeriesKey) -> R
         key.source.as_str(),
         key.factor.as_str(),
         key.stat.as_str(),
-        key.interval_s
+        key.interval_s,
+        key_hash(key)
     ];
-    let insert = "INSERT INTO series (source, factor, stat, interval_s) VALUES (?1, ?2, ?3, ?4)
-                  ON CONFLICT DO NOTHING";
+    let insert = "INSERT INTO series (source, factor, stat, interval_s, checksum)
+                  VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     connection.prepare_cached(insert)?.execute(values)?;
     let id = find_series(connection, key)?
         .ok_or_else(|| Fault::Row("series row vanished".to_owned()))?;

@@ -7,7 +7,7 @@ CREATE TABLE series (
     stat       TEXT NOT NULL,
     interval_s INTEGER NOT NULL,
     readings   INTEGER NOT NULL DEFAULT 0,  -- rows in reading
-    checksum   INTEGER NOT NULL DEFAULT 0,  -- sum of the rows' hashes, wrapping in 64 bits
+    checksum   INTEGER NOT NULL,            -- the key's hash and those of its readings and revisions, wrapping in 64 bits
     UNIQUE (source, factor, stat, interval_s)
 ) STRICT;
 
@@ -144,5 +144,22 @@ CREATE TABLE ledger (
     line TEXT NOT NULL,
     hash BLOB NOT NULL
 ) STRICT;
+-- How many rows were ever put there, so that a lost tail is noticed.
+CREATE TABLE tally (
+    what TEXT PRIMARY KEY,
+    rows INTEGER NOT NULL
+) STRICT;
+INSERT INTO tally VALUES ('dead_letter', 0), ('ledger', 0);
+CREATE TRIGGER dead_letter_count AFTER INSERT ON dead_letter BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'dead_letter';
+END;
+CREATE TRIGGER ledger_count AFTER INSERT ON ledger BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'ledger';
+END;
+
+-- A replacing insert deletes without asking the trigger on deletion; this one is asked first.
+CREATE TRIGGER ledger_once BEFORE INSERT ON ledger WHEN EXISTS (SELECT 1 FROM ledger WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append-only');
+END;
 CREATE TRIGGER ledger_keep BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_hold BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

@@ -4,7 +4,9 @@ use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::ledger;
+use crate::adapters::store::embedded::readings::key_hash;
 use crate::adapters::store::embedded::readings::letter_hash;
+use crate::adapters::store::embedded::readings::revision_hash;
 use crate::adapters::store::embedded::readings::row_hash;
 use crate::adapters::store::embedded::readings::series_key;
 use crate::adapters::store::embedded::readings::stored;
@@ -26,7 +28,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Verified, Fault> {
         ("revisions", revisions),
         ("dead letters", dead_letters),
         ("registry entries", registered),
-        ("ledger entries", ledger::check),
+        ("ledger entries", ledger_entries),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {
@@ -64,7 +66,7 @@ fn readings(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
             "series {} {} {} {}",
             key.source, key.factor, key.stat, key.interval_s
         );
-        let (count, sum) = match sum_of(connection, row.get(4)?) {
+        let (count, sum) = match sum_of(connection, row.get(4)?, key_hash(&key)) {
             Ok(found) => found,
             Err(Fault::Row(fault)) => return Ok((total, Some(format!("{name}, {fault}")))),
             Err(error) => return Err(error),
@@ -83,23 +85,56 @@ fn readings(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
         if sum != expected.1 {
             return Ok((
                 total,
-                Some(format!("{name}: readings do not match their checksum")),
+                Some(format!(
+                    "{name}: readings and revisions do not match their checksum"
+                )),
             ));
         }
     }
-    Ok((total, None))
+    let rows = count_of(connection, "reading")?;
+    let lost = rows - total;
+    let fault = (lost > 0).then(|| format!("table reading: {lost} rows belong to no series"));
+    Ok((total, fault))
 }
 
-fn sum_of(connection: &Connection, series: i64) -> Result<(u64, i64), Fault> {
+fn count_of(connection: &Connection, table: &str) -> Result<u64, Fault> {
+    let select = format!("SELECT count(*) FROM {table}");
+    let count: i64 = connection.query_row(&select, [], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
+/// What is wrong when a table holds fewer or more rows than were ever put there.
+fn tallied(connection: &Connection, table: &str, count: u64) -> Result<Option<String>, Fault> {
+    let select = "SELECT rows FROM tally WHERE what = ?1";
+    let put: i64 = connection.query_row(select, [table], |row| row.get(0))?;
+    let fault = || format!("table {table}: {count} rows where {put} belong");
+    Ok((count != put.cast_unsigned()).then(fault))
+}
+
+/// Walks the ledger's chain, then asks whether its end is still there.
+fn ledger_entries(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
+    match ledger::check(connection)? {
+        (count, None) => Ok((count, tallied(connection, "ledger", count)?)),
+        broken => Ok(broken),
+    }
+}
+
+/// Count of readings, and the sum of their hashes and those of the revisions, starting from the key's.
+fn sum_of(connection: &Connection, series: i64, key: i64) -> Result<(u64, i64), Fault> {
     let select =
         "SELECT time, value, flag, qc, reviewed, received_at FROM reading WHERE series = ?1";
     let mut statement = connection.prepare_cached(select)?;
     let mut rows = statement.query([series])?;
-    let (mut count, mut sum) = (0u64, 0i64);
+    let (mut count, mut sum) = (0u64, key);
     while let Some(row) = rows.next()? {
         let (reading, received_at) = stored(row)?;
         count += 1;
         sum = sum.wrapping_add(row_hash(&reading, received_at));
+    }
+    let mut statement = connection.prepare_cached("SELECT hash FROM revision WHERE series = ?1")?;
+    let mut rows = statement.query([series])?;
+    while let Some(row) = rows.next()? {
+        sum = sum.wrapping_add(row.get(0)?);
     }
     Ok((count, sum))
 }
@@ -114,8 +149,9 @@ fn revisions(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     while let Some(row) = rows.next()? {
         count += 1;
         let (reading, received_at) = stored(row)?;
-        let (replaced_at, hash, id): (i64, i64, i64) = (row.get(6)?, row.get(7)?, row.get(8)?);
-        if row_hash(&reading, received_at).wrapping_add(replaced_at) != hash {
+        let (hash, id): (i64, i64) = (row.get(7)?, row.get(8)?);
+        let replaced_at = Instant::from_unix(row.get(6)?);
+        if revision_hash(&reading, received_at, replaced_at) != hash {
             let fault = format!("table revision, row {id}: does not match its checksum");
             return Ok((count, Some(fault)));
         }
@@ -153,7 +189,7 @@ fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault>
             return Ok((count, Some(fault)));
         }
     }
-    Ok((count, None))
+    Ok((count, tallied(connection, "dead_letter", count)?))
 }
 
 fn registered(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
