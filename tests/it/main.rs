@@ -7,5 +7,6 @@ mod pages;
 mod reference;
 mod sample;
 mod standards;
+mod store_contract;
 mod tier_laws;
 mod tiers;
