@@ -131,7 +131,7 @@ fn day_fields(area: &Area, day: &AreaDay) -> Vec<String> {
 /// When writing fails.
 pub fn days_csv(area: &Area, days: &[AreaDay], out: impl std::io::Write) -> csv::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(&DAY_COLUMNS)?;
+    writer.write_record(DAY_COLUMNS)?;
     for day in days {
         writer.write_record(day_fields(area, day))?;
     }

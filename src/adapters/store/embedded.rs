@@ -302,7 +302,7 @@ impl Series for Embedded {
     }
 
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {
-        Box::pin(self.read(|connection| readings::keys(connection)))
+        Box::pin(self.read(readings::keys))
     }
 
     fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
@@ -317,7 +317,7 @@ impl Series for Embedded {
 
 impl Registrar for Embedded {
     fn registry(&self) -> Answer<'_, Registry> {
-        Box::pin(self.read(|connection| registry::load(connection)))
+        Box::pin(self.read(registry::load))
     }
 
     fn register(&self, entries: Registry) -> Answer<'_, ()> {
@@ -346,12 +346,12 @@ impl Ledger for Embedded {
     }
 
     fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
-        Box::pin(self.read(|connection| ledger::events(connection)))
+        Box::pin(self.read(ledger::events))
     }
 }
 
 impl Verify for Embedded {
     fn verify(&self) -> Answer<'_, Verified> {
-        Box::pin(self.read(|connection| verify::verify(connection)))
+        Box::pin(self.read(verify::verify))
     }
 }
