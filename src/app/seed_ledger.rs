@@ -456,77 +456,70 @@ mod tests {
 
     #[test]
     fn faults_name_file_and_line() {
-        let swap = |text: &str, from: &str, to: &str| {
+        let unit = "91999999MA1X00017B";
+        let wrong = "91999999MA1X00017C";
+        let rows = [
+            (
+                "enterprises",
+                ",label",
+                ",labels",
+                "enterprises.csv:1: the heading is",
+            ),
+            (
+                "enterprises",
+                ",example",
+                ",real",
+                "enterprises.csv:2: seeds are examples",
+            ),
+            (
+                "enterprises",
+                unit,
+                wrong,
+                "enterprises.csv:2: \"91999999MA1X00017C\" ends in",
+            ),
+            (
+                "outlets",
+                ",gas,",
+                ",steam,",
+                "outlets.csv:2: kind \"steam\"; use gas or water",
+            ),
+            (
+                "permits",
+                ",DA001,",
+                ",DA009,",
+                "permits.csv:2: DA009 of 91999999MA1X00017B is not",
+            ),
+            (
+                "permits",
+                ",-300,",
+                ",soon,",
+                "permits.csv:2: \"soon\" is no offset",
+            ),
+            (
+                "ledger",
+                ":-900",
+                ":\"-900\"",
+                "ledger.jsonl:1: field \"date_offset_days\": \"-900\" is no",
+            ),
+            (
+                "ledger",
+                "\"list\"",
+                "\"lists\"",
+                "ledger.jsonl:1: field \"op\": \"lists\" is unknown",
+            ),
+        ];
+        for (table, from, to, expected) in rows {
+            let mut texts = JIANGYIN;
+            let text = match table {
+                "enterprises" => &mut texts.enterprises,
+                "outlets" => &mut texts.outlets,
+                "permits" => &mut texts.permits,
+                _ => &mut texts.ledger,
+            };
             assert!(text.contains(from), "{from}");
-            text.replacen(from, to, 1)
-        };
-        let units = swap(JIANGYIN.enterprises, ",label", ",labels");
-        check(
-            SeedTexts {
-                enterprises: &units,
-                ..JIANGYIN
-            },
-            "enterprises.csv:1: the heading is",
-        );
-        let units = swap(JIANGYIN.enterprises, ",example", ",real");
-        check(
-            SeedTexts {
-                enterprises: &units,
-                ..JIANGYIN
-            },
-            "enterprises.csv:2: seeds are examples",
-        );
-        let units = swap(
-            JIANGYIN.enterprises,
-            "91999999MA1X00017B",
-            "91999999MA1X00017C",
-        );
-        check(
-            SeedTexts {
-                enterprises: &units,
-                ..JIANGYIN
-            },
-            "enterprises.csv:2: \"91999999MA1X00017C\" ends in",
-        );
-        let outlets = swap(JIANGYIN.outlets, ",gas,", ",steam,");
-        check(
-            SeedTexts {
-                outlets: &outlets,
-                ..JIANGYIN
-            },
-            "outlets.csv:2: kind \"steam\"; use gas or water",
-        );
-        let permits = swap(JIANGYIN.permits, ",DA001,", ",DA009,");
-        check(
-            SeedTexts {
-                permits: &permits,
-                ..JIANGYIN
-            },
-            "permits.csv:2: DA009 of 91999999MA1X00017B is not",
-        );
-        let permits = swap(JIANGYIN.permits, ",-300,", ",soon,");
-        check(
-            SeedTexts {
-                permits: &permits,
-                ..JIANGYIN
-            },
-            "permits.csv:2: \"soon\" is no offset",
-        );
-        let ledger = swap(JIANGYIN.ledger, ":-900", ":\"-900\"");
-        check(
-            SeedTexts {
-                ledger: &ledger,
-                ..JIANGYIN
-            },
-            "ledger.jsonl:1: field \"date_offset_days\": \"-900\" is no",
-        );
-        let ledger = swap(JIANGYIN.ledger, "\"list\"", "\"lists\"");
-        check(
-            SeedTexts {
-                ledger: &ledger,
-                ..JIANGYIN
-            },
-            "ledger.jsonl:1: field \"op\": \"lists\" is unknown",
-        );
+            let changed = text.replacen(from, to, 1);
+            *text = &changed;
+            check(texts, expected);
+        }
     }
 }

@@ -8,5 +8,6 @@ mod reference;
 mod sample;
 mod standards;
 mod store_contract;
+mod tidy;
 mod tier_laws;
 mod tiers;

@@ -153,7 +153,7 @@ pub fn enterprise(state: &WebState, lang: Lang, code: &str) -> Result<Enterprise
     Ok(EnterpriseView {
         lang,
         row: row(found, &rating, lang),
-        industry: found.industry.clone(),
+        industry: words::side(&found.industry, lang),
         town: found.town.clone(),
         on: rating.on,
         known_at: state.zone.text(state.now()),

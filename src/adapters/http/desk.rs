@@ -147,9 +147,13 @@ impl Desk<'_> {
     ) -> Result<DashboardView, Problem> {
         let auto = EditionChoice::Auto;
         let report = self.report();
-        let days = self
-            .assessor
-            .days(&self.area, self.span, &auto, Choices::default());
+        // A year without any valid day has nothing to draw.
+        let days = match self.newest_of_year {
+            None => Vec::new(),
+            Some(_) => self
+                .assessor
+                .days(&self.area, self.span, &auto, Choices::default()),
+        };
         let edition = self.edition(&report.assessment.edition);
         let credit = credit_view::list(self.state, self.lang, after)?;
         Ok(DashboardView {
@@ -336,8 +340,8 @@ impl Desk<'_> {
                 calendar_days: days.calendar,
                 yoy: change.map(|change| format!("{} {points}", signed(change))),
             },
-            bounds: days
-                .ratio_if_voids_bad()
+            bounds: ratio
+                .and(days.ratio_if_voids_bad())
                 .zip(days.ratio_if_voids_good())
                 .map(|(bad, good)| (bad.to_string(), good.to_string())),
             good_days: days.good,

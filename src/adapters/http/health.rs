@@ -1,6 +1,7 @@
 //! For operators: alive, ready, and what was counted.
 
 use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use axum::Json;
@@ -38,19 +39,20 @@ pub async fn readyz(State(state): State<WebState>) -> Response {
         .into_response()
 }
 
+/// One metric of Prometheus text: its name, what it says, its kind, its rows of labels and value.
+type Family = (String, &'static str, &'static str, Vec<(String, u64)>);
+
+fn family(name: &str, help: &'static str, kind: &'static str, rows: Vec<(String, u64)>) -> Family {
+    (name.to_owned(), help, kind, rows)
+}
+
 /// `GET /metrics`: Prometheus text.
 ///
 /// # Errors
 /// When the text cannot be made, which does not happen.
 pub async fn metrics(State(state): State<WebState>) -> Result<Response, Problem> {
     let mut text = String::new();
-    let counters = state.ingest.counters();
-    let readings = [
-        ("new", &counters.new),
-        ("repeated", &counters.repeated),
-        ("corrected", &counters.corrected),
-    ];
-    let mut family = |name: &str, help: &str, kind: &str, rows: &[(String, u64)]| {
+    for (name, help, kind, rows) in own(&state).into_iter().chain(of_mqtt(&state)) {
         let mut write = || -> std::fmt::Result {
             writeln!(
                 text,
@@ -59,72 +61,71 @@ pub async fn metrics(State(state): State<WebState>) -> Result<Response, Problem>
             rows.iter()
                 .try_for_each(|(labels, value)| writeln!(text, "skytier_{name}{labels} {value}"))
         };
-        write().map_err(|_| Problem::Internal)
-    };
-    let rows: Vec<(String, u64)> = readings
-        .iter()
-        .map(|(outcome, count)| {
-            (
-                format!("{{outcome=\"{outcome}\"}}"),
-                count.load(Ordering::Relaxed),
-            )
-        })
-        .collect();
-    family(
-        "readings_total",
-        "Readings made durable since the start.",
-        "counter",
-        &rows,
-    )?;
-    let single = |count: u64| [(String::new(), count)];
-    let dead = counters.dead_letters.load(Ordering::Relaxed);
-    family(
-        "dead_letters_total",
-        "Messages kept as dead letters.",
-        "counter",
-        &single(dead),
-    )?;
-    let commits = counters.commits.load(Ordering::Relaxed);
-    family(
-        "commits_total",
-        "Commits of the store.",
-        "counter",
-        &single(commits),
-    )?;
-    let waiting = state.rollup.waiting() as u64;
-    family(
-        "rollup_days_waiting",
-        "Station days to be computed again.",
-        "gauge",
-        &single(waiting),
-    )?;
-    let ready = u64::from(state.health.troubles().is_empty());
-    family(
-        "ready",
-        "Whether every part works.",
-        "gauge",
-        &single(ready),
-    )?;
-    let mut mqtt: Vec<(&str, Vec<(String, u64)>)> = Vec::new();
-    for (name, counters) in &state.mqtt {
-        for (what, value) in counters.all() {
-            let row = (format!("{{source=\"{name}\"}}"), value);
-            match mqtt.iter_mut().find(|(known, _)| *known == what) {
-                Some((_, rows)) => rows.push(row),
-                None => mqtt.push((what, vec![row])),
-            }
-        }
-    }
-    for (what, rows) in mqtt {
-        let (name, kind) = match what {
-            "connections_open" => ("mqtt_connections_open".to_owned(), "gauge"),
-            _ => (format!("mqtt_{what}_total"), "counter"),
-        };
-        family(&name, "Counted by the MQTT side.", kind, &rows)?;
+        write().map_err(|_| Problem::Internal)?;
     }
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
     Ok((kind, text).into_response())
+}
+
+/// What the flows count.
+fn own(state: &WebState) -> Vec<Family> {
+    let counters = state.ingest.counters();
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let single = |value: u64| vec![(String::new(), value)];
+    let outcomes = [
+        ("new", read(&counters.new)),
+        ("repeated", read(&counters.repeated)),
+        ("corrected", read(&counters.corrected)),
+    ];
+    let readings = outcomes.map(|(outcome, count)| (format!("{{outcome=\"{outcome}\"}}"), count));
+    let ready = u64::from(state.health.troubles().is_empty());
+    vec![
+        family(
+            "readings_total",
+            "Readings made durable since the start.",
+            "counter",
+            readings.to_vec(),
+        ),
+        family(
+            "dead_letters_total",
+            "Messages kept as dead letters.",
+            "counter",
+            single(read(&counters.dead_letters)),
+        ),
+        family(
+            "commits_total",
+            "Commits of the store.",
+            "counter",
+            single(read(&counters.commits)),
+        ),
+        family(
+            "rollup_days_waiting",
+            "Station days to be computed again.",
+            "gauge",
+            single(state.rollup.waiting() as u64),
+        ),
+        family("ready", "Whether every part works.", "gauge", single(ready)),
+    ]
+}
+
+/// What the MQTT side counts, a row for each way in.
+fn of_mqtt(state: &WebState) -> Vec<Family> {
+    let mut families: Vec<Family> = Vec::new();
+    for (source, counters) in &state.mqtt {
+        for (what, value) in counters.all() {
+            let (name, kind) = match what {
+                "connections_open" => ("mqtt_connections_open".to_owned(), "gauge"),
+                _ => (format!("mqtt_{what}_total"), "counter"),
+            };
+            let row = (format!("{{source=\"{source}\"}}"), value);
+            match families.iter_mut().find(|(known, ..)| *known == name) {
+                Some((.., rows)) => rows.push(row),
+                None => families.push((name, "Counted by the MQTT side.", kind, vec![row])),
+            }
+        }
+    }
+    families
 }
