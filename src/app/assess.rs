@@ -32,8 +32,6 @@ use crate::ports::Batch;
 
 /// Readings appended to the store in memory at a time.
 const CHUNK_ROWS: usize = 20_000;
-/// Longest range of days assessed at once: a century.
-const RANGE_DAYS_MAX: u32 = 36_525;
 
 /// Days and periods of an area: PM2.5, AQI, good-day ratio, year on year, targets.
 #[derive(clap::Args, Debug)]
@@ -128,26 +126,6 @@ impl AssessArgs {
         }
     }
 
-    fn span(&self) -> anyhow::Result<Span> {
-        let span = Span {
-            from: self.from,
-            to: self.to,
-        };
-        if span.from > span.to {
-            return Err(bad_input(format!(
-                "--from {} is after --to {}",
-                self.from, self.to
-            )));
-        }
-        if span.length() > RANGE_DAYS_MAX {
-            return Err(bad_input(format!(
-                "the range has {} days; at most {RANGE_DAYS_MAX}",
-                span.length()
-            )));
-        }
-        Ok(span)
-    }
-
     async fn stores(&self, now: Instant) -> anyhow::Result<Stores> {
         if let Some(directory) = &self.data {
             return open::for_reading(directory);
@@ -177,7 +155,8 @@ impl AssessArgs {
 /// Bad input, an unreadable file or data directory, or a failed write.
 pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
-    let span = args.span()?;
+    let span = Span::checked(args.from, args.to)
+        .map_err(|fault| bad_input(format!("--from/--to: {fault}")))?;
     let choices = args.choices();
     let area = Area::parse(&args.area).map_err(bad_input)?;
     let edition = EditionChoice::parse(&args.edition, &editions)

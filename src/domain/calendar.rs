@@ -129,7 +129,36 @@ pub struct Span {
     pub to: NaiveDate,
 }
 
+/// Years a range of days may lie in.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=9998;
+/// Longest range of days assessed at once: a century.
+pub const RANGE_DAYS_MAX: u32 = 36_525;
+
 impl Span {
+    /// The days `from` to `to`.
+    ///
+    /// # Errors
+    /// In words, when they are reversed, more than a century apart or outside the years 1900 to 9998.
+    pub fn checked(from: NaiveDate, to: NaiveDate) -> Result<Self, String> {
+        if let Some(day) = [from, to]
+            .into_iter()
+            .find(|day| !YEARS.contains(&day.year()))
+        {
+            let (first, last) = (YEARS.start(), YEARS.end());
+            return Err(format!("{day} is outside the years {first} to {last}"));
+        }
+        if from > to {
+            return Err(format!("{from} is after {to}"));
+        }
+        let span = Self { from, to };
+        match span.length() {
+            length if length > RANGE_DAYS_MAX => {
+                Err(format!("{length} days; at most {RANGE_DAYS_MAX} at once"))
+            }
+            _ => Ok(span),
+        }
+    }
+
     /// Every day in order.
     pub fn days(self) -> impl Iterator<Item = NaiveDate> {
         self.from.iter_days().take_while(move |day| *day <= self.to)
@@ -462,6 +491,24 @@ mod tests {
             span("2020-01-02", "2020-01-03"),
             &["2020-01-01..2020-01-02", "2020-01-01..2020-01-03"],
         );
+    }
+
+    #[test]
+    fn ranges_are_checked_at_their_edges() {
+        let check = |from: &str, to: &str, expected: Result<u32, &str>| {
+            let found = Span::checked(day(from), day(to)).map(Span::length);
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(fault), Err(expected)) => assert!(fault.contains(expected), "{fault}"),
+                (found, expected) => panic!("{found:?} {expected:?}"),
+            }
+        };
+        check("2020-01-01", "2020-01-01", Ok(1));
+        check("1900-01-01", "1999-12-31", Ok(36_524));
+        check("1900-01-01", "2000-01-02", Err("36526 days"));
+        check("2020-01-02", "2020-01-01", Err("is after"));
+        check("1899-12-31", "1900-01-01", Err("outside"));
+        check("2020-01-01", "+262142-12-31", Err("outside"));
     }
 
     #[test]

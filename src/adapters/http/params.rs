@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chrono::DateTime;
+use chrono::Datelike;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
 
 use crate::adapters::http::error::Problem;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
+use crate::domain::calendar::YEARS;
 
 /// Longest query string, in bytes.
 const QUERY_BYTES_MAX: usize = 4_096;
-/// Longest range of days one answer covers: a century.
-const RANGE_DAYS_MAX: u32 = 36_525;
 
 /// The query parameters of a request. A parameter given twice is refused, and so is one nobody asks for.
 #[derive(Debug)]
@@ -99,8 +99,9 @@ impl Params {
     /// # Errors
     /// When it is given but none.
     pub fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, Problem> {
+        let within = |day: &NaiveDate| YEARS.contains(&day.year());
         self.parse(name, "a date such as 2020-06-30 is expected", |text| {
-            text.parse().ok()
+            text.parse().ok().filter(within)
         })
     }
 
@@ -164,22 +165,7 @@ impl Params {
             self.date(name)?
                 .ok_or_else(|| Problem::bad(name, "a date is needed"))
         };
-        let span = Span {
-            from: need("from")?,
-            to: need("to")?,
-        };
-        if span.from > span.to {
-            return Err(Problem::bad(
-                "from",
-                format!("{} is after {}", span.from, span.to),
-            ));
-        }
-        if span.length() > RANGE_DAYS_MAX {
-            return Err(Problem::bad(
-                "to",
-                format!("more than {RANGE_DAYS_MAX} days after from"),
-            ));
-        }
-        Ok(span)
+        let (from, to) = (need("from")?, need("to")?);
+        Span::checked(from, to).map_err(|fault| Problem::bad("from", fault))
     }
 }
