@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use chrono::NaiveDate;
 use tokio::sync::Notify;
@@ -175,6 +177,8 @@ pub struct Rollup {
     recipe: Recipe,
     days: RwLock<Arc<StationDays>>,
     dirty: Mutex<BTreeSet<(SourceId, NaiveDate)>>,
+    /// Days taken out of `dirty` whose new figures are not shown yet.
+    in_hand: AtomicUsize,
     wake: Notify,
 }
 
@@ -189,6 +193,7 @@ impl Rollup {
             recipe,
             days,
             dirty: Mutex::default(),
+            in_hand: AtomicUsize::new(0),
             wake: Notify::new(),
         })
     }
@@ -217,12 +222,10 @@ impl Rollup {
         self.wake.notify_one();
     }
 
-    /// Days waiting to be computed again.
+    /// Days whose figures do not show yet what was touched; 0 means that [`Self::now`] is up to date.
     pub fn waiting(&self) -> usize {
-        self.dirty
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        let dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        dirty.len() + self.in_hand.load(Ordering::Acquire)
     }
 
     /// Computes touched days again, for ever; what was touched meanwhile is taken together.
@@ -241,7 +244,11 @@ impl Rollup {
     /// # Errors
     /// Those of the store.
     pub async fn settle(&self) -> Result<(), StoreError> {
-        let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
+        let dirty = {
+            let mut waiting = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+            self.in_hand.store(waiting.len(), Ordering::Release);
+            std::mem::take(&mut *waiting)
+        };
         if dirty.is_empty() {
             return Ok(());
         }
@@ -258,6 +265,8 @@ impl Rollup {
             own.retain(|day, _| !span.contains(*day));
             own.extend(days);
         }
+        drop(shared);
+        self.in_hand.store(0, Ordering::Release);
         Ok(())
     }
 }
