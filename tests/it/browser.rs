@@ -13,6 +13,8 @@ use std::process::Stdio;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::support::require;
+
 const DRIVER: &str = "/usr/bin/chromedriver";
 const CHROMIUM: &str = "/usr/bin/chromium";
 
@@ -130,14 +132,11 @@ impl Findings {
     }
 }
 
-/// Whether this machine has the browser and its driver.
-pub(crate) fn available() -> bool {
-    Path::new(DRIVER).exists() && Path::new(CHROMIUM).exists()
-}
-
 impl Browser {
     /// Starts the driver and opens a window with an empty profile in `profile`.
     pub(crate) fn start(profile: &Path) -> Self {
+        require(CHROMIUM);
+        require(DRIVER);
         let mut driver = Command::new(DRIVER)
             .args(["--port=0", "--allowed-ips="])
             .stdout(Stdio::piped())

@@ -1,13 +1,17 @@
 //! The integration tests: one binary, a module a concern.
 
+mod bad_input;
 mod browser;
 mod charts;
+mod dashboard;
 mod mqtt;
 mod pages;
 mod reference;
+mod route;
 mod sample;
 mod standards;
 mod store_contract;
+mod support;
 mod tidy;
 mod tier_laws;
 mod tiers;

@@ -3,6 +3,6 @@
 mod broker;
 mod endpoint;
 mod limits;
-mod raw;
+pub(crate) mod raw;
 mod replay;
-mod support;
+pub(crate) mod support;

@@ -1,9 +1,5 @@
 //! The broker client against a real Mosquitto on a free port.
 
-use std::net::TcpListener;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 
 use rumqttc::v5;
@@ -23,109 +19,8 @@ use crate::mqtt::support::TOPIC;
 use crate::mqtt::support::next;
 use crate::mqtt::support::until;
 use crate::mqtt::support::within;
-
-/// A Mosquitto that ends with the test.
-struct Mosquitto {
-    child: Child,
-    port: u16,
-    folder: tempfile::TempDir,
-}
-
-impl Mosquitto {
-    async fn start() -> Self {
-        // Another process may take the port between looking and starting; then look again.
-        for _ in 0..5 {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let port = listener.local_addr().expect("a bound address").port();
-            drop(listener);
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let config = format!(
-                "listener {port} 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\n\
-                 persistence_location {}/\nautosave_interval 1\n",
-                folder.path().display()
-            );
-            std::fs::write(folder.path().join("conf"), config).expect("room on the disk");
-            let mut broker = Self {
-                child: Self::spawn(folder.path()),
-                port,
-                folder,
-            };
-            if broker.is_up().await {
-                return broker;
-            }
-        }
-        panic!("mosquitto does not start");
-    }
-
-    fn spawn(folder: &std::path::Path) -> Child {
-        Command::new("/usr/sbin/mosquitto")
-            .arg("-c")
-            .arg(folder.join("conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("mosquitto is installed")
-    }
-
-    async fn is_up(&mut self) -> bool {
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", self.port))
-                .await
-                .is_ok()
-            {
-                return true;
-            }
-            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
-                return false;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        false
-    }
-
-    /// Asks it to save and end, and starts it again on the same port.
-    async fn restart(&mut self) {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(asked.is_ok_and(|status| status.success()));
-        until(|| self.child.try_wait().is_ok_and(|status| status.is_some())).await;
-        self.child = Self::spawn(self.folder.path());
-        assert!(self.is_up().await);
-    }
-
-    async fn publish(&self, qos: v5::mqttbytes::QoS, payloads: &[String]) {
-        let options = v5::MqttOptions::new("station", "127.0.0.1", self.port);
-        let (client, mut events) = v5::AsyncClient::new(options, 100);
-        for payload in payloads {
-            client
-                .publish(TOPIC, qos, false, payload.clone())
-                .await
-                .expect("room");
-        }
-        let mut unacknowledged = if qos == ONCE { payloads.len() } else { 0 };
-        let done = async {
-            while unacknowledged > 0 {
-                let event = events.poll().await.expect("a running broker");
-                if matches!(event, v5::Event::Incoming(v5::Incoming::PubAck(_))) {
-                    unacknowledged -= 1;
-                }
-            }
-            client.disconnect().await.expect("room");
-            while !matches!(
-                events.poll().await,
-                Ok(v5::Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)
-            ) {}
-        };
-        within(done).await;
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
+use crate::support::mosquitto::Mosquitto;
+use crate::support::mosquitto::ONCE;
 
 struct Client {
     counters: std::sync::Arc<Counters>,
@@ -192,8 +87,6 @@ fn keep(deliveries: Vec<Delivery>) {
         drop(delivery.answer.send(Verdict::Durable));
     }
 }
-
-const ONCE: v5::mqttbytes::QoS = v5::mqttbytes::QoS::AtLeastOnce;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_window_bounds_what_is_unacknowledged() {

@@ -47,6 +47,20 @@ impl Raw {
         drop(timeout(QUIET, self.stream.write_all(bytes)).await);
     }
 
+    /// Sends and takes the answer, where either may fail because the other side is gone.
+    pub(crate) async fn exchange(&mut self, bytes: &[u8], answers: usize) -> Vec<Packet> {
+        let mut taken = Vec::new();
+        if within(self.stream.write_all(bytes)).await.is_ok() {
+            while taken.len() < answers {
+                let Some(packet) = self.packet().await else {
+                    break;
+                };
+                taken.push(packet);
+            }
+        }
+        taken
+    }
+
     /// The next packet; `None` at the end of the connection.
     pub(crate) async fn packet(&mut self) -> Option<Packet> {
         within(self.read()).await
@@ -126,7 +140,13 @@ pub(crate) fn connect(
     packet(0x10, &body)
 }
 
-pub(crate) fn publish(level: u8, qos: u8, id: u16, topic: &str, payload: &str) -> Vec<u8> {
+pub(crate) fn publish(
+    level: u8,
+    qos: u8,
+    id: u16,
+    topic: &str,
+    payload: &(impl AsRef<[u8]> + ?Sized),
+) -> Vec<u8> {
     publish_aliased(level, qos, id, topic, None, payload)
 }
 
@@ -136,7 +156,7 @@ pub(crate) fn publish_aliased(
     id: u16,
     topic: &str,
     alias: Option<u16>,
-    payload: &str,
+    payload: &(impl AsRef<[u8]> + ?Sized),
 ) -> Vec<u8> {
     let mut body = Vec::new();
     text(&mut body, topic);
@@ -151,7 +171,7 @@ pub(crate) fn publish_aliased(
         None if level == V5 => body.push(0),
         None => {}
     }
-    body.extend_from_slice(payload.as_bytes());
+    body.extend_from_slice(payload.as_ref());
     packet(0x30 | qos << 1, &body)
 }
 
