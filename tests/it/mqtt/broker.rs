@@ -1,6 +1,6 @@
 //! The broker client against a real Mosquitto on a free port.
 
-use std::time::Duration;
+use std::process::Command;
 
 use rumqttc::v5;
 use skytier::adapters::inbound::Delivery;
@@ -21,6 +21,7 @@ use crate::mqtt::support::until;
 use crate::mqtt::support::within;
 use crate::support::mosquitto::Mosquitto;
 use crate::support::mosquitto::ONCE;
+use crate::support::mosquitto::PUBLISHER;
 
 struct Client {
     counters: std::sync::Arc<Counters>,
@@ -204,7 +205,7 @@ async fn large_messages_pass_up_to_the_announced_size() {
     for payload in [&beyond, &large] {
         let file = broker.folder.path().join("payload");
         std::fs::write(&file, payload).expect("room on the disk");
-        let sent = Command::new("mosquitto_pub")
+        let sent = Command::new(PUBLISHER)
             .args(["-h", "127.0.0.1", "-p", &broker.port.to_string()])
             .args(["-t", TOPIC, "-q", "1", "-f"])
             .arg(&file)

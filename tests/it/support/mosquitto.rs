@@ -14,7 +14,8 @@ use crate::mqtt::support::within;
 use crate::support::require;
 
 const BROKER: &str = "/usr/sbin/mosquitto";
-const PUBLISHER: &str = "/usr/bin/mosquitto_pub";
+/// Publishes from the command line.
+pub(crate) const PUBLISHER: &str = "/usr/bin/mosquitto_pub";
 
 /// QoS 1.
 pub(crate) const ONCE: v5::mqttbytes::QoS = v5::mqttbytes::QoS::AtLeastOnce;
@@ -35,7 +36,7 @@ pub(crate) fn mosquitto_pub(port: u16, topic: &str, payload: &str) {
 pub(crate) struct Mosquitto {
     child: Child,
     pub(crate) port: u16,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Mosquitto {
