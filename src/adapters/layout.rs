@@ -170,6 +170,8 @@ pub struct Rows {
     frame: Vec<usize>,
     pollutants: [usize; 6],
     station: Option<SourceId>,
+    /// Rows read, the one in hand included.
+    rows: u64,
     ended: bool,
 }
 
@@ -203,7 +205,9 @@ impl Rows {
             .buffer_capacity(READ_BYTES)
             .trim(csv::Trim::All)
             .from_reader(source);
-        let header = reader.headers().map_err(|cause| unreadable(&path, cause))?;
+        let header = reader
+            .headers()
+            .map_err(|cause| unreadable(&path, 0, cause))?;
         let header = header
             .iter()
             .map(|name| name.trim_start_matches('\u{feff}'));
@@ -218,14 +222,14 @@ impl Rows {
             frame,
             pollutants,
             station: None,
+            rows: 0,
             ended: false,
         })
     }
 
     fn row(&mut self) -> Result<Row, LayoutFault> {
         let (names, pollutants) = self.layout.columns();
-        let line = self.record.position().map_or(0, csv::Position::line);
-        let place = format!("{}:{line}", self.path);
+        let place = place(&self.path, self.rows, self.record.position());
         let field = |at: usize| Field {
             place: &place,
             name: names[at],
@@ -271,13 +275,14 @@ impl Iterator for Rows {
         if self.ended {
             return None;
         }
+        self.rows += 1;
         let row = match self.reader.read_record(&mut self.record) {
             Ok(true) => self.row(),
             Ok(false) => {
                 self.ended = true;
                 return None;
             }
-            Err(cause) => Err(unreadable(&self.path, cause)),
+            Err(cause) => Err(unreadable(&self.path, self.rows, cause)),
         };
         self.ended = row.is_err();
         Some(row)
@@ -327,8 +332,15 @@ fn columns(
     Ok((frame, positions))
 }
 
-fn unreadable(path: &str, cause: csv::Error) -> LayoutFault {
-    let line = cause.position().map_or(1, csv::Position::line);
+/// File and line of a row. The parser's own count lags by one after a line that ends in a quotation mark, ours
+/// after a blank line; the larger one is right.
+fn place(path: &str, rows: u64, position: Option<&csv::Position>) -> String {
+    let line = position.map_or(1, csv::Position::line).max(rows + 1);
+    format!("{path}:{line}")
+}
+
+fn unreadable(path: &str, rows: u64, cause: csv::Error) -> LayoutFault {
+    let place = place(path, rows, cause.position());
     match cause.into_kind() {
         csv::ErrorKind::Io(cause) => LayoutFault::Unreadable {
             path: path.to_owned(),
@@ -337,15 +349,15 @@ fn unreadable(path: &str, cause: csv::Error) -> LayoutFault {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
         } => LayoutFault::Csv {
-            place: format!("{path}:{line}"),
+            place,
             cause: format!("{len} fields; give {expected_len}, as the header has"),
         },
         csv::ErrorKind::Utf8 { .. } => LayoutFault::Csv {
-            place: format!("{path}:{line}"),
+            place,
             cause: "not UTF-8; give the file in UTF-8".to_owned(),
         },
         other => LayoutFault::Csv {
-            place: format!("{path}:{line}"),
+            place,
             cause: format!("not readable as CSV ({other:?})"),
         },
     }

@@ -1,1 +1,6 @@
-//! Bad input.
+//! What bad input gets: a dead letter, a flag, a refusal or a problem document; never an end to the stream.
+
+mod commands;
+mod messages;
+mod requests;
+mod space;

@@ -12,7 +12,9 @@ fn the_daemons_pages_are_whole_in_a_browser() {
     let rows = site.json("/v1/enterprises?limit=1000");
     let rows = rows["enterprises"].as_array().expect("a list");
     let black = rows.iter().find(|row| row["computed"]["tier"] == "black");
-    let black = black.and_then(|row| row["subject"].as_str()).expect("one is black");
+    let black = black
+        .and_then(|row| row["subject"].as_str())
+        .expect("one is black");
     let pages = [
         ("beijing", "/".to_owned()),
         ("jiangyin", "/?area=group:city&year=2020".to_owned()),

@@ -122,7 +122,11 @@ pub(crate) fn post(url: &str, body: &[u8]) -> Result<Reply, ureq::Error> {
 
 fn asked(request: ureq::RequestBuilder<ureq::typestate::WithoutBody>, url: &str) -> Reply {
     let request = request.config().http_status_as_error(false).build();
-    reply(request.call().unwrap_or_else(|fault| panic!("{url}: {fault}")))
+    reply(
+        request
+            .call()
+            .unwrap_or_else(|fault| panic!("{url}: {fault}")),
+    )
 }
 
 fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
@@ -221,7 +225,13 @@ pub(crate) fn verify(data: &Path) -> String {
 /// `skytier export` of the readings of a data directory.
 pub(crate) fn export(data: &Path) -> String {
     run(&[
-        "export", "--data", text(data), "--what", "readings", "--out", "-",
+        "export",
+        "--data",
+        text(data),
+        "--what",
+        "readings",
+        "--out",
+        "-",
     ])
 }
 
@@ -250,7 +260,10 @@ impl Daemon {
     /// Starts a command that prints what `serve` prints.
     pub(crate) fn start_by(mut command: Command, data: &Path) -> Self {
         let path = log_of(data);
-        let log = std::fs::File::options().append(true).create(true).open(&path);
+        let log = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(&path);
         command.stderr(log.expect("a log file"));
         let mut child = command
             .stdout(Stdio::piped())
@@ -314,7 +327,10 @@ impl Daemon {
     fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill -s {signal}");
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "kill -s {signal}"
+        );
     }
 
     fn ended(&mut self) -> ExitStatus {

@@ -1,6 +1,8 @@
 //! One error, one problem document (RFC 9457). Status codes live here and nowhere else.
 
 use axum::Json;
+use axum::body::Body;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -9,6 +11,9 @@ use axum::response::Response;
 use crate::flow::assess::AreaFault;
 use crate::flow::tiering::TieringError;
 use crate::ports::StoreError;
+
+/// Media type of a problem document.
+const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -100,12 +105,7 @@ impl IntoResponse for Problem {
             "status": status.as_u16(),
             "detail": detail,
         });
-        (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            Json(body),
-        )
-            .into_response()
+        (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], Json(body)).into_response()
     }
 }
 
@@ -115,4 +115,41 @@ pub async fn no_such_path(uri: axum::http::Uri) -> Problem {
         "no such path: {}",
         uri.path().chars().take(80).collect::<String>()
     ))
+}
+
+/// Gives an error that a layer or the router answered by itself, such as a body over the limit, the form of all
+/// others.
+pub async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let ours = kind.is_some_and(|kind| kind == PROBLEM_TYPE);
+    if ours || !(status.is_client_error() || status.is_server_error()) || is_ready_answer(kind) {
+        return response;
+    }
+    let (kind, title) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method-not-allowed", "The path does not take this method")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ("body-too-large", "The body is over the limit"),
+        StatusCode::GATEWAY_TIMEOUT => ("timeout", "The request took too long"),
+        status if status.is_client_error() => ("bad-request", "The request cannot be read"),
+        _ => ("internal", "The request failed; the log says why"),
+    };
+    let body = serde_json::json!({
+        "type": format!("urn:skytier:problem:{kind}"),
+        "title": title,
+        "status": status.as_u16(),
+        "detail": null,
+    });
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts
+        .headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+    Response::from_parts(parts, Body::from(body.to_string()))
+}
+
+/// Whether this is JSON that a handler made, as readiness is.
+fn is_ready_answer(kind: Option<&HeaderValue>) -> bool {
+    kind.is_some_and(|kind| kind == "application/json")
 }

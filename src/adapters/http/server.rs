@@ -6,6 +6,7 @@ use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::middleware::map_response;
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -15,6 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::adapters::http::air;
 use crate::adapters::http::assets::assets;
 use crate::adapters::http::credit;
+use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::health;
 use crate::adapters::http::pages;
@@ -54,6 +56,7 @@ pub fn router(state: WebState) -> Router {
             StatusCode::GATEWAY_TIMEOUT,
             REQUEST_TIMEOUT,
         ))
+        .layer(map_response(as_problem))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))
         .layer(set(header::CACHE_CONTROL, "no-store"))

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use chrono::NaiveDate;
 use serde_json::Value;
 use serde_json::json;
 
@@ -124,6 +125,16 @@ impl Asked {
             range,
             csv,
         })
+    }
+
+    /// The days asked for within `extent`; an end that was not given is the extent's.
+    fn days_within(&self, state: &WebState, extent: Span) -> Option<Span> {
+        let (after, upto) = (self.range.after, self.range.upto);
+        let first = (after != Range::ALL.after).then(|| state.zone.day_of_ending(after.plus_s(1)));
+        let last = (upto != Range::ALL.upto).then(|| state.zone.day_of_ending(upto));
+        let from = first.map_or(extent.from, |first| first.max(extent.from));
+        let to = last.map_or(extent.to, |last| last.min(extent.to));
+        (from <= to).then_some(Span { from, to })
     }
 
     /// Readings of all intervals merged by time; one more than the limit tells that there is a next page.
@@ -270,30 +281,31 @@ async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
 }
 
 async fn days(state: &WebState, asked: &Asked, params: &Params) -> Result<Response, Problem> {
-    let (pollutant, span) = derived(state, asked)?;
+    let (pollutant, _) = derived(state, asked)?;
     let assessor = match params.instant("known_at")? {
         None => state.assessor(),
         known_at => state.assessor_of(state.rollup.recipe().all_days(known_at).await?.into()),
     };
     let area = Area::Station(asked.source.clone());
-    let Some(span) = span.or_else(|| assessor.extent(&area)) else {
+    let extent = assessor.extent(&area);
+    let Some(span) = extent.and_then(|extent| asked.days_within(state, extent)) else {
         return Ok(page(asked, "day", Vec::new(), None));
     };
     let days = assessor.days(&area, span, &EditionChoice::Auto, Choices::default());
     let valued = days.iter().filter_map(|day| {
         let value = day.values.values[pollutant.index()].as_ref()?;
-        Some((day.day.to_string(), report::unrounded(value)))
+        Some((day.day, report::unrounded(value)))
     });
-    let all: Vec<(String, Value)> = valued.collect();
+    let all: Vec<(NaiveDate, Value)> = valued.collect();
     let more = all.len() > asked.range.limit;
     let shown = &all[..all.len().min(asked.range.limit)];
     let next = shown
         .last()
         .filter(|_| more)
-        .map(|(date, _)| format!("{date}T24:00"));
+        .map(|(date, _)| state.zone.text(state.zone.day_end(*date)));
     let rows = shown
         .iter()
-        .map(|(date, value)| json!({"date": date, "value": value}))
+        .map(|(date, value)| json!({"date": date.to_string(), "value": value}))
         .collect();
     Ok(page(asked, "day", rows, next))
 }

@@ -186,3 +186,24 @@ fn faults_of_the_beijing_files_name_line_and_field() {
     assert!("uci".parse::<Layout>().is_err());
     assert_eq!("beijing-uci".parse(), Ok(BeijingUci));
 }
+
+#[test]
+fn a_line_number_is_right_after_lines_that_end_in_a_quotation_mark() {
+    let row = |year: &str| format!("1,{year},3,1,0,9,9,3,17,300,89,-0.5,\"NNW\",\"Dongsi\"\n");
+    for line in 2..8 {
+        let years = (2..8).map(|at| if at == line { "2O13" } else { "2013" });
+        let text: String = std::iter::once(UCI.to_owned())
+            .chain(years.map(row))
+            .collect();
+        let fault = rows(Layout::BeijingUci, &text).expect_err("a faulty year");
+        assert!(
+            fault
+                .to_string()
+                .starts_with(&format!("f.csv:{line}: year")),
+            "{fault}"
+        );
+    }
+    let short = format!("{UCI}{}1,2013\n", row("2013"));
+    let fault = rows(Layout::BeijingUci, &short).expect_err("a short row");
+    assert!(fault.to_string().starts_with("f.csv:3: "), "{fault}");
+}

@@ -193,7 +193,7 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(unavailable(
             directory,
-            "another skytier process is writing this data directory",
+            "another skytier process is writing this data directory; stop it or use another with --data",
         )),
         Err(TryLockError::Error(cause)) => Err(unavailable(&path, cause)),
     }

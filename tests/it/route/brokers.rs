@@ -31,7 +31,9 @@ fn shown(site: &Site) -> serde_json::Value {
 
 fn appears(site: &Site, value: f64) {
     let begun = Instant::now();
-    wait_for("the value by HTTP", SOON, || (shown(site) == json!(value)).then_some(()));
+    wait_for("the value by HTTP", SOON, || {
+        (shown(site) == json!(value)).then_some(())
+    });
     println!("{value} was shown after {:?}", begun.elapsed());
 }
 
@@ -138,7 +140,10 @@ fn a_daemon_killed_behind_a_broker_gets_everything_the_broker_took() {
         (rows.len() >= MESSAGES).then_some(rows)
     });
     let values = rows.iter().map(|row| row["value"].clone());
-    let wanted: Vec<f64> = (0u32..).take(MESSAGES).map(|n| f64::from(n) + 0.5).collect();
+    let wanted: Vec<f64> = (0u32..)
+        .take(MESSAGES)
+        .map(|n| f64::from(n) + 0.5)
+        .collect();
     assert_eq!(values.collect::<Vec<_>>(), wanted);
     daemon.stop("TERM");
     verify(&data);

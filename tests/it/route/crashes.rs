@@ -80,7 +80,11 @@ fn stored(export: &str) -> BTreeMap<String, String> {
 fn kept(export: &str, acknowledged: &[Sent]) {
     let rows = stored(export);
     for (place, value) in acknowledged.iter().flat_map(|sent| &sent.rows) {
-        assert_eq!(rows.get(place), Some(value), "acknowledged and lost: {place}");
+        assert_eq!(
+            rows.get(place),
+            Some(value),
+            "acknowledged and lost: {place}"
+        );
     }
 }
 
@@ -89,7 +93,13 @@ async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
     println!("seed {SEED}");
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let (folder, data) = seeded(&["beijing"]);
-    let months = [("2015", "11"), ("2015", "12"), ("2016", "1"), ("2016", "2"), ("2016", "3")];
+    let months = [
+        ("2015", "11"),
+        ("2015", "12"),
+        ("2016", "1"),
+        ("2016", "2"),
+        ("2016", "3"),
+    ];
     let files = ["Dongsi", "Huairou"].map(|name| trimmed(folder.path(), name, &months));
     let all = messages(&files);
     let share = all.len() / DEATHS;
@@ -98,7 +108,11 @@ async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
         let daemon = Daemon::start(&data, &[]);
         kept(&daemon.export(), &all[..next]);
         // Sometimes it goes back and sends again what was acknowledged long ago.
-        let again = if rng.next_u32().is_multiple_of(3) { next.min(400) } else { 0 };
+        let again = if rng.next_u32().is_multiple_of(3) {
+            next.min(400)
+        } else {
+            0
+        };
         let mut station = Station::connect(&daemon, "station").await;
         let until = share * (death + 1);
         let mut at = next - again;
@@ -113,7 +127,10 @@ async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
                     daemon.kill9();
                 }));
             }
-            let burst: Vec<_> = all[at..end].iter().map(|sent| sent.message.clone()).collect();
+            let burst: Vec<_> = all[at..end]
+                .iter()
+                .map(|sent| sent.message.clone())
+                .collect();
             let acknowledged = station.burst(&burst).await;
             at += acknowledged;
             if acknowledged < burst.len() || end == all.len() {
@@ -131,14 +148,23 @@ async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
     daemon.settle();
     let wanted = all.iter().flat_map(|sent| sent.rows.iter().cloned());
     assert_eq!(stored(&daemon.export()), wanted.collect());
-    assert_eq!(daemon.metric("skytier_readings_total{outcome=\"corrected\"}"), 0);
+    assert_eq!(
+        daemon.metric("skytier_readings_total{outcome=\"corrected\"}"),
+        0
+    );
     let said = verify(&data);
     assert!(said.contains("revisions: 0 checked"), "{said}");
     let span = "from=2015-11-01&to=2016-03-31&by=month&min_stations=1";
     let found = daemon.json(&format!("/v1/air/assessment?area=group:beijing6&{span}"));
     let mut args = vec!["assess", "--layout", "beijing-uci", "--from", "2015-11-01"];
     args.extend(["--to", "2016-03-31", "--by", "month", "--min-stations", "1"]);
-    args.extend(["--format", "json", "--input", text(&files[0]), text(&files[1])]);
+    args.extend([
+        "--format",
+        "json",
+        "--input",
+        text(&files[0]),
+        text(&files[1]),
+    ]);
     assert_eq!(figures(list(&found)), figures(&lines(&run(&args))));
     daemon.stop("TERM");
 }

@@ -37,7 +37,10 @@ fn all_five_colours_are_there_and_nearly_all_are_blue() {
         assert!(counts.contains_key(tier), "{tier}: {counts:?}");
     }
     assert!(counts["blue"] * 10 >= all.len() * 7, "{counts:?}");
-    let codes: Vec<&str> = all.iter().filter_map(|row| row["subject"].as_str()).collect();
+    let codes: Vec<&str> = all
+        .iter()
+        .filter_map(|row| row["subject"].as_str())
+        .collect();
     assert!(codes.is_sorted() && codes.len() == all.len());
 }
 
@@ -80,7 +83,7 @@ fn a_code_that_nobody_has_or_that_is_none_gets_a_problem_document() {
         assert!(detail.contains(hint), "{code}: {detail}");
     };
     check("91999999MA1ABCDE8G", 404, "not-found", "91999999MA1ABCDE8G");
-    check("91999999MA1X00017A", 400, "bad-parameter", "`B`");
+    check("91999999MA1X00017A", 400, "bad-parameter", "ask for 'B'");
     check("91999999MA1X00017", 400, "bad-parameter", "18");
 }
 
@@ -90,11 +93,17 @@ fn a_tier_can_be_asked_for_another_day_and_as_known_earlier() {
     let all = enterprises();
     let worse = |row: &&Value| ["yellow", "red", "black"].contains(&computed(row));
     let row = all.iter().find(worse).expect("one that is not blue");
-    let path = format!("/v1/enterprises/{}/tier", row["subject"].as_str().expect("a code"));
+    let path = format!(
+        "/v1/enterprises/{}/tier",
+        row["subject"].as_str().expect("a code")
+    );
     let now = site.json(&path);
     let reasons = list(&now["computed"]["reasons"]);
     let counted = |reason: &&Value| reason["points"].as_i64().is_some_and(|points| points != 0);
-    let starts = reasons.iter().filter(counted).map(|reason| &reason["start"]);
+    let starts = reasons
+        .iter()
+        .filter(counted)
+        .map(|reason| &reason["start"]);
     let first = starts.filter_map(Value::as_str).min().expect("a reason");
     let day: chrono::NaiveDate = first.parse().expect("a date");
     let before = day.pred_opt().expect("a day");
@@ -105,7 +114,10 @@ fn a_tier_can_be_asked_for_another_day_and_as_known_earlier() {
         "{earlier}"
     );
     let unknown = site.json(&format!("{path}?known_at=2001-01-01T00:00:00%2B08:00"));
-    assert_eq!(unknown["computed"]["tier"], "unrated", "{unknown}");
+    assert!(
+        list(&unknown["computed"]["reasons"]).is_empty(),
+        "{unknown}"
+    );
     assert!(unknown["official"].is_null(), "{unknown}");
     assert_eq!(site.fetch(&format!("{path}?on=yesterday")).status, 400);
 }

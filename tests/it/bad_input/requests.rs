@@ -1,0 +1,157 @@
+//! Requests over HTTP that nobody should send.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::support::Reply;
+use crate::support::full::full;
+use crate::support::post;
+
+fn is_problem(reply: &Reply, status: u16, kind: &str, asked: &str) {
+    assert_eq!(reply.status, status, "{asked}: {}", reply.text);
+    assert_eq!(reply.kind, "application/problem+json", "{asked}");
+    let problem = reply.json();
+    assert_eq!(
+        problem["type"],
+        format!("urn:skytier:problem:{kind}"),
+        "{asked}"
+    );
+    assert_eq!(problem["status"], status, "{asked}");
+    for inner in ["src/", ".rs", "panicked", "SQL", "rusqlite"] {
+        assert!(!reply.text.contains(inner), "{asked}: {}", reply.text);
+    }
+}
+
+#[test]
+fn junk_gets_a_problem_document_and_the_daemon_stays_up() {
+    let site = &full().site;
+    let days = "/v1/air/days?area=group:city&from=2020-01-01&to=2020-01-02";
+    let long = format!("/v1/stations?after={}", "a".repeat(5_000));
+    let cases = [
+        ("/nothing".to_owned(), 404, "not-found"),
+        (
+            "/v1/air/days?area=group:nobody&from=2020-01-01&to=2020-01-02".to_owned(),
+            404,
+            "not-found",
+        ),
+        ("/v1/stations/nobody/readings".to_owned(), 404, "not-found"),
+        ("/v1/charts/cake.svg".to_owned(), 404, "not-found"),
+        ("/v1/charts/pm25.gif".to_owned(), 404, "not-found"),
+        ("/?year=soon".to_owned(), 400, "bad-parameter"),
+        ("/?lang=fr".to_owned(), 400, "bad-parameter"),
+        ("/v1/air/days".to_owned(), 400, "bad-parameter"),
+        (format!("{days}&to=2020-01-03"), 400, "bad-parameter"),
+        (format!("{days}&surprise=1"), 400, "bad-parameter"),
+        (format!("{days}&edition=1999"), 400, "bad-parameter"),
+        (format!("{days}&min_stations=-1"), 400, "bad-parameter"),
+        (format!("{days}&known_at=now"), 400, "bad-parameter"),
+        (
+            "/v1/air/days?from=2020-01-02&to=2020-01-01".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        (
+            "/v1/air/days?from=0001-01-01&to=9999-12-31".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        (
+            "/v1/air/days?from=2020-02-30&to=2020-03-01".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        (
+            "/v1/stations/Dongsi/readings?limit=0".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        (
+            "/v1/stations/Dongsi/readings?limit=99999999".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        (
+            "/v1/stations/Dongsi/readings?by=week".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        ("/v1/stations/%FF/readings".to_owned(), 400, "bad-request"),
+        (
+            "/v1/stations/a%2Fb/readings".to_owned(),
+            400,
+            "bad-parameter",
+        ),
+        ("/v1/enterprises/%00/tier".to_owned(), 400, "bad-parameter"),
+        (long, 400, "bad-parameter"),
+    ];
+    for (path, status, kind) in &cases {
+        is_problem(&site.fetch(path), *status, kind, path);
+    }
+    assert_eq!(site.fetch("/healthz").text, "ok\n");
+}
+
+#[test]
+fn a_path_that_is_read_is_not_written_to_and_bodies_have_a_limit() {
+    let site = &full().site;
+    for path in ["/", "/v1/stations", "/v1/air/now", "/metrics"] {
+        let reply = post(&format!("{}{path}", site.http), b"{}").expect("an answer");
+        is_problem(&reply, 405, "method-not-allowed", path);
+    }
+    let body = vec![b'x'; 2 << 20];
+    match post(&format!("{}/v1/stations", site.http), &body) {
+        Ok(reply) => is_problem(&reply, 413, "body-too-large", "a large body"),
+        // The answer may come before the body is through; then the connection just ends.
+        Err(fault) => println!("cut off: {fault}"),
+    }
+    assert_eq!(site.fetch("/healthz").status, 200);
+}
+
+#[test]
+fn bytes_that_are_no_http_end_their_connection_only() {
+    let site = &full().site;
+    let address = site.http.trim_start_matches("http://");
+    let giant = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20));
+    let headers = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(20_000));
+    for junk in ["\0\0\0\0\r\n\r\n", "HELO mail\r\n\r\n", &giant, &headers] {
+        let mut stream = TcpStream::connect(address).expect("a listener");
+        let limit = Some(Duration::from_secs(20));
+        stream.set_read_timeout(limit).expect("a socket option");
+        // Writing fails when the other side has had enough already.
+        drop(stream.write_all(junk.as_bytes()));
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let refused = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
+        assert!(refused, "{answer}");
+    }
+    assert_eq!(site.fetch("/healthz").status, 200);
+}
+
+#[test]
+fn pages_of_readings_follow_one_another_without_gap_or_repeat() {
+    let site = &full().site;
+    for (by, key) in [("raw", "time"), ("hour", "time"), ("day", "date")] {
+        let range = "to=2013-03-31T00:00:00%2B08:00";
+        let all = site.readings("Dongsi", &format!("by={by}&{range}&limit=10000"));
+        let (mut pages, mut from) = (Vec::new(), "2013-03-01T00:00:00%2B08:00".to_owned());
+        loop {
+            let path = format!("/v1/stations/Dongsi/readings?by={by}&{range}&limit=7&from={from}");
+            let page = site.json(&path);
+            pages.extend(page["readings"].as_array().expect("a list").iter().cloned());
+            match page["next_from"].as_str() {
+                Some(next) => from = next.replace('+', "%2B"),
+                None => break,
+            }
+            assert!(pages.len() <= all.len(), "{by}: pages repeat themselves");
+        }
+        assert!(
+            all.len() > 25 && pages == all,
+            "{by}: {} of {}",
+            pages.len(),
+            all.len()
+        );
+        assert!(all.iter().all(|row| row[key].is_string()));
+    }
+}

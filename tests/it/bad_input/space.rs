@@ -1,0 +1,110 @@
+//! A full disk: acknowledgements are withheld, readiness says so, and work goes on by itself when there is room.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::Daemon;
+use crate::support::PATIENCE;
+use crate::support::run;
+use crate::support::station::Station;
+use crate::support::station::hourly;
+use crate::support::station::readings_topic;
+use crate::support::text;
+use crate::support::verify;
+use crate::support::wait_for;
+
+/// A small disk of its own; taken away when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// Nothing when this user may not mount.
+    fn mount(at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("a folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "skytier-test", text(at)]);
+        let ended = mount.output().ok()?;
+        ended.status.success().then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+/// Takes all the room there is.
+fn fill(path: &Path) {
+    let zeros = vec![0u8; 64 * 1024];
+    let mut file = std::fs::File::create(path).expect("a file");
+    while std::io::Write::write_all(&mut file, &zeros).is_ok() {}
+    while std::io::Write::write_all(&mut file, &[0]).is_ok() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_nothing_is_acknowledged_and_work_goes_on_with_new_room() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path().join("disk");
+    let Some(_disk) = Disk::mount(&at) else {
+        println!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
+        eprintln!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
+        return;
+    };
+    let data = at.join("data");
+    run(&["seed", "beijing", "--data", text(&data)]);
+    let mut daemon = Daemon::start(&data, &[]);
+    let topic = readings_topic("Dongsi");
+    let mut station = Station::connect(&daemon, "before").await;
+    station
+        .send(&topic, &hourly("2020-01-01T01:00:00+08:00", "1.5"))
+        .await;
+    fill(&at.join("ballast"));
+    let mut sent: i64 = 0;
+    let start: chrono::DateTime<chrono::FixedOffset> =
+        "2020-02-01T01:00:00+08:00".parse().expect("a time");
+    let waiting = loop {
+        assert!(sent < 5_000, "the disk never fills");
+        let time = (start + chrono::Duration::hours(sent)).to_rfc3339();
+        let payload = hourly(&time, &format!("{sent}.5"));
+        sent += 1;
+        let acknowledged = station.offer(&topic, &payload);
+        if tokio::time::timeout(Duration::from_secs(3), acknowledged)
+            .await
+            .is_err()
+        {
+            break payload;
+        }
+    };
+    println!("full after {sent} messages");
+    let reply = daemon.fetch("/readyz");
+    assert_eq!(reply.status, 503, "{}", reply.text);
+    assert_eq!(reply.json()["ready"], false);
+    assert!(reply.text.contains("no space left"), "{}", reply.text);
+    assert_eq!(daemon.metric("skytier_ready"), 0);
+    assert_eq!(daemon.fetch("/healthz").status, 200);
+    assert_eq!(daemon.readings("Dongsi", "limit=10000").len() as i64, sent);
+    assert!(daemon.log().contains("acknowledgements withheld"));
+    assert!(daemon.runs(), "{}", daemon.log());
+    std::fs::remove_file(at.join("ballast")).expect("removed");
+    wait_for("readiness", PATIENCE, || {
+        (daemon.fetch("/readyz").status == 200).then_some(())
+    });
+    // What waited was taken by itself; the sender, which saw no acknowledgement, sends it again.
+    let mut station = Station::connect(&daemon, "after").await;
+    station.send(&topic, &waiting).await;
+    let rows = daemon.readings("Dongsi", "limit=10000");
+    assert_eq!(rows.len() as i64, sent + 1);
+    assert_eq!(
+        rows.last().expect("rows")["value"],
+        json!(f64::from(sent as i32) - 0.5)
+    );
+    verify(&data);
+    daemon.kill9();
+    let daemon = Daemon::start(&data, &[]);
+    assert_eq!(daemon.readings("Dongsi", "limit=10000"), rows);
+    daemon.stop("TERM");
+}
