@@ -236,6 +236,59 @@ mod tests {
         assert_eq!(parse("", &[]), Ok(Settings::default()));
     }
 
+    const SHIPPED: &str = include_str!("../../config/skytier.toml");
+
+    /// The tables and keys of a text, as `table.key`; a table of an array reads `table[].key`.
+    fn keys_of(text: &str) -> Vec<String> {
+        let (mut table, mut keys) = (String::new(), Vec::new());
+        for line in text.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix("[[") {
+                table = format!("{}[].", name.trim_end_matches(']'));
+            } else if let Some(name) = line.strip_prefix('[') {
+                table = format!("{}.", name.trim_end_matches(']'));
+            } else if let Some((name, _)) = line.split_once(" = ") {
+                keys.push(format!("{table}{name}"));
+            }
+        }
+        keys
+    }
+
+    /// The shipped text with its example of a broker brought in.
+    fn with_broker() -> String {
+        let (head, broker) = SHIPPED
+            .split_once("# [[mqtt.brokers]]")
+            .expect("a broker is shown");
+        let broker: Vec<&str> = broker
+            .lines()
+            .map(|line| line.trim_matches(['#', ' ']))
+            .collect();
+        let keys = broker.into_iter().filter(|line| line.contains(" = "));
+        format!(
+            "{head}[[mqtt.brokers]]\n{}\n",
+            keys.collect::<Vec<_>>().join("\n")
+        )
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        assert_eq!(parse(SHIPPED, &[]), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn the_shipped_file_names_every_key_once() {
+        let text = with_broker();
+        let mut named = keys_of(&text);
+        named.sort();
+        let mut known: Vec<String> = apply::KEYS.map(str::to_owned).to_vec();
+        known.sort();
+        assert_eq!(named, known);
+        let broker = parse(&text, &[]).expect("sound").brokers.remove(0);
+        let defaults = BrokerSettings::default();
+        assert_eq!(broker.client_id, defaults.client_id);
+        assert_eq!(broker.window, defaults.window);
+        assert_eq!(broker.session_expiry_s, defaults.session_expiry_s);
+    }
+
     #[test]
     fn every_fault_is_told_with_its_line() {
         let text = "zone = \"Asia/Shanghai\"\nextra = 1\n[http]\nlisten = \"nowhere\"\n[store]\nkind = \"tape\"\n";

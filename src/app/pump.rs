@@ -10,6 +10,7 @@ use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
 use crate::adapters::payload::Decoder;
 use crate::adapters::payload::topic::Channel;
+use crate::adapters::payload::topic::SourceKind;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::flow::health::Health;
@@ -102,6 +103,11 @@ impl Pump {
             topic: message.topic.clone(),
             payload: message.payload.to_vec(),
             decoded: match decoded {
+                // Its number may be a station's identifier; it is nevertheless no station.
+                Ok(_) if target.kind == SourceKind::Logger => Err(format!(
+                    "logger {:?} is not registered",
+                    target.source.as_str()
+                )),
                 Ok(decoded) => Ok((target.source, decoded.readings)),
                 Err(fault) => Err(fault.to_string()),
             },
@@ -112,4 +118,118 @@ impl Pump {
 enum Decoded {
     Submission(Box<Submission>),
     Verdict(Verdict),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::inbound::Inlet;
+    use crate::adapters::inbound::Message;
+    use crate::adapters::store::Stores;
+    use crate::app::seeds;
+    use crate::app::standards;
+    use crate::domain::calendar::Zone;
+    use crate::flow::directory::Directory;
+    use crate::flow::rollup::Recipe;
+    use crate::flow::rollup::Rollup;
+
+    async fn pump(stores: &Stores) -> Pump {
+        let registry = seeds::registry("jiangyin").expect("a sound seed");
+        let registered = stores.registrar.register(registry).await;
+        registered.expect("room in memory");
+        let directory = Directory::open(Arc::clone(&stores.registrar)).await;
+        let recipe = Recipe {
+            series: Arc::clone(&stores.series),
+            zone: Zone::beijing(),
+            editions: Arc::new(standards::editions().expect("sound editions")),
+        };
+        let rollup = Rollup::open(recipe).await.expect("an empty store");
+        let directory = Arc::new(directory.expect("the registry"));
+        Pump {
+            ingest: Arc::new(Ingest::new(
+                Arc::clone(&stores.series),
+                directory,
+                Arc::new(rollup),
+            )),
+            topics: Topics::default(),
+            decoder: Decoder::default(),
+            health: Arc::new(Health::default()),
+            clock: || Instant::from_unix(1_600_000_000),
+        }
+    }
+
+    /// Where one message ends: its verdict, the series stored, the reasons of dead letters.
+    async fn check(
+        topic: &str,
+        payload: &'static str,
+        verdict: Verdict,
+        kept: usize,
+        dead: &[&str],
+    ) {
+        let stores = Stores::memory();
+        let pump = pump(&stores).await;
+        let (inlet, deliveries) = Inlet::new(4);
+        let message = Message {
+            origin: "test".to_owned(),
+            topic: topic.to_owned(),
+            payload: bytes::Bytes::from_static(payload.as_bytes()),
+        };
+        let answer = inlet.submit(message).await;
+        drop(inlet);
+        pump.run(deliveries).await.expect("memory does not fail");
+        assert_eq!(answer.await, Ok(verdict), "{topic}");
+        let keys = stores.series.keys().await.expect("keys");
+        assert_eq!(keys.len(), kept, "{topic}");
+        let letters = stores.series.dead_letters(0, 10).await.expect("letters");
+        let reasons: Vec<_> = letters.iter().map(|(_, letter)| &*letter.reason).collect();
+        assert_eq!(reasons, dead, "{topic}");
+    }
+
+    #[tokio::test]
+    async fn a_message_ends_as_readings_a_dead_letter_or_a_refusal() {
+        const ONE: &str =
+            r#"{"time":"2020-01-01T13:00:00+08:00","interval_s":3600,"values":{"pm25":1}}"#;
+        const NO_OFFSET: &str = r#"{"time":"2020-01-01T13:00:00","values":{"pm25":1}}"#;
+        use Verdict::Durable;
+        let refused = Verdict::Refused(Refusal::Topic);
+        let no_zone =
+            r#"time "2020-01-01T13:00:00" has no offset and the source has no registered zone"#;
+        check("skytier/v1/stations/1999A/readings", ONE, Durable, 1, &[]).await;
+        check(
+            "skytier/v1/stations/1999A/readings",
+            NO_OFFSET,
+            Durable,
+            0,
+            &[no_zone],
+        )
+        .await;
+        check(
+            "skytier/v1/stations/1999A/status",
+            "online",
+            Durable,
+            0,
+            &[],
+        )
+        .await;
+        check("skytier/v1/outlets/1999A/readings", ONE, refused, 0, &[]).await;
+        let stranger = r#"source "9999A" is not registered"#;
+        check(
+            "skytier/v1/stations/9999A/readings",
+            ONE,
+            Durable,
+            0,
+            &[stranger],
+        )
+        .await;
+        // A logger is no station, even under a station's identifier.
+        let logger = r#"logger "1999A" is not registered"#;
+        check(
+            "skytier/v1/loggers/1999A/readings",
+            ONE,
+            Durable,
+            0,
+            &[logger],
+        )
+        .await;
+    }
 }

@@ -13,7 +13,7 @@ use crate::app::config::Value;
 use crate::domain::calendar::Zone;
 
 /// Every key, for the message about one that is unknown.
-const KEYS: [&str; 21] = [
+pub(super) const KEYS: [&str; 21] = [
     "data_dir",
     "zone",
     "store.kind",

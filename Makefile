@@ -1,0 +1,54 @@
+# make help lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Where rustup puts cargo, for shells that have not read its profile.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# Data directory of `make run`.
+DATA ?= var/demo
+
+# A linker for cargo, and the C compiler that SQLite is built with.
+BUILD_NEEDS := cc=gcc /usr/include/stdlib.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
+TEST_NEEDS := mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver
+
+# The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.
+RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
+
+.PHONY: help run demo test check bench bless build-needs test-needs cargo
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: build-needs ## build, then run on seeds and recorded readings until Ctrl-C (DATA=var/demo)
+	@cargo build --release
+	@exec "$(RELEASE)/skytier" demo --data "$(DATA)"
+
+demo: run ## the same as run
+
+test: build-needs test-needs ## all tests, with a real broker and a real browser
+	cargo test --release
+
+# Clippy also complains about what rust-version in Cargo.toml does not have yet.
+check: build-needs ## format, lints, documentation, then make test
+	cargo fmt --all --check
+	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
+	@$(MAKE) --no-print-directory test
+
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; about a minute
+	@.ci/need mosquitto=mosquitto
+	cargo bench --bench ingest
+
+bless: build-needs ## accept the charts as they are drawn now
+	SKYTIER_BLESS=1 cargo test --release --test it charts
+
+build-needs: cargo
+	@.ci/need $(BUILD_NEEDS)
+
+test-needs:
+	@.ci/need $(TEST_NEEDS)
+
+cargo:
+	@command -v cargo >/dev/null || { echo "skytier: cargo is missing; install Rust first" >&2; exit 1; }
