@@ -66,7 +66,7 @@ impl Default for Settings {
             endpoint: EndpointSettings::default(),
             mqtt_prefix: "skytier/v1".to_owned(),
             payload_bytes_max: PAYLOAD_BYTES_MAX,
-            queue_messages_max: 16_384,
+            queue_messages_max: 2_048,
             brokers: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -32,6 +33,8 @@ use crate::flow::rollup::Rollup;
 use crate::flow::tiering::Tiering;
 use crate::ports::StoreError;
 
+/// Requests computed at the same time; others wait.
+const HEAVY_MAX: usize = 2;
 /// How long open requests may take to end when stopping.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 
@@ -119,6 +122,7 @@ impl Daemon {
             topics,
             decoder: Decoder::new(settings.payload_bytes_max),
             health: Arc::clone(&health),
+            stop: switch.clone(),
             clock,
         };
         let listener = TcpListener::bind(settings.http_listen).await;
@@ -138,6 +142,7 @@ impl Daemon {
             zone: settings.zone,
             mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),
             mqtt_prefix: settings.mqtt_prefix.clone(),
+            heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             clock,
         };
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::adapters::inbound::Delivery;
 use crate::adapters::inbound::Refusal;
@@ -19,7 +21,9 @@ use crate::flow::ingest::Submission;
 use crate::ports::StoreError;
 
 /// Messages taken into one commit at most.
-const COMMIT_MESSAGES_MAX: usize = 4_096;
+const COMMIT_MESSAGES_MAX: usize = 1_024;
+/// A commit that holds this many readings takes no further message.
+const COMMIT_READINGS_MAX: usize = 20_000;
 /// Pause before a commit that found no room is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The part of the daemon this is, for its health.
@@ -35,8 +39,18 @@ pub struct Pump {
     pub decoder: Decoder,
     /// Told while the store takes nothing.
     pub health: Arc<Health>,
+    /// Says stop, so that a full disk does not keep the daemon from ending.
+    pub stop: watch::Receiver<bool>,
     /// The clock.
     pub clock: fn() -> Instant,
+}
+
+/// Messages that become durable together.
+#[derive(Default)]
+struct Commit {
+    submissions: Vec<Submission>,
+    waiting: Vec<oneshot::Sender<Verdict>>,
+    readings: usize,
 }
 
 impl Pump {
@@ -48,44 +62,58 @@ impl Pump {
     pub async fn run(&self, mut deliveries: mpsc::Receiver<Delivery>) -> Result<(), StoreError> {
         let mut taken = Vec::with_capacity(COMMIT_MESSAGES_MAX);
         while deliveries.recv_many(&mut taken, COMMIT_MESSAGES_MAX).await > 0 {
-            let now = (self.clock)();
-            let mut submissions = Vec::with_capacity(taken.len());
-            let mut waiting = Vec::with_capacity(taken.len());
+            let mut commit = Commit::default();
             for delivery in taken.drain(..) {
+                let now = (self.clock)();
                 match self.decode(&delivery, now) {
                     Decoded::Submission(submission) => {
-                        submissions.push(*submission);
-                        waiting.push(delivery.answer);
+                        commit.readings +=
+                            submission.decoded.as_ref().map_or(1, |(_, own)| own.len());
+                        commit.submissions.push(*submission);
+                        commit.waiting.push(delivery.answer);
                     }
                     Decoded::Verdict(verdict) => drop(delivery.answer.send(verdict)),
                 }
+                if commit.readings >= COMMIT_READINGS_MAX {
+                    self.finish(std::mem::take(&mut commit)).await?;
+                }
             }
-            if !submissions.is_empty() {
-                self.admit(submissions, now).await?;
-            }
-            // A sender that hung up meanwhile will send again; its answer is of no use to anybody.
-            waiting
-                .into_iter()
-                .for_each(|answer| drop(answer.send(Verdict::Durable)));
+            self.finish(commit).await?;
         }
         Ok(())
     }
 
-    async fn admit(&self, submissions: Vec<Submission>, now: Instant) -> Result<(), StoreError> {
+    /// Makes a commit durable and answers its senders.
+    async fn finish(&self, commit: Commit) -> Result<(), StoreError> {
+        if commit.submissions.is_empty() {
+            return Ok(());
+        }
         loop {
-            match self.ingest.admit(submissions.clone(), now).await {
-                Ok(()) => {
-                    self.health.well(PART);
-                    return Ok(());
-                }
+            match self
+                .ingest
+                .admit(commit.submissions.clone(), (self.clock)())
+                .await
+            {
+                Ok(()) => break,
                 Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
                     tracing::error!(%error, "acknowledgements withheld");
                     self.health.trouble(PART, error.to_string());
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY_PAUSE) => {}
+                        // Nothing of this was acknowledged, so nothing is lost by going.
+                        _ = stop.wait_for(|stop| *stop) => return Err(error),
+                    }
                 }
                 Err(error) => return Err(error),
             }
         }
+        self.health.well(PART);
+        for answer in commit.waiting {
+            // A sender that hung up meanwhile will send again; its answer is of no use to anybody.
+            drop(answer.send(Verdict::Durable));
+        }
+        Ok(())
     }
 
     fn decode(&self, delivery: &Delivery, now: Instant) -> Decoded {
@@ -101,7 +129,7 @@ impl Pump {
         Decoded::Submission(Box::new(Submission {
             origin: message.origin.clone(),
             topic: message.topic.clone(),
-            payload: message.payload.to_vec(),
+            payload: message.payload.clone(),
             decoded: match decoded {
                 // Its number may be a station's identifier; it is nevertheless no station.
                 Ok(_) if target.kind == SourceKind::Logger => Err(format!(
@@ -146,6 +174,7 @@ mod tests {
         let rollup = Rollup::open(recipe).await.expect("an empty store");
         let directory = Arc::new(directory.expect("the registry"));
         Pump {
+            stop: watch::channel(false).1,
             ingest: Arc::new(Ingest::new(
                 Arc::clone(&stores.series),
                 directory,

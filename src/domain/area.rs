@@ -215,7 +215,7 @@ pub fn area_day(
     };
     let (values, voids) = match stations {
         [] => (DayValues::default(), vec![Void::NoStations]),
-        [single] => valid(single),
+        [single] if options.min_stations.needed(edition, 1) <= 1 => valid(single),
         several => {
             let days: Vec<DayValues> = several.iter().map(|station| valid(station).0).collect();
             mean_of_stations(edition, options.min_stations, &days)

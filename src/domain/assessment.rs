@@ -83,7 +83,7 @@ fn percent(part: u32, whole: u32) -> Option<Decimal> {
     Some(share.round(RATIO_DECIMALS))
 }
 
-/// One pollutant's statistics of a period, as judged.
+/// One pollutant's statistics of a period, as judged; `None` when the edition asks for more days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollutantFigure {
     /// Mean of the valid days.
@@ -139,7 +139,8 @@ pub fn assess(
         days.iter().all(|day| day.edition == edition.id),
         "one figure, one edition"
     );
-    let pollutants = Pollutant::ALL.map(|pollutant| figure(edition, pollutant, &days));
+    let figure = |pollutant| figure(edition, kind, period.span, pollutant, &days);
+    let pollutants = Pollutant::ALL.map(figure);
     let mut counts = DayCounts {
         calendar: period.span.length(),
         ..DayCounts::default()
@@ -167,8 +168,18 @@ fn valid_values<'a>(pollutant: Pollutant, days: &[&'a AreaDay]) -> Vec<&'a Exact
         .collect()
 }
 
-fn figure(edition: &Edition, pollutant: Pollutant, days: &[&AreaDay]) -> PollutantFigure {
+fn figure(
+    edition: &Edition,
+    kind: PeriodKind,
+    span: Span,
+    pollutant: Pollutant,
+    days: &[&AreaDay],
+) -> PollutantFigure {
     let values = valid_values(pollutant, days);
+    let valid_days = u32::try_from(values.len()).expect("a period's days");
+    if shortfall(edition, kind, span, valid_days).is_some() {
+        return PollutantFigure::default();
+    }
     PollutantFigure {
         mean: Exact::mean(values.iter().copied()),
         percentile: percentile(values, edition.percentiles[pollutant.index()]),

@@ -178,10 +178,12 @@ impl Span {
     /// month's end, where the earlier month's own last day is taken.
     pub fn year_before(self) -> Self {
         let from = earlier_year(self.from);
-        let ends_month = self
-            .to
-            .checked_add_days(Days::new(1))
-            .is_some_and(|next| next.day() == 1);
+        let starts_part = matches!(self.from.day(), 1 | 11 | 21);
+        let ends_month = starts_part
+            && self
+                .to
+                .checked_add_days(Days::new(1))
+                .is_some_and(|next| next.day() == 1);
         let to = if ends_month {
             month_end(earlier_year(first_of_month(self.to)))
         } else {

@@ -94,6 +94,14 @@ impl Reading {
             _ => None,
         }
     }
+
+    /// Whether this says nothing that `stored`, under the same identity, does not say: the same value and flag,
+    /// not reviewed since. Our own verdict does not count, as it depends on when a message happens to arrive,
+    /// and a redelivery must change nothing.
+    pub fn repeats(&self, stored: &Reading) -> bool {
+        let news = self.review == Review::Reviewed && stored.review == Review::Raw;
+        self.value == stored.value && self.flag == stored.flag && !news
+    }
 }
 
 /// A reading together with the series it belongs to.

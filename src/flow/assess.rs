@@ -21,6 +21,7 @@ use crate::domain::calendar::Span;
 use crate::domain::means::StationDay;
 use crate::domain::names::NameFault;
 use crate::domain::names::SourceId;
+use crate::domain::registry::Membership;
 use crate::domain::registry::Registry;
 use crate::domain::registry::StationClass;
 use crate::domain::standards::Edition;
@@ -262,8 +263,23 @@ impl Assessor {
         edition: &EditionChoice,
         choices: Choices,
     ) -> Vec<PeriodReport> {
-        let report = |period| self.period(area, kind, period, edition, choices);
-        kind.cut(span).into_iter().map(report).collect()
+        let periods = kind.cut(span);
+        let spans = periods.iter().map(|period| period.span);
+        let all = spans.flat_map(|span| [span, span.year_before()]);
+        let all = all.reduce(|a, b| Span {
+            from: a.from.min(b.from),
+            to: a.to.max(b.to),
+        });
+        let Some(all) = all else { return Vec::new() };
+        let mut sheets = Sheets {
+            assessor: self,
+            area,
+            choices,
+            span: all,
+            by_edition: Vec::new(),
+        };
+        let report = |period| self.period(&mut sheets, kind, period, edition);
+        periods.into_iter().map(report).collect()
     }
 
     /// First and last day the area has data of.
@@ -339,18 +355,30 @@ impl Assessor {
         area.members(&self.registry, &self.stations(), day)
     }
 
-    /// Whether any station of the area within the span is simulated.
+    /// Whether any station that belongs to the area within the span is simulated.
     pub fn simulated(&self, area: &Area, span: Span) -> bool {
         let simulated = |id: &SourceId| {
             self.registry
                 .station(id)
                 .is_some_and(|station| station.simulated)
         };
-        let mut ids: BTreeSet<SourceId> = BTreeSet::new();
-        for day in [span.from, span.to] {
-            ids.extend(self.members(area, day));
+        match area {
+            Area::Station(id) => simulated(id),
+            Area::Mean => self.days.keys().any(simulated),
+            Area::Group(id) => {
+                let members = self
+                    .registry
+                    .group(id)
+                    .into_iter()
+                    .flat_map(|group| &group.members);
+                let overlaps = |member: &&Membership| {
+                    member.from <= span.to && member.to.is_none_or(|to| span.from <= to)
+                };
+                members
+                    .filter(overlaps)
+                    .any(|member| simulated(&member.station))
+            }
         }
-        ids.iter().any(simulated)
     }
 
     fn stations(&self) -> Vec<SourceId> {
@@ -374,24 +402,26 @@ impl Assessor {
                 .map(Arc::as_ref)
         };
         let members = area.members(&self.registry, all, day);
+        let mut options = *options;
+        if matches!(area, Area::Station(_)) {
+            options.min_stations = MinStations::Count(1);
+        }
         let stations: Vec<Option<&StationDay>> = members.into_iter().map(of).collect();
-        area_day(edition, options, day, &stations)
+        area_day(edition, &options, day, &stations)
     }
 
     fn period(
         &self,
-        area: &Area,
+        sheets: &mut Sheets<'_>,
         kind: PeriodKind,
         period: Period,
         choice: &EditionChoice,
-        choices: Choices,
     ) -> PeriodReport {
         let span = period.span;
         let edition = choice.on(&self.editions, span.to);
-        let under = |edition: &Edition, period: Period| {
-            let fixed = EditionChoice::Fixed(edition.id.clone());
-            let days = self.days(area, period.span, &fixed, choices);
-            assess(edition, &self.publication, kind, period, &days)
+        let mut under = |edition: &Edition, period: Period| {
+            let days = sheets.days(edition, period.span);
+            assess(edition, &self.publication, kind, period, days)
         };
         let assessment = under(edition, period.clone());
         let earlier = Period {
@@ -400,38 +430,52 @@ impl Assessor {
         };
         let before = under(edition, earlier);
         let has_data = |side: &Assessment| side.days.valid > 0 || side.pm25.valid_days > 0;
-        let yoy = (has_data(&assessment) && has_data(&before))
-            .then(|| year_on_year(&assessment, &before));
-        let others = match choice {
-            EditionChoice::Fixed(_) => Vec::new(),
-            EditionChoice::Auto => {
-                let overlaps = |other: &&Edition| {
-                    other.id != edition.id && self.editions.on(span.from).from <= other.from
-                };
-                let others = self.editions.all().iter().filter(overlaps);
-                others
-                    .filter(|other| other.from <= span.to)
-                    .map(|other| under(other, period.clone()))
-                    .collect()
-            }
-        };
-        let standings = self.standings(area, &assessment);
+        let comparable = has_data(&assessment) && has_data(&before);
+        let yoy = comparable.then(|| year_on_year(&assessment, &before));
+        let others = self.others(choice, edition, span);
+        let others = others
+            .into_iter()
+            .map(|other| under(other, period.clone()))
+            .collect();
+        let standings = self.standings(sheets.area, kind, &assessment);
+        let options = sheets.choices.options(edition);
         PeriodReport {
             assessment,
             yoy,
             standings,
             others,
-            options: choices.options(edition),
+            options,
         }
     }
 
-    fn standings(&self, area: &Area, assessment: &Assessment) -> Vec<Standing> {
+    /// The editions other than `edition` in force within the span, when none was chosen.
+    fn others(&self, choice: &EditionChoice, edition: &Edition, span: Span) -> Vec<&Edition> {
+        if matches!(choice, EditionChoice::Fixed(_)) {
+            return Vec::new();
+        }
+        let first = self.editions.on(span.from).from;
+        let within = |other: &&Edition| {
+            other.id != edition.id && first <= other.from && other.from <= span.to
+        };
+        self.editions.all().iter().filter(within).collect()
+    }
+
+    /// A year's target judges the year, its first half and what runs from its first day, not single months.
+    fn standings(&self, area: &Area, kind: PeriodKind, assessment: &Assessment) -> Vec<Standing> {
         let Area::Group(group) = area else {
             return Vec::new();
         };
-        let year = assessment.period.span.to.year();
+        let span = assessment.period.span;
+        let of_year = matches!(
+            kind,
+            PeriodKind::Year | PeriodKind::YearToDate | PeriodKind::Half | PeriodKind::Whole
+        );
+        if !of_year || span.from.ordinal() != 1 {
+            return Vec::new();
+        }
+        let year = span.from.year();
         let binding = |target: &&crate::domain::registry::Target| {
-            target.group == *group && target.year == year
+            target.group == *group && target.year == year && span.to.year() == year
         };
         self.registry
             .targets
@@ -439,5 +483,33 @@ impl Assessor {
             .filter(binding)
             .map(|target| standing(target, assessment))
             .collect()
+    }
+}
+
+/// An area's days under each edition asked for, computed once however many periods use them.
+struct Sheets<'a> {
+    assessor: &'a Assessor,
+    area: &'a Area,
+    choices: Choices,
+    /// Every day any period covers.
+    span: Span,
+    by_edition: Vec<(String, Vec<AreaDay>)>,
+}
+
+impl Sheets<'_> {
+    fn days(&mut self, edition: &Edition, span: Span) -> &[AreaDay] {
+        let known = self.by_edition.iter().position(|(id, _)| *id == edition.id);
+        let at = known.unwrap_or_else(|| {
+            let fixed = EditionChoice::Fixed(edition.id.clone());
+            let days = self
+                .assessor
+                .days(self.area, self.span, &fixed, self.choices);
+            self.by_edition.push((edition.id.clone(), days));
+            self.by_edition.len() - 1
+        });
+        let place = |day: NaiveDate| {
+            usize::try_from((day - self.span.from).num_days()).expect("a day of the span")
+        };
+        &self.by_edition[at].1[place(span.from)..=place(span.to)]
     }
 }

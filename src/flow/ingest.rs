@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use crate::domain::calendar::Instant;
 use crate::domain::names::SourceId;
 use crate::domain::reading::Observation;
@@ -23,7 +25,7 @@ pub struct Submission {
     /// Its topic.
     pub topic: String,
     /// Its bytes, for the dead-letter table.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
     /// Its source and readings, or why it could not be decoded.
     pub decoded: Result<(SourceId, Vec<Observation>), String>,
 }
@@ -87,7 +89,7 @@ impl Ingest {
                     received_at: now,
                     origin: submission.origin,
                     topic: submission.topic,
-                    payload: submission.payload,
+                    payload: submission.payload.to_vec(),
                     reason,
                 }),
             }

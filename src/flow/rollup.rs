@@ -13,6 +13,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use tokio::sync::Notify;
@@ -34,6 +35,8 @@ use crate::ports::Range;
 use crate::ports::Series;
 use crate::ports::StoreError;
 
+/// Pause before days are computed again when the store could not be read.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Seconds of an hourly report.
 pub const HOURLY_S: u32 = 3_600;
 
@@ -235,14 +238,20 @@ impl Rollup {
     pub async fn run(&self) -> Result<(), StoreError> {
         loop {
             self.wake.notified().await;
-            self.settle().await?;
+            while let Err(error) = self.settle().await {
+                if !matches!(error, StoreError::Unavailable { .. }) {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "days wait to be computed again");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
         }
     }
 
     /// Computes every day that is waiting.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store; the days then wait on.
     pub async fn settle(&self) -> Result<(), StoreError> {
         let dirty = {
             let mut waiting = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
@@ -252,18 +261,26 @@ impl Rollup {
         if dirty.is_empty() {
             return Ok(());
         }
-        let keys = self.recipe.series.keys().await?;
-        let mut fresh: Vec<(SourceId, Span, Days)> = Vec::new();
-        for (source, span) in runs(dirty) {
-            let days = self.recipe.days(&keys, &source, Some(span), None).await?;
-            fresh.push((source, span, days));
-        }
+        let fresh = match self.compute(&dirty).await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                self.dirty
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(dirty);
+                return Err(error);
+            }
+        };
         let mut shared = self.days.write().unwrap_or_else(PoisonError::into_inner);
         let all = Arc::make_mut(&mut shared);
         for (source, span, days) in fresh {
-            let own = all.entry(source).or_default();
+            let mut own = all.remove(&source).unwrap_or_default();
             own.retain(|day, _| !span.contains(*day));
             own.extend(days);
+            // A source without any value is no station there are data of.
+            if !own.is_empty() {
+                all.insert(source, own);
+            }
         }
         drop(shared);
         self.in_hand.store(0, Ordering::Release);
@@ -271,10 +288,25 @@ impl Rollup {
     }
 }
 
+impl Rollup {
+    async fn compute(
+        &self,
+        dirty: &BTreeSet<(SourceId, NaiveDate)>,
+    ) -> Result<Vec<(SourceId, Span, Days)>, StoreError> {
+        let keys = self.recipe.series.keys().await?;
+        let mut fresh = Vec::new();
+        for (source, span) in runs(dirty) {
+            let days = self.recipe.days(&keys, &source, Some(span), None).await?;
+            fresh.push((source, span, days));
+        }
+        Ok(fresh)
+    }
+}
+
 /// Joins neighbouring days of a source into spans.
-fn runs(dirty: BTreeSet<(SourceId, NaiveDate)>) -> Vec<(SourceId, Span)> {
+fn runs(dirty: &BTreeSet<(SourceId, NaiveDate)>) -> Vec<(SourceId, Span)> {
     let mut runs: Vec<(SourceId, Span)> = Vec::new();
-    for (source, day) in dirty {
+    for (source, day) in dirty.iter().cloned() {
         match runs.last_mut() {
             Some((last, span)) if *last == source && span.to.succ_opt() == Some(day) => {
                 span.to = day

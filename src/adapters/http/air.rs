@@ -38,6 +38,9 @@ const PARAMS: [&str; 11] = [
     "format",
 ];
 
+/// Most periods that each run from the first of a month or year in one answer: two years.
+const TO_DATE_DAYS_MAX: u32 = 732;
+
 /// What an air request asks for.
 struct Asked {
     area: Area,
@@ -121,9 +124,12 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
     let params = params.only(&PARAMS)?;
     let as_csv = wants_csv(&params)?;
     let asked = Asked::read(&state, &params).await?;
-    let days = asked
-        .assessor
-        .days(&asked.area, asked.span, &asked.edition, asked.choices);
+    let days = || {
+        asked
+            .assessor
+            .days(&asked.area, asked.span, &asked.edition, asked.choices)
+    };
+    let days = state.compute(days).await;
     if as_csv {
         let mut body = Vec::new();
         report::days_csv(&asked.area, &days, &mut body).map_err(|_| Problem::Internal)?;
@@ -157,10 +163,20 @@ pub async fn assessment(
             )
         })?;
     let asked = Asked::read(&state, &params).await?;
-    let reports =
+    let to_date = matches!(kind, PeriodKind::MonthToDate | PeriodKind::YearToDate);
+    if to_date && asked.span.length() > TO_DATE_DAYS_MAX {
+        let fault = format!(
+            "{} takes at most {TO_DATE_DAYS_MAX} days at once",
+            kind.key()
+        );
+        return Err(Problem::bad("by", fault));
+    }
+    let reports = || {
         asked
             .assessor
-            .periods(&asked.area, asked.span, kind, &asked.edition, asked.choices);
+            .periods(&asked.area, asked.span, kind, &asked.edition, asked.choices)
+    };
+    let reports = state.compute(reports).await;
     if as_csv {
         let mut body = Vec::new();
         report::periods_csv(&asked.area, &reports, &mut body).map_err(|_| Problem::Internal)?;

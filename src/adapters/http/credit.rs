@@ -6,11 +6,11 @@ use axum::extract::State;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::rating_json;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
-use crate::domain::credit::EventBody;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
@@ -26,28 +26,14 @@ fn uscc(text: &str) -> Result<Uscc, Problem> {
     Uscc::new(text).map_err(|fault| Problem::bad("uscc", fault))
 }
 
-fn official_json(state: &WebState, subject: &Uscc, rating: &Rating) -> Value {
-    let Some(official) = &rating.official else {
-        return Value::Null;
-    };
-    let ledger = state.tiering.now();
-    let captured = ledger
-        .events_of(subject)
-        .iter()
-        .rev()
-        .find_map(|event| match &event.body {
-            EventBody::Official(entry)
-                if entry.as_of == official.as_of && entry.tier == official.tier =>
-            {
-                Some(event.captured_at.to_rfc3339())
-            }
-            _ => None,
-        });
-    json!({
-        "tier": official.tier.as_str(),
-        "as_of": official.as_of.to_string(),
-        "source": official.source,
-        "captured_at": captured,
+fn official_json(rating: &Rating) -> Value {
+    rating.official.as_ref().map_or(Value::Null, |official| {
+        json!({
+            "tier": official.tier.as_str(),
+            "as_of": official.as_of.to_string(),
+            "source": official.source,
+            "captured_at": instant_text(official.captured_at),
+        })
     })
 }
 
@@ -90,7 +76,7 @@ pub async fn tier(
         "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
         "name_en": enterprise.map(|enterprise| &enterprise.names.en),
         "example": enterprise.is_some_and(|enterprise| enterprise.example),
-        "official": official_json(&state, &subject, &rating),
+        "official": official_json(&rating),
         "computed": rating_json(&rating),
         "agree": agree,
         "client_ref": client_ref,

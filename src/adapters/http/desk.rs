@@ -114,7 +114,11 @@ pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Pr
         year,
         span,
     };
-    desk.view(default_note, wish.after.as_deref()).await
+    let stations = desk.stations().await?;
+    let after = wish.after.as_deref();
+    state
+        .compute(|| desk.view(default_note, after, stations))
+        .await
 }
 
 fn signed(change: Decimal) -> String {
@@ -140,10 +144,11 @@ fn aqi_of(day: &AreaDay) -> Option<(u16, AqiLevel)> {
 }
 
 impl Desk<'_> {
-    async fn view(
+    fn view(
         &self,
         default_note: bool,
         after: Option<&str>,
+        stations: Vec<StationRow>,
     ) -> Result<DashboardView, Problem> {
         let auto = EditionChoice::Auto;
         let report = self.report();
@@ -180,7 +185,7 @@ impl Desk<'_> {
             calendar: days.iter().map(|day| self.cell(day)).collect(),
             months: self.months(),
             days: days.iter().map(|day| self.day_value(day)).collect(),
-            stations: self.stations().await?,
+            stations,
             published: self.published(),
             tiers: credit.spread,
             enterprises: credit.rows,

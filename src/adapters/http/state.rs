@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::adapters::mqtt::settings::Counters;
 use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
@@ -43,6 +45,8 @@ pub struct WebState {
     pub mqtt_address: Option<(String, u16)>,
     /// What topics begin with.
     pub mqtt_prefix: String,
+    /// Places for work that takes a processor for a while.
+    pub heavy: Arc<Semaphore>,
     /// The clock.
     pub clock: fn() -> Instant,
 }
@@ -51,6 +55,19 @@ impl WebState {
     /// The clock's reading.
     pub fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// Does work that takes a processor for a while, so that everything else goes on: few at a time, and off
+    /// the threads that serve connections.
+    pub async fn compute<T>(&self, work: impl FnOnce() -> T) -> T {
+        let place = self
+            .heavy
+            .acquire()
+            .await
+            .expect("the places are never closed");
+        let done = tokio::task::block_in_place(work);
+        drop(place);
+        done
     }
 
     /// Assesses what is known now.

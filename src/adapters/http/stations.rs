@@ -177,10 +177,22 @@ pub async fn readings(
     }
 }
 
+/// The first rows up to a limit, and whether there are more. Rows of one time stay on one page, as a page begins
+/// after the last time of the one before.
+fn first_times(mut rows: Vec<(u32, Reading)>, limit: usize) -> (Vec<(u32, Reading)>, bool) {
+    let Some(cut) = rows.get(limit).map(|(_, reading)| reading.time) else {
+        return (rows, false);
+    };
+    let before = rows.partition_point(|(_, reading)| reading.time < cut);
+    let upto = rows.partition_point(|(_, reading)| reading.time <= cut);
+    let kept = if before > 0 { before } else { upto };
+    let more = kept < rows.len();
+    rows.truncate(kept);
+    (rows, more)
+}
+
 async fn raw(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
-    let mut rows = asked.readings(state).await?;
-    let more = rows.len() > asked.range.limit;
-    rows.truncate(asked.range.limit);
+    let (rows, more) = first_times(asked.readings(state).await?, asked.range.limit);
     if asked.csv {
         let keyed = rows
             .iter()
@@ -291,7 +303,8 @@ async fn days(state: &WebState, asked: &Asked, params: &Params) -> Result<Respon
     let Some(span) = extent.and_then(|extent| asked.days_within(state, extent)) else {
         return Ok(page(asked, "day", Vec::new(), None));
     };
-    let days = assessor.days(&area, span, &EditionChoice::Auto, Choices::default());
+    let days = || assessor.days(&area, span, &EditionChoice::Auto, Choices::default());
+    let days = state.compute(days).await;
     let valued = days.iter().filter_map(|day| {
         let value = day.values.values[pollutant.index()].as_ref()?;
         Some((day.day, report::unrounded(value)))

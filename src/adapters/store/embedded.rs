@@ -122,7 +122,10 @@ impl Embedded {
             return Err(unavailable(&self.readers.path, "opened for reading only"));
         };
         let (answer, result) = oneshot::channel();
-        let stopped = || unavailable(&self.readers.path, "the writer has stopped");
+        let stopped = || StoreError::Poisoned {
+            place: self.readers.path.display().to_string(),
+            cause: "the writer has stopped".to_owned(),
+        };
         tasks.send(task(answer)).await.map_err(|_| stopped())?;
         result.await.map_err(|_| stopped())?
     }

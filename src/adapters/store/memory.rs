@@ -65,7 +65,7 @@ impl State {
                 .entry(time)
                 .or_default();
             match versions.last() {
-                Some((_, last)) if *last == reading => {
+                Some((_, last)) if reading.repeats(last) => {
                     appended.repeated += 1;
                     continue;
                 }

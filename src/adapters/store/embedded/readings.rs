@@ -131,7 +131,7 @@ fn append_one(
         return Ok(());
     }
     let (before, before_received) = current(connection, series, reading.time)?;
-    if before == *reading {
+    if reading.repeats(&before) {
         appended.repeated += 1;
         return Ok(());
     }
