@@ -112,3 +112,45 @@ pub struct Observation {
     /// Its value.
     pub reading: Reading,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redelivery_says_nothing_new_whenever_it_arrives() {
+        let stored = Reading {
+            time: Instant::from_unix(0),
+            value: Some(Amount::from_units(10)),
+            flag: Flag::normal(),
+            qc: Qc::Passed,
+            review: Review::Raw,
+        };
+        let reviewed = Reading {
+            review: Review::Reviewed,
+            ..stored.clone()
+        };
+        let late = Reading {
+            qc: Qc::Clock,
+            ..stored.clone()
+        };
+        assert!(stored.repeats(&stored) && late.repeats(&stored) && stored.repeats(&late));
+        assert!(stored.repeats(&reviewed), "raw again after a review");
+        assert!(!reviewed.repeats(&stored), "the review itself");
+        assert!(
+            !Reading {
+                value: None,
+                ..stored.clone()
+            }
+            .repeats(&stored)
+        );
+        let flagged = Flag::new("M").expect("a flag");
+        assert!(
+            !Reading {
+                flag: flagged,
+                ..stored.clone()
+            }
+            .repeats(&stored)
+        );
+    }
+}

@@ -4,6 +4,7 @@ mod bad_input;
 mod browser;
 mod charts;
 mod dashboard;
+mod figures;
 mod mqtt;
 mod pages;
 mod reference;
