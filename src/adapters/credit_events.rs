@@ -180,17 +180,16 @@ pub fn to_line(event: &CreditEvent) -> String {
     line.finish()
 }
 
-/// A rating as the `rate` command and the tier endpoint print it, without the subject.
+/// A unit's rating as the tier endpoint shows it, keys in the order of the interface.
 #[must_use]
-pub fn rating_json(rating: &Rating) -> serde_json::Value {
-    serde_json::to_value(RatingWire::new(None, rating)).expect("plain data is always JSON")
+pub fn rating_json(subject: &Uscc, rating: &Rating) -> serde_json::Value {
+    serde_json::to_value(RatingWire::new(subject, rating)).expect("plain data is always JSON")
 }
 
 /// A unit's rating as one line, keys in the order of the interface.
 #[must_use]
 pub fn rating_line(subject: &Uscc, rating: &Rating) -> String {
-    serde_json::to_string(&RatingWire::new(Some(subject.as_str()), rating))
-        .expect("plain data is always JSON")
+    serde_json::to_string(&RatingWire::new(subject, rating)).expect("plain data is always JSON")
 }
 
 /// RFC 3339 with the offset it was given in.
@@ -322,8 +321,7 @@ fn tier(object: &mut Object) -> Result<Tier, LineFault> {
 
 #[derive(Serialize)]
 struct RatingWire<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
+    subject: &'a str,
     on: String,
     known_at: Option<String>,
     rulebook: &'a str,
@@ -361,9 +359,9 @@ struct NextWire {
 }
 
 impl<'a> RatingWire<'a> {
-    fn new(subject: Option<&'a str>, rating: &'a Rating) -> RatingWire<'a> {
+    fn new(subject: &'a Uscc, rating: &'a Rating) -> RatingWire<'a> {
         RatingWire {
-            subject,
+            subject: subject.as_str(),
             on: rating.on.to_string(),
             known_at: rating.known_at.map(instant_text),
             rulebook: &rating.rulebook,

@@ -140,7 +140,9 @@ impl Area {
                     .group(id)
                     .into_iter()
                     .flat_map(|group| group.members_on(day));
-                members.filter(|id| !micro(id)).cloned().collect()
+                // A station in the group twice on a day counts once.
+                let once: BTreeSet<SourceId> = members.filter(|id| !micro(id)).cloned().collect();
+                once.into_iter().collect()
             }
         }
     }

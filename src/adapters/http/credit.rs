@@ -77,7 +77,7 @@ pub async fn tier(
         "name_en": enterprise.map(|enterprise| &enterprise.names.en),
         "example": enterprise.is_some_and(|enterprise| enterprise.example),
         "official": official_json(&rating),
-        "computed": rating_json(&rating),
+        "computed": rating_json(&subject, &rating),
         "agree": agree,
         "client_ref": client_ref,
     })))
