@@ -79,7 +79,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("skytier: {error:#}");
+            // The exit code counts, whether or not the words can be written.
+            drop(writeln!(std::io::stderr(), "skytier: {error:#}"));
             ExitCode::from(exit_code(&error))
         }
     }
@@ -99,7 +100,9 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SKYTIER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A log that cannot be written, as on a full disk, must not end what it tells of.
     let log = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);

@@ -1,11 +1,14 @@
 //! `skytier serve` and `skytier demo`.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 use crate::adapters::layout::Layout;
 use crate::adapters::payload::topic::Topics;
@@ -62,21 +65,19 @@ fn settings(config: Option<&Path>, data: Option<PathBuf>) -> anyhow::Result<Sett
     Ok(settings)
 }
 
-/// Resolves at the first Ctrl-C or termination signal.
-async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    else {
-        drop(interrupt.await);
-        return;
-    };
-    tokio::select! {
-        // A handler that cannot be installed must not keep the daemon from running; it then ends by kill.
-        result = interrupt => if result.is_err() { std::future::pending::<()>().await },
-        _ = terminate.recv() => {}
-    }
-    eprintln!("skytier: stopping");
+/// Takes Ctrl-C and the termination signal from now on; resolves at the first of them. Called before anybody is
+/// told that the daemon runs, so that no signal finds nobody.
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("take Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("take the termination signal")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Standard error may be a file on a full disk; stopping goes on all the same.
+        drop(writeln!(std::io::stderr(), "skytier: stopping"));
+    })
 }
 
 /// Runs `serve`.
@@ -86,12 +87,13 @@ async fn asked_to_stop() {
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings(args.config.as_deref(), args.data)?;
     let daemon = Daemon::start(&settings, now).await?;
+    let asked = asked_to_stop()?;
     println!("skytier: http://{}/", daemon.http);
     if let Some(mqtt) = daemon.mqtt {
         println!("skytier: mqtt://{mqtt}");
     }
     println!("skytier: loopback only, as there is no access control yet; Ctrl-C stops");
-    daemon.run(asked_to_stop()).await
+    daemon.run(asked).await
 }
 
 /// Runs `demo`.
@@ -110,7 +112,7 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     let registrar = std::sync::Arc::clone(&stores.registrar);
     let daemon = Daemon::start_on(stores, &settings, now).await?;
     let (http, mqtt) = (daemon.http, daemon.mqtt);
-    let running = tokio::spawn(daemon.run(asked_to_stop()));
+    let running = tokio::spawn(daemon.run(asked_to_stop()?));
     let mqtt = mqtt.context("the demo replays over the embedded endpoint; enable it")?;
     if !replayed {
         println!(
