@@ -129,16 +129,19 @@ fn usage_and_files_that_cannot_be_read_are_told_with_their_place() {
         &format!("{header}{row}{}", row.replace(",1\n", ",1O\n")),
     );
     let assess = |input: &Path, layout: &str| {
-        let args = [
-            "assess",
-            "--input",
-            text(input),
-            "--layout",
-            layout,
-            "--from",
-        ];
-        fails(&[&args[..], &["2020-01-01", "--to", "2020-01-02"]].concat())
+        let mut args = vec!["assess", "--input", text(input), "--layout", layout];
+        args.extend(["--from", "2020-01-01", "--to", "2020-01-02"]);
+        fails(&args)
     };
+    let replay = [
+        "replay",
+        "--layout",
+        "beijing-uci",
+        "--to",
+        "here",
+        "--input",
+        "x",
+    ];
     for ((code, said), part) in [
         (assess(&dongsi, "canonical"), "csv.gz:1: column"),
         (
@@ -161,22 +164,16 @@ fn usage_and_files_that_cannot_be_read_are_told_with_their_place() {
             fails(&["seed", "mars", "--data", text(folder.path())]),
             "mars",
         ),
-        (
-            fails(&[
-                "replay",
-                "--input",
-                text(&dongsi),
-                "--layout",
-                "beijing-uci",
-                "--to",
-                "here",
-            ]),
-            "here",
-        ),
+        (fails(&replay), "here"),
     ] {
         assert_eq!(code, 2, "{said}");
         assert!(said.contains(part), "{part}: {said}");
     }
+}
+
+#[test]
+fn a_data_directory_that_is_not_there_is_not_made_by_looking() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let nowhere = folder.path().join("nowhere");
     for command in ["verify", "export"] {
         let mut args = vec![command, "--data", text(&nowhere)];

@@ -130,6 +130,14 @@ fn a_second_start_is_at_once_and_has_the_same_figures() {
 }
 
 #[test]
+fn a_signal_right_after_the_start_is_heeded() {
+    let (_folder, data) = seeded(&["beijing"]);
+    for signal in ["TERM", "INT"].repeat(10) {
+        Daemon::start(&data, &[]).stop(signal);
+    }
+}
+
+#[test]
 fn assess_beside_the_daemon_says_what_the_daemon_says() {
     let full = full();
     let (from, to) = ("2014-01-01", "2016-12-31");

@@ -2,6 +2,7 @@
 //! the figures are those of the files.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,6 +89,39 @@ fn kept(export: &str, acknowledged: &[Sent]) {
     }
 }
 
+/// Sends from `at` on; kills the daemon `delay` after `until` comes near. Gives how far acknowledgements went.
+async fn until_death(
+    daemon: Daemon,
+    all: &[Sent],
+    mut at: usize,
+    until: usize,
+    delay: Duration,
+) -> usize {
+    let mut station = Station::connect(&daemon, "station").await;
+    let mut daemon = Some(daemon);
+    let mut dying = None;
+    loop {
+        let end = (at + BURST).min(all.len());
+        if let Some(daemon) = daemon.take_if(|_| at + BURST >= until) {
+            dying = Some(tokio::task::spawn_blocking(move || {
+                std::thread::sleep(delay);
+                daemon.kill9();
+            }));
+        }
+        let burst: Vec<_> = all[at..end]
+            .iter()
+            .map(|sent| sent.message.clone())
+            .collect();
+        let acknowledged = station.burst(&burst).await;
+        at += acknowledged;
+        if acknowledged < burst.len() || end == all.len() {
+            break;
+        }
+    }
+    dying.expect("its time had come").await.expect("killed");
+    at
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
     println!("seed {SEED}");
@@ -108,43 +142,22 @@ async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
         let daemon = Daemon::start(&data, &[]);
         kept(&daemon.export(), &all[..next]);
         // Sometimes it goes back and sends again what was acknowledged long ago.
-        let again = if rng.next_u32().is_multiple_of(3) {
-            next.min(400)
-        } else {
-            0
-        };
-        let mut station = Station::connect(&daemon, "station").await;
-        let until = share * (death + 1);
-        let mut at = next - again;
+        let back = rng.next_u32().is_multiple_of(3);
+        let again = if back { next.min(400) } else { 0 };
         let delay = Duration::from_micros(u64::from(rng.next_u32() % 40_000));
-        let mut daemon = Some(daemon);
-        let mut dying = None;
-        loop {
-            let end = (at + BURST).min(all.len());
-            if let Some(daemon) = daemon.take_if(|_| at + BURST >= until) {
-                dying = Some(tokio::task::spawn_blocking(move || {
-                    std::thread::sleep(delay);
-                    daemon.kill9();
-                }));
-            }
-            let burst: Vec<_> = all[at..end]
-                .iter()
-                .map(|sent| sent.message.clone())
-                .collect();
-            let acknowledged = station.burst(&burst).await;
-            at += acknowledged;
-            if acknowledged < burst.len() || end == all.len() {
-                break;
-            }
-        }
-        dying.expect("its time had come").await.expect("killed");
+        let at = until_death(daemon, &all, next - again, share * (death + 1), delay).await;
         println!("power cut {death}: {at} of {} acknowledged", all.len());
         next = next.max(at);
     }
-    let daemon = Daemon::start(&data, &[]);
+    the_end(&data, &files, &all, next);
+}
+
+/// Everything acknowledged is there; with what is left, and all the rest once more, it is what the files hold.
+fn the_end(data: &Path, files: &[PathBuf; 2], all: &[Sent], next: usize) {
+    let daemon = Daemon::start(data, &[]);
     kept(&daemon.export(), &all[..next]);
     // What is left, and all the rest once more.
-    daemon.replay("beijing-uci", &files);
+    daemon.replay("beijing-uci", files);
     daemon.settle();
     let wanted = all.iter().flat_map(|sent| sent.rows.iter().cloned());
     assert_eq!(stored(&daemon.export()), wanted.collect());
@@ -152,7 +165,7 @@ async fn power_cuts_lose_nothing_acknowledged_and_double_nothing() {
         daemon.metric("skytier_readings_total{outcome=\"corrected\"}"),
         0
     );
-    let said = verify(&data);
+    let said = verify(data);
     assert!(said.contains("revisions: 0 checked"), "{said}");
     let span = "from=2015-11-01&to=2016-03-31&by=month&min_stations=1";
     let found = daemon.json(&format!("/v1/air/assessment?area=group:beijing6&{span}"));
