@@ -97,7 +97,7 @@ pub async fn seed(
         seeded.events = credit(stores, &mut registry, today).await?;
         seeded.readings = simulated(stores, now).await?;
     }
-    seeded.entries = count(&registry);
+    seeded.entries = registry.entries();
     stores.registrar.register(registry).await?;
     Ok(seeded)
 }
@@ -155,15 +155,4 @@ async fn simulated(stores: &Stores, now: Instant) -> anyhow::Result<u64> {
         }
     }
     Ok(new + stores.series.append(batch).await?.new)
-}
-
-fn count(registry: &Registry) -> usize {
-    registry.stations.len()
-        + registry.groups.len()
-        + registry.grid.len()
-        + registry.targets.len()
-        + registry.published.len()
-        + registry.enterprises.len()
-        + registry.outlets.len()
-        + registry.permits.len()
 }

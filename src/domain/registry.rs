@@ -285,6 +285,18 @@ impl Registry {
             .find(|enterprise| enterprise.uscc == uscc)
     }
 
+    /// How many entries of all kinds there are.
+    pub fn entries(&self) -> usize {
+        self.stations.len()
+            + self.groups.len()
+            + self.grid.len()
+            + self.targets.len()
+            + self.published.len()
+            + self.enterprises.len()
+            + self.outlets.len()
+            + self.permits.len()
+    }
+
     /// Takes over every entry of `other`; an entry of the same identity is replaced, so a second merge of the
     /// same registry changes nothing. Entries stand in the order of their identities afterwards.
     pub fn merge(&mut self, other: Registry) {

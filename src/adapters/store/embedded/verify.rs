@@ -194,13 +194,5 @@ fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault>
 
 fn registered(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     let registry = registry::load(connection)?;
-    let count = registry.stations.len()
-        + registry.groups.len()
-        + registry.grid.len()
-        + registry.targets.len()
-        + registry.published.len()
-        + registry.enterprises.len()
-        + registry.outlets.len()
-        + registry.permits.len();
-    Ok((count as u64, None))
+    Ok((registry.entries() as u64, None))
 }
