@@ -130,6 +130,7 @@ async fn what_was_not_acknowledged_comes_again() {
     let again = client.take(4).await;
     assert_eq!(payloads(&again), numbered(2..6));
     keep(again);
+    until(|| Counters::read(&client.counters.acked) == 4).await;
     client.stop().await;
     let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;
     assert!(client.is_quiet().await, "all of it was acknowledged");
