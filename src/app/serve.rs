@@ -80,6 +80,11 @@ fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Tells whoever started us. A closed standard output is no reason to stop.
+fn say(text: std::fmt::Arguments<'_>) {
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
 /// Runs `serve`.
 ///
 /// # Errors
@@ -88,11 +93,13 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings(args.config.as_deref(), args.data)?;
     let daemon = Daemon::start(&settings, now).await?;
     let asked = asked_to_stop()?;
-    println!("skytier: http://{}/", daemon.http);
+    say(format_args!("skytier: http://{}/", daemon.http));
     if let Some(mqtt) = daemon.mqtt {
-        println!("skytier: mqtt://{mqtt}");
+        say(format_args!("skytier: mqtt://{mqtt}"));
     }
-    println!("skytier: loopback only, as there is no access control yet; Ctrl-C stops");
+    say(format_args!(
+        "skytier: loopback only, as there is no access control yet; Ctrl-C stops"
+    ));
     daemon.run(asked).await
 }
 
@@ -103,7 +110,10 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 pub async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     let settings = settings(None, Some(args.data.clone()))?;
     let stores = open::for_writing(&args.data)?;
-    println!("loading the seeds into {}", args.data.display());
+    say(format_args!(
+        "loading the seeds into {}",
+        args.data.display()
+    ));
     for name in seeds::NAMES {
         seeding::seed(&stores, name, today(), now()).await?;
     }
@@ -115,10 +125,10 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     let running = tokio::spawn(daemon.run(asked_to_stop()?));
     let mqtt = mqtt.context("the demo replays over the embedded endpoint; enable it")?;
     if !replayed {
-        println!(
+        say(format_args!(
             "replaying recorded readings of {} stations over mqtt://{mqtt}",
             files.len()
-        );
+        ));
         let bar = ProgressBar::no_length().with_style(style());
         let to = format!("mqtt://{mqtt}").parse()?;
         let topics = Topics::new(&settings.mqtt_prefix)?;
@@ -134,29 +144,31 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<()> {
         registrar
             .set_mark(REPLAY_MARK, &sent.messages.to_string())
             .await?;
-        println!(
+        say(format_args!(
             "{} messages acknowledged in {:.1} s",
             sent.messages,
             sent.took.as_secs_f64()
-        );
+        ));
     }
     let example = seed_example();
-    println!("\nskytier is running: http://{http}/\n");
-    println!("Try:\n  curl 'http://{http}/v1/enterprises/{example}/tier'");
-    println!(
+    say(format_args!("\nskytier is running: http://{http}/\n"));
+    say(format_args!(
+        "Try:\n  curl 'http://{http}/v1/enterprises/{example}/tier'"
+    ));
+    say(format_args!(
         "  curl 'http://{http}/v1/air/assessment?area=group:beijing6&from=2015-01-01&to=2016-12-31&by=year'"
-    );
-    println!(
+    ));
+    say(format_args!(
         "  mosquitto_pub -h {} -p {} -q 1 -t {}/stations/1999A/readings -m '{}'",
         mqtt.ip(),
         mqtt.port(),
         settings.mqtt_prefix,
         sample_payload()
-    );
-    println!(
+    ));
+    say(format_args!(
         "\nCtrl-C stops; a second run starts at once from {}.",
         args.data.display()
-    );
+    ));
     running.await?
 }
 
