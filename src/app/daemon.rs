@@ -173,7 +173,6 @@ impl Daemon {
             ended = &mut self.rollup_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
         };
-
         self.stop.send_replace(true);
         for task in self.mqtt_tasks {
             task.await?;

@@ -13,6 +13,7 @@ use crate::app::rulebooks;
 use crate::app::seed_ledger;
 use crate::app::seeds;
 use crate::domain::calendar::Instant;
+use crate::domain::credit::CreditEvent;
 use crate::domain::registry::Registry;
 use crate::domain::scenario;
 use crate::flow::tiering::Tiering;
@@ -109,35 +110,33 @@ async fn credit(
     registry: &mut Registry,
     today: NaiveDate,
 ) -> anyhow::Result<usize> {
-    let marked = stores.registrar.mark(LEDGER_MARK).await?;
-    let day = marked
-        .as_deref()
-        .map(str::parse)
-        .transpose()?
-        .unwrap_or(today);
+    let day = match stores.registrar.mark(LEDGER_MARK).await? {
+        Some(marked) => marked.parse()?,
+        None => {
+            // Kept before the entries: whatever interrupts us, the next loading means the same days.
+            stores
+                .registrar
+                .set_mark(LEDGER_MARK, &today.to_string())
+                .await?;
+            today
+        }
+    };
     let examples = seed_ledger::read(seed_ledger::JIANGYIN, day)?;
     registry.enterprises = examples.enterprises;
     registry.outlets = examples.outlets;
     registry.permits = examples.permits;
-    if marked.is_some() {
-        return Ok(0);
-    }
     let tiering = Tiering::open(Arc::clone(&stores.ledger), rulebooks::named("auto")?).await?;
     let known = tiering.now();
-    let standing = |event: &crate::domain::credit::CreditEvent| {
-        known.subjects().any(|(_, events)| events.contains(event))
-    };
+    let standing = |event: &CreditEvent| known.subjects().any(|(_, events)| events.contains(event));
     let events: Vec<_> = examples
         .events
         .into_iter()
         .filter(|event| !standing(event))
         .collect();
     let appended = events.len();
-    tiering.enter(events).await?;
-    stores
-        .registrar
-        .set_mark(LEDGER_MARK, &day.to_string())
-        .await?;
+    if appended > 0 {
+        tiering.enter(events).await?;
+    }
     Ok(appended)
 }
 
@@ -155,4 +154,35 @@ async fn simulated(stores: &Stores, now: Instant) -> anyhow::Result<u64> {
         }
     }
     Ok(new + stores.series.append(batch).await?.new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("a test's date")
+    }
+
+    #[tokio::test]
+    async fn a_loading_that_was_interrupted_goes_on_with_its_own_day() {
+        let stores = Stores::memory();
+        let marked = stores.registrar.set_mark(LEDGER_MARK, "2026-11-21").await;
+        marked.expect("room in memory");
+        let all =
+            seed_ledger::read(seed_ledger::JIANGYIN, day("2026-11-21")).expect("a sound seed");
+        let some = all.events[..5].to_vec();
+        stores
+            .ledger
+            .append_events(some)
+            .await
+            .expect("room in memory");
+        let mut registry = Registry::default();
+        let later = day("2026-12-24");
+        let appended = credit(&stores, &mut registry, later).await.expect("loaded");
+        assert_eq!(appended, all.events.len() - 5);
+        assert_eq!(stores.ledger.events().await, Ok(all.events));
+        let again = credit(&stores, &mut registry, later).await.expect("loaded");
+        assert_eq!(again, 0);
+    }
 }
