@@ -123,8 +123,6 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Last wills handed in.
     pub wills: AtomicU64,
-    /// Payloads kept as dead letters; counted by whoever decodes them.
-    pub dead: AtomicU64,
 }
 
 impl Counters {
@@ -134,7 +132,7 @@ impl Counters {
     }
 
     /// All of them by name, for metrics.
-    pub fn all(&self) -> [(&'static str, u64); 8] {
+    pub fn all(&self) -> [(&'static str, u64); 7] {
         [
             ("connections_open", Self::read(&self.connections_open)),
             ("connections", Self::read(&self.connections_total)),
@@ -143,7 +141,6 @@ impl Counters {
             ("acked", Self::read(&self.acked)),
             ("refused", Self::read(&self.refused)),
             ("wills", Self::read(&self.wills)),
-            ("dead", Self::read(&self.dead)),
         ]
     }
 
