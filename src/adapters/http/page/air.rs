@@ -235,34 +235,38 @@ pub(super) fn calendar(view: &DashboardView) -> Markup {
     }
 }
 
-fn calendar_table(view: &DashboardView) -> Markup {
-    let words = phrases(view.lang);
+/// A table folded away behind its picture.
+fn folded(view: &DashboardView, rows: Markup) -> Markup {
     html! {
         details {
-            summary { (words.as_table) }
-            div.scroll tabindex="0" {
-                table {
-                    thead { tr {
-                        th scope="col" { (words.col_day) }
-                        th.number scope="col" { "AQI" }
-                        th scope="col" { (words.col_level) }
-                        th scope="col" { (words.primary) }
-                    } }
-                    tbody { @for cell in &view.calendar { tr {
-                        th scope="row" { (cell.day) }
-                        @match &cell.state {
-                            DayState::Valid { aqi, level, primary } => {
-                                td.number { (aqi) } td { (level.name(view.lang)) } td { (primary) }
-                            }
-                            DayState::Void { reason } => {
-                                td.number { "–" } td { (words.void) } td { (reason) }
-                            }
-                        }
-                    } } }
-                }
-            }
+            summary { (phrases(view.lang).as_table) }
+            div.scroll tabindex="0" { table { (rows) } }
         }
     }
+}
+
+fn calendar_table(view: &DashboardView) -> Markup {
+    let words = phrases(view.lang);
+    let rows = html! {
+        thead { tr {
+            th scope="col" { (words.col_day) }
+            th.number scope="col" { "AQI" }
+            th scope="col" { (words.col_level) }
+            th scope="col" { (words.primary) }
+        } }
+        tbody { @for cell in &view.calendar { tr {
+            th scope="row" { (cell.day) }
+            @match &cell.state {
+                DayState::Valid { aqi, level, primary } => {
+                    td.number { (aqi) } td { (level.name(view.lang)) } td { (primary) }
+                }
+                DayState::Void { reason } => {
+                    td.number { "–" } td { (words.void) } td { (reason) }
+                }
+            }
+        } } }
+    };
+    folded(view, rows)
 }
 
 /// PM2.5 by month and by day.
@@ -285,44 +289,32 @@ pub(super) fn trend(view: &DashboardView) -> Markup {
 
 fn months_table(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
-    html! {
-        details {
-            summary { (words.as_table) }
-            div.scroll tabindex="0" {
-                table {
-                    thead { tr {
-                        th scope="col" { (words.col_month) }
-                        th.number scope="col" { "PM2.5 (" (PM25_UNIT) ")" }
-                        th.number scope="col" { (words.col_valid_days) }
-                    } }
-                    tbody { @for value in &view.months { tr {
-                        th scope="row" { (month_name(value.month, view.lang)) }
-                        td.number { (value.value.as_deref().unwrap_or(words.void)) }
-                        td.number { (value.valid_days) }
-                    } } }
-                }
-            }
-        }
-    }
+    let rows = html! {
+        thead { tr {
+            th scope="col" { (words.col_month) }
+            th.number scope="col" { "PM2.5 (" (PM25_UNIT) ")" }
+            th.number scope="col" { (words.col_valid_days) }
+        } }
+        tbody { @for value in &view.months { tr {
+            th scope="row" { (month_name(value.month, view.lang)) }
+            td.number { (value.value.as_deref().unwrap_or(words.void)) }
+            td.number { (value.valid_days) }
+        } } }
+    };
+    folded(view, rows)
 }
 
 fn days_table(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
-    html! {
-        details {
-            summary { (words.as_table) }
-            div.scroll tabindex="0" {
-                table {
-                    thead { tr {
-                        th scope="col" { (words.col_day) }
-                        th.number scope="col" { "PM2.5 (" (PM25_UNIT) ")" }
-                    } }
-                    tbody { @for value in &view.days { tr {
-                        th scope="row" { (value.day) }
-                        td.number { (value.value.as_deref().unwrap_or(words.void)) }
-                    } } }
-                }
-            }
-        }
-    }
+    let rows = html! {
+        thead { tr {
+            th scope="col" { (words.col_day) }
+            th.number scope="col" { "PM2.5 (" (PM25_UNIT) ")" }
+        } }
+        tbody { @for value in &view.days { tr {
+            th scope="row" { (value.day) }
+            td.number { (value.value.as_deref().unwrap_or(words.void)) }
+        } } }
+    };
+    folded(view, rows)
 }
