@@ -6,6 +6,8 @@ pub mod rollup;
 
 pub mod ingest;
 
+pub mod area;
+
 pub mod assess;
 
 pub mod now;

@@ -23,7 +23,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
-use crate::flow::assess::Area;
+use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
@@ -186,11 +186,11 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
     if args.by == PeriodKind::Day {
         let days = assessor.days(&area, span, &edition, choices);
         match args.format {
-            Format::Csv => report::days_csv(&area, &days, &mut out)?,
-            Format::Table => write!(out, "{}", report::days_table(&area, &days))?,
+            Format::Csv => report::days::days_csv(&area, &days, &mut out)?,
+            Format::Table => write!(out, "{}", report::days::days_table(&area, &days))?,
             Format::Json => {
                 for day in &days {
-                    writeln!(out, "{}", report::day_json(context, day))?;
+                    writeln!(out, "{}", report::days::day_json(context, day))?;
                 }
             }
         }
@@ -198,11 +198,15 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
     }
     let reports = assessor.periods(&area, span, args.by, &edition, choices);
     match args.format {
-        Format::Csv => report::periods_csv(&area, &reports, &mut out)?,
-        Format::Table => write!(out, "{}", report::periods_table(&area, &reports))?,
+        Format::Csv => report::periods::periods_csv(&area, &reports, &mut out)?,
+        Format::Table => write!(out, "{}", report::periods::periods_table(&area, &reports))?,
         Format::Json => {
             for report in &reports {
-                writeln!(out, "{}", report::period_json(context, &editions, report))?;
+                writeln!(
+                    out,
+                    "{}",
+                    report::periods::period_json(context, &editions, report)
+                )?;
             }
         }
     }

@@ -68,7 +68,7 @@ pub async fn run(args: ExportArgs, stdout: &mut dyn Write) -> anyhow::Result<()>
 async fn readings(stores: &Stores, out: impl Write) -> anyhow::Result<()> {
     let zone = Zone::beijing();
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(report::READING_COLUMNS)?;
+    writer.write_record(report::readings::READING_COLUMNS)?;
     let keys = stores.series.keys().await?;
     let same = |a: &SeriesKey, b: &SeriesKey| {
         (&a.source, &a.factor, &a.stat) == (&b.source, &b.factor, &b.stat)
@@ -83,7 +83,7 @@ async fn readings(stores: &Stores, out: impl Write) -> anyhow::Result<()> {
                 loop {
                     let chunk = stores.series.column(single, range).await?;
                     for reading in &chunk {
-                        report::reading_row(&mut writer, zone, single, reading)?;
+                        report::readings::reading_row(&mut writer, zone, single, reading)?;
                     }
                     match chunk.last() {
                         Some(last) if chunk.len() == CHUNK_READINGS => range.after = last.time,
@@ -93,7 +93,7 @@ async fn readings(stores: &Stores, out: impl Write) -> anyhow::Result<()> {
             }
             several => {
                 for (key, reading) in merged(stores, several).await? {
-                    report::reading_row(&mut writer, zone, key, &reading)?;
+                    report::readings::reading_row(&mut writer, zone, key, &reading)?;
                 }
             }
         }

@@ -14,7 +14,7 @@ use skytier::domain::means::HourMean;
 use skytier::domain::means::StationDay;
 use skytier::domain::names::SourceId;
 use skytier::domain::units::Amount;
-use skytier::flow::assess::Area;
+use skytier::flow::area::Area;
 use skytier::flow::assess::Assessor;
 use skytier::flow::assess::Choices;
 use skytier::flow::assess::EditionChoice;

@@ -18,7 +18,7 @@ use crate::domain::area::MinStations;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::flow::assess::Area;
+use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
@@ -132,13 +132,13 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
     let days = state.compute(days).await;
     if as_csv {
         let mut body = Vec::new();
-        report::days_csv(&asked.area, &days, &mut body).map_err(|_| Problem::Internal)?;
+        report::days::days_csv(&asked.area, &days, &mut body).map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }
     let context = asked.context(&state);
     let rows: Vec<Value> = days
         .iter()
-        .map(|day| report::day_json(context, day))
+        .map(|day| report::days::day_json(context, day))
         .collect();
     Ok(Json(rows).into_response())
 }
@@ -179,11 +179,12 @@ pub async fn assessment(
     let reports = state.compute(reports).await;
     if as_csv {
         let mut body = Vec::new();
-        report::periods_csv(&asked.area, &reports, &mut body).map_err(|_| Problem::Internal)?;
+        report::periods::periods_csv(&asked.area, &reports, &mut body)
+            .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }
     let context = asked.context(&state);
-    let json = |found| report::period_json(context, &state.editions, found);
+    let json = |found| report::periods::period_json(context, &state.editions, found);
     Ok(Json(reports.iter().map(json).collect::<Vec<Value>>()).into_response())
 }
 
@@ -208,7 +209,7 @@ pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<V
         .map(|hour| state.now().unix() - hour.time.unix());
     let simulated =
         newest.is_some_and(|day| assessor.simulated(&area, Span { from: day, to: day }));
-    Ok(Json(report::hour_json(
+    Ok(Json(report::days::hour_json(
         &area,
         state.zone,
         hour.as_ref(),

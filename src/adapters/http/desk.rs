@@ -42,7 +42,7 @@ use crate::domain::registry::StationClass;
 use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
-use crate::flow::assess::Area;
+use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;

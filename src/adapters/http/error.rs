@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
-use crate::flow::assess::AreaFault;
+use crate::flow::area::AreaFault;
 use crate::flow::tiering::TieringError;
 use crate::ports::StoreError;
 

@@ -22,7 +22,7 @@ use crate::adapters::http::page::pictures;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
-use crate::flow::assess::Area;
+use crate::flow::area::Area;
 
 /// Earliest and latest year a page may be asked for.
 const YEARS: (usize, usize) = (1_900, 9_999);

@@ -23,7 +23,7 @@ use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Station;
-use crate::flow::assess::Area;
+use crate::flow::area::Area;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::ports::Range;
@@ -198,7 +198,8 @@ async fn raw(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
             .iter()
             .map(|(interval_s, reading)| (key_of(asked, *interval_s), reading.clone()));
         let mut body = Vec::new();
-        report::readings_csv(state.zone, keyed, &mut body).map_err(|_| Problem::Internal)?;
+        report::readings::readings_csv(state.zone, keyed, &mut body)
+            .map_err(|_| Problem::Internal)?;
         return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response());
     }
     let next = rows

@@ -1,0 +1,156 @@
+//! Days and the newest hour of an area as CSV, JSON and a table.
+
+use serde_json::Value;
+
+use crate::adapters::report::Context;
+use crate::adapters::report::UNROUNDED_DECIMALS;
+use crate::adapters::report::optional;
+use crate::adapters::report::table::table;
+use crate::adapters::report::unrounded;
+use crate::domain::area::AreaDay;
+use crate::domain::calendar::Zone;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::units::Exact;
+use crate::flow::area::Area;
+use crate::flow::now::AreaHour;
+
+/// Header of the daily CSV.
+pub const DAY_COLUMNS: [&str; 19] = [
+    "area",
+    "date",
+    "edition",
+    "pm25",
+    "pm10",
+    "so2",
+    "no2",
+    "co",
+    "o3_8h",
+    "iaqi_pm25",
+    "iaqi_pm10",
+    "iaqi_so2",
+    "iaqi_no2",
+    "iaqi_co",
+    "iaqi_o3",
+    "aqi",
+    "level",
+    "primary",
+    "void_reason",
+];
+
+fn primary(day: &AreaDay) -> String {
+    let labels: Vec<&str> = day
+        .index
+        .primary
+        .iter()
+        .map(|pollutant| pollutant.label())
+        .collect();
+    labels.join("|")
+}
+
+fn day_fields(area: &Area, day: &AreaDay) -> Vec<String> {
+    let mut fields = vec![
+        area.id().to_owned(),
+        day.day.to_string(),
+        day.edition.clone(),
+    ];
+    let concentration = |value: &Exact| value.round(UNROUNDED_DECIMALS).trimmed();
+    fields.extend(
+        day.values
+            .values
+            .iter()
+            .map(|value| optional(value.as_ref(), concentration)),
+    );
+    fields.extend(
+        day.index
+            .iaqi
+            .iter()
+            .map(|iaqi| optional(*iaqi, |iaqi| iaqi.to_string())),
+    );
+    fields.push(optional(day.index.aqi, |aqi| aqi.to_string()));
+    fields.push(optional(day.index.level(), |level| level.to_string()));
+    fields.push(primary(day));
+    fields.push(day.void_reason.clone());
+    fields
+}
+
+/// Days as CSV with a header.
+///
+/// # Errors
+/// When writing fails.
+pub fn days_csv(area: &Area, days: &[AreaDay], out: impl std::io::Write) -> csv::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(DAY_COLUMNS)?;
+    for day in days {
+        writer.write_record(day_fields(area, day))?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+/// One day as JSON: the CSV's columns by name, missing ones null.
+pub fn day_json(context: Context<'_>, day: &AreaDay) -> Value {
+    let mut object = serde_json::Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    put("area", context.area.id().into());
+    put("date", day.day.to_string().into());
+    put("edition", day.edition.clone().into());
+    for (pollutant, key) in Pollutant::ALL.into_iter().zip(&DAY_COLUMNS[3..9]) {
+        let value = day.values.values[pollutant.index()].as_ref();
+        put(key, value.map_or(Value::Null, unrounded));
+    }
+    for (pollutant, key) in Pollutant::ALL.into_iter().zip(&DAY_COLUMNS[9..15]) {
+        put(key, day.index.iaqi[pollutant.index()].into());
+    }
+    put("aqi", day.index.aqi.into());
+    put("level", day.index.level().into());
+    let labels = day.index.primary.iter().map(|pollutant| pollutant.label());
+    put("primary", labels.collect::<Vec<_>>().into());
+    let reason = (!day.void_reason.is_empty()).then(|| day.void_reason.clone());
+    put("void_reason", reason.into());
+    put("stations", day.stations.into());
+    put("simulated", context.simulated.into());
+    Value::Object(object)
+}
+
+/// An hour of an area as JSON; every figure null when there is no hour at all.
+pub fn hour_json(
+    area: &Area,
+    zone: Zone,
+    hour: Option<&AreaHour>,
+    age_s: Option<i64>,
+    simulated: bool,
+) -> Value {
+    let mut object = serde_json::Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    put("area", area.id().into());
+    put("time", hour.map(|hour| zone.text(hour.time)).into());
+    put("age_s", age_s.into());
+    put("edition", hour.map(|hour| hour.edition.clone()).into());
+    for pollutant in Pollutant::ALL {
+        let value = hour.and_then(|hour| hour.values[pollutant.index()].as_ref());
+        put(pollutant.key(), value.map_or(Value::Null, unrounded));
+    }
+    put("aqi", hour.and_then(|hour| hour.index.aqi).into());
+    put("level", hour.and_then(|hour| hour.index.level()).into());
+    let primary = hour
+        .map(|hour| hour.index.primary.as_slice())
+        .unwrap_or_default();
+    put(
+        "primary",
+        primary
+            .iter()
+            .map(|pollutant| pollutant.label())
+            .collect::<Vec<_>>()
+            .into(),
+    );
+    put("stations_reporting", hour.map(|hour| hour.reporting).into());
+    put("stations", hour.map(|hour| hour.stations).into());
+    put("simulated", simulated.into());
+    Value::Object(object)
+}
+
+/// Days as an aligned table.
+pub fn days_table(area: &Area, days: &[AreaDay]) -> String {
+    let rows = days.iter().map(|day| day_fields(area, day)).collect();
+    table(&DAY_COLUMNS, rows)
+}
