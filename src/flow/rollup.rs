@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicUsize;
@@ -43,8 +44,8 @@ pub const HOURLY_S: u32 = 3_600;
 /// Days of one station, by date.
 pub type Days = BTreeMap<NaiveDate, Arc<StationDay>>;
 
-/// Days of many stations.
-pub type StationDays = HashMap<SourceId, Days>;
+/// Days of many stations. Each station's are shared, so that replacing one station's leaves the others alone.
+pub type StationDays = HashMap<SourceId, Arc<Days>>;
 
 /// How readings become days: zone, standards and store.
 #[derive(Clone)]
@@ -164,11 +165,26 @@ impl Recipe {
     /// Those of the store.
     pub async fn all_days(&self, known_at: Option<Instant>) -> Result<StationDays, StoreError> {
         let keys = self.series.keys().await?;
+        let sources: BTreeSet<&SourceId> = keys.iter().map(|key| &key.source).collect();
+        self.days_of(&keys, sources, None, known_at).await
+    }
+
+    /// Days of some sources, as known at a time; `span` `None` takes all there is.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn days_of(
+        &self,
+        keys: &[SeriesKey],
+        sources: impl IntoIterator<Item = &SourceId>,
+        span: Option<Span>,
+        known_at: Option<Instant>,
+    ) -> Result<StationDays, StoreError> {
         let mut all = StationDays::new();
-        for source in keys.iter().map(|key| &key.source).collect::<BTreeSet<_>>() {
-            let days = self.days(&keys, source, None, known_at).await?;
+        for source in sources {
+            let days = self.days(keys, source, span, known_at).await?;
             if !days.is_empty() {
-                all.insert(source.clone(), days);
+                all.insert(source.clone(), Arc::new(days));
             }
         }
         Ok(all)
@@ -182,6 +198,8 @@ pub struct Rollup {
     dirty: Mutex<BTreeSet<(SourceId, NaiveDate)>>,
     /// Days taken out of `dirty` whose new figures are not shown yet.
     in_hand: AtomicUsize,
+    /// Held while days are computed: a slower one must not put older figures over newer ones.
+    settling: tokio::sync::Mutex<()>,
     wake: Notify,
 }
 
@@ -197,6 +215,7 @@ impl Rollup {
             days,
             dirty: Mutex::default(),
             in_hand: AtomicUsize::new(0),
+            settling: tokio::sync::Mutex::default(),
             wake: Notify::new(),
         })
     }
@@ -219,15 +238,13 @@ impl Rollup {
         let day = |(source, time): &(SourceId, Instant)| {
             (source.clone(), self.recipe.zone.day_of_ending(*time))
         };
-        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-        dirty.extend(touched.iter().map(day));
-        drop(dirty);
+        self.waiting_days().extend(touched.iter().map(day));
         self.wake.notify_one();
     }
 
     /// Days whose figures do not show yet what was touched; 0 means that [`Self::now`] is up to date.
     pub fn waiting(&self) -> usize {
-        let dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        let dirty = self.waiting_days();
         dirty.len() + self.in_hand.load(Ordering::Acquire)
     }
 
@@ -253,38 +270,50 @@ impl Rollup {
     /// # Errors
     /// Those of the store; the days then wait on.
     pub async fn settle(&self) -> Result<(), StoreError> {
+        let _alone = self.settling.lock().await;
         let dirty = {
-            let mut waiting = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.waiting_days();
             self.in_hand.store(waiting.len(), Ordering::Release);
             std::mem::take(&mut *waiting)
         };
         if dirty.is_empty() {
             return Ok(());
         }
-        let fresh = match self.compute(&dirty).await {
-            Ok(fresh) => fresh,
+        let computed = self.compute(&dirty).await;
+        let kept = match computed {
+            Ok(fresh) => {
+                self.show(fresh);
+                Ok(())
+            }
             Err(error) => {
-                self.dirty
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .extend(dirty);
-                return Err(error);
+                self.waiting_days().extend(dirty);
+                Err(error)
             }
         };
+        self.in_hand.store(0, Ordering::Release);
+        kept
+    }
+
+    fn waiting_days(&self) -> MutexGuard<'_, BTreeSet<(SourceId, NaiveDate)>> {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts computed days in the place of those shown. A reader that holds the days shares all but the stations
+    /// that change.
+    fn show(&self, fresh: Vec<(SourceId, Span, Days)>) {
         let mut shared = self.days.write().unwrap_or_else(PoisonError::into_inner);
         let all = Arc::make_mut(&mut shared);
         for (source, span, days) in fresh {
-            let mut own = all.remove(&source).unwrap_or_default();
-            own.retain(|day, _| !span.contains(*day));
+            let own = Arc::make_mut(all.entry(source.clone()).or_default());
+            for day in span.days() {
+                own.remove(&day);
+            }
             own.extend(days);
             // A source without any value is no station there are data of.
-            if !own.is_empty() {
-                all.insert(source, own);
+            if own.is_empty() {
+                all.remove(&source);
             }
         }
-        drop(shared);
-        self.in_hand.store(0, Ordering::Release);
-        Ok(())
     }
 }
 

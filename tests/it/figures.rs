@@ -35,8 +35,7 @@ fn assessor(stations: &[(&str, Span, i64)]) -> Assessor {
         let hour = Some(HourMean::reported(Amount::from_units(*value)));
         let full = Arc::new(StationDay::of_hours(&[[hour; HOURS_PER_DAY]; 6], 6));
         let own = days.entry(SourceId::new(station).expect("a test's station"));
-        own.or_default()
-            .extend(span.days().map(|day| (day, Arc::clone(&full))));
+        Arc::make_mut(own.or_default()).extend(span.days().map(|day| (day, Arc::clone(&full))));
     }
     Assessor {
         editions: Arc::new(standards::editions().expect("sound editions")),
