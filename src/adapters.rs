@@ -10,6 +10,8 @@ pub mod layout;
 
 pub mod credit_events;
 
+pub mod tables;
+
 pub mod report;
 
 pub mod store;

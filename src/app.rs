@@ -20,6 +20,8 @@ pub mod open;
 
 pub mod seeding;
 
+pub mod register;
+
 pub mod replay;
 
 pub mod assess;

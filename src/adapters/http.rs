@@ -4,6 +4,8 @@ pub mod error;
 
 pub mod params;
 
+pub mod body;
+
 pub mod state;
 
 pub mod assets;
@@ -21,6 +23,8 @@ pub mod desk;
 pub mod air;
 
 pub mod stations;
+
+pub mod registry;
 
 pub mod credit;
 

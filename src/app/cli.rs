@@ -14,6 +14,8 @@ use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
 use crate::app::rate;
 use crate::app::rate::RateArgs;
+use crate::app::register;
+use crate::app::register::RegisterArgs;
 use crate::app::replay;
 use crate::app::replay::ReplayArgs;
 use crate::app::seeding;
@@ -43,6 +45,7 @@ enum Command {
     Serve(ServeArgs),
     Demo(DemoArgs),
     Seed(SeedArgs),
+    Register(RegisterArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     /// Credit tiers from a file of ledger entries.
@@ -119,6 +122,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::serve(args).await?,
         Command::Demo(args) => serve::demo(args).await?,
         Command::Seed(args) => seeding::run(args, today(), now()).await?,
+        Command::Register(args) => register::run(&args, &mut out).await?,
         Command::Replay(args) => {
             let sent = replay::run(&args).await?;
             let seconds = sent.took.as_secs_f64();

@@ -8,6 +8,7 @@ mod figures;
 mod mqtt;
 mod pages;
 mod reference;
+mod register;
 mod route;
 mod sample;
 mod standards;

@@ -114,6 +114,13 @@ pub(crate) fn fetch(url: &str) -> Reply {
     asked(ureq::get(url), url)
 }
 
+/// Posts a body of a kind; error statuses are answers too.
+pub(crate) fn post_as(url: &str, kind: &str, body: &[u8]) -> Reply {
+    let request = ureq::post(url).config().http_status_as_error(false).build();
+    let sent = request.header("content-type", kind).send(body);
+    reply(sent.unwrap_or_else(|fault| panic!("{url}: {fault}")))
+}
+
 /// Posts a body.
 pub(crate) fn post(url: &str, body: &[u8]) -> Result<Reply, ureq::Error> {
     let request = ureq::post(url).config().http_status_as_error(false).build();

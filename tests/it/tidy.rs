@@ -22,7 +22,7 @@ const LARGE_FILES: [&str; 0] = [];
 const LAYERS: [&str; 6] = ["domain", "ports", "flow", "adapters", "app", "main"];
 
 /// Which adapter may use which other one.
-const ADAPTER_PAIRS: [(&str, &str); 9] = [
+const ADAPTER_PAIRS: [(&str, &str); 10] = [
     ("chart", "lang"),
     ("http", "chart"),
     ("http", "credit_events"),
@@ -30,6 +30,7 @@ const ADAPTER_PAIRS: [(&str, &str); 9] = [
     // Only the settings and counters that the health page shows.
     ("http", "mqtt"),
     ("http", "report"),
+    ("http", "tables"),
     ("mqtt", "inbound"),
     ("mqtt", "payload"),
     ("store", "credit_events"),

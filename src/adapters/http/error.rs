@@ -27,6 +27,10 @@ pub enum Problem {
     },
     /// There is nothing of that name.
     NotFound(String),
+    /// The body is not marked as JSON.
+    NotJson,
+    /// The body is over the limit, or broke off.
+    TooLarge,
     /// The store or a flow failed; the cause is logged, not told.
     Internal,
     /// The store takes nothing just now.
@@ -85,6 +89,18 @@ impl IntoResponse for Problem {
                 "not-found",
                 "There is nothing of that name",
                 Some(detail),
+            ),
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not-json",
+                "The body must be JSON and say so",
+                Some("content-type: application/json is expected".to_owned()),
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The body is over the limit",
+                None,
             ),
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,

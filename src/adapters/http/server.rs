@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -20,11 +21,12 @@ use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::health;
 use crate::adapters::http::pages;
+use crate::adapters::http::registry;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
 
-/// Largest request body; nothing here takes one yet.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest request body: a table of some ten thousand rows fits.
+const BODY_BYTES_MAX: usize = 1 << 20;
 /// Longest time one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -41,6 +43,10 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/air/assessment", get(air::assessment))
         .route("/v1/stations", get(stations::list))
         .route("/v1/stations/{id}/readings", get(stations::readings))
+        .route(
+            "/v1/registry/{table}",
+            get(registry::list).post(registry::enter),
+        )
         .route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
         .route("/v1/charts/{file}", get(pages::chart))
@@ -51,6 +57,7 @@ pub fn router(state: WebState) -> Router {
         .merge(assets())
         .fallback(no_such_path)
         .layer(CompressionLayer::new())
+        .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,

@@ -177,21 +177,16 @@ const PUBLISHED: &str = "group,period,item,value,change,source\n";
 fn check(tables: [&str; 5], expected: &[&str]) {
     let heads = [STATIONS, GROUPS, GRID, TARGETS, PUBLISHED];
     let files = ["stations", "groups", "grid", "targets", "published"];
-    let mut built = heads
+    let texts: Vec<String> = heads
         .into_iter()
         .zip(tables)
-        .zip(files)
-        .map(|((head, lines), file)| Table {
-            file,
-            text: String::leak(format!("{head}{lines}")),
-        });
-    let seed = Seed {
-        stations: built.next().unwrap(),
-        groups: built.next().unwrap(),
-        grid: built.next(),
-        targets: built.next(),
-        published: built.next(),
-    };
+        .map(|(head, lines)| format!("{head}{lines}"))
+        .collect();
+    let seed: Vec<_> = files
+        .into_iter()
+        .zip(&texts)
+        .map(|(file, text)| (file, file, text.as_str()))
+        .collect();
     let faults = load(&seed).map_or_else(|error| error.to_string(), |_| String::new());
     assert_eq!(faults.lines().collect::<Vec<_>>(), expected);
 }
@@ -284,19 +279,7 @@ fn wrong_columns_end_the_table() {
 }
 
 fn check_columns(text: &'static str, expected: &str) {
-    let seed = Seed {
-        stations: Table {
-            file: "stations",
-            text,
-        },
-        groups: Table {
-            file: "groups",
-            text: GROUPS,
-        },
-        grid: None,
-        targets: None,
-        published: None,
-    };
+    let seed = [("stations", "stations", text), ("groups", "groups", GROUPS)];
     let message = load(&seed).unwrap_err().to_string();
     let columns = "id,name_zh,name_en,class,longitude,latitude,simulated,source";
     assert_eq!(message, format!("{expected} {columns}"));

@@ -1,12 +1,13 @@
-//! What must hold between the entries of a seed: identities once, references that lead somewhere, simulated
+//! What must hold between the entries of tables: identities once, references that lead somewhere, simulated
 //! stations that say so.
 
-use crate::app::seeds::tables::Entry;
-use crate::app::seeds::tables::GroupLine;
+use crate::adapters::tables::kinds::GroupLine;
+use crate::adapters::tables::sheet::Entry;
 use crate::domain::registry::GridUnit;
 use crate::domain::registry::Group;
 use crate::domain::registry::Membership;
 use crate::domain::registry::PublishedFigure;
+use crate::domain::registry::Registry;
 use crate::domain::registry::Station;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
@@ -48,13 +49,10 @@ pub(super) fn stations(entries: &[Entry<Station>], faults: &mut Vec<String>) {
 /// station beside a real one, one head a group.
 pub(super) fn groups(
     lines: Vec<Entry<GroupLine>>,
-    stations: &[Entry<Station>],
+    known: &Registry,
     faults: &mut Vec<String>,
 ) -> Vec<Group> {
-    let known = |member: &Membership| {
-        let mut values = stations.iter().map(|entry| &entry.value);
-        values.find(|station| station.id == member.station)
-    };
+    let known = |member: &Membership| known.station(&member.station);
     let mut groups: Vec<Group> = Vec::new();
     for Entry { place, value } in lines {
         let GroupLine { head, member } = value;
@@ -106,11 +104,12 @@ fn overlap(one: &Membership, other: &Membership) -> bool {
 }
 
 /// One level below the parent each, the top alone without one.
-pub(super) fn grid(entries: &[Entry<GridUnit>], faults: &mut Vec<String>) {
+pub(super) fn grid(entries: &[Entry<GridUnit>], known: &Registry, faults: &mut Vec<String>) {
     once(entries, |unit| unit.id.clone(), "id", faults);
     for Entry { place, value } in entries {
         let above = value.parent.as_ref().map(|parent| {
-            let mut units = entries.iter().map(|entry| &entry.value);
+            let own = entries.iter().map(|entry| &entry.value);
+            let mut units = own.chain(&known.grid);
             units.find(|unit| unit.id == *parent).map(|unit| unit.level)
         });
         match above {
@@ -125,29 +124,29 @@ pub(super) fn grid(entries: &[Entry<GridUnit>], faults: &mut Vec<String>) {
     }
 }
 
-fn known_group(place: &str, group: &str, groups: &[Group], faults: &mut Vec<String>) {
-    if !groups.iter().any(|known| known.id == group) {
+fn known_group(place: &str, group: &str, known: &Registry, faults: &mut Vec<String>) {
+    if known.group(group).is_none() {
         faults.push(format!("{place}: group: is not in the groups' table"));
     }
 }
 
 /// Ids once, for groups that exist.
-pub(super) fn targets(entries: &[Entry<Target>], groups: &[Group], faults: &mut Vec<String>) {
+pub(super) fn targets(entries: &[Entry<Target>], known: &Registry, faults: &mut Vec<String>) {
     once(entries, |target| target.id.clone(), "id", faults);
     for Entry { place, value } in entries {
-        known_group(place, &value.group, groups, faults);
+        known_group(place, &value.group, known, faults);
     }
 }
 
 /// One figure a group, period and item, for groups that exist.
 pub(super) fn published(
     entries: &[Entry<PublishedFigure>],
-    groups: &[Group],
+    known: &Registry,
     faults: &mut Vec<String>,
 ) {
     let identity = |f: &PublishedFigure| (f.group.clone(), f.period.clone(), f.item);
     once(entries, identity, "item", faults);
     for Entry { place, value } in entries {
-        known_group(place, &value.group, groups, faults);
+        known_group(place, &value.group, known, faults);
     }
 }

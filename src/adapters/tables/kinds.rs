@@ -1,0 +1,285 @@
+//! The kinds of tables: how a row of each is read and written.
+
+use crate::adapters::tables::Kind;
+use crate::adapters::tables::checks;
+use crate::adapters::tables::sheet::Line;
+use crate::adapters::tables::sheet::date;
+use crate::adapters::tables::sheet::if_filled;
+use crate::adapters::tables::sheet::values;
+use crate::domain::registry::GridUnit;
+use crate::domain::registry::Group;
+use crate::domain::registry::Membership;
+use crate::domain::registry::PublishedFigure;
+use crate::domain::registry::Registry;
+use crate::domain::registry::Station;
+use crate::domain::registry::StationClass;
+use crate::domain::registry::Target;
+use crate::domain::units::Amount;
+
+/// Every table there is; one comes after those its rows refer to.
+pub static KINDS: [Kind; 5] = [
+    Kind {
+        name: "stations",
+        columns: &[
+            "id",
+            "name_zh",
+            "name_en",
+            "class",
+            "longitude",
+            "latitude",
+            "simulated",
+            "source",
+        ],
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(station);
+            checks::stations(&entries, sheet.faults);
+            let stations = values(entries);
+            Registry {
+                stations,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.stations.iter().map(station_row).collect(),
+    },
+    Kind {
+        name: "groups",
+        columns: &[
+            "id", "name_zh", "name_en", "document", "station", "from", "to",
+        ],
+        optional: 0,
+        read: |sheet| {
+            let lines = sheet.entries(group_line);
+            let groups = checks::groups(lines, sheet.known, sheet.faults);
+            Registry {
+                groups,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.groups.iter().flat_map(group_rows).collect(),
+    },
+    Kind {
+        name: "grid",
+        columns: &["id", "parent", "level", "name_zh", "name_en"],
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(grid_unit);
+            checks::grid(&entries, sheet.known, sheet.faults);
+            let grid = values(entries);
+            Registry {
+                grid,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.grid.iter().map(grid_row).collect(),
+    },
+    Kind {
+        name: "targets",
+        columns: &["id", "group", "item", "year", "limit", "issuer", "document"],
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(target);
+            checks::targets(&entries, sheet.known, sheet.faults);
+            let targets = values(entries);
+            Registry {
+                targets,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.targets.iter().map(target_row).collect(),
+    },
+    Kind {
+        name: "published",
+        columns: &["group", "period", "item", "value", "change", "source"],
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(figure);
+            checks::published(&entries, sheet.known, sheet.faults);
+            let published = values(entries);
+            Registry {
+                published,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.published.iter().map(figure_row).collect(),
+    },
+];
+
+/// A group's line: its head and one member.
+pub(super) struct GroupLine {
+    /// The group, without members.
+    pub(super) head: Group,
+    /// The member.
+    pub(super) member: Membership,
+}
+
+fn or_empty<T: ToString>(value: Option<&T>) -> String {
+    value.map(T::to_string).unwrap_or_default()
+}
+
+fn station(line: &mut Line<'_>) -> Option<Station> {
+    let id = line.source_id("id");
+    let names = line.names();
+    let class = line.field(
+        "class",
+        "national, provincial, town or micro",
+        StationClass::from_key,
+    );
+    let longitude = line.degrees("longitude", 180);
+    let latitude = line.degrees("latitude", 90);
+    let simulated = line.field("simulated", "true or false", |text| text.parse().ok());
+    let source = line.text("source");
+    Some(Station {
+        id: id?,
+        names: names?,
+        class: class?,
+        longitude: longitude?,
+        latitude: latitude?,
+        simulated: simulated?,
+        source: source?,
+    })
+}
+
+fn station_row(station: &Station) -> Vec<String> {
+    vec![
+        station.id.to_string(),
+        station.names.zh.clone(),
+        station.names.en.clone(),
+        station.class.key().to_owned(),
+        station.longitude.to_string(),
+        station.latitude.to_string(),
+        station.simulated.to_string(),
+        station.source.clone(),
+    ]
+}
+
+fn group_line(line: &mut Line<'_>) -> Option<GroupLine> {
+    let id = line.text("id");
+    let names = line.names();
+    let document = line.text("document");
+    let station = line.source_id("station");
+    let from = line.field("from", "a date such as 2020-01-31", date);
+    let to = line.field("to", "a date such as 2020-01-31, or empty", |text| {
+        if_filled(text, date)
+    });
+    Some(GroupLine {
+        head: Group {
+            id: id?,
+            names: names?,
+            document: document?,
+            members: Vec::new(),
+        },
+        member: Membership {
+            station: station?,
+            from: from?,
+            to: to?,
+        },
+    })
+}
+
+fn group_rows(group: &Group) -> Vec<Vec<String>> {
+    let row = |member: &Membership| {
+        vec![
+            group.id.clone(),
+            group.names.zh.clone(),
+            group.names.en.clone(),
+            group.document.clone(),
+            member.station.to_string(),
+            member.from.to_string(),
+            or_empty(member.to.as_ref()),
+        ]
+    };
+    group.members.iter().map(row).collect()
+}
+
+fn grid_unit(line: &mut Line<'_>) -> Option<GridUnit> {
+    let id = line.text("id");
+    let parent = line.field("parent", "the id of the unit above, or empty", |text| {
+        if_filled(text, |text| Some(text.to_owned()))
+    });
+    let level = line.field("level", "1 to 5", |text| {
+        text.parse().ok().filter(|level| (1..=5).contains(level))
+    });
+    let names = line.names();
+    Some(GridUnit {
+        id: id?,
+        parent: parent?,
+        level: level?,
+        names: names?,
+    })
+}
+
+fn grid_row(unit: &GridUnit) -> Vec<String> {
+    vec![
+        unit.id.clone(),
+        or_empty(unit.parent.as_ref()),
+        unit.level.to_string(),
+        unit.names.zh.clone(),
+        unit.names.en.clone(),
+    ]
+}
+
+fn target(line: &mut Line<'_>) -> Option<Target> {
+    let id = line.text("id");
+    let group = line.text("group");
+    let item = line.item();
+    let year = line.field("year", "a year from 2000 to 2100", |text| {
+        text.parse()
+            .ok()
+            .filter(|year| (2_000..=2_100).contains(year))
+    });
+    let limit = line.field("limit", "a number", |text| Amount::parse(text).ok());
+    let issuer = line.text("issuer");
+    let document = line.text("document");
+    Some(Target {
+        id: id?,
+        group: group?,
+        item: item?,
+        year: year?,
+        limit: limit?,
+        issuer: issuer?,
+        document: document?,
+    })
+}
+
+fn target_row(target: &Target) -> Vec<String> {
+    vec![
+        target.id.clone(),
+        target.group.clone(),
+        target.item.key().to_owned(),
+        target.year.to_string(),
+        target.limit.to_string(),
+        target.issuer.clone(),
+        target.document.clone(),
+    ]
+}
+
+fn figure(line: &mut Line<'_>) -> Option<PublishedFigure> {
+    let group = line.text("group");
+    let period = line.text("period");
+    let item = line.item();
+    let value = line.field("value", "a number", |text| Amount::parse(text).ok());
+    let change = line.field("change", "a number, or empty", |text| {
+        if_filled(text, |text| Amount::parse(text).ok())
+    });
+    let source = line.text("source");
+    Some(PublishedFigure {
+        group: group?,
+        period: period?,
+        item: item?,
+        value: value?,
+        change: change?,
+        source: source?,
+    })
+}
+
+fn figure_row(figure: &PublishedFigure) -> Vec<String> {
+    vec![
+        figure.group.clone(),
+        figure.period.clone(),
+        figure.item.key().to_owned(),
+        figure.value.to_string(),
+        or_empty(figure.change.as_ref()),
+        figure.source.clone(),
+    ]
+}
