@@ -10,6 +10,7 @@ mod sheet;
 
 use crate::adapters::tables::sheet::Sheet;
 use crate::domain::registry::Registry;
+use crate::domain::standards::Editions;
 
 pub use crate::adapters::tables::kinds::KINDS;
 
@@ -75,7 +76,11 @@ impl Kind {
 ///
 /// # Errors
 /// Every fault of every table, one text each, with file, line and field; then nothing of it may be used.
-pub fn read(tables: &[Table], registered: &Registry) -> Result<Registry, Vec<String>> {
+pub fn read(
+    tables: &[Table],
+    registered: &Registry,
+    editions: &Editions,
+) -> Result<Registry, Vec<String>> {
     let (mut known, mut entries) = (registered.clone(), Registry::default());
     let mut faults = Vec::new();
     for kind in &KINDS {
@@ -83,6 +88,7 @@ pub fn read(tables: &[Table], registered: &Registry) -> Result<Registry, Vec<Str
             let mut sheet = Sheet {
                 table,
                 known: &known,
+                editions,
                 faults: &mut faults,
             };
             let found = (kind.read)(&mut sheet);

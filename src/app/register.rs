@@ -12,6 +12,7 @@ use crate::adapters::tables::Kind;
 use crate::adapters::tables::Table;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::standards;
 
 /// Largest table, in bytes.
 const TABLE_BYTES_MAX: u64 = 16 << 20;
@@ -30,7 +31,7 @@ Tables and their columns:
   stations    id,name_zh,name_en,class,longitude,latitude,simulated,source
   groups      id,name_zh,name_en,document,station,from,to
   grid        id,parent,level,name_zh,name_en
-  targets     id,group,item,year,limit,issuer,document
+  targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source
 
 Examples:
@@ -78,8 +79,8 @@ pub async fn run(args: &RegisterArgs, out: &mut impl Write) -> anyhow::Result<()
     }
     let stores = open::for_writing(&args.data)?;
     let registered = stores.registrar.registry().await?;
-    let entries =
-        tables::read(&tables, &registered).map_err(|faults| bad_input(faults.join("\n")))?;
+    let entries = tables::read(&tables, &registered, &standards::editions()?)
+        .map_err(|faults| bad_input(faults.join("\n")))?;
     let changes = tables::changes(&tables, &registered, &entries);
     stores.registrar.register(entries).await?;
     for (name, rows, fresh) in changes {

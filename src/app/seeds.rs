@@ -11,6 +11,7 @@ use anyhow::bail;
 use crate::adapters::tables;
 use crate::adapters::tables::Kind;
 use crate::adapters::tables::Table;
+use crate::app::standards;
 use crate::domain::registry::Registry;
 
 /// The seeds there are.
@@ -86,7 +87,7 @@ fn load(seed: &Seed<'_>) -> anyhow::Result<Registry> {
     };
     let tables = seed.iter().map(table).collect::<Result<Vec<_>, String>>();
     let tables = tables.map_err(anyhow::Error::msg)?;
-    tables::read(&tables, &Registry::default())
+    tables::read(&tables, &Registry::default(), &standards::editions()?)
         .map_err(|faults| anyhow::Error::msg(faults.join("\n")))
 }
 

@@ -128,14 +128,24 @@ pub enum Item {
     GoodDays,
     /// Heavily polluted days; to be at most the value.
     HeavyDays,
+    /// Mean PM10, ug/m3; to be at most the value.
+    Pm10Mean,
+    /// 90th percentile of the daily ozone 8 h maxima, ug/m3; to be at most the value.
+    O3P90,
+    /// Composite index; to be at most the value.
+    CompositeIndex,
 }
 
 impl Item {
-    const ALL: [Self; 4] = [
+    /// Every item.
+    pub const ALL: [Self; 7] = [
         Self::Pm25Mean,
         Self::GoodDayRatio,
         Self::GoodDays,
         Self::HeavyDays,
+        Self::Pm10Mean,
+        Self::O3P90,
+        Self::CompositeIndex,
     ];
 
     /// The text used on every interface.
@@ -145,6 +155,9 @@ impl Item {
             Self::GoodDayRatio => "good_day_ratio",
             Self::GoodDays => "good_days",
             Self::HeavyDays => "heavy_days",
+            Self::Pm10Mean => "pm10_mean",
+            Self::O3P90 => "o3_p90",
+            Self::CompositeIndex => "composite_index",
         }
     }
 
@@ -155,7 +168,7 @@ impl Item {
 
     /// Whether less is better.
     pub const fn at_most(self) -> bool {
-        matches!(self, Self::Pm25Mean | Self::HeavyDays)
+        !matches!(self, Self::GoodDayRatio | Self::GoodDays)
     }
 }
 
@@ -176,6 +189,8 @@ pub struct Target {
     pub issuer: String,
     /// In which document.
     pub document: String,
+    /// The edition it is judged under; `None` leaves that to the figure it is compared with.
+    pub edition: Option<String>,
 }
 
 /// A figure published in the past, kept to compare with.

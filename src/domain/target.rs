@@ -7,8 +7,10 @@ use chrono::Datelike;
 use chrono::NaiveDate;
 
 use crate::domain::assessment::Assessment;
+use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Item;
 use crate::domain::registry::Target;
+use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 
@@ -33,16 +35,39 @@ pub struct Standing {
 
 /// Decimals a target's value is kept with.
 const TARGET_DECIMALS: u32 = 1;
+/// The percentile of [`Item::O3P90`].
+const OZONE_PERCENTILE: u32 = 90;
+
+/// The figure of an item as limits and targets are compared with it; `None` when the period has too few days.
+pub fn judged(item: Item, edition: &Edition, assessment: &Assessment) -> Option<Decimal> {
+    let count = |days: u32| (assessment.days.valid > 0).then(|| Exact::whole(i64::from(days)));
+    let figure = |pollutant: Pollutant| &assessment.pollutants[pollutant.index()];
+    let rounded = |value: &Option<Exact>, pollutant: Pollutant| {
+        let decimals = edition.decimals[pollutant.index()];
+        value.as_ref().map(|value| value.round(decimals))
+    };
+    match item {
+        Item::Pm25Mean => assessment.pm25.judged,
+        Item::Pm10Mean => rounded(&figure(Pollutant::Pm10).mean, Pollutant::Pm10),
+        Item::O3P90 if edition.percentiles[Pollutant::O3.index()] == OZONE_PERCENTILE => {
+            rounded(&figure(Pollutant::O3).percentile, Pollutant::O3)
+        }
+        Item::O3P90 => None,
+        Item::CompositeIndex => assessment.composite,
+        Item::GoodDayRatio => assessment.days.ratio(),
+        Item::GoodDays => count(assessment.days.good).map(|days| days.round(0)),
+        Item::HeavyDays => count(assessment.days.heavy).map(|days| days.round(0)),
+    }
+}
 
 /// How `target` stands at the end of the assessed period.
-pub fn standing(target: &Target, assessment: &Assessment) -> Standing {
+///
+/// # Panics
+/// When the assessment stands under another edition.
+pub fn standing(target: &Target, edition: &Edition, assessment: &Assessment) -> Standing {
+    assert_eq!(edition.id, assessment.edition, "one figure, one edition");
     let limit = Exact::amount(target.limit);
-    let value = match target.item {
-        Item::Pm25Mean => assessment.pm25.judged,
-        Item::GoodDayRatio => assessment.days.ratio(),
-        Item::GoodDays => Some(Exact::whole(i64::from(assessment.days.good)).round(0)),
-        Item::HeavyDays => Some(Exact::whole(i64::from(assessment.days.heavy)).round(0)),
-    };
+    let value = judged(target.item, edition, assessment);
     let meets = |value: Exact| {
         if target.item.at_most() {
             value <= limit

@@ -320,7 +320,7 @@ impl Assessor {
             .into_iter()
             .map(|other| under(other, period.clone()))
             .collect();
-        let standings = self.standings(sheets.area, kind, &assessment);
+        let standings = self.standings(sheets.area, kind, edition, &assessment);
         let options = sheets.choices.options(edition);
         PeriodReport {
             assessment,
@@ -344,7 +344,13 @@ impl Assessor {
     }
 
     /// A year's target judges the year, its first half and what runs from its first day, not single months.
-    fn standings(&self, area: &Area, kind: PeriodKind, assessment: &Assessment) -> Vec<Standing> {
+    fn standings(
+        &self,
+        area: &Area,
+        kind: PeriodKind,
+        edition: &Edition,
+        assessment: &Assessment,
+    ) -> Vec<Standing> {
         let Area::Group(group) = area else {
             return Vec::new();
         };
@@ -364,7 +370,7 @@ impl Assessor {
             .targets
             .iter()
             .filter(binding)
-            .map(|target| standing(target, assessment))
+            .map(|target| standing(target, edition, assessment))
             .collect()
     }
 }

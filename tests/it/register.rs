@@ -14,8 +14,8 @@ const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,so
     a,甲,A,national,120.5,31.25,false,feed\nb,乙,B,town,120,31,false,feed\n";
 const GROUPS: &str = "id,name_zh,name_en,document,station,from,to\n\
     city,市,City,doc 1,a,2020-01-01,\ncity,市,City,doc 1,b,2020-01-01,2020-12-31\n";
-const TARGETS: &str = "id,group,item,year,limit,issuer,document\n\
-    t1,city,pm25_mean,2026,30.5,bureau,\"plan, page 3\"\n";
+const TARGETS: &str = "id,group,item,year,limit,issuer,document,edition\n\
+    t1,city,pm25_mean,2026,30.5,bureau,\"plan, page 3\",2012\n";
 
 fn write(folder: &Path, name: &str, lines: &str) -> String {
     let path = folder.join(name);
@@ -91,7 +91,7 @@ fn with_any_fault_nothing_is_entered() {
     assert_eq!(code, 2, "{said}");
     let expected = format!(
         "skytier: {groups}:3: station: is not in the stations' table\n\
-         {targets}:2: limit: \"low\" is not a number\n"
+         {targets}:2: limit: \"low\" is not a number of at least 0\n"
     );
     assert_eq!(said, expected);
     let listed = run(&["register", "--data", text(&data), "--list", "stations"]);

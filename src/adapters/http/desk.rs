@@ -40,6 +40,7 @@ use crate::domain::registry::Names;
 use crate::domain::registry::PublishedFigure;
 use crate::domain::registry::StationClass;
 use crate::domain::standards::Edition;
+use crate::domain::target::judged;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::area::Area;
@@ -508,6 +509,7 @@ impl Desk<'_> {
 
     fn published_row(&self, figure: &PublishedFigure) -> PublishedRow {
         let unit = words::unit(figure.item, self.lang);
+        let with_unit = |value: String| format!("{value} {unit}").trim_end().to_owned();
         let ours = Period::parse(&figure.period).and_then(|period| {
             let auto = EditionChoice::Auto;
             let choices = Choices::default();
@@ -516,22 +518,24 @@ impl Desk<'_> {
                 .assessor
                 .periods(&self.area, span, PeriodKind::Whole, &auto, choices)
                 .pop()?;
-            published_value(figure.item, &report.assessment)
+            let edition = self.edition(&report.assessment.edition);
+            published_value(figure.item, edition, &report.assessment)
         });
         let printed = Exact::amount(figure.value);
         let change_unit = match figure.item {
-            Item::Pm25Mean => "%",
-            _ => self.lang.pick("个百分点", "percentage points"),
+            Item::GoodDayRatio => self.lang.pick("个百分点", "percentage points"),
+            Item::GoodDays | Item::HeavyDays => unit,
+            _ => "%",
         };
         PublishedRow {
             period: figure.period.clone(),
             item: figure.item,
-            published: format!("{} {unit}", figure.value),
+            published: with_unit(figure.value.to_string()),
             published_yoy: figure.change.map(|change| {
                 let sign = if change.micros() > 0 { "+" } else { "" };
                 format!("{sign}{change} {change_unit}")
             }),
-            ours: ours.map(|value| format!("{value} {unit}")),
+            ours: ours.map(|value| with_unit(value.to_string())),
             matches: ours.map(|value| value.exact() == printed),
             source: words::side(&figure.source, self.lang),
         }
@@ -565,13 +569,9 @@ impl Desk<'_> {
 }
 
 /// A figure as published; `None` when there are no data for it.
-fn published_value(item: Item, assessment: &Assessment) -> Option<Decimal> {
-    let count = |days: u32| Exact::whole(i64::from(days)).round(0);
-    let some = assessment.days.valid > 0;
+fn published_value(item: Item, edition: &Edition, assessment: &Assessment) -> Option<Decimal> {
     match item {
         Item::Pm25Mean => assessment.pm25.published,
-        Item::GoodDayRatio => assessment.days.ratio(),
-        Item::GoodDays => some.then(|| count(assessment.days.good)),
-        Item::HeavyDays => some.then(|| count(assessment.days.heavy)),
+        other => judged(other, edition, assessment),
     }
 }

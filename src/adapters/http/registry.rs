@@ -60,7 +60,7 @@ pub async fn enter(
     };
     let tables = [table];
     let registered = state.directory.now();
-    let entries = tables::read(&tables, &registered)
+    let entries = tables::read(&tables, &registered, &state.editions)
         .map_err(|faults| Problem::bad("csv", faults.join("; ")))?;
     let changes = tables::changes(&tables, &registered, &entries);
     state.directory.register(entries).await?;

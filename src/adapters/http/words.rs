@@ -59,7 +59,8 @@ pub fn side(text: &str, lang: Lang) -> String {
 /// The unit of an item's figures.
 pub fn unit(item: Item, lang: Lang) -> &'static str {
     match item {
-        Item::Pm25Mean => "ug/m3",
+        Item::Pm25Mean | Item::Pm10Mean | Item::O3P90 => "ug/m3",
+        Item::CompositeIndex => "",
         Item::GoodDayRatio => "%",
         Item::GoodDays | Item::HeavyDays => lang.pick("天", "days"),
     }

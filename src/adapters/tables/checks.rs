@@ -11,6 +11,7 @@ use crate::domain::registry::Registry;
 use crate::domain::registry::Station;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
+use crate::domain::standards::Editions;
 
 /// What the code of a simulated station begins with.
 const SIMULATED_PREFIX: &str = "sim-";
@@ -130,11 +131,29 @@ fn known_group(place: &str, group: &str, known: &Registry, faults: &mut Vec<Stri
     }
 }
 
-/// Ids once, for groups that exist.
-pub(super) fn targets(entries: &[Entry<Target>], known: &Registry, faults: &mut Vec<String>) {
+/// Ids once, for groups and editions that exist.
+pub(super) fn targets(
+    entries: &[Entry<Target>],
+    known: &Registry,
+    editions: &Editions,
+    faults: &mut Vec<String>,
+) {
     once(entries, |target| target.id.clone(), "id", faults);
     for Entry { place, value } in entries {
         known_group(place, &value.group, known, faults);
+        if let Some(edition) = &value.edition {
+            known_edition(place, edition, editions, faults);
+        }
+    }
+}
+
+fn known_edition(place: &str, edition: &str, editions: &Editions, faults: &mut Vec<String>) {
+    if editions.by_id(edition).is_none() {
+        let known = editions.all().iter().map(|known| known.id.as_str());
+        let known = known.collect::<Vec<_>>().join(", ");
+        faults.push(format!(
+            "{place}: edition: {edition:?} is not one of {known}"
+        ));
     }
 }
 

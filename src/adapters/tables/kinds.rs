@@ -75,11 +75,13 @@ pub static KINDS: [Kind; 5] = [
     },
     Kind {
         name: "targets",
-        columns: &["id", "group", "item", "year", "limit", "issuer", "document"],
-        optional: 0,
+        columns: &[
+            "id", "group", "item", "year", "limit", "issuer", "document", "edition",
+        ],
+        optional: 1,
         read: |sheet| {
             let entries = sheet.entries(target);
-            checks::targets(&entries, sheet.known, sheet.faults);
+            checks::targets(&entries, sheet.known, sheet.editions, sheet.faults);
             let targets = values(entries);
             Registry {
                 targets,
@@ -228,9 +230,16 @@ fn target(line: &mut Line<'_>) -> Option<Target> {
             .ok()
             .filter(|year| (2_000..=2_100).contains(year))
     });
-    let limit = line.field("limit", "a number", |text| Amount::parse(text).ok());
+    let limit = line.field("limit", "a number of at least 0", |text| {
+        Amount::parse(text)
+            .ok()
+            .filter(|limit| !limit.is_negative())
+    });
     let issuer = line.text("issuer");
     let document = line.text("document");
+    let edition = line.field("edition", "an edition's id, or empty", |text| {
+        if_filled(text, |text| Some(text.to_owned()))
+    });
     Some(Target {
         id: id?,
         group: group?,
@@ -239,6 +248,7 @@ fn target(line: &mut Line<'_>) -> Option<Target> {
         limit: limit?,
         issuer: issuer?,
         document: document?,
+        edition: edition?,
     })
 }
 
@@ -251,6 +261,7 @@ fn target_row(target: &Target) -> Vec<String> {
         target.limit.to_string(),
         target.issuer.clone(),
         target.document.clone(),
+        or_empty(target.edition.as_ref()),
     ]
 }
 

@@ -7,6 +7,7 @@ use crate::domain::names::SourceId;
 use crate::domain::registry::Item;
 use crate::domain::registry::Names;
 use crate::domain::registry::Registry;
+use crate::domain::standards::Editions;
 use crate::domain::units::Amount;
 
 /// Most rows a table may have.
@@ -28,6 +29,8 @@ pub(super) struct Sheet<'a> {
     pub(super) table: &'a Table,
     /// What is registered, tables read before this one included.
     pub(super) known: &'a Registry,
+    /// The editions a row may name.
+    pub(super) editions: &'a Editions,
     /// What is wrong, one text each.
     pub(super) faults: &'a mut Vec<String>,
 }
@@ -150,8 +153,9 @@ impl Line<'_> {
 
     /// What a figure is about.
     pub(super) fn item(&mut self) -> Option<Item> {
-        let expected = "pm25_mean, good_day_ratio, good_days or heavy_days";
-        self.field("item", expected, Item::from_key)
+        let keys = Item::ALL.map(Item::key);
+        let expected = format!("one of {}", keys.join(", "));
+        self.field("item", &expected, Item::from_key)
     }
 
     /// A place on the globe.

@@ -155,6 +155,7 @@ fn the_shipped_rules_arrive_at_the_published_figures() {
                     Item::GoodDayRatio => text(half.days.ratio()),
                     Item::GoodDays => half.days.good.to_string(),
                     Item::HeavyDays => half.days.heavy.to_string(),
+                    other => panic!("no figure of {} was published", other.key()),
                 };
                 assert_eq!(value, figure.value.to_string(), "{figure:?} {choices:?}");
             }
@@ -221,10 +222,12 @@ fn all_faults_are_listed_with_line_and_field() {
             "groups:2: to: \"never\" is not a date such as 2020-01-31, or empty",
             "grid:2: id: \"\" is not a text without blanks around it",
             "grid:2: level: \"6\" is not 1 to 5",
-            "targets:2: item: \"aqi\" is not pm25_mean, good_day_ratio, good_days or heavy_days",
+            "targets:2: item: \"aqi\" is not one of pm25_mean, good_day_ratio, good_days, heavy_days, \
+             pm10_mean, o3_p90, composite_index",
             "targets:2: year: \"1999\" is not a year from 2000 to 2100",
-            "targets:2: limit: \"x\" is not a number",
-            "published:2: item: \"x\" is not pm25_mean, good_day_ratio, good_days or heavy_days",
+            "targets:2: limit: \"x\" is not a number of at least 0",
+            "published:2: item: \"x\" is not one of pm25_mean, good_day_ratio, good_days, heavy_days, \
+             pm10_mean, o3_p90, composite_index",
             "published:2: value: \"y\" is not a number",
             "published:2: change: \"z\" is not a number, or empty",
         ],
@@ -315,4 +318,49 @@ fn the_seeds_directory_is_the_named_one_or_the_nearest() {
     assert_eq!(found(None, root, None), seeds);
     assert_eq!(found(None, nowhere, Some(&exe)), seeds);
     assert_eq!(found(None, nowhere, None), None);
+}
+
+#[test]
+fn a_target_may_name_its_edition_and_old_tables_have_no_such_column() {
+    let groups = format!("{GROUPS}city,C,C,d,a,2020-01-01,\n");
+    let read = |text: &str| {
+        let seed = [
+            ("stations", "stations", STATIONS),
+            ("groups", "groups", groups.as_str()),
+            ("targets", "targets", text),
+        ];
+        load(&seed).map(|registry| registry.targets[0].edition.clone())
+    };
+    let check = |text: &'static str, expected: Result<Option<&str>, &str>| {
+        let found = read(text).map_err(|fault| fault.to_string());
+        assert_eq!(
+            found.as_ref().map(Option::as_deref).map_err(String::as_str),
+            expected,
+            "{text}"
+        );
+    };
+    check(
+        "id,group,item,year,limit,issuer,document\nt,city,o3_p90,2026,160,i,d\n",
+        Ok(None),
+    );
+    check(
+        "id,group,item,year,limit,issuer,document,edition\nt,city,o3_p90,2026,160,i,d,\n",
+        Ok(None),
+    );
+    check(
+        "id,group,item,year,limit,issuer,document,edition\nt,city,pm10_mean,2026,60,i,d,2012\n",
+        Ok(Some("2012")),
+    );
+    let unknown = read(
+        "id,group,item,year,limit,issuer,document,edition\nt,city,pm10_mean,2026,60,i,d,1996\n",
+    );
+    let fault = unknown.expect_err("no such edition").to_string();
+    assert!(
+        fault.starts_with("targets:2: edition: \"1996\" is not one of 2012, "),
+        "{fault}"
+    );
+    check(
+        "id,group,item,year,limit,issuer,document,issued\nt,city,pm10_mean,2026,60,i,d,2012\n",
+        Err("targets:1: columns must be id,group,item,year,limit,issuer,document,edition"),
+    );
 }

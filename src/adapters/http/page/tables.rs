@@ -33,6 +33,9 @@ fn item_name(item: Item, lang: Lang) -> &'static str {
         Item::GoodDayRatio => words.item_ratio,
         Item::GoodDays => words.item_good_days,
         Item::HeavyDays => words.item_heavy_days,
+        Item::Pm10Mean => words.item_pm10,
+        Item::O3P90 => words.item_o3,
+        Item::CompositeIndex => words.item_composite,
     }
 }
 

@@ -123,7 +123,8 @@ fn save_target(connection: &Connection, target: &Target) -> Result<(), Fault> {
         target.year,
         target.limit.micros(),
         target.issuer,
-        target.document
+        target.document,
+        target.edition
     ];
     replace(connection, "target", values)
 }
@@ -307,6 +308,7 @@ fn target(row: &Row<'_>) -> Result<Target, Fault> {
         limit: micros(row, "target_limit")?,
         issuer: row.get("issuer")?,
         document: row.get("document")?,
+        edition: row.get("edition")?,
     })
 }
 

@@ -95,7 +95,8 @@ CREATE TABLE target (
     year          INTEGER NOT NULL,
     target_limit  INTEGER NOT NULL,
     issuer        TEXT NOT NULL,
-    document      TEXT NOT NULL
+    document      TEXT NOT NULL,
+    edition       TEXT                      -- NULL: that of the figure it is compared with
 ) STRICT;
 
 CREATE TABLE published_figure (
