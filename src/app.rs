@@ -4,6 +4,8 @@ pub mod fault;
 
 pub mod standards;
 
+pub mod exclusions;
+
 pub mod rulebooks;
 
 pub mod config;

@@ -10,6 +10,8 @@ pub mod names;
 
 pub mod pollutant;
 
+pub mod exclusion;
+
 pub mod registry;
 
 pub mod reading;

@@ -5,10 +5,12 @@
 //! together with it.
 
 mod checks;
+mod exclusions;
 mod kinds;
 mod sheet;
 
 use crate::adapters::tables::sheet::Sheet;
+use crate::domain::exclusion::Reasons;
 use crate::domain::registry::Registry;
 use crate::domain::standards::Editions;
 
@@ -23,6 +25,15 @@ pub struct Table {
     pub file: String,
     /// Its text.
     pub text: String,
+}
+
+/// What rows may name besides what is registered.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The editions of the standards.
+    pub editions: &'a Editions,
+    /// What exclusions may be for.
+    pub reasons: &'a Reasons,
 }
 
 /// What is known of one kind of table.
@@ -79,7 +90,7 @@ impl Kind {
 pub fn read(
     tables: &[Table],
     registered: &Registry,
-    editions: &Editions,
+    rules: Rules<'_>,
 ) -> Result<Registry, Vec<String>> {
     let (mut known, mut entries) = (registered.clone(), Registry::default());
     let mut faults = Vec::new();
@@ -88,7 +99,7 @@ pub fn read(
             let mut sheet = Sheet {
                 table,
                 known: &known,
-                editions,
+                rules,
                 faults: &mut faults,
             };
             let found = (kind.read)(&mut sheet);

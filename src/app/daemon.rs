@@ -20,6 +20,7 @@ use crate::adapters::payload::Decoder;
 use crate::adapters::payload::topic::Topics;
 use crate::adapters::store::Stores;
 use crate::app::config::Settings;
+use crate::app::exclusions;
 use crate::app::open;
 use crate::app::pump::Pump;
 use crate::app::rulebooks;
@@ -139,6 +140,7 @@ impl Daemon {
             mqtt: counters,
             editions: flows.editions,
             publication: standards::publication()?,
+            reasons: Arc::new(exclusions::reasons()?),
             zone: settings.zone,
             mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),
             mqtt_prefix: settings.mqtt_prefix.clone(),

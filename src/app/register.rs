@@ -9,7 +9,9 @@ use anyhow::Context as _;
 
 use crate::adapters::tables;
 use crate::adapters::tables::Kind;
+use crate::adapters::tables::Rules;
 use crate::adapters::tables::Table;
+use crate::app::exclusions;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
@@ -29,7 +31,10 @@ with all its members. A file named after its table needs no TABLE=.
 
 Tables and their columns:
   stations    id,name_zh,name_en,class,longitude,latitude,simulated,source
-  groups      id,name_zh,name_en,document,station,from,to
+  groups      id,name_zh,name_en,document,station,from,to[,member_document]
+  exclusions  id,place,from,to,pollutants,statistics,reason,document,decided_on[,revoked_on]
+              days left out of statistics: place is group:ID, station:ID or all; pollutants and statistics
+              (mean|percentile|composite|ranking|good_days), empty for what the reason dust takes out
   grid        id,parent,level,name_zh,name_en
   targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source
@@ -79,8 +84,12 @@ pub async fn run(args: &RegisterArgs, out: &mut impl Write) -> anyhow::Result<()
     }
     let stores = open::for_writing(&args.data)?;
     let registered = stores.registrar.registry().await?;
-    let entries = tables::read(&tables, &registered, &standards::editions()?)
-        .map_err(|faults| bad_input(faults.join("\n")))?;
+    let rules = Rules {
+        editions: &standards::editions()?,
+        reasons: &exclusions::reasons()?,
+    };
+    let entries =
+        tables::read(&tables, &registered, rules).map_err(|faults| bad_input(faults.join("\n")))?;
     let changes = tables::changes(&tables, &registered, &entries);
     stores.registrar.register(entries).await?;
     for (name, rows, fresh) in changes {

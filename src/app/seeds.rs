@@ -10,7 +10,9 @@ use anyhow::bail;
 
 use crate::adapters::tables;
 use crate::adapters::tables::Kind;
+use crate::adapters::tables::Rules;
 use crate::adapters::tables::Table;
+use crate::app::exclusions;
 use crate::app::standards;
 use crate::domain::registry::Registry;
 
@@ -87,7 +89,11 @@ fn load(seed: &Seed<'_>) -> anyhow::Result<Registry> {
     };
     let tables = seed.iter().map(table).collect::<Result<Vec<_>, String>>();
     let tables = tables.map_err(anyhow::Error::msg)?;
-    tables::read(&tables, &Registry::default(), &standards::editions()?)
+    let rules = Rules {
+        editions: &standards::editions()?,
+        reasons: &exclusions::reasons()?,
+    };
+    tables::read(&tables, &Registry::default(), rules)
         .map_err(|faults| anyhow::Error::msg(faults.join("\n")))
 }
 

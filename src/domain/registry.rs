@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use chrono::NaiveDate;
 
+use crate::domain::exclusion::Exclusion;
 use crate::domain::names::SourceId;
 use crate::domain::units::Amount;
 
@@ -77,6 +78,8 @@ pub struct Membership {
     pub from: NaiveDate,
     /// Last day it counts; open when `None`.
     pub to: Option<NaiveDate>,
+    /// The document of this membership, where it is another than the group's.
+    pub document: Option<String>,
 }
 
 /// A named set of stations whose mean is an area's figure.
@@ -268,6 +271,8 @@ pub struct Registry {
     pub stations: Vec<Station>,
     /// Station groups, by id.
     pub groups: Vec<Group>,
+    /// Days left out of statistics.
+    pub exclusions: Vec<Exclusion>,
     /// The supervision network.
     pub grid: Vec<GridUnit>,
     /// Targets.
@@ -304,6 +309,7 @@ impl Registry {
     pub fn entries(&self) -> usize {
         self.stations.len()
             + self.groups.len()
+            + self.exclusions.len()
             + self.grid.len()
             + self.targets.len()
             + self.published.len()
@@ -317,6 +323,9 @@ impl Registry {
     pub fn merge(&mut self, other: Registry) {
         replace(&mut self.stations, other.stations, |a, b| a.id.cmp(&b.id));
         replace(&mut self.groups, other.groups, |a, b| a.id.cmp(&b.id));
+        replace(&mut self.exclusions, other.exclusions, |a, b| {
+            a.id.cmp(&b.id)
+        });
         replace(&mut self.grid, other.grid, |a, b| a.id.cmp(&b.id));
         replace(&mut self.targets, other.targets, |a, b| a.id.cmp(&b.id));
         replace(&mut self.published, other.published, |a, b| {

@@ -12,10 +12,13 @@ use crate::support::text;
 
 const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,source\n\
     a,甲,A,national,120.5,31.25,false,feed\nb,乙,B,town,120,31,false,feed\n";
-const GROUPS: &str = "id,name_zh,name_en,document,station,from,to\n\
-    city,市,City,doc 1,a,2020-01-01,\ncity,市,City,doc 1,b,2020-01-01,2020-12-31\n";
 const TARGETS: &str = "id,group,item,year,limit,issuer,document,edition\n\
     t1,city,pm25_mean,2026,30.5,bureau,\"plan, page 3\",2012\n";
+const GROUPS: &str = "id,name_zh,name_en,document,station,from,to,member_document\n\
+    city,市,City,doc 1,a,2020-01-01,,\ncity,市,City,doc 1,b,2020-01-01,2020-12-31,\"doc 1, annex\"\n";
+const EXCLUSIONS: &str = "id,place,from,to,pollutants,statistics,reason,document,decided_on,revoked_on\n\
+    d1,group:city,2023-04-10,2023-04-12,pm25|pm10,mean|percentile|composite|ranking,dust,doc 2,2023-05-04,\n\
+    e1,station:a,2023-07-01,2023-07-01,o3,good_days,exceptional,doc 3,2023-08-01,2023-09-01\n";
 
 fn write(folder: &Path, name: &str, lines: &str) -> String {
     let path = folder.join(name);
@@ -48,9 +51,18 @@ fn tables_are_entered_together_once_and_printed_as_they_came() {
         said.replace(" 1 new", " 0 new").replace(" 2 new", " 0 new"),
         run(&args)
     );
+    let short = "id,place,from,to,pollutants,statistics,reason,document,decided_on\n\
+        d1,group:city,2023-04-10,2023-04-12,,,dust,doc 2,2023-05-04\n";
+    for lines in [short, EXCLUSIONS] {
+        let file = write(folder.path(), "exclusions.csv", lines);
+        let rows = lines.lines().count() - 1;
+        let said = run(&["register", "--data", text(&data), &file]);
+        assert_eq!(said, format!("exclusions: {rows} rows, 1 new or changed\n"));
+    }
     for (name, lines) in [
         ("stations", STATIONS),
         ("groups", GROUPS),
+        ("exclusions", EXCLUSIONS),
         ("targets", TARGETS),
     ] {
         let listed = run(&["register", "--data", text(&data), "--list", name]);
@@ -65,7 +77,8 @@ fn tables_are_entered_together_once_and_printed_as_they_came() {
     );
     assert_eq!(
         run(&["register", "--data", text(&data), "--list", "groups"]),
-        one
+        one.replace(",to\n", ",to,member_document\n")
+            .replace("-01,\n", "-01,,\n")
     );
 }
 
@@ -115,6 +128,60 @@ fn with_any_fault_nothing_is_entered() {
         assert!(code == 2 && said.contains(part), "{code} {said}");
         assert!(!none.exists(), "nothing is made for a faulty call");
     }
+}
+
+fn check_exclusion(row: &str, expected: &[&str]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let stations = write(folder.path(), "stations.csv", STATIONS);
+    let (header, _) = EXCLUSIONS.split_once('\n').expect("a header");
+    let file = write(
+        folder.path(),
+        "exclusions.csv",
+        &format!("{header}\n{row}\n"),
+    );
+    let (code, said) = fails(&["register", "--data", text(&data), &stations, &file]);
+    let said = said.trim_start_matches("skytier: ").replace(&file, "x");
+    assert_eq!(
+        (code, said.lines().collect::<Vec<_>>().as_slice()),
+        (2, expected)
+    );
+}
+
+#[test]
+fn an_exclusion_names_place_days_reason_and_document() {
+    let days = "2023-04-10,2023-04-12";
+    check_exclusion(
+        &format!("d,city,{days},pm1,median,dust,doc,2023-05-04,"),
+        &[
+            "x:2: place: \"city\" is not group:ID, station:ID or all",
+            "x:2: pollutants: \"pm1\" is not some of pm25|pm10|so2|no2|co|o3, joined by |, or empty",
+            "x:2: statistics: \"median\" is not some of mean|percentile|composite|ranking|good_days, joined by |, or empty",
+        ],
+    );
+    check_exclusion(
+        &format!("d,all,{days},,,exceptional,,never,"),
+        &[
+            "x:2: pollutants: \"\" is not some of pm25|pm10|so2|no2|co|o3, joined by |",
+            "x:2: statistics: \"\" is not some of mean|percentile|composite|ranking|good_days, joined by |",
+            "x:2: document: \"\" is not a text without blanks around it",
+            "x:2: decided_on: \"never\" is not a date such as 2020-01-31",
+        ],
+    );
+    check_exclusion(
+        "d,all,2023-04-12,2023-04-10,,,fog,doc,2023-05-04,",
+        &[
+            "x:2: to: \"2023-04-10\" is not on or after from, within a century",
+            "x:2: reason: \"fog\" is not dust or exceptional",
+        ],
+    );
+    check_exclusion(
+        &format!("d,group:city,{days},,,dust,doc,2023-05-04,2023-05-03"),
+        &[
+            "x:2: place: group:city is not registered",
+            "x:2: revoked_on: lies before decided_on",
+        ],
+    );
 }
 
 #[test]

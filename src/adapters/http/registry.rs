@@ -14,6 +14,7 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::adapters::tables;
 use crate::adapters::tables::Kind;
+use crate::adapters::tables::Rules;
 use crate::adapters::tables::Table;
 
 /// A table to enter.
@@ -60,7 +61,11 @@ pub async fn enter(
     };
     let tables = [table];
     let registered = state.directory.now();
-    let entries = tables::read(&tables, &registered, &state.editions)
+    let rules = Rules {
+        editions: &state.editions,
+        reasons: &state.reasons,
+    };
+    let entries = tables::read(&tables, &registered, rules)
         .map_err(|faults| Problem::bad("csv", faults.join("; ")))?;
     let changes = tables::changes(&tables, &registered, &entries);
     state.directory.register(entries).await?;

@@ -8,6 +8,7 @@ use crate::adapters::mqtt::settings::Counters;
 use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::exclusion::Reasons;
 use crate::domain::standards::Editions;
 use crate::flow::assess::Assessor;
 use crate::flow::directory::Directory;
@@ -39,6 +40,8 @@ pub struct WebState {
     pub editions: Arc<Editions>,
     /// How figures are printed.
     pub publication: Publication,
+    /// What exclusions may be for.
+    pub reasons: Arc<Reasons>,
     /// The zone whose days count.
     pub zone: Zone,
     /// Host and port of the embedded MQTT endpoint, to show how to publish.

@@ -3,6 +3,8 @@
 
 use crate::adapters::tables::kinds::GroupLine;
 use crate::adapters::tables::sheet::Entry;
+use crate::domain::exclusion::Exclusion;
+use crate::domain::exclusion::Place;
 use crate::domain::registry::GridUnit;
 use crate::domain::registry::Group;
 use crate::domain::registry::Membership;
@@ -97,6 +99,25 @@ pub(super) fn groups(
         group.members.push(member);
     }
     groups
+}
+
+/// Ids once, for places that exist; revoked after they were decided.
+pub(super) fn exclusions(entries: &[Entry<Exclusion>], known: &Registry, faults: &mut Vec<String>) {
+    once(entries, |exclusion| exclusion.id.clone(), "id", faults);
+    for Entry { place, value } in entries {
+        let there = match &value.place {
+            Place::Group(id) => known.group(id).is_some(),
+            Place::Station(id) => known.station(id).is_some(),
+            Place::All => true,
+        };
+        if !there {
+            let what = &value.place;
+            faults.push(format!("{place}: place: {what} is not registered"));
+        }
+        if value.revoked_on.is_some_and(|day| day < value.decided_on) {
+            faults.push(format!("{place}: revoked_on: lies before decided_on"));
+        }
+    }
 }
 
 fn overlap(one: &Membership, other: &Membership) -> bool {

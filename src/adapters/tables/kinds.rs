@@ -2,6 +2,7 @@
 
 use crate::adapters::tables::Kind;
 use crate::adapters::tables::checks;
+use crate::adapters::tables::exclusions;
 use crate::adapters::tables::sheet::Line;
 use crate::adapters::tables::sheet::date;
 use crate::adapters::tables::sheet::if_filled;
@@ -17,7 +18,7 @@ use crate::domain::registry::Target;
 use crate::domain::units::Amount;
 
 /// Every table there is; one comes after those its rows refer to.
-pub static KINDS: [Kind; 5] = [
+pub static KINDS: [Kind; 6] = [
     Kind {
         name: "stations",
         columns: &[
@@ -45,9 +46,16 @@ pub static KINDS: [Kind; 5] = [
     Kind {
         name: "groups",
         columns: &[
-            "id", "name_zh", "name_en", "document", "station", "from", "to",
+            "id",
+            "name_zh",
+            "name_en",
+            "document",
+            "station",
+            "from",
+            "to",
+            "member_document",
         ],
-        optional: 0,
+        optional: 1,
         read: |sheet| {
             let lines = sheet.entries(group_line);
             let groups = checks::groups(lines, sheet.known, sheet.faults);
@@ -57,6 +65,22 @@ pub static KINDS: [Kind; 5] = [
             }
         },
         rows: |registry| registry.groups.iter().flat_map(group_rows).collect(),
+    },
+    Kind {
+        name: "exclusions",
+        columns: &exclusions::COLUMNS,
+        optional: 1,
+        read: |sheet| {
+            let reasons = sheet.rules.reasons;
+            let entries = sheet.entries(|line| exclusions::exclusion(line, reasons));
+            checks::exclusions(&entries, sheet.known, sheet.faults);
+            let exclusions = values(entries);
+            Registry {
+                exclusions,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.exclusions.iter().map(exclusions::row).collect(),
     },
     Kind {
         name: "grid",
@@ -81,7 +105,7 @@ pub static KINDS: [Kind; 5] = [
         optional: 1,
         read: |sheet| {
             let entries = sheet.entries(target);
-            checks::targets(&entries, sheet.known, sheet.editions, sheet.faults);
+            checks::targets(&entries, sheet.known, sheet.rules.editions, sheet.faults);
             let targets = values(entries);
             Registry {
                 targets,
@@ -115,7 +139,8 @@ pub(super) struct GroupLine {
     pub(super) member: Membership,
 }
 
-fn or_empty<T: ToString>(value: Option<&T>) -> String {
+/// The value's text, or nothing.
+pub(super) fn or_empty<T: ToString>(value: Option<&T>) -> String {
     value.map(T::to_string).unwrap_or_default()
 }
 
@@ -164,6 +189,9 @@ fn group_line(line: &mut Line<'_>) -> Option<GroupLine> {
     let to = line.field("to", "a date such as 2020-01-31, or empty", |text| {
         if_filled(text, date)
     });
+    let own_document = line.field("member_document", "a text, or empty", |text| {
+        if_filled(text, |text| Some(text.to_owned()))
+    });
     Some(GroupLine {
         head: Group {
             id: id?,
@@ -175,6 +203,7 @@ fn group_line(line: &mut Line<'_>) -> Option<GroupLine> {
             station: station?,
             from: from?,
             to: to?,
+            document: own_document?,
         },
     })
 }
@@ -189,6 +218,7 @@ fn group_rows(group: &Group) -> Vec<Vec<String>> {
             member.station.to_string(),
             member.from.to_string(),
             or_empty(member.to.as_ref()),
+            or_empty(member.document.as_ref()),
         ]
     };
     group.members.iter().map(row).collect()

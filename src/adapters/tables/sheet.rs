@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 
+use crate::adapters::tables::Rules;
 use crate::adapters::tables::Table;
 use crate::domain::names::SourceId;
 use crate::domain::registry::Item;
 use crate::domain::registry::Names;
 use crate::domain::registry::Registry;
-use crate::domain::standards::Editions;
 use crate::domain::units::Amount;
 
 /// Most rows a table may have.
@@ -29,8 +29,8 @@ pub(super) struct Sheet<'a> {
     pub(super) table: &'a Table,
     /// What is registered, tables read before this one included.
     pub(super) known: &'a Registry,
-    /// The editions a row may name.
-    pub(super) editions: &'a Editions,
+    /// What rows may name besides.
+    pub(super) rules: Rules<'a>,
     /// What is wrong, one text each.
     pub(super) faults: &'a mut Vec<String>,
 }

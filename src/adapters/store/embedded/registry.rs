@@ -1,5 +1,7 @@
 //! What is registered, as rows: one table a kind, plain enough to read with any SQLite shell.
 
+mod exclusions;
+
 use chrono::NaiveDate;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
@@ -33,6 +35,10 @@ pub(super) fn save(connection: &Connection, entries: &Registry) -> Result<(), Fa
         .groups
         .iter()
         .try_for_each(|group| save_group(connection, group))?;
+    entries
+        .exclusions
+        .iter()
+        .try_for_each(|exclusion| exclusions::save(connection, exclusion))?;
     entries
         .grid
         .iter()
@@ -98,7 +104,8 @@ fn save_group(connection: &Connection, group: &Group) -> Result<(), Fault> {
         let position = i64::try_from(position).expect("a position fits 64 bits");
         let to = member.to.map(|day| day.to_string());
         let station = member.station.as_str();
-        let values = params![group.id, position, station, member.from.to_string(), to];
+        let from = member.from.to_string();
+        let values = params![group.id, position, station, from, to, member.document];
         replace(connection, "membership", values)?;
     }
     Ok(())
@@ -196,6 +203,7 @@ pub(super) fn load(connection: &Connection) -> Result<Registry, Fault> {
     Ok(Registry {
         stations: all(connection, "station", "id", station)?,
         groups,
+        exclusions: all(connection, "exclusion", "id", exclusions::load)?,
         grid: all(connection, "grid_unit", "id", grid_unit)?,
         targets: all(connection, "target", "id", target)?,
         published: all(
@@ -286,7 +294,13 @@ fn membership(row: &Row<'_>) -> Result<(String, Membership), Fault> {
     let to = open.map(|_| day(row, "membership", "to_day")).transpose()?;
     let station = source(row, "membership", "station")?;
     let from = day(row, "membership", "from_day")?;
-    Ok((row.get("station_group")?, Membership { station, from, to }))
+    let member = Membership {
+        station,
+        from,
+        to,
+        document: row.get("document")?,
+    };
+    Ok((row.get("station_group")?, member))
 }
 
 fn grid_unit(row: &Row<'_>) -> Result<GridUnit, Fault> {

@@ -77,6 +77,7 @@ CREATE TABLE membership (
     station       TEXT NOT NULL,
     from_day      TEXT NOT NULL,
     to_day        TEXT,
+    document      TEXT,                     -- where it is another than the group's
     PRIMARY KEY (station_group, position)
 ) STRICT;
 
@@ -164,3 +165,17 @@ CREATE TRIGGER ledger_once BEFORE INSERT ON ledger WHEN EXISTS (SELECT 1 FROM le
 END;
 CREATE TRIGGER ledger_keep BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_hold BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+-- Days left out of statistics. Lists are joined by `|`.
+CREATE TABLE exclusion (
+    id         TEXT PRIMARY KEY,
+    place      TEXT NOT NULL,
+    from_day   TEXT NOT NULL,
+    to_day     TEXT NOT NULL,
+    pollutants TEXT NOT NULL,
+    statistics TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    document   TEXT NOT NULL,
+    decided_on TEXT NOT NULL,
+    revoked_on TEXT
+) STRICT;
