@@ -12,6 +12,8 @@ pub mod assess;
 
 pub mod now;
 
+pub mod bulletin;
+
 pub mod tiering;
 
 pub mod health;

@@ -1,0 +1,498 @@
+//! What a bulletin says, gathered as plain figures: the period, the runs to date, the stations, what it all rests on.
+//!
+//! HJ 633-2026 5.2 asks for the daily index by 12:00 of the next day; the other bulletins follow the calendar. Nothing
+//! is computed here that the assessment does not compute; what is missing stays missing, for the words to say so.
+
+use chrono::Datelike;
+use chrono::NaiveDate;
+
+use crate::domain::area::AreaDay;
+use crate::domain::assessment::Assessment;
+use crate::domain::assessment::Publication;
+use crate::domain::calendar::DAY_S;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Period;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::YEARS;
+use crate::domain::calendar::Zone;
+use crate::domain::names::SourceId;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::registry::Names;
+use crate::domain::registry::StationClass;
+use crate::domain::registry::Target;
+use crate::domain::standards::Edition;
+use crate::flow::assess::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::assess::PeriodReport;
+
+/// Hour of the next day by which a daily bulletin is due (HJ 633-2026 5.2).
+pub const DUE_HOUR: i64 = 12;
+/// Kinds of period a bulletin is made for.
+const KINDS: [PeriodKind; 6] = [
+    PeriodKind::Day,
+    PeriodKind::Xun,
+    PeriodKind::Month,
+    PeriodKind::Quarter,
+    PeriodKind::Half,
+    PeriodKind::Year,
+];
+/// What a period's name looks like.
+const PERIOD_FORMS: &str =
+    "2020, 2020-H1, 2020-Q3, 2020-07, 2020-07-xun2 or 2020-07-27 is expected";
+
+/// Why there is no such bulletin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BulletinFault {
+    /// The name is that of no period.
+    #[error("{0:?}: {PERIOD_FORMS}")]
+    Form(String),
+    /// Not one day of the period was over.
+    #[error("{label}: no day of it is over as of {as_of}; the newest whole day is {newest}")]
+    Early {
+        /// The period.
+        label: String,
+        /// The moment the bulletin speaks of.
+        as_of: String,
+        /// The newest day that was over then.
+        newest: NaiveDate,
+    },
+}
+
+/// A period that bulletins are made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// Its kind: day, ten days, month, quarter, half-year or year.
+    pub kind: PeriodKind,
+    /// The whole calendar period.
+    pub period: Period,
+}
+
+impl Issue {
+    /// Reads the name of a period; ten-day periods are `2020-07-xun2` or `2020-07-X2`.
+    ///
+    /// # Errors
+    /// [`BulletinFault::Form`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, BulletinFault> {
+        let fault = || BulletinFault::Form(text.chars().take(40).collect());
+        let period = Period::parse(&text.replace("xun", "X")).ok_or_else(fault)?;
+        let first = period.span.from;
+        let kind = KINDS
+            .into_iter()
+            .find(|kind| kind.containing(first) == period)
+            .filter(|_| YEARS.contains(&first.year()))
+            .ok_or_else(fault)?;
+        Ok(Self { kind, period })
+    }
+}
+
+/// What a bulletin is asked to be about.
+#[derive(Clone, Debug)]
+pub struct BulletinWish {
+    /// The place.
+    pub area: Area,
+    /// The period.
+    pub issue: Issue,
+    /// Which edition judges.
+    pub edition: EditionChoice,
+    /// As known at this moment; `None` for all that is known.
+    pub known_at: Option<Instant>,
+    /// The present moment.
+    pub now: Instant,
+    /// The zone whose days count.
+    pub zone: Zone,
+}
+
+/// A station and the days of the bulletin it counts for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: SourceId,
+    /// Its names, when it is registered.
+    pub names: Option<Names>,
+    /// Whether its readings are generated.
+    pub simulated: bool,
+    /// First and last day it counts within the bulletin's.
+    pub span: Span,
+}
+
+/// The place a bulletin is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The area.
+    pub area: Area,
+    /// Its names.
+    pub names: Names,
+    /// The document that says which stations make it; `None` when none does.
+    pub document: Option<String>,
+    /// The stations.
+    pub members: Vec<Member>,
+}
+
+/// Figures of a run of days beside those of the same run a year before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The figures with their year on year and targets.
+    pub report: PeriodReport,
+    /// The year before, under the same edition; `None` when that has no valid day.
+    pub before: Option<Assessment>,
+}
+
+impl Side {
+    /// The run's own figures.
+    pub fn now(&self) -> &Assessment {
+        &self.report.assessment
+    }
+}
+
+/// One station's day, for the table of a daily bulletin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StationRow {
+    /// The station.
+    pub station: Member,
+    /// Its day.
+    pub day: AreaDay,
+}
+
+/// Everything a bulletin says.
+#[derive(Clone, Debug)]
+pub struct Bulletin {
+    /// The period asked for.
+    pub issue: Issue,
+    /// The days the figures cover: the period, or what was over of it.
+    pub covered: Span,
+    /// The place.
+    pub place: Place,
+    /// The edition that judges.
+    pub edition: Edition,
+    /// How figures are printed.
+    pub publication: Publication,
+    /// The period's figures.
+    pub side: Side,
+    /// The days covered, in order.
+    pub days: Vec<AreaDay>,
+    /// The stations' days; only in a daily bulletin.
+    pub stations: Vec<StationRow>,
+    /// From the first of the month, in bulletins of a day or ten days.
+    pub month_to_date: Option<Side>,
+    /// From the first of January; its targets stand for the year. `None` where it is the period itself.
+    pub year_to_date: Option<Side>,
+    /// Every target registered for the place, whatever its year.
+    pub targets: Vec<Target>,
+    /// Whether generated readings take part.
+    pub simulated: bool,
+    /// Up to when what was known counts.
+    pub known_at: Instant,
+    /// When the bulletin was made.
+    pub generated_at: Instant,
+    /// The zone of days and times.
+    pub zone: Zone,
+}
+
+impl Bulletin {
+    /// Whether the figures cover the whole period.
+    pub fn whole(&self) -> bool {
+        self.covered == self.issue.period.span
+    }
+
+    /// The run from the first of January to the last day covered.
+    pub fn year_so_far(&self) -> &Side {
+        self.year_to_date.as_ref().unwrap_or(&self.side)
+    }
+
+    /// Days with a valid value of the pollutant.
+    pub fn valid_days(&self, pollutant: Pollutant) -> usize {
+        let valid = |day: &&AreaDay| day.values.values[pollutant.index()].is_some();
+        self.days.iter().filter(valid).count()
+    }
+
+    /// Days without an AQI.
+    pub fn void_days(&self) -> impl Iterator<Item = &AreaDay> {
+        self.days.iter().filter(|day| day.index.aqi.is_none())
+    }
+
+    /// How often each pollutant was a primary one on days with an AQI above 100, most often first.
+    pub fn bad_day_primaries(&self) -> Vec<(Pollutant, usize)> {
+        let bad = |day: &&AreaDay| day.index.aqi.is_some() && !day.index.is_good();
+        let bad: Vec<&AreaDay> = self.days.iter().filter(bad).collect();
+        let count = |pollutant: Pollutant| {
+            let primary = |day: &&&AreaDay| day.index.primary.contains(&pollutant);
+            (pollutant, bad.iter().filter(primary).count())
+        };
+        let mut counts: Vec<(Pollutant, usize)> = Pollutant::ALL.map(count).to_vec();
+        counts.retain(|(_, count)| *count > 0);
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
+    }
+
+    /// When a daily bulletin is due; `None` for the others.
+    pub fn due_at(&self) -> Option<Instant> {
+        let hours = DUE_HOUR * crate::domain::calendar::HOUR_S;
+        let day = self.issue.period.span.to;
+        (self.issue.kind == PeriodKind::Day).then(|| self.zone.day_end(day).plus_s(hours))
+    }
+}
+
+/// Gathers a bulletin.
+///
+/// # Errors
+/// [`BulletinFault::Early`] when no day of the period is over.
+pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, BulletinFault> {
+    let known_at = wish.known_at.unwrap_or(wish.now);
+    let covered = covered(&wish, known_at)?;
+    let whole = covered == wish.issue.period.span;
+    let kind = if whole {
+        wish.issue.kind
+    } else {
+        PeriodKind::Whole
+    };
+    let desk = Desk {
+        assessor,
+        area: &wish.area,
+        edition: &wish.edition,
+    };
+    let side = desk.side(kind, covered);
+    let edition = assessor.editions.by_id(&side.now().edition);
+    let edition = edition.expect("an assessment names its edition").clone();
+    let fixed = EditionChoice::Fixed(edition.id.clone());
+    let (area, choices) = (&wish.area, Choices::default());
+    let last = Span {
+        from: covered.to,
+        to: covered.to,
+    };
+    let short = matches!(wish.issue.kind, PeriodKind::Day | PeriodKind::Xun);
+    let runs = |kind: PeriodKind| kind.containing(covered.to).span.from < covered.from || short;
+    let run = |kind: PeriodKind| desk.side(kind, last);
+    let members = desk.members(covered);
+    let month_to_date = short.then(|| run(PeriodKind::MonthToDate));
+    let year_to_date = runs(PeriodKind::YearToDate).then(|| run(PeriodKind::YearToDate));
+    let stations = match wish.issue.kind {
+        PeriodKind::Day => desk.stations(&members, covered, &fixed),
+        _ => Vec::new(),
+    };
+    Ok(Bulletin {
+        place: desk.place(members),
+        publication: assessor.publication,
+        days: assessor.days(area, covered, &fixed, choices),
+        stations,
+        month_to_date,
+        year_to_date,
+        targets: desk.targets(),
+        simulated: assessor.simulated(area, covered),
+        known_at,
+        generated_at: wish.now,
+        zone: wish.zone,
+        issue: wish.issue,
+        covered,
+        edition,
+        side,
+    })
+}
+
+/// The days of the period that were over at that moment.
+fn covered(wish: &BulletinWish, known_at: Instant) -> Result<Span, BulletinFault> {
+    let span = wish.issue.period.span;
+    // A day is over at its 24:00, which belongs to it.
+    let newest = wish.zone.day_of_ending(known_at.plus_s(1 - DAY_S));
+    if newest < span.from {
+        return Err(BulletinFault::Early {
+            label: wish.issue.period.label.clone(),
+            as_of: wish.zone.text(known_at),
+            newest,
+        });
+    }
+    Ok(Span {
+        from: span.from,
+        to: span.to.min(newest),
+    })
+}
+
+struct Desk<'a> {
+    assessor: &'a Assessor,
+    area: &'a Area,
+    edition: &'a EditionChoice,
+}
+
+impl Desk<'_> {
+    fn side(&self, kind: PeriodKind, span: Span) -> Side {
+        let periods = |span: Span, edition: &EditionChoice| {
+            let choices = Choices::default();
+            let mut reports = self
+                .assessor
+                .periods(self.area, span, kind, edition, choices);
+            reports.pop().expect("a range of days holds a period")
+        };
+        let report = periods(span, self.edition);
+        let edition = EditionChoice::Fixed(report.assessment.edition.clone());
+        let earlier = match kind {
+            PeriodKind::MonthToDate | PeriodKind::YearToDate => {
+                let to = report.assessment.period.span.year_before().to;
+                Span { from: to, to }
+            }
+            _ => span.year_before(),
+        };
+        let before = periods(earlier, &edition).assessment;
+        let has_data = before.days.valid > 0 || before.pm25.valid_days > 0;
+        Side {
+            report,
+            before: has_data.then_some(before),
+        }
+    }
+
+    fn member(&self, id: &SourceId, span: Span) -> Member {
+        let station = self.assessor.registry.station(id);
+        Member {
+            id: id.clone(),
+            names: station.map(|station| station.names.clone()),
+            simulated: station.is_some_and(|station| station.simulated),
+            span,
+        }
+    }
+
+    fn members(&self, covered: Span) -> Vec<Member> {
+        let registry = &self.assessor.registry;
+        match self.area {
+            Area::Station(id) => vec![self.member(id, covered)],
+            Area::Mean => {
+                let mut all: Vec<&SourceId> = self.assessor.days.keys().collect();
+                all.sort();
+                all.into_iter()
+                    .map(|id| self.member(id, covered))
+                    .collect()
+            }
+            Area::Group(id) => {
+                let micro = |id: &SourceId| {
+                    let station = registry.station(id);
+                    station.is_some_and(|station| station.class == StationClass::Micro)
+                };
+                let dated = registry.group(id).into_iter().flat_map(|group| &group.members);
+                let within = dated.filter_map(|member| {
+                    let from = member.from.max(covered.from);
+                    let to = member.to.map_or(covered.to, |to| to.min(covered.to));
+                    let counts = from <= to && !micro(&member.station);
+                    counts.then(|| self.member(&member.station, Span { from, to }))
+                });
+                within.collect()
+            }
+        }
+    }
+
+    fn stations(
+        &self,
+        members: &[Member],
+        covered: Span,
+        edition: &EditionChoice,
+    ) -> Vec<StationRow> {
+        let row = |station: &Member| {
+            let area = Area::Station(station.id.clone());
+            let choices = Choices::default();
+            let mut days = self.assessor.days(&area, covered, edition, choices);
+            let day = days.pop().expect("a span of one day");
+            let station = station.clone();
+            StationRow { station, day }
+        };
+        members.iter().map(row).collect()
+    }
+
+    fn place(&self, members: Vec<Member>) -> Place {
+        let registry = &self.assessor.registry;
+        let plain = |text: &str| Names {
+            zh: text.to_owned(),
+            en: text.to_owned(),
+        };
+        let (names, document) = match self.area {
+            Area::Station(id) => {
+                let names = registry.station(id).map(|station| station.names.clone());
+                (names.unwrap_or_else(|| plain(id.as_str())), None)
+            }
+            Area::Group(id) => {
+                let group = registry.group(id);
+                let names = group.map(|group| group.names.clone());
+                let document = group.map(|group| group.document.clone());
+                (names.unwrap_or_else(|| plain(id)), document)
+            }
+            Area::Mean => {
+                let names = Names {
+                    zh: "全部站点".to_owned(),
+                    en: "All stations".to_owned(),
+                };
+                (names, None)
+            }
+        };
+        Place {
+            area: self.area.clone(),
+            names,
+            document,
+            members,
+        }
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        let own = |target: &&Target| matches!(self.area, Area::Group(id) if *id == target.group);
+        let targets = self.assessor.registry.targets.iter();
+        targets.filter(own).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<(PeriodKind, &str, &str)>) {
+        let found = Issue::parse(text).ok();
+        let found = found.map(|issue| {
+            let span = issue.period.span;
+            (issue.kind, span.from.to_string(), span.to.to_string())
+        });
+        let expected = expected.map(|(kind, from, to)| (kind, from.to_owned(), to.to_owned()));
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn a_period_is_named_as_the_calendar_names_it() {
+        check("2020", Some((PeriodKind::Year, "2020-01-01", "2020-12-31")));
+        check(
+            "2020-H1",
+            Some((PeriodKind::Half, "2020-01-01", "2020-06-30")),
+        );
+        check(
+            "2020-Q3",
+            Some((PeriodKind::Quarter, "2020-07-01", "2020-09-30")),
+        );
+        check(
+            "2020-02",
+            Some((PeriodKind::Month, "2020-02-01", "2020-02-29")),
+        );
+        check(
+            "2020-07-xun2",
+            Some((PeriodKind::Xun, "2020-07-11", "2020-07-20")),
+        );
+        check(
+            "2021-02-X3",
+            Some((PeriodKind::Xun, "2021-02-21", "2021-02-28")),
+        );
+        check(
+            "2020-07-27",
+            Some((PeriodKind::Day, "2020-07-27", "2020-07-27")),
+        );
+        for bad in [
+            "",
+            "20",
+            "2020-",
+            "2020-H3",
+            "2020-Q0",
+            "2020-13",
+            "2020-7",
+            "2020-02-30",
+            "2020-07-xun4",
+            "2020-07-27T00:00",
+            "1899",
+            "今年",
+            "2020-07-01..2020-07-03",
+        ] {
+            check(bad, None);
+        }
+    }
+}
