@@ -18,6 +18,10 @@ pub mod store;
 
 pub mod lang;
 
+pub mod words;
+
 pub mod chart;
+
+pub mod bulletin;
 
 pub mod http;

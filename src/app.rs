@@ -28,6 +28,8 @@ pub mod replay;
 
 pub mod assess;
 
+pub mod bulletin;
+
 pub mod rate;
 
 pub mod export;

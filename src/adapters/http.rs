@@ -14,13 +14,13 @@ pub(crate) mod phrases;
 
 pub mod page;
 
-pub mod words;
-
 pub mod credit_view;
 
 pub mod desk;
 
 pub mod air;
+
+pub mod bulletins;
 
 pub mod stations;
 

@@ -9,6 +9,8 @@ use clap::Subcommand;
 
 use crate::app::assess;
 use crate::app::assess::AssessArgs;
+use crate::app::bulletin;
+use crate::app::bulletin::BulletinArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
@@ -48,6 +50,7 @@ enum Command {
     Register(RegisterArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
+    Bulletin(BulletinArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
     Export(ExportArgs),
@@ -133,6 +136,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             )?;
         }
         Command::Assess(args) => assess::assess(args, now(), &mut out).await?,
+        Command::Bulletin(args) => bulletin::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,

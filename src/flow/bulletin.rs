@@ -9,7 +9,9 @@ use chrono::NaiveDate;
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
+use crate::domain::assessment::RATIO_DECIMALS;
 use crate::domain::calendar::DAY_S;
+use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
@@ -22,7 +24,9 @@ use crate::domain::registry::Names;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
 use crate::domain::standards::Edition;
-use crate::flow::assess::Area;
+use crate::domain::units::Decimal;
+use crate::domain::units::Exact;
+use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
@@ -191,7 +195,66 @@ pub struct Bulletin {
     pub zone: Zone,
 }
 
+/// The figure a pollutant is spoken of by: CO and O3 by their percentile, the others by their mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Headline {
+    /// As published.
+    pub value: Option<Decimal>,
+    /// The same a year before.
+    pub before: Option<Decimal>,
+    /// The change in percent, from both as published.
+    pub change_pct: Option<Decimal>,
+}
+
+/// Whether a pollutant is spoken of by its percentile.
+pub const fn by_percentile(pollutant: Pollutant) -> bool {
+    matches!(pollutant, Pollutant::Co | Pollutant::O3)
+}
+
+fn change_pct(now: Option<Decimal>, before: Option<Decimal>) -> Option<Decimal> {
+    let (now, before) = (now?.exact(), before?.exact());
+    let change = now.minus(&before).times(&Exact::whole(100));
+    Some(change.over(&before)?.round(RATIO_DECIMALS))
+}
+
 impl Bulletin {
+    /// Decimals a pollutant is printed with.
+    pub fn decimals(&self, pollutant: Pollutant) -> u32 {
+        let own = self.publication.decimals[pollutant.index()];
+        own.unwrap_or(self.edition.decimals[pollutant.index()])
+    }
+
+    /// A pollutant's figure over a run of days.
+    pub fn headline(&self, side: &Side, pollutant: Pollutant) -> Headline {
+        let published = |assessment: &Assessment| {
+            let figure = &assessment.pollutants[pollutant.index()];
+            let value = if by_percentile(pollutant) {
+                &figure.percentile
+            } else {
+                &figure.mean
+            };
+            Some(value.as_ref()?.round(self.decimals(pollutant)))
+        };
+        let value = published(side.now());
+        let before = side.before.as_ref().and_then(published);
+        Headline {
+            value,
+            before,
+            change_pct: change_pct(value, before),
+        }
+    }
+
+    /// The composite index over a run of days.
+    pub fn composite(&self, side: &Side) -> Headline {
+        let value = side.now().composite;
+        let before = side.before.as_ref().and_then(|before| before.composite);
+        Headline {
+            value,
+            before,
+            change_pct: change_pct(value, before),
+        }
+    }
+
     /// Whether the figures cover the whole period.
     pub fn whole(&self) -> bool {
         self.covered == self.issue.period.span
@@ -229,7 +292,7 @@ impl Bulletin {
 
     /// When a daily bulletin is due; `None` for the others.
     pub fn due_at(&self) -> Option<Instant> {
-        let hours = DUE_HOUR * crate::domain::calendar::HOUR_S;
+        let hours = DUE_HOUR * HOUR_S;
         let day = self.issue.period.span.to;
         (self.issue.kind == PeriodKind::Day).then(|| self.zone.day_end(day).plus_s(hours))
     }
@@ -358,16 +421,17 @@ impl Desk<'_> {
             Area::Mean => {
                 let mut all: Vec<&SourceId> = self.assessor.days.keys().collect();
                 all.sort();
-                all.into_iter()
-                    .map(|id| self.member(id, covered))
-                    .collect()
+                all.into_iter().map(|id| self.member(id, covered)).collect()
             }
             Area::Group(id) => {
                 let micro = |id: &SourceId| {
                     let station = registry.station(id);
                     station.is_some_and(|station| station.class == StationClass::Micro)
                 };
-                let dated = registry.group(id).into_iter().flat_map(|group| &group.members);
+                let dated = registry
+                    .group(id)
+                    .into_iter()
+                    .flat_map(|group| &group.members);
                 let within = dated.filter_map(|member| {
                     let from = member.from.max(covered.from);
                     let to = member.to.map_or(covered.to, |to| to.min(covered.to));

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod browser;
+mod bulletins;
 mod charts;
 mod dashboard;
 mod figures;

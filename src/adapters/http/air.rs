@@ -97,7 +97,7 @@ impl Asked {
 }
 
 /// The area asked for, or the one shown when none is.
-fn chosen(params: &Params, assessor: &Assessor) -> Result<Area, Problem> {
+pub(super) fn chosen(params: &Params, assessor: &Assessor) -> Result<Area, Problem> {
     let named = params.text("area").map(Area::parse).transpose()?;
     let area = named.unwrap_or_else(|| assessor.default_area());
     area.check(&assessor.registry, &assessor.days)?;

@@ -27,7 +27,8 @@ use crate::flow::area::Area;
 /// Earliest and latest year a page may be asked for.
 const YEARS: (usize, usize) = (1_900, 9_999);
 
-fn lang(params: &Params) -> Result<Lang, Problem> {
+/// The language asked for.
+pub(super) fn lang(params: &Params) -> Result<Lang, Problem> {
     match params.text("lang") {
         None => Ok(Lang::default()),
         Some(text) => {

@@ -16,6 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::adapters::http::air;
 use crate::adapters::http::assets::assets;
+use crate::adapters::http::bulletins;
 use crate::adapters::http::credit;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
@@ -41,6 +42,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/air/now", get(air::now))
         .route("/v1/air/days", get(air::days))
         .route("/v1/air/assessment", get(air::assessment))
+        .route("/v1/bulletins/{period}", get(bulletins::bulletin))
         .route("/v1/stations", get(stations::list))
         .route("/v1/stations/{id}/readings", get(stations::readings))
         .route(

@@ -1,0 +1,485 @@
+//! The sections of a bulletin of ten days and more, in the order county bulletins have: composite index, PM2.5, ozone,
+//! good days, heavy days, runs to date, all pollutants, primary pollutants.
+
+use crate::adapters::bulletin::sheet::Section;
+use crate::adapters::bulletin::sheet::Table;
+use crate::adapters::bulletin::words;
+use crate::adapters::bulletin::words::Change;
+use crate::adapters::bulletin::words::NONE;
+use crate::adapters::lang::Lang;
+use crate::adapters::words::shortfall;
+use crate::domain::assessment::DayCounts;
+use crate::domain::pollutant::Averaging;
+use crate::domain::pollutant::Pollutant;
+use crate::domain::registry::Item;
+use crate::domain::target::Standing;
+use crate::domain::units::Decimal;
+use crate::domain::units::Exact;
+use crate::flow::bulletin::Bulletin;
+use crate::flow::bulletin::Side;
+use crate::flow::bulletin::by_percentile;
+
+/// The sections of a period.
+pub(super) fn sections(bulletin: &Bulletin, lang: Lang) -> Vec<Section> {
+    let mut sections = vec![
+        composite(bulletin, lang),
+        pm25(bulletin, lang),
+        ozone(bulletin, lang),
+        good_days(bulletin, lang),
+        heavy_days(bulletin, lang),
+    ];
+    sections.extend(to_date(bulletin, lang));
+    sections.push(pollutants(bulletin, lang));
+    sections.push(primaries(bulletin, lang));
+    sections
+}
+
+/// A whole sentence in the language, from its parts.
+pub(super) fn sentence(parts: &[String], lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("{}。", parts.join("，")),
+        Lang::En => format!("{}.", parts.join(", ")),
+    }
+}
+
+fn composite(bulletin: &Bulletin, lang: Lang) -> Section {
+    let index = bulletin.composite(&bulletin.side);
+    let said = match index.value {
+        Some(value) => {
+            let named = match lang {
+                Lang::Zh => format!("环境空气质量综合指数{value}"),
+                Lang::En => format!("Composite index {value}"),
+            };
+            let change = words::said(index.change_pct.map(Change::Percent), lang);
+            sentence(&[named, change], lang)
+        }
+        None => {
+            let short = lacking(bulletin);
+            let named: Vec<&str> = short.iter().map(|own| own.label()).collect();
+            match lang {
+                Lang::Zh => format!("综合指数无法计算：{}有效天数不足。", named.join("、")),
+                Lang::En => format!(
+                    "No composite index: too few valid days of {}.",
+                    named.join(", ")
+                ),
+            }
+        }
+    };
+    Section::new(
+        lang.pick("环境空气质量综合指数", "Composite index"),
+        vec![said],
+    )
+}
+
+/// The pollutants without the figure the period speaks of.
+fn lacking(bulletin: &Bulletin) -> Vec<Pollutant> {
+    let missing = |own: &Pollutant| bulletin.headline(&bulletin.side, *own).value.is_none();
+    Pollutant::ALL.into_iter().filter(missing).collect()
+}
+
+/// A pollutant's figure over a run of days as a sentence.
+pub(super) fn figure(bulletin: &Bulletin, side: &Side, pollutant: Pollutant, lang: Lang) -> String {
+    let headline = bulletin.headline(side, pollutant);
+    let named = match (by_percentile(pollutant), lang) {
+        (false, Lang::Zh) => format!("{}平均浓度", pollutant.label()),
+        (false, Lang::En) => format!("{} mean", pollutant.label()),
+        (true, _) => statistic(bulletin, pollutant, lang),
+    };
+    let Some(value) = headline.value else {
+        let have = side.now().pm25.void_reason.as_deref();
+        let have = have.filter(|_| pollutant == Pollutant::Pm25);
+        let reason = have.map_or_else(
+            || lang.pick("有效天数不足", "too few valid days").to_owned(),
+            |reason| shortfall(reason, lang),
+        );
+        return match lang {
+            Lang::Zh => format!("{named}无法给出（{reason}）。"),
+            Lang::En => format!("{named}: not given ({reason})."),
+        };
+    };
+    let value = words::concentration(pollutant, value, lang);
+    let change = words::said(headline.change_pct.map(Change::Percent), lang);
+    let before = headline
+        .before
+        .map(|before| words::concentration(pollutant, before, lang));
+    match (lang, before) {
+        (Lang::Zh, Some(before)) => format!("{named}{value}，{change}（上年同期{before}）。"),
+        (Lang::Zh, None) => format!("{named}{value}，{change}。"),
+        (Lang::En, Some(before)) => format!("{named} {value}, {change} (then {before})."),
+        (Lang::En, None) => format!("{named} {value}, {change}."),
+    }
+}
+
+/// The statistic a pollutant is spoken of by.
+fn statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
+    let percent = bulletin.edition.percentiles[pollutant.index()];
+    let label = pollutant.label();
+    match (pollutant, lang) {
+        (Pollutant::O3, Lang::Zh) => format!("{label}日最大8小时平均第{percent}百分位数浓度"),
+        (Pollutant::O3, Lang::En) => {
+            format!("{label}, {percent}th percentile of daily maximum 8-hour means,")
+        }
+        (Pollutant::Co, Lang::Zh) => format!("{label}日均值第{percent}百分位数浓度"),
+        (Pollutant::Co, Lang::En) => format!("{label}, {percent}th percentile of daily means,"),
+        (_, _) => lang.pick("平均浓度", "mean").to_owned(),
+    }
+}
+
+fn pm25(bulletin: &Bulletin, lang: Lang) -> Section {
+    let own = Pollutant::Pm25;
+    let mut paragraphs = vec![figure(bulletin, &bulletin.side, own, lang)];
+    paragraphs.push(pm25_control(bulletin, lang));
+    Section::new(words::pollutant(own, lang), paragraphs)
+}
+
+/// The standing of the year's target for the item, at the last day covered.
+fn standing(bulletin: &Bulletin, item: Item) -> Option<&Standing> {
+    let standings = &bulletin.year_so_far().report.standings;
+    standings.iter().find(|standing| standing.item == item)
+}
+
+/// That there is no target of the item for the year.
+fn no_target(bulletin: &Bulletin, what: &str, lang: Lang) -> String {
+    use chrono::Datelike;
+    let year = bulletin.covered.to.year();
+    match lang {
+        Lang::Zh => format!("未登记{year}年{what}目标，相应控制数无从计算。"),
+        Lang::En => format!(
+            "No {year} target for {what} is registered, so nothing can be said against one."
+        ),
+    }
+}
+
+fn days_left(bulletin: &Bulletin) -> i64 {
+    use chrono::Datelike;
+    let to = bulletin.covered.to;
+    let last = chrono::NaiveDate::from_ymd_opt(to.year(), 12, 31);
+    last.map_or(0, |last| (last - to).num_days())
+}
+
+fn pm25_control(bulletin: &Bulletin, lang: Lang) -> String {
+    let Some(standing) = standing(bulletin, Item::Pm25Mean) else {
+        return no_target(bulletin, lang.pick("PM2.5", "PM2.5"), lang);
+    };
+    let limit = standing.limit.trimmed();
+    let left = days_left(bulletin);
+    match (standing.remaining_days_control, lang) {
+        (Some(control), Lang::Zh) => format!(
+            "年目标{limit}微克/立方米，剩余{left}天平均浓度需控制在{control}微克/立方米以内。"
+        ),
+        (Some(control), Lang::En) => format!(
+            "Target for the year {limit} ug/m3: the {left} days left may average at most {control} ug/m3."
+        ),
+        (None, Lang::Zh) => format!("年目标{limit}微克/立方米，{}。", met(standing.met, lang)),
+        (None, Lang::En) => format!(
+            "Target for the year {limit} ug/m3: {}.",
+            met(standing.met, lang)
+        ),
+    }
+}
+
+fn met(met: Option<bool>, lang: Lang) -> &'static str {
+    match met {
+        Some(true) => lang.pick("已达到", "met"),
+        Some(false) => lang.pick("未达到", "not met"),
+        None => lang.pick("数据不足，无法判定", "cannot be told, too few data"),
+    }
+}
+
+fn ozone(bulletin: &Bulletin, lang: Lang) -> Section {
+    let own = Pollutant::O3;
+    let said = figure(bulletin, &bulletin.side, own, lang);
+    Section::new(words::pollutant(own, lang), vec![said])
+}
+
+/// The change of the good-day ratio in points, from published ratios.
+pub(super) fn ratio_change(side: &Side) -> Option<Change> {
+    let yoy = side.report.yoy.as_ref()?;
+    yoy.good_day_ratio_pp.map(Change::Points)
+}
+
+/// Good days and their ratio as a sentence.
+pub(super) fn good_days_said(side: &Side, lang: Lang) -> String {
+    let days = side.now().days;
+    let Some(ratio) = days.ratio() else {
+        return lang
+            .pick(
+                "没有一天有AQI，优良天数无法统计。",
+                "No day has an AQI, so good days cannot be counted.",
+            )
+            .to_owned();
+    };
+    let good = words::days(i64::from(days.good), lang);
+    let change = words::said(ratio_change(side), lang);
+    match lang {
+        Lang::Zh => format!("优良天数{good}，优良天数比率{ratio}%，{change}。"),
+        Lang::En => format!(
+            "Good days {}, good-day ratio {ratio}%, {change}.",
+            days.good
+        ),
+    }
+}
+
+fn good_days(bulletin: &Bulletin, lang: Lang) -> Section {
+    let days = bulletin.side.now().days;
+    let mut paragraphs = vec![good_days_said(&bulletin.side, lang)];
+    paragraphs.extend(bounds(days, lang));
+    paragraphs.push(good_day_target(bulletin, lang));
+    Section::new(
+        lang.pick("优良天数与优良天数比率", "Good days and good-day ratio"),
+        paragraphs,
+    )
+}
+
+/// What the ratio would be if the void days had been all bad or all good.
+fn bounds(days: DayCounts, lang: Lang) -> Option<String> {
+    if days.void() == 0 || days.valid == 0 {
+        return None;
+    }
+    let (low, high) = (days.ratio_if_voids_bad()?, days.ratio_if_voids_good()?);
+    let void = words::days(i64::from(days.void()), lang);
+    Some(match lang {
+        Lang::Zh => format!("无效{void}不计入；若全为污染天为{low}%，若全为优良天为{high}%。"),
+        Lang::En => format!(
+            "{void} void are not counted; the ratio would be {low}% were they all bad, {high}% all good."
+        ),
+    })
+}
+
+fn good_day_target(bulletin: &Bulletin, lang: Lang) -> String {
+    let Some(standing) = standing(bulletin, Item::GoodDayRatio) else {
+        return no_target(
+            bulletin,
+            lang.pick("优良天数比率", "the good-day ratio"),
+            lang,
+        );
+    };
+    let limit = standing.limit;
+    match (standing.bad_days_left, lang) {
+        (Some(left), Lang::Zh) => {
+            format!("年目标不低于{limit}%，剩余污染天数需控制在{left}天内。")
+        }
+        (Some(left), Lang::En) => {
+            format!("Target for the year at least {limit}%: {left} more bad days may come.")
+        }
+        (None, Lang::Zh) => format!("年目标不低于{limit}%，{}。", met(standing.met, lang)),
+        (None, Lang::En) => format!(
+            "Target for the year at least {limit}%: {}.",
+            met(standing.met, lang)
+        ),
+    }
+}
+
+/// The change of a count of days; none without a valid day in either year.
+fn count_change(side: &Side, count: impl Fn(DayCounts) -> u32) -> Option<Change> {
+    let (now, before) = (side.now().days, side.before.as_ref()?.days);
+    let both = now.valid > 0 && before.valid > 0;
+    both.then(|| Change::Days(i64::from(count(now)) - i64::from(count(before))))
+}
+
+fn heavy_days(bulletin: &Bulletin, lang: Lang) -> Section {
+    let days = bulletin.side.now().days;
+    let heading = lang.pick("重度及以上污染天数", "Heavily polluted days");
+    if days.valid == 0 {
+        let said = lang.pick(
+            "没有一天有AQI，重度及以上污染天数无法统计。",
+            "No day has an AQI, so heavily polluted days cannot be counted.",
+        );
+        return Section::new(heading, vec![said.to_owned()]);
+    }
+    let change = words::said(count_change(&bulletin.side, |days| days.heavy), lang);
+    let said = match lang {
+        Lang::Zh => format!("重度及以上污染{}天，{change}。", days.heavy),
+        Lang::En => format!("Days with an AQI above 200: {}, {change}.", days.heavy),
+    };
+    let what = lang.pick("重度及以上污染天数", "heavily polluted days");
+    let target = match standing(bulletin, Item::HeavyDays) {
+        None => no_target(bulletin, what, lang),
+        Some(standing) => heavy_day_target(standing, lang),
+    };
+    Section::new(heading, vec![said, target])
+}
+
+fn heavy_day_target(standing: &Standing, lang: Lang) -> String {
+    let limit = standing.limit.trimmed();
+    match lang {
+        Lang::Zh => format!("年目标不超过{limit}天，{}。", met(standing.met, lang)),
+        Lang::En => format!(
+            "Target for the year at most {limit} days: {}.",
+            met(standing.met, lang)
+        ),
+    }
+}
+
+/// The runs from the first of the month and of the year, side by side.
+fn to_date(bulletin: &Bulletin, lang: Lang) -> Option<Section> {
+    let month = bulletin.month_to_date.as_ref();
+    let runs: Vec<&Side> = month.into_iter().chain(&bulletin.year_to_date).collect();
+    if runs.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(&[lang.pick("指标", "figure")]);
+    for run in &runs {
+        let days = words::span(run.now().period.span, lang);
+        table.columns.push(days);
+        table.columns.push(lang.pick("同比", "change").to_owned());
+    }
+    let mut row = |name: String, cells: &dyn Fn(&Side) -> [String; 2]| {
+        let cells = runs.iter().flat_map(|side| cells(side));
+        table
+            .rows
+            .push(std::iter::once(name).chain(cells).collect());
+    };
+    for pollutant in [Pollutant::Pm25, Pollutant::O3] {
+        let name = format!(
+            "{}{}",
+            short_statistic(bulletin, pollutant, lang),
+            in_brackets(words::unit(pollutant, lang), lang)
+        );
+        row(name, &|side| {
+            let found = bulletin.headline(side, pollutant);
+            let change = found.change_pct.map(Change::Percent);
+            [number(found.value), words::cell(change, lang)]
+        });
+    }
+    row(
+        lang.pick("优良天数（天）", "good days").to_owned(),
+        &|side| {
+            let change = count_change(side, |days| days.good);
+            [count(side, |days| days.good), words::cell(change, lang)]
+        },
+    );
+    row(
+        lang.pick("优良天数比率（%）", "good-day ratio (%)")
+            .to_owned(),
+        &|side| {
+            let ratio = side.now().days.ratio();
+            [number(ratio), words::cell(ratio_change(side), lang)]
+        },
+    );
+    row(
+        lang.pick("重度及以上污染（天）", "heavily polluted days")
+            .to_owned(),
+        &|side| {
+            let change = count_change(side, |days| days.heavy);
+            [count(side, |days| days.heavy), words::cell(change, lang)]
+        },
+    );
+    row(
+        lang.pick("综合指数", "composite index").to_owned(),
+        &|side| {
+            let found = bulletin.composite(side);
+            let change = found.change_pct.map(Change::Percent);
+            [number(found.value), words::cell(change, lang)]
+        },
+    );
+    let heading = lang.pick("累计情况", "Month and year to date");
+    Some(Section::new(heading, Vec::new()).with(table))
+}
+
+fn in_brackets(text: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("（{text}）"),
+        Lang::En => format!(" ({text})"),
+    }
+}
+
+fn number(value: Option<Decimal>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
+}
+
+fn count(side: &Side, count: impl Fn(DayCounts) -> u32) -> String {
+    let days = side.now().days;
+    match days.valid {
+        0 => NONE.to_owned(),
+        _ => count(days).to_string(),
+    }
+}
+
+/// Label and statistic, short enough for a table.
+fn short_statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
+    let percent = bulletin.edition.percentiles[pollutant.index()];
+    match pollutant {
+        Pollutant::O3 => format!("O3-8h P{percent}"),
+        Pollutant::Co => format!("CO P{percent}"),
+        own => format!("{} {}", own.label(), lang.pick("平均", "mean")),
+    }
+}
+
+/// The yearly limit of a mean, the daily one of a percentile.
+fn limit(bulletin: &Bulletin, pollutant: Pollutant) -> Option<Decimal> {
+    let averaging = match pollutant {
+        Pollutant::Co => Averaging::Hour24,
+        Pollutant::O3 => Averaging::Hour8,
+        _ => Averaging::Annual,
+    };
+    let limit = bulletin.edition.class_2(pollutant, averaging)?;
+    Some(Exact::amount(limit).round(bulletin.edition.decimals[pollutant.index()]))
+}
+
+fn pollutants(bulletin: &Bulletin, lang: Lang) -> Section {
+    let mut table = Table::new(&match lang {
+        Lang::Zh => ["污染物", "浓度", "上年同期", "同比", "二级限值", "有效天数"],
+        Lang::En => [
+            "pollutant",
+            "now",
+            "year before",
+            "change",
+            "class II",
+            "valid days",
+        ],
+    });
+    for pollutant in Pollutant::ALL {
+        let found = bulletin.headline(&bulletin.side, pollutant);
+        table.rows.push(vec![
+            short_statistic(bulletin, pollutant, lang),
+            number(found.value),
+            number(found.before),
+            words::cell(found.change_pct.map(Change::Percent), lang),
+            number(limit(bulletin, pollutant)),
+            bulletin.valid_days(pollutant).to_string(),
+        ]);
+    }
+    let said = lang.pick(
+        "单位：微克/立方米，CO为毫克/立方米。限值：平均浓度对应年均限值，CO对应24小时、O3对应8小时限值。",
+        "In ug/m3, CO in mg/m3. Limits: of the year for means, of 24 hours for CO, of 8 hours for O3.",
+    );
+    let heading = lang.pick("各项污染物", "All pollutants");
+    Section::new(heading, vec![said.to_owned()]).with(table)
+}
+
+fn primaries(bulletin: &Bulletin, lang: Lang) -> Section {
+    let days = bulletin.side.now().days;
+    let bad = days.valid - days.good;
+    let counts = bulletin.bad_day_primaries();
+    let named: Vec<String> = counts
+        .iter()
+        .map(|(pollutant, count)| match lang {
+            Lang::Zh => format!("{} {count}天", pollutant.label()),
+            Lang::En => format!(
+                "{} on {}",
+                pollutant.label(),
+                words::days(*count as i64, lang)
+            ),
+        })
+        .collect();
+    let said = match (days.valid, bad, lang) {
+        (0, ..) => lang
+            .pick("没有一天有AQI。", "No day has an AQI.")
+            .to_owned(),
+        (_, 0, _) => lang
+            .pick("没有一天的AQI超过100。", "No day had an AQI above 100.")
+            .to_owned(),
+        (_, _, Lang::Zh) => format!(
+            "AQI超过100的共{bad}天，首要污染物：{}（并列时分别计数）。",
+            named.join("、")
+        ),
+        (_, _, Lang::En) => format!(
+            "AQI above 100 on {}; primary pollutants: {} (each counted where several tie).",
+            words::days(i64::from(bad), lang),
+            named.join(", ")
+        ),
+    };
+    let heading = lang.pick("污染天的首要污染物", "Primary pollutants of bad days");
+    Section::new(heading, vec![said])
+}

@@ -1,0 +1,112 @@
+//! `skytier bulletin`: what a bureau prints of a day, ten days, a month, a quarter, half a year or a year.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::DateTime;
+
+use crate::adapters::bulletin;
+use crate::adapters::bulletin::Form;
+use crate::adapters::lang::Lang;
+use crate::app::fault::bad_input;
+use crate::app::open;
+use crate::app::standards;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::EditionChoice;
+use crate::flow::bulletin::BulletinWish;
+use crate::flow::bulletin::Issue;
+use crate::flow::bulletin::gather;
+use crate::flow::rollup::Recipe;
+
+/// A bulletin of an area, Chinese or English, as text or as a page to print on A4.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skytier bulletin --data var/demo --area city --period 2020-H1
+  skytier bulletin --data var/demo --area city --period 2020-H1 --lang en --format html --out /tmp/2020-H1.html
+  skytier bulletin --data var/demo --area group:beijing6 --period 2016-12-01
+  skytier bulletin --data var/demo --area group:beijing6 --period 2016-12-xun2")]
+pub struct BulletinArgs {
+    /// The data directory; may be in use by a running daemon.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// station:ID, group:ID, city (the group so named) or mean (all stations).
+    #[arg(long)]
+    area: String,
+    /// 2020, 2020-H1, 2020-Q3, 2020-07, 2020-07-xun2 or 2020-07-27.
+    #[arg(long, value_name = "PERIOD")]
+    period: String,
+    /// zh or en.
+    #[arg(long, value_parser = lang, default_value = "zh")]
+    lang: Lang,
+    /// text or html.
+    #[arg(long, value_parser = form, default_value = "text")]
+    format: Form,
+    /// auto (the edition in force on the last day) or the id of an edition.
+    #[arg(long, default_value = "auto")]
+    edition: String,
+    /// As known at this moment (RFC 3339); what came later is left out.
+    #[arg(long, value_name = "TIME")]
+    known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// Where to; standard output if left out.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn lang(text: &str) -> Result<Lang, String> {
+    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
+}
+
+fn form(text: &str) -> Result<Form, String> {
+    Form::from_key(text).ok_or_else(|| "text or html is expected".to_owned())
+}
+
+/// Prints or writes the bulletin asked for.
+///
+/// # Errors
+/// Bad input, an unreadable data directory, or a failed write.
+pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> anyhow::Result<()> {
+    let editions = Arc::new(standards::editions()?);
+    let issue =
+        Issue::parse(&args.period).map_err(|fault| bad_input(format!("--period {fault}")))?;
+    let area = Area::parse(&args.area).map_err(bad_input)?;
+    let edition = EditionChoice::parse(&args.edition, &editions)
+        .map_err(|fault| bad_input(format!("--edition {fault}")))?;
+    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let zone = Zone::beijing();
+    let stores = open::for_reading(&args.data)?;
+    let recipe = Recipe {
+        series: Arc::clone(&stores.series),
+        zone,
+        editions: Arc::clone(&editions),
+    };
+    let assessor = Assessor {
+        registry: Arc::new(stores.registrar.registry().await?),
+        days: Arc::new(recipe.all_days(known_at).await?),
+        publication: standards::publication()?,
+        editions,
+    };
+    area.check(&assessor.registry, &assessor.days)
+        .map_err(bad_input)?;
+    let wish = BulletinWish {
+        area,
+        issue,
+        edition,
+        known_at,
+        now,
+        zone,
+    };
+    let gathered =
+        gather(&assessor, wish).map_err(|fault| bad_input(format!("--period {fault}")))?;
+    let text = bulletin::render(&gathered, args.lang, args.format);
+    match &args.out {
+        None => stdout.write_all(text.as_bytes())?,
+        Some(path) => std::fs::write(path, &text).with_context(|| path.display().to_string())?,
+    }
+    Ok(())
+}
