@@ -14,6 +14,8 @@ pub mod tables;
 
 pub mod report;
 
+pub mod publications;
+
 pub mod store;
 
 pub mod lang;

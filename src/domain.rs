@@ -30,6 +30,8 @@ pub mod assessment;
 
 pub mod target;
 
+pub mod publication;
+
 pub mod credit;
 
 pub mod scenario;

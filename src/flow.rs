@@ -10,6 +10,8 @@ pub mod area;
 
 pub mod assess;
 
+pub mod publishing;
+
 pub mod now;
 
 pub mod bulletin;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::names::SourceId;
+use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
@@ -152,6 +153,12 @@ pub trait Series: Send + Sync {
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>>;
     /// Readings of one series in time order.
     fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>>;
+    /// As [`Self::column`], each reading after the moment it was received.
+    fn received<'a>(
+        &'a self,
+        key: &'a SeriesKey,
+        range: Range,
+    ) -> Answer<'a, Vec<(Instant, Reading)>>;
     /// Dead letters, oldest first, after the given position.
     fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>>;
 }
@@ -174,6 +181,14 @@ pub trait Ledger: Send + Sync {
     fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64>;
     /// All events, in the order they were appended.
     fn events(&self) -> Answer<'_, Vec<CreditEvent>>;
+}
+
+/// Figures that were published, each issue remembered for ever.
+pub trait Publications: Send + Sync {
+    /// Remembers issues in order as one unit; returns the number of the last, counted from 1.
+    fn remember(&self, issues: Vec<Issue>) -> Answer<'_, u64>;
+    /// All issues with their numbers, in the order they were remembered.
+    fn issues(&self) -> Answer<'_, Vec<(u64, Issue)>>;
 }
 
 /// Checks everything a store holds.

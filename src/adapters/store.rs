@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::memory::Memory;
 use crate::ports::Ledger;
+use crate::ports::Publications;
 use crate::ports::Registrar;
 use crate::ports::Series;
 use crate::ports::Verify;
@@ -22,6 +23,8 @@ pub struct Stores {
     pub registrar: Arc<dyn Registrar>,
     /// Legal documents.
     pub ledger: Arc<dyn Ledger>,
+    /// Figures that were published.
+    pub publications: Arc<dyn Publications>,
     /// The check over all of it.
     pub verify: Arc<dyn Verify>,
 }
@@ -34,6 +37,7 @@ impl Stores {
             series: Arc::clone(&store) as Arc<dyn Series>,
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            publications: Arc::clone(&store) as Arc<dyn Publications>,
             verify: store,
         }
     }
@@ -45,6 +49,7 @@ impl Stores {
             series: Arc::clone(&store) as Arc<dyn Series>,
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            publications: Arc::clone(&store) as Arc<dyn Publications>,
             verify: store,
         }
     }

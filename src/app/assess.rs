@@ -169,9 +169,10 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         zone,
         editions: Arc::clone(&editions),
     };
+    let registry = Arc::new(stores.registrar.registry().await?);
     let assessor = Assessor {
-        registry: Arc::new(stores.registrar.registry().await?),
-        days: Arc::new(recipe.all_days(known_at).await?),
+        days: Arc::new(area.days(&recipe, &registry, known_at).await?),
+        registry,
         publication: standards::publication()?,
         editions: Arc::clone(&editions),
     };

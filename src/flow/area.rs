@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use crate::domain::calendar::Instant;
 use crate::domain::names::NameFault;
 use crate::domain::names::SourceId;
 use crate::domain::registry::Registry;
 use crate::domain::registry::StationClass;
+use crate::flow::rollup::Recipe;
 use crate::flow::rollup::StationDays;
+use crate::ports::StoreError;
 
 /// Which place a figure is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,5 +128,35 @@ impl Area {
                 once.into_iter().collect()
             }
         }
+    }
+
+    /// Whether the station ever belongs to the area. Micro-stations are not told apart here.
+    fn may_include(&self, registry: &Registry, source: &SourceId) -> bool {
+        match self {
+            Self::Station(id) => id == source,
+            Self::Mean => true,
+            Self::Group(id) => {
+                let group = registry.group(id);
+                group.is_some_and(|group| group.members.iter().any(|own| own.station == *source))
+            }
+        }
+    }
+
+    /// The days the area's figures rest on, as known at a time: those of its own stations.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn days(
+        &self,
+        recipe: &Recipe,
+        registry: &Registry,
+        known_at: Option<Instant>,
+    ) -> Result<StationDays, StoreError> {
+        let keys = recipe.series.keys().await?;
+        let sources = keys.iter().map(|key| &key.source);
+        let own: BTreeSet<&SourceId> = sources
+            .filter(|source| self.may_include(registry, source))
+            .collect();
+        recipe.days_of(&keys, own, None, known_at).await
     }
 }

@@ -6,6 +6,7 @@
 
 mod durable;
 mod laws;
+mod published;
 mod verify;
 
 use chrono::NaiveDate;
@@ -144,6 +145,7 @@ async fn snapshot(stores: &Stores) -> String {
     lines.push(format!("{:?}", stores.registrar.registry().await));
     lines.push(format!("{:?}", stores.registrar.mark("seed").await));
     lines.push(format!("{:?}", stores.ledger.events().await));
+    lines.push(format!("{:?}", stores.publications.issues().await));
     lines.join("\n")
 }
 

@@ -34,13 +34,16 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "lang"),
     // Only the settings and counters that the health page shows.
     ("http", "mqtt"),
+    ("http", "publications"),
     ("http", "report"),
     ("http", "tables"),
     ("http", "words"),
     ("mqtt", "inbound"),
     ("mqtt", "payload"),
+    ("publications", "report"),
     ("store", "credit_events"),
     ("words", "lang"),
+    ("store", "publications"),
 ];
 
 /// Where a foreign crate lives in `src`; tests may use any. The core's few crates are listed with it below.

@@ -68,14 +68,16 @@ impl Asked {
             min_stations: min_stations.map_err(|fault| Problem::bad("min_stations", fault))?,
         };
         let known_at = params.instant("known_at")?;
+        let now = state.assessor();
+        let area = chosen(params, &now)?;
         let assessor = match known_at {
-            None => state.assessor(),
+            None => now,
             Some(_) => {
-                let days = state.rollup.recipe().all_days(known_at).await?;
+                let recipe = state.rollup.recipe();
+                let days = area.days(recipe, &now.registry, known_at).await?;
                 state.assessor_of(Arc::new(days))
             }
         };
-        let area = chosen(params, &assessor)?;
         Ok(Self {
             area,
             span,

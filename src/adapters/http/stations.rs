@@ -172,7 +172,7 @@ pub async fn readings(
     match params.text("by") {
         None | Some("raw") => raw(&state, &asked).await,
         Some("hour") => hours(&state, &asked).await,
-        Some("day") => days(&state, &asked, &params).await,
+        Some("day") => days(&state, &asked).await,
         Some(_) => Err(Problem::bad("by", "raw, hour or day is expected")),
     }
 }
@@ -293,13 +293,16 @@ async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     Ok(page(asked, "hour", rows, next))
 }
 
-async fn days(state: &WebState, asked: &Asked, params: &Params) -> Result<Response, Problem> {
+async fn days(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     let (pollutant, _) = derived(state, asked)?;
-    let assessor = match params.instant("known_at")? {
-        None => state.assessor(),
-        known_at => state.assessor_of(state.rollup.recipe().all_days(known_at).await?.into()),
-    };
     let area = Area::Station(asked.source.clone());
+    let assessor = match asked.range.known_at {
+        None => state.assessor(),
+        known_at => {
+            let (recipe, registry) = (state.rollup.recipe(), state.directory.now());
+            state.assessor_of(area.days(recipe, &registry, known_at).await?.into())
+        }
+    };
     let extent = assessor.extent(&area);
     let Some(span) = extent.and_then(|extent| asked.days_within(state, extent)) else {
         return Ok(page(asked, "day", Vec::new(), None));

@@ -5,6 +5,7 @@
 //! full disk poisons the store: nothing is tried again on the same file.
 
 mod ledger;
+mod publications;
 mod readings;
 mod registry;
 mod verify;
@@ -25,7 +26,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::writer::Task;
+use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::publication::Issue;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
@@ -34,6 +37,7 @@ use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::DeadLetter;
 use crate::ports::Ledger;
+use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
 use crate::ports::Series;
@@ -310,7 +314,19 @@ impl Series for Embedded {
 
     fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
         let key = key.clone();
-        Box::pin(self.read(move |connection| readings::column(connection, &key, range)))
+        Box::pin(self.read(move |connection| {
+            let readings = readings::received(connection, &key, range)?.into_iter();
+            Ok(readings.map(|(_, reading)| reading).collect())
+        }))
+    }
+
+    fn received<'a>(
+        &'a self,
+        key: &'a SeriesKey,
+        range: Range,
+    ) -> Answer<'a, Vec<(Instant, Reading)>> {
+        let key = key.clone();
+        Box::pin(self.read(move |connection| readings::received(connection, &key, range)))
     }
 
     fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
@@ -350,6 +366,16 @@ impl Ledger for Embedded {
 
     fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
         Box::pin(self.read(ledger::events))
+    }
+}
+
+impl Publications for Embedded {
+    fn remember(&self, issues: Vec<Issue>) -> Answer<'_, u64> {
+        Box::pin(self.submit(|answer| Task::Publish { issues, answer }))
+    }
+
+    fn issues(&self) -> Answer<'_, Vec<(u64, Issue)>> {
+        Box::pin(self.read(publications::issues))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
@@ -17,6 +18,7 @@ use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::DeadLetter;
 use crate::ports::Ledger;
+use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
 use crate::ports::Series;
@@ -34,6 +36,7 @@ struct State {
     registry: Registry,
     marks: BTreeMap<String, String>,
     ledger: Vec<CreditEvent>,
+    issues: Vec<Issue>,
 }
 
 /// Everything in memory.
@@ -86,15 +89,24 @@ impl State {
         appended.touched.dedup();
         appended
     }
+
+    fn received(&self, key: &SeriesKey, range: Range) -> Vec<(Instant, Reading)> {
+        let Some(column) = self.columns.get(key).filter(|_| range.after < range.upto) else {
+            return Vec::new();
+        };
+        let bounds = (
+            std::ops::Bound::Excluded(range.after),
+            std::ops::Bound::Included(range.upto),
+        );
+        let versions = column.range(bounds).map(|(_, versions)| versions);
+        let readings = versions.filter_map(|versions| known(versions, range.known_at));
+        readings.take(range.limit).cloned().collect()
+    }
 }
 
-fn known(versions: &Versions, known_at: Option<Instant>) -> Option<&Reading> {
+fn known(versions: &Versions, known_at: Option<Instant>) -> Option<&(Instant, Reading)> {
     let at = known_at.unwrap_or(Instant::from_unix(i64::MAX));
-    versions
-        .iter()
-        .rev()
-        .find(|(received, _)| *received <= at)
-        .map(|(_, reading)| reading)
+    versions.iter().rev().find(|(received, _)| *received <= at)
 }
 
 impl Series for Memory {
@@ -107,20 +119,16 @@ impl Series for Memory {
     }
 
     fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
-        let state = self.state();
-        let Some(column) = state.columns.get(key) else {
-            return ready(Vec::new());
-        };
-        if range.after >= range.upto {
-            return ready(Vec::new());
-        }
-        let bounds = (
-            std::ops::Bound::Excluded(range.after),
-            std::ops::Bound::Included(range.upto),
-        );
-        let versions = column.range(bounds).map(|(_, versions)| versions);
-        let readings = versions.filter_map(|versions| known(versions, range.known_at));
-        ready(readings.take(range.limit).cloned().collect())
+        let readings = self.state().received(key, range).into_iter();
+        ready(readings.map(|(_, reading)| reading).collect())
+    }
+
+    fn received<'a>(
+        &'a self,
+        key: &'a SeriesKey,
+        range: Range,
+    ) -> Answer<'a, Vec<(Instant, Reading)>> {
+        ready(self.state().received(key, range))
     }
 
     fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
@@ -162,6 +170,18 @@ impl Ledger for Memory {
     }
 }
 
+impl Publications for Memory {
+    fn remember(&self, issues: Vec<Issue>) -> Answer<'_, u64> {
+        let mut state = self.state();
+        state.issues.extend(issues);
+        ready(state.issues.len() as u64)
+    }
+
+    fn issues(&self) -> Answer<'_, Vec<(u64, Issue)>> {
+        ready((1..).zip(self.state().issues.iter().cloned()).collect())
+    }
+}
+
 impl Verify for Memory {
     fn verify(&self) -> Answer<'_, Verified> {
         let state = self.state();
@@ -174,6 +194,7 @@ impl Verify for Memory {
             ("readings", readings),
             ("dead letters", state.dead_letters.len() as u64),
             ("ledger entries", state.ledger.len() as u64),
+            ("publications", state.issues.len() as u64),
         ];
         ready(Verified {
             counted,

@@ -5,6 +5,7 @@ use super::at;
 use super::embedded;
 use super::letter;
 use super::listing;
+use super::published::issue;
 use super::run;
 use rusqlite::Connection;
 use skytier::ports::Batch;
@@ -29,6 +30,9 @@ fn store() -> TempDir {
         stores.series.append(letters).await.expect("appended");
         let events = (1..=4).map(listing).collect();
         stores.ledger.append_events(events).await.expect("appended");
+        let issues = vec![issue(None), issue(Some("40.7"))];
+        let remembered = stores.publications.remember(issues).await;
+        remembered.expect("remembered");
     });
     directory
 }
@@ -63,6 +67,7 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("dead letters", 3),
         ("registry entries", 0),
         ("ledger entries", 4),
+        ("publications", 2),
     ];
     assert_eq!(counted, expected);
 }

@@ -12,10 +12,10 @@ use crate::adapters::store::embedded::Fault;
 use crate::domain::credit::CreditEvent;
 
 /// What the first entry's hash covers in place of an entry before it.
-const GENESIS: [u8; 32] = [0; 32];
+pub(super) const GENESIS: [u8; 32] = [0; 32];
 
 /// The hash of an entry: over its predecessor's hash, its number and its line.
-fn link(before: &[u8; 32], seq: i64, line: &str) -> [u8; 32] {
+pub(super) fn link(before: &[u8; 32], seq: i64, line: &str) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(before);
     hasher.update(seq.to_le_bytes());

@@ -291,12 +291,12 @@ pub(super) fn series_key(row: &Row<'_>) -> Result<SeriesKey, Fault> {
     })
 }
 
-/// One column, now or as known at a time.
-pub(super) fn column(
+/// One column, now or as known at a time, each reading after the moment it was received.
+pub(super) fn received(
     connection: &Connection,
     key: &SeriesKey,
     range: Range,
-) -> Result<Vec<Reading>, Fault> {
+) -> Result<Vec<(Instant, Reading)>, Fault> {
     let Some(series) = find_series(connection, key)? else {
         return Ok(Vec::new());
     };
@@ -323,7 +323,8 @@ pub(super) fn column(
     let mut rows = statement.query(values)?;
     let mut readings = Vec::new();
     while let Some(row) = rows.next()? {
-        readings.push(stored(row)?.0);
+        let (reading, received_at) = stored(row)?;
+        readings.push((received_at, reading));
     }
     Ok(readings)
 }

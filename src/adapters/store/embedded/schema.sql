@@ -179,3 +179,24 @@ CREATE TABLE exclusion (
     decided_on TEXT NOT NULL,
     revoked_on TEXT
 ) STRICT;
+
+-- Figures as published. Append-only and chained as the ledger is.
+CREATE TABLE publication (
+    seq  INTEGER PRIMARY KEY,
+    line TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO tally VALUES ('publication', 0);
+CREATE TRIGGER publication_count AFTER INSERT ON publication BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'publication';
+END;
+CREATE TRIGGER publication_once BEFORE INSERT ON publication
+WHEN EXISTS (SELECT 1 FROM publication WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'publications are append-only');
+END;
+CREATE TRIGGER publication_keep BEFORE UPDATE ON publication BEGIN
+    SELECT RAISE(ABORT, 'publications are append-only');
+END;
+CREATE TRIGGER publication_hold BEFORE DELETE ON publication BEGIN
+    SELECT RAISE(ABORT, 'publications are append-only');
+END;

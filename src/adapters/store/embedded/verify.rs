@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::ledger;
+use crate::adapters::store::embedded::publications;
 use crate::adapters::store::embedded::readings::key_hash;
 use crate::adapters::store::embedded::readings::letter_hash;
 use crate::adapters::store::embedded::readings::revision_hash;
@@ -17,18 +18,19 @@ use crate::ports::Verified;
 
 const REMEDY: &str = "restore the last backup";
 
-/// Checks pages, readings, revisions, dead letters, registry and ledger, in that order, up to the first fault.
+/// Checks pages, readings, revisions, dead letters, registry, ledger and publications, in that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 6] = [
+    let checks: [(&'static str, Check); 7] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
         ("dead letters", dead_letters),
         ("registry entries", registered),
         ("ledger entries", ledger_entries),
+        ("publications", published),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {
@@ -115,6 +117,14 @@ fn tallied(connection: &Connection, table: &str, count: u64) -> Result<Option<St
 fn ledger_entries(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     match ledger::check(connection)? {
         (count, None) => Ok((count, tallied(connection, "ledger", count)?)),
+        broken => Ok(broken),
+    }
+}
+
+/// The same for what was published.
+fn published(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
+    match publications::check(connection)? {
+        (count, None) => Ok((count, tallied(connection, "publication", count)?)),
         broken => Ok(broken),
     }
 }

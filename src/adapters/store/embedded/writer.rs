@@ -6,10 +6,12 @@ use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::ledger;
+use crate::adapters::store::embedded::publications;
 use crate::adapters::store::embedded::readings;
 use crate::adapters::store::embedded::readings::SeriesIds;
 use crate::adapters::store::embedded::registry;
 use crate::domain::credit::CreditEvent;
+use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
 use crate::ports::Appended;
 use crate::ports::Batch;
@@ -39,6 +41,10 @@ pub(super) enum Task {
         events: Vec<CreditEvent>,
         answer: Reply<u64>,
     },
+    Publish {
+        issues: Vec<Issue>,
+        answer: Reply<u64>,
+    },
 }
 
 /// A task's result, held back until the commit.
@@ -56,7 +62,9 @@ impl Task {
             Self::Register { answer, .. } | Self::Mark { answer, .. } => {
                 drop(answer.send(Err(error)))
             }
-            Self::Ledger { answer, .. } => drop(answer.send(Err(error))),
+            Self::Ledger { answer, .. } | Self::Publish { answer, .. } => {
+                drop(answer.send(Err(error)))
+            }
         }
     }
 
@@ -72,6 +80,9 @@ impl Task {
                 registry::set_mark(connection, name, value).map(|()| Applied::Unit)
             }
             Self::Ledger { events, .. } => ledger::append(connection, events).map(Applied::Count),
+            Self::Publish { issues, .. } => {
+                publications::remember(connection, issues).map(Applied::Count)
+            }
         }
     }
 
@@ -80,9 +91,11 @@ impl Task {
             (Self::Append { answer, .. }, Applied::Append(appended)) => {
                 Done::Append(answer, appended)
             }
-            (Self::Ledger { answer, .. }, Applied::Count(count)) => Done::Count(answer, count),
+            (Self::Ledger { answer, .. } | Self::Publish { answer, .. }, Applied::Count(count)) => {
+                Done::Count(answer, count)
+            }
             (Self::Register { answer, .. } | Self::Mark { answer, .. }, _) => Done::Unit(answer),
-            (Self::Append { .. } | Self::Ledger { .. }, _) => {
+            (Self::Append { .. } | Self::Ledger { .. } | Self::Publish { .. }, _) => {
                 unreachable!("a task is applied as what it is")
             }
         }

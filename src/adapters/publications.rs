@@ -1,0 +1,201 @@
+//! Published figures as lines of JSON: one issue a line, in the store and on every interface.
+//!
+//! The line has a version of its own. A field that a later version adds has a default, so that older lines stay
+//! readable; a field nobody knows is refused rather than dropped.
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::adapters::report;
+use crate::domain::area::MinStations;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Period;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::domain::names::SourceId;
+use crate::domain::publication::Figure;
+use crate::domain::publication::Issue;
+use crate::domain::publication::IssueKind;
+use crate::domain::publication::IssueSettings;
+use crate::domain::publication::Stretch;
+use crate::domain::publication::item;
+use crate::domain::reading::Review;
+use crate::domain::units::Amount;
+
+/// Version of the line.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    v: u32,
+    kind: String,
+    issued_at: i64,
+    known_at: i64,
+    area: String,
+    by: String,
+    period: String,
+    from: NaiveDate,
+    to: NaiveDate,
+    edition: String,
+    review: String,
+    settings: SettingsShape,
+    stations: Vec<StationShape>,
+    figures: Vec<(String, Option<String>)>,
+    text_sha256: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsShape {
+    round_first: bool,
+    o3_exception: bool,
+    o3_1h_item: bool,
+    min_stations: String,
+    decimals: [Option<u32>; 6],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StationShape {
+    station: String,
+    from: NaiveDate,
+    to: NaiveDate,
+}
+
+/// Writes an issue as one line, without a line end.
+///
+/// # Panics
+/// Never: plain structs serialise.
+pub fn to_line(issue: &Issue) -> String {
+    let settings = &issue.settings;
+    let station = |own: &Stretch| StationShape {
+        station: own.station.to_string(),
+        from: own.days.from,
+        to: own.days.to,
+    };
+    let figure = |figure: &Figure| (figure.item.to_owned(), figure.value.clone());
+    let shape = Shape {
+        v: VERSION,
+        kind: issue.kind.key().to_owned(),
+        issued_at: issue.issued_at.unix(),
+        known_at: issue.known_at.unix(),
+        area: issue.area.clone(),
+        by: issue.by.key().to_owned(),
+        period: issue.period.label.clone(),
+        from: issue.period.span.from,
+        to: issue.period.span.to,
+        edition: issue.edition.clone(),
+        review: issue.review.key().to_owned(),
+        settings: SettingsShape {
+            round_first: settings.round_first,
+            o3_exception: settings.o3_exception,
+            o3_1h_item: settings.o3_1h_item,
+            min_stations: settings.min_stations.to_string(),
+            decimals: settings.decimals,
+        },
+        stations: issue.stations.iter().map(station).collect(),
+        figures: issue.figures.iter().map(figure).collect(),
+        text_sha256: issue.text_sha256.clone(),
+    };
+    serde_json::to_string(&shape).expect("plain structs serialise")
+}
+
+/// Reads a line that [`to_line`] wrote.
+///
+/// # Errors
+/// In words, naming the field.
+pub fn from_line(line: &str) -> Result<Issue, String> {
+    let shape: Shape = serde_json::from_str(line).map_err(|fault| fault.to_string())?;
+    if shape.v != VERSION {
+        let found = shape.v;
+        return Err(format!("v: {found} is not {VERSION}; use a newer skytier"));
+    }
+    let unknown = |field: &str, value: &str| format!("{field}: {value:?} is unknown");
+    let review = [Review::Raw, Review::Reviewed]
+        .into_iter()
+        .find(|own| own.key() == shape.review);
+    let station = |own: StationShape| {
+        let station = SourceId::new(&own.station).map_err(|fault| format!("stations: {fault}"))?;
+        let days = Span::checked(own.from, own.to).map_err(|fault| format!("stations: {fault}"))?;
+        Ok::<_, String>(Stretch { station, days })
+    };
+    let figure = |(name, value): (String, Option<String>)| {
+        let item = item(&name).ok_or_else(|| unknown("figures", &name))?;
+        Ok::<_, String>(Figure { item, value })
+    };
+    Ok(Issue {
+        kind: IssueKind::from_key(&shape.kind).ok_or_else(|| unknown("kind", &shape.kind))?,
+        issued_at: Instant::from_unix(shape.issued_at),
+        known_at: Instant::from_unix(shape.known_at),
+        area: shape.area,
+        by: PeriodKind::from_key(&shape.by).ok_or_else(|| unknown("by", &shape.by))?,
+        period: Period {
+            label: shape.period,
+            span: Span::checked(shape.from, shape.to).map_err(|fault| format!("from: {fault}"))?,
+        },
+        edition: shape.edition,
+        review: review.ok_or_else(|| unknown("review", &shape.review))?,
+        settings: IssueSettings {
+            round_first: shape.settings.round_first,
+            o3_exception: shape.settings.o3_exception,
+            o3_1h_item: shape.settings.o3_1h_item,
+            min_stations: MinStations::parse(&shape.settings.min_stations)?,
+            decimals: shape.settings.decimals,
+        },
+        stations: shape
+            .stations
+            .into_iter()
+            .map(station)
+            .collect::<Result<_, _>>()?,
+        figures: shape
+            .figures
+            .into_iter()
+            .map(figure)
+            .collect::<Result<_, _>>()?,
+        text_sha256: shape.text_sha256,
+    })
+}
+
+/// An issue as an object of the interface.
+pub fn issue_json(zone: Zone, number: u64, issue: &Issue) -> serde_json::Value {
+    let settings = &issue.settings;
+    let figures: serde_json::Map<_, _> = issue
+        .figures
+        .iter()
+        .map(|figure| (figure.item.to_owned(), value(figure.value.as_deref())))
+        .collect();
+    serde_json::json!({
+        "id": number,
+        "kind": issue.kind.key(),
+        "issued_at": zone.text(issue.issued_at),
+        "known_at": zone.text(issue.known_at),
+        "area": issue.area,
+        "by": issue.by.key(),
+        "period": issue.period.label,
+        "from": issue.period.span.from.to_string(),
+        "to": issue.period.span.to.to_string(),
+        "edition": issue.edition,
+        "review": issue.review.key(),
+        "figures": figures,
+        "text_sha256": issue.text_sha256,
+        "settings": {
+            "round_first": settings.round_first,
+            "o3_exception": settings.o3_exception,
+            "o3_1h_item": settings.o3_1h_item,
+            "min_stations": settings.min_stations.to_string(),
+            "decimals": settings.decimals,
+        },
+    })
+}
+
+/// A published text as JSON: a number of the same digits, or a string when it is none.
+fn value(text: Option<&str>) -> serde_json::Value {
+    let read = |text: &str| match Amount::parse(text) {
+        Ok(number) => report::amount(number),
+        Err(_) => text.into(),
+    };
+    text.map_or(serde_json::Value::Null, read)
+}

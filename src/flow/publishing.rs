@@ -1,0 +1,201 @@
+//! Remembers figures as published, so that later readings cannot change unseen what was said.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Period;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::publication::Figure;
+use crate::domain::publication::Issue;
+use crate::domain::publication::IssueKind;
+use crate::domain::publication::IssueSettings;
+use crate::domain::publication::Stretch;
+use crate::domain::publication::figures_of_day;
+use crate::domain::publication::figures_of_period;
+use crate::domain::reading::Review;
+use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::ports::Publications;
+use crate::ports::StoreError;
+
+/// Issues made at once at most: the days of a year.
+pub const ISSUES_MAX: usize = 366;
+
+/// What is to be published.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Bulletin or snapshot.
+    pub kind: IssueKind,
+    /// The area.
+    pub area: Area,
+    /// The days, cut into periods by `by`.
+    pub span: Span,
+    /// Kind of period.
+    pub by: PeriodKind,
+    /// Which edition judges.
+    pub edition: EditionChoice,
+    /// Choices that differ from the edition's.
+    pub choices: Choices,
+    /// When it is issued.
+    pub issued_at: Instant,
+    /// As of when the assessor's days are known.
+    pub known_at: Instant,
+    /// SHA-256 of the bulletin's text.
+    pub text_sha256: Option<String>,
+}
+
+/// Why nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishFault {
+    /// More issues at once than [`ISSUES_MAX`].
+    #[error(
+        "{asked} issues at once, at most {ISSUES_MAX}; choose a shorter range or longer periods"
+    )]
+    TooMany {
+        /// How many were asked for.
+        asked: usize,
+    },
+    /// There is nothing to say: no period has a valid day.
+    #[error("no period of the range has a valid day; there is nothing to publish")]
+    Nothing,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Remembers the figures of every period asked for; the issues with their numbers. The assessor must hold the
+/// days as known at `release.known_at`, as [`Area::days`] gives them.
+///
+/// # Errors
+/// Too many periods, none with a valid day, or those of the store; then nothing is remembered.
+pub async fn publish(
+    publications: &dyn Publications,
+    assessor: &Assessor,
+    release: &Release,
+) -> Result<Vec<(u64, Issue)>, PublishFault> {
+    let asked = release.by.cut(release.span).len();
+    if asked > ISSUES_MAX {
+        return Err(PublishFault::TooMany { asked });
+    }
+    let issues = issues(assessor, release);
+    if issues.is_empty() {
+        return Err(PublishFault::Nothing);
+    }
+    let last = publications.remember(issues.clone()).await?;
+    let first = last + 1 - issues.len() as u64;
+    Ok((first..).zip(issues).collect())
+}
+
+/// What would be remembered; periods without a valid day are left out.
+fn issues(assessor: &Assessor, release: &Release) -> Vec<Issue> {
+    let said = figures(
+        assessor,
+        &release.area,
+        release.span,
+        release.by,
+        &release.edition,
+        release.choices,
+    );
+    let issue = |said: Said| Issue {
+        kind: release.kind,
+        issued_at: release.issued_at,
+        known_at: release.known_at,
+        area: release.area.text(),
+        by: release.by,
+        stations: stations(assessor, &release.area, said.period.span),
+        period: said.period,
+        settings: said.settings,
+        edition: said.edition,
+        review: Review::Raw,
+        figures: said.figures,
+        text_sha256: release.text_sha256.clone(),
+    };
+    said_of_valid(said).map(issue).collect()
+}
+
+fn said_of_valid(said: Vec<Said>) -> impl Iterator<Item = Said> {
+    let counted = ["valid_days", "good_days", "heavy_days"];
+    let tells = move |figure: &Figure| match &figure.value {
+        Some(value) => !(counted.contains(&figure.item) && value == "0"),
+        None => false,
+    };
+    said.into_iter()
+        .filter(move |said| said.figures.iter().any(tells))
+}
+
+/// The figures of one period.
+pub(crate) struct Said {
+    pub(crate) period: Period,
+    pub(crate) edition: String,
+    pub(crate) settings: IssueSettings,
+    pub(crate) figures: Vec<Figure>,
+}
+
+/// The figures of an area's periods, as they would be published.
+pub(crate) fn figures(
+    assessor: &Assessor,
+    area: &Area,
+    span: Span,
+    by: PeriodKind,
+    edition: &EditionChoice,
+    choices: Choices,
+) -> Vec<Said> {
+    let editions = &assessor.editions;
+    let publication = &assessor.publication;
+    let named = |id: &str| editions.by_id(id).expect("an edition in use is known");
+    if by == PeriodKind::Day {
+        let days = assessor.days(area, span, edition, choices).into_iter();
+        return days
+            .map(|day| {
+                let edition = named(&day.edition);
+                Said {
+                    period: PeriodKind::Day.containing(day.day),
+                    settings: IssueSettings::of(&choices.options(edition), publication),
+                    figures: figures_of_day(edition, publication, &day),
+                    edition: day.edition,
+                }
+            })
+            .collect();
+    }
+    let reports = assessor.periods(area, span, by, edition, choices);
+    reports
+        .into_iter()
+        .map(|report| {
+            let assessment = report.assessment;
+            let edition = named(&assessment.edition);
+            Said {
+                settings: IssueSettings::of(&report.options, publication),
+                figures: figures_of_period(edition, publication, &assessment, report.yoy.as_ref()),
+                period: assessment.period,
+                edition: assessment.edition,
+            }
+        })
+        .collect()
+}
+
+/// Which stations count on which days of the span and of the year before: each stretch of days once.
+pub(crate) fn stations(assessor: &Assessor, area: &Area, span: Span) -> Vec<Stretch> {
+    let spans = [span.year_before(), span];
+    let days: BTreeSet<NaiveDate> = spans.into_iter().flat_map(Span::days).collect();
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for day in days {
+        for station in assessor.members(area, day) {
+            let goes_on =
+                |own: &&mut Stretch| own.station == station && own.days.to.succ_opt() == Some(day);
+            match stretches.iter_mut().find(goes_on) {
+                Some(open) => open.days.to = day,
+                None => stretches.push(Stretch {
+                    station,
+                    days: Span { from: day, to: day },
+                }),
+            }
+        }
+    }
+    stretches.sort();
+    stretches
+}
