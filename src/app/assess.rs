@@ -23,6 +23,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
+use crate::domain::standards::AreaClass;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
@@ -76,7 +77,7 @@ pub struct AssessArgs {
     /// As known at this moment (RFC 3339); corrections that came later are left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
-    /// auto (the edition in force), 2012, 2026 or 2031.
+    /// auto (the edition in force), 2012, 2026, 2031, or a profile to compare with: epa-2024, who-2021, eu-2024.
     #[arg(long, default_value = "auto")]
     edition: String,
     /// Round concentrations before the index [default: the edition's].
@@ -88,6 +89,12 @@ pub struct AssessArgs {
     /// The ozone one-hour maximum as a seventh item of the day [default: the edition's].
     #[arg(long, value_enum)]
     o3_1h_item: Option<YesNo>,
+    /// Print an index of 0 as 1, the least that HJ 633-2026 names [default: no].
+    #[arg(long, value_enum)]
+    lift_zero: Option<YesNo>,
+    /// Class of the area, 1 or 2, whose limit the ozone exception speaks of [default: 2].
+    #[arg(long, value_parser = area_class, value_name = "1|2")]
+    area_class: Option<AreaClass>,
     /// Stations an area's day needs: a number, a share such as 75%, or standard.
     #[arg(long, value_parser = MinStations::parse, value_name = "N|P%|standard")]
     min_stations: Option<MinStations>,
@@ -115,6 +122,11 @@ fn period_kind(text: &str) -> Result<PeriodKind, String> {
     PeriodKind::from_key(text).ok_or_else(|| format!("{expected} is expected"))
 }
 
+/// Reads the class of an area.
+fn area_class(text: &str) -> Result<AreaClass, String> {
+    AreaClass::from_key(text).ok_or_else(|| "1 or 2 is expected".to_owned())
+}
+
 impl AssessArgs {
     fn choices(&self) -> Choices {
         let yes = |choice: YesNo| matches!(choice, YesNo::Yes);
@@ -122,6 +134,8 @@ impl AssessArgs {
             round_first: self.round_first.map(yes),
             o3_exception: self.o3_exception.map(yes),
             o3_1h_item: self.o3_1h_item.map(yes),
+            lift_zero: self.lift_zero.map(yes),
+            area_class: self.area_class,
             min_stations: self.min_stations,
         }
     }
@@ -161,6 +175,7 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
     let area = Area::parse(&args.area).map_err(bad_input)?;
     let edition = EditionChoice::parse(&args.edition, &editions)
         .map_err(|fault| bad_input(format!("--edition {fault}")))?;
+    choices.fit(&edition, &editions).map_err(bad_input)?;
     let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = args.stores(now).await?;
@@ -191,7 +206,7 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
             Format::Table => write!(out, "{}", report::days::days_table(&area, &days))?,
             Format::Json => {
                 for day in &days {
-                    writeln!(out, "{}", report::days::day_json(context, day))?;
+                    writeln!(out, "{}", report::days::day_json(context, &editions, day))?;
                 }
             }
         }

@@ -1,23 +1,39 @@
 //! Reads the editions in `config/standards/` and the publication profile, compiled into the program.
 
-use chrono::NaiveDate;
-use serde::Deserialize;
+mod file;
 
+use crate::app::standards::file::AboveValue;
+use crate::app::standards::file::ByPollutant;
+use crate::app::standards::file::ConversionTable;
+use crate::app::standards::file::EditionFile;
+use crate::app::standards::file::GoalTable;
+use crate::app::standards::file::LimitTable;
+use crate::app::standards::file::PublicationFile;
+use crate::app::standards::file::ScaleTable;
 use crate::domain::assessment::Publication;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
-use crate::domain::standards::Above;
+use crate::domain::standards::AreaRule;
 use crate::domain::standards::Composite;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::standards::Limit;
 use crate::domain::standards::Missing;
-use crate::domain::standards::Scale;
+use crate::domain::standards::Realtime;
+use crate::domain::standards::ReferenceState;
 use crate::domain::standards::StationShare;
 use crate::domain::standards::Validity;
+use crate::domain::standards::daily_averaging;
+use crate::domain::standards::goal::Goal;
+use crate::domain::standards::goal::Judged;
+use crate::domain::standards::scale::Above;
+use crate::domain::standards::scale::Run;
+use crate::domain::standards::scale::Scale;
+use crate::domain::standards::scale::ScaleUnit;
+use crate::domain::standards::scale::Whole;
 use crate::domain::units::Amount;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 6] = [
     (
         "config/standards/2012.toml",
         include_str!("../../config/standards/2012.toml"),
@@ -30,7 +46,21 @@ const FILES: [(&str, &str); 3] = [
         "config/standards/2031.toml",
         include_str!("../../config/standards/2031.toml"),
     ),
+    (
+        "config/standards/epa-2024.toml",
+        include_str!("../../config/standards/epa-2024.toml"),
+    ),
+    (
+        "config/standards/who-2021.toml",
+        include_str!("../../config/standards/who-2021.toml"),
+    ),
+    (
+        "config/standards/eu-2024.toml",
+        include_str!("../../config/standards/eu-2024.toml"),
+    ),
 ];
+/// Parts per billion in a part per million.
+const PPB_PER_PPM: i64 = 1_000;
 const PUBLICATION: &str = include_str!("../../config/publication.toml");
 
 /// Why an edition's file cannot be used.
@@ -87,151 +117,6 @@ fn shape(file: &str, fault: String) -> StandardsFault {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublicationFile {
-    decimals: ByPollutant<Option<u32>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ByPollutant<T> {
-    pm25: T,
-    pm10: T,
-    so2: T,
-    no2: T,
-    co: T,
-    o3: T,
-}
-
-impl<T> ByPollutant<T> {
-    fn by_pollutant(self) -> [T; 6] {
-        [self.pm25, self.pm10, self.so2, self.no2, self.co, self.o3]
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EditionFile {
-    id: String,
-    title: String,
-    from: NaiveDate,
-    to: Option<NaiveDate>,
-    documents: Vec<String>,
-    validity: ValidityTable,
-    o3_exception: ExceptionTable,
-    stations: StationsTable,
-    rounding: RoundingTable,
-    index: IndexTable,
-    scale: Vec<ScaleTable>,
-    limit: Vec<LimitTable>,
-    percentiles: PercentilesTable,
-    composite: CompositeTable,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ValidityTable {
-    clause: String,
-    confidence: String,
-    hour_minutes_min: u32,
-    day_hours_min: u32,
-    window_hours_min: u32,
-    windows_min: u32,
-    month_days_min: u32,
-    february_days_min: u32,
-    year_days_min: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExceptionTable {
-    clause: String,
-    confidence: String,
-    default: bool,
-    limit: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StationsTable {
-    clause: String,
-    confidence: String,
-    share_pct_min: u32,
-    few_stations: u32,
-    few_share_pct_min: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoundingTable {
-    clause: String,
-    confidence: String,
-    before_index: bool,
-    decimals: ByPollutant<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IndexTable {
-    clause: String,
-    confidence: String,
-    levels: Vec<i64>,
-    missing: String,
-    o3_1h_item: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScaleTable {
-    pollutant: String,
-    averaging: String,
-    breakpoints: Vec<String>,
-    above: AboveValue,
-    clause: String,
-    confidence: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum AboveValue {
-    Index(i64),
-    Other(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitTable {
-    pollutant: String,
-    averaging: String,
-    class_1: String,
-    class_2: String,
-    clause: String,
-    confidence: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PercentilesTable {
-    clause: String,
-    confidence: String,
-    so2: u32,
-    no2: u32,
-    pm10: u32,
-    pm25: u32,
-    co: u32,
-    o3: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CompositeTable {
-    clause: String,
-    confidence: String,
-    decimals: u32,
-    weights: ByPollutant<i64>,
-}
-
 fn amount(text: &str) -> Result<Amount, String> {
     Amount::parse(text).map_err(|fault| format!("{text:?}: {fault}"))
 }
@@ -245,17 +130,82 @@ fn averaging(key: &str) -> Result<Averaging, String> {
 }
 
 impl ScaleTable {
-    fn scale(&self) -> Result<Scale, String> {
-        let breakpoints = self.breakpoints.iter().map(|text| amount(text));
+    fn scale(&self, levels: &[i64], conversion: Option<&ConversionTable>) -> Result<Scale, String> {
+        let own = pollutant(&self.pollutant)?;
         Ok(Scale {
-            pollutant: pollutant(&self.pollutant)?,
+            pollutant: own,
             averaging: averaging(&self.averaging)?,
-            breakpoints: breakpoints.collect::<Result<_, _>>()?,
+            unit: self.unit(own, conversion)?,
+            truncate: self.truncate,
+            runs: self.runs(levels)?,
+            below: self.below,
             above: match &self.above {
                 AboveValue::Index(index) => Above::Index(*index),
-                AboveValue::Other(key) => Above::Other(averaging(key)?),
+                AboveValue::Text(text) if text == "extrapolate" => Above::Extrapolate,
+                AboveValue::Text(key) => Above::Other(averaging(key)?),
             },
         })
+    }
+
+    fn unit(
+        &self,
+        own: Pollutant,
+        conversion: Option<&ConversionTable>,
+    ) -> Result<ScaleUnit, String> {
+        let name = self.unit.clone().unwrap_or_else(|| own.unit().to_owned());
+        let one = Amount::from_units(1);
+        let mass = match (name.as_str(), conversion) {
+            (unit, _) if unit == own.unit() => one,
+            (unit @ ("ppb" | "ppm"), Some(table)) => {
+                let text = table.of(own).ok_or("particles have no mixing ratio")?;
+                let mass = amount(text)?;
+                match (unit, own) {
+                    ("ppb", Pollutant::Co) => return Err("CO is converted from ppm".to_owned()),
+                    ("ppb", _) | (_, Pollutant::Co) => mass,
+                    _ => Amount::from_micros(mass.micros() * PPB_PER_PPM),
+                }
+            }
+            (unit, _) => return Err(format!("scale unit {unit:?} has no [conversion]")),
+        };
+        Ok(ScaleUnit { name, mass })
+    }
+
+    fn runs(&self, levels: &[i64]) -> Result<Vec<Run>, String> {
+        let what = format!("scale {} {}", self.pollutant, self.averaging);
+        if let ([], rows) = (self.breakpoints.as_slice(), &self.runs) {
+            let run = |(from, to, low, high): &(String, String, i64, i64)| {
+                let (from, to, low, high) = (amount(from)?, amount(to)?, *low, *high);
+                Ok(Run {
+                    from,
+                    to,
+                    low,
+                    high,
+                })
+            };
+            return rows.iter().map(run).collect();
+        }
+        if !self.runs.is_empty() {
+            return Err(format!("{what}: breakpoints or runs, not both"));
+        }
+        if self.breakpoints.len() > levels.len() {
+            let (count, due) = (self.breakpoints.len(), levels.len());
+            return Err(format!("{what}: {count} breakpoints for {due} levels"));
+        }
+        let points: Vec<Amount> = self
+            .breakpoints
+            .iter()
+            .map(|text| amount(text))
+            .collect::<Result<_, _>>()?;
+        if points.first() != Some(&Amount::from_units(0)) {
+            return Err(format!("{what}: breakpoints must rise from 0"));
+        }
+        let run = |(ends, index): (&[Amount], &[i64])| Run {
+            from: ends[0],
+            to: ends[1],
+            low: index[0],
+            high: index[1],
+        };
+        Ok(points.windows(2).zip(levels.windows(2)).map(run).collect())
     }
 }
 
@@ -270,99 +220,182 @@ impl LimitTable {
     }
 }
 
+impl GoalTable {
+    fn goal(&self) -> Result<Goal, String> {
+        Ok(Goal {
+            stage: self.stage.clone(),
+            pollutant: pollutant(&self.pollutant)?,
+            averaging: averaging(&self.averaging)?,
+            value: amount(&self.value)?,
+            judged: judged(&self.judged)?,
+            clause: self.clause.clone(),
+            confidence: self.confidence.clone(),
+        })
+    }
+}
+
+fn judged(text: &str) -> Result<Judged, String> {
+    let number = |text: &str| text.parse().ok();
+    let read = match text.split(' ').collect::<Vec<_>>().as_slice() {
+        ["mean"] => Some(Judged::Mean),
+        ["peak-season"] => Some(Judged::PeakSeason),
+        ["exceedances", count] => number(count).map(Judged::Exceedances),
+        ["exceedances", count, "of-3-years"] => number(count).map(Judged::ExceedancesOf3Years),
+        [one] => one
+            .strip_prefix('p')
+            .and_then(number)
+            .map(Judged::Percentile),
+        _ => None,
+    };
+    read.ok_or_else(|| {
+        let expected = "mean, peak-season, p99, exceedances 18 or exceedances 18 of-3-years";
+        format!("goal.judged {text:?} is not {expected}")
+    })
+}
+
+fn missing(key: &str, text: &str) -> Result<Missing, String> {
+    Missing::from_key(text).ok_or_else(|| {
+        let expected = "void, publish-above-100, publish-with-particles or publish";
+        format!("{key} {text:?} is not {expected}")
+    })
+}
+
+/// An item such as `o3 1h`.
+fn item(text: &str) -> Result<(Pollutant, Averaging), String> {
+    let (own, time) = text.split_once(' ').unwrap_or((text, ""));
+    Ok((pollutant(own)?, averaging(time)?))
+}
+
 impl EditionFile {
     fn edition(self) -> Result<Edition, String> {
-        let missing = match self.index.missing.as_str() {
-            "void" => Missing::Void,
-            "publish-above-100" => Missing::PublishAbove100,
-            other => {
-                return Err(format!(
-                    "index.missing {other:?} is not void or publish-above-100"
-                ));
-            }
-        };
         let citations = self.citations();
-        let p = &self.percentiles;
+        let scales = self.scales()?;
+        let index = self.index.as_ref();
+        let daily = index.and_then(|index| index.daily.as_ref());
+        let daily = match daily {
+            None => Pollutant::ALL.map(daily_averaging),
+            Some(table) => table.averagings()?,
+        };
+        let larger = index.map_or(&[][..], |index| &index.larger);
+        let hour = self.hour.as_ref();
+        let realtime = hour
+            .map_or(&[][..], |hour| &hour.realtime)
+            .iter()
+            .map(|text| {
+                let expected = "standard, hourly-pm or nowcast";
+                Realtime::from_key(text).ok_or(format!("hour.realtime {text:?} is not {expected}"))
+            });
+        let limits = self.limit.iter().map(LimitTable::limit);
+        let goals = self.goal.iter().map(GoalTable::goal);
+        let percentiles = self
+            .percentiles
+            .as_ref()
+            .map(|p| [p.pm25, p.pm10, p.so2, p.no2, p.co, p.o3].map(Some));
         Ok(Edition {
-            id: self.id,
-            title: self.title,
-            from: self.from,
-            to: self.to,
-            validity: Validity {
-                hour_minutes_min: self.validity.hour_minutes_min,
-                day_hours_min: self.validity.day_hours_min,
-                window_hours_min: self.validity.window_hours_min,
-                windows_min: self.validity.windows_min,
-                month_days_min: self.validity.month_days_min,
-                february_days_min: self.validity.february_days_min,
-                year_days_min: self.validity.year_days_min,
-            },
+            comparison: self.comparison,
+            reference_states: self.reference_states(),
+            validity: self.validity.validity(),
             o3_exception: self.o3_exception.default,
-            o3_exception_limit: amount(&self.o3_exception.limit)?,
             stations: StationShare {
                 share_pct_min: self.stations.share_pct_min,
                 few_stations: self.stations.few_stations,
                 few_share_pct_min: self.stations.few_share_pct_min,
             },
+            area_rule: self.area_rule()?,
             round_first: self.rounding.before_index,
-            levels: self.index.levels,
-            missing,
-            o3_1h_item: self.index.o3_1h_item,
-            scales: self
-                .scale
+            whole: self.whole()?,
+            daily,
+            larger: larger
                 .iter()
-                .map(ScaleTable::scale)
+                .map(|text| item(text))
                 .collect::<Result<_, _>>()?,
-            limits: self
-                .limit
-                .iter()
-                .map(LimitTable::limit)
-                .collect::<Result<_, _>>()?,
-            percentiles: [p.pm25, p.pm10, p.so2, p.no2, p.co, p.o3],
-            composite: Composite {
-                decimals: self.composite.decimals,
-                weights: self.composite.weights.by_pollutant(),
-            },
+            missing: index.map_or(Ok(Missing::Void), |index| {
+                missing("index.missing", &index.missing)
+            })?,
+            realtime: realtime.collect::<Result<_, _>>()?,
+            hour_missing: hour.map_or(Ok(Missing::Void), |hour| {
+                missing("hour.missing", &hour.missing)
+            })?,
+            o3_1h_item: index.is_some_and(|index| index.o3_1h_item),
+            scales,
+            limits: limits.collect::<Result<_, _>>()?,
+            percentiles: percentiles.unwrap_or_default(),
+            composite: self.composite.map(|table| Composite {
+                decimals: table.decimals,
+                weights: table.weights.by_pollutant(),
+            }),
+            goals: goals.collect::<Result<_, _>>()?,
             decimals: self.rounding.decimals.by_pollutant(),
             citations,
+            id: self.id,
+            title: self.title,
+            from: self.from,
+            to: self.to,
         })
     }
 
-    fn citations(&self) -> Vec<(String, String, String)> {
-        let cite = |what: &str, clause: &str, confidence: &str| {
-            (what.to_owned(), clause.to_owned(), confidence.to_owned())
+    fn whole(&self) -> Result<Whole, String> {
+        let index = self.index.as_ref();
+        match index.and_then(|index| index.whole.as_deref()) {
+            None | Some("up") => Ok(Whole::Up),
+            Some("half-up") => Ok(Whole::HalfUp),
+            Some(other) => Err(format!("index.whole {other:?} is not up or half-up")),
+        }
+    }
+
+    fn area_rule(&self) -> Result<AreaRule, String> {
+        match self.stations.rule.as_deref() {
+            None | Some("mean") => Ok(AreaRule::Mean),
+            Some("highest") => Ok(AreaRule::Highest),
+            Some(other) => Err(format!("stations.rule {other:?} is not mean or highest")),
+        }
+    }
+
+    fn scales(&self) -> Result<Vec<Scale>, String> {
+        let levels = self.index.as_ref().map_or(&[][..], |index| &index.levels);
+        let conversion = self.conversion.as_ref();
+        self.scale
+            .iter()
+            .map(|scale| scale.scale(levels, conversion))
+            .collect()
+    }
+
+    fn reference_states(&self) -> Vec<ReferenceState> {
+        let state = |table: &file::ReferenceTable| ReferenceState {
+            from: table.from,
+            to: table.to,
+            gases: table.gases.clone(),
+            particles: table.particles.clone(),
+            clause: table.clause.clone(),
         };
-        let mut all = vec![
-            cite("documents", &self.documents.join(", "), "text"),
-            cite("validity", &self.validity.clause, &self.validity.confidence),
-            cite(
-                "o3_exception",
-                &self.o3_exception.clause,
-                &self.o3_exception.confidence,
-            ),
-            cite("stations", &self.stations.clause, &self.stations.confidence),
-            cite("rounding", &self.rounding.clause, &self.rounding.confidence),
-            cite("index", &self.index.clause, &self.index.confidence),
-            cite(
-                "percentiles",
-                &self.percentiles.clause,
-                &self.percentiles.confidence,
-            ),
-            cite(
-                "composite",
-                &self.composite.clause,
-                &self.composite.confidence,
-            ),
+        self.reference_state.iter().map(state).collect()
+    }
+}
+
+impl file::ValidityTable {
+    fn validity(&self) -> Validity {
+        Validity {
+            hour_minutes_min: self.hour_minutes_min,
+            day_hours_min: self.day_hours_min,
+            window_hours_min: self.window_hours_min,
+            windows_min: self.windows_min,
+            month_days_min: self.month_days_min,
+            february_days_min: self.february_days_min,
+            year_days_min: self.year_days_min,
+        }
+    }
+}
+
+impl ByPollutant<String> {
+    fn averagings(&self) -> Result<[Averaging; 6], String> {
+        let texts = [
+            &self.pm25, &self.pm10, &self.so2, &self.no2, &self.co, &self.o3,
         ];
-        for scale in &self.scale {
-            let what = format!("scale {} {}", scale.pollutant, scale.averaging);
-            all.push(cite(&what, &scale.clause, &scale.confidence));
+        let mut found = [Averaging::Hour24; 6];
+        for (own, text) in found.iter_mut().zip(texts) {
+            *own = averaging(text)?;
         }
-        for limit in &self.limit {
-            let what = format!("limit {} {}", limit.pollutant, limit.averaging);
-            all.push(cite(&what, &limit.clause, &limit.confidence));
-        }
-        all
+        Ok(found)
     }
 }
 
@@ -389,7 +422,9 @@ mod tests {
             ("id = \"2012\"", "id = \"2012\"\nextra = 1", "extra"),
             ("pollutant = \"so2\"", "pollutant = \"so3\"", "so3"),
             ("missing = \"void\"", "missing = \"skip\"", "skip"),
-            ("limit = \"160\"", "limit = \"much\"", "much"),
+            ("class_2 = \"160\"", "class_2 = \"much\"", "much"),
+            ("realtime = [\"standard\"", "realtime = [\"often\"", "often"),
+            ("\"2100\", \"2620\"", "\"2620\", \"2100\"", "must rise"),
         ] {
             let fault = edition("x.toml", &good.replacen(from, to, 1))
                 .expect_err(to)

@@ -1,16 +1,16 @@
 //! Sub-indices, AQI, level and primary pollutant of a day or an hour.
 //!
-//! HJ 633-2012 4.2-4.4 and 6.2; HJ 633-2026 4.2.2-4.3.1 and 5.3.1. Concentrations and breakpoints are exact
-//! fractions, so that a value on a breakpoint gets that breakpoint's index and rounding up never adds one
-//! by accident. Index values are always rounded up to whole numbers.
+//! HJ 633-2012 4.2-4.4, 5 and 6.2; HJ 633-2026 4.2.2-4.3.1 and 5.3; for comparison the US EPA's AQI Technical
+//! Assistance Document of May 2024. Concentrations and breakpoints are exact fractions, so that a value on a
+//! breakpoint gets that breakpoint's index and rounding never adds one by accident.
 
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
-use crate::domain::standards::Above;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Missing;
-use crate::domain::standards::Scale;
-use crate::domain::standards::daily_averaging;
+use crate::domain::standards::Realtime;
+use crate::domain::standards::scale::Scale;
+use crate::domain::standards::scale::SubIndex;
 use crate::domain::units::Exact;
 
 /// Highest AQI of a good day.
@@ -22,13 +22,15 @@ const PRIMARY_OVER: i64 = 50;
 /// Highest AQI of each level but the last.
 const LEVEL_MAX: [i64; 5] = [50, 100, 150, 200, 300];
 
-/// Choices of the daily index that the texts leave open.
+/// Choices of the index that the texts leave open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexOptions {
     /// Round concentrations before the index.
     pub round_first: bool,
-    /// Count the ozone one-hour maximum as a seventh item.
+    /// Count the ozone one-hour maximum as a seventh item of the day.
     pub o3_1h_item: bool,
+    /// Print an index of 0 as 1, the least that HJ 633-2026 4.1.1 names.
+    pub lift_zero: bool,
 }
 
 impl IndexOptions {
@@ -37,17 +39,64 @@ impl IndexOptions {
         Self {
             round_first: edition.round_first,
             o3_1h_item: edition.o3_1h_item,
+            lift_zero: false,
         }
     }
 }
 
-/// A day's concentrations: daily means, the MDA8 of ozone, and the ozone one-hour maximum.
+/// A day's concentrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DayValues {
-    /// By pollutant in report order; `None` when missing or not enough data.
+    /// Daily means, and the MDA8 of ozone, by pollutant in report order; `None` when missing or not enough data.
     pub values: [Option<Exact>; 6],
-    /// Largest hourly ozone.
-    pub o3_1h_max: Option<Exact>,
+    /// Largest hourly value, by pollutant.
+    pub hour_max: [Option<Exact>; 6],
+    /// Largest eight-hour mean of CO.
+    pub co_8h_max: Option<Exact>,
+    /// Pollutants that are not monitored by plan and whose absence does not count (HJ 633-2026 5.3.2).
+    pub unmonitored: [bool; 6],
+}
+
+impl DayValues {
+    /// The day's value of a pollutant at an averaging time.
+    pub fn of(&self, pollutant: Pollutant, averaging: Averaging) -> Option<&Exact> {
+        let at = pollutant.index();
+        match (averaging, pollutant) {
+            (Averaging::Hour1, _) => self.hour_max[at].as_ref(),
+            (Averaging::Hour8, Pollutant::Co) => self.co_8h_max.as_ref(),
+            (Averaging::Hour8, Pollutant::O3) => self.values[at].as_ref(),
+            (Averaging::Hour24, Pollutant::O3) => None,
+            (Averaging::Hour24, _) => self.values[at].as_ref(),
+            (Averaging::Hour8 | Averaging::Annual, _) => None,
+        }
+    }
+}
+
+/// An hour's concentrations, by pollutant in report order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HourValues {
+    /// The hour itself.
+    pub hour: [Option<Exact>; 6],
+    /// The mean of the eight hours that end with it.
+    pub moving_8h: [Option<Exact>; 6],
+    /// The mean of the 24 hours that end with it.
+    pub moving_24h: [Option<Exact>; 6],
+    /// The NowCast of the twelve hours that end with it.
+    pub nowcast: [Option<Exact>; 6],
+    /// As in [`DayValues::unmonitored`].
+    pub unmonitored: [bool; 6],
+}
+
+impl HourValues {
+    fn of(&self, pollutant: Pollutant, averaging: Averaging) -> Option<&Exact> {
+        let values = match averaging {
+            Averaging::Hour1 => &self.hour,
+            Averaging::Hour8 => &self.moving_8h,
+            Averaging::Hour24 => &self.moving_24h,
+            Averaging::Annual => return None,
+        };
+        values[pollutant.index()].as_ref()
+    }
 }
 
 /// A day's or an hour's indices.
@@ -85,42 +134,32 @@ pub fn level(aqi: i64) -> u8 {
 }
 
 /// The sub-index of one concentration at one averaging time; `None` when the edition has no scale for it or
-/// none above its last breakpoint.
+/// none at that concentration.
 pub fn sub_index(
     edition: &Edition,
+    options: IndexOptions,
     pollutant: Pollutant,
     averaging: Averaging,
     value: &Exact,
 ) -> Option<i64> {
-    let scale = edition.scale(pollutant, averaging)?;
-    match on_scale(edition, scale, value) {
-        Ok(index) => Some(index),
-        Err(Above::Index(index)) => Some(index),
-        Err(Above::Other(_)) => None,
+    match read(edition, options, pollutant, averaging, value) {
+        SubIndex::Index(index) => Some(index),
+        SubIndex::Other(_) | SubIndex::Nothing => None,
     }
 }
 
-fn on_scale(edition: &Edition, scale: &Scale, value: &Exact) -> Result<i64, Above> {
-    let above = scale
-        .breakpoints
-        .iter()
-        .position(|breakpoint| Exact::amount(*breakpoint) >= *value);
-    let upper = above.ok_or(scale.above)?.max(1);
-    let bound = |at: usize| {
-        (
-            Exact::amount(scale.breakpoints[at]),
-            Exact::whole(edition.levels[at]),
-        )
-    };
-    let ((low, low_index), (high, high_index)) = (bound(upper - 1), bound(upper));
-    let share = value
-        .minus(&low)
-        .over(&high.minus(&low))
-        .expect("breakpoints rise");
-    Ok(share
-        .times(&high_index.minus(&low_index))
-        .plus(&low_index)
-        .ceil())
+fn read(
+    edition: &Edition,
+    options: IndexOptions,
+    pollutant: Pollutant,
+    averaging: Averaging,
+    value: &Exact,
+) -> SubIndex {
+    let value = rounded(edition, options, pollutant, value);
+    let scale = edition.scale(pollutant, averaging);
+    scale.map_or(SubIndex::Nothing, |scale: &Scale| {
+        scale.read(edition.whole, &value)
+    })
 }
 
 fn rounded(edition: &Edition, options: IndexOptions, pollutant: Pollutant, value: &Exact) -> Exact {
@@ -130,85 +169,188 @@ fn rounded(edition: &Edition, options: IndexOptions, pollutant: Pollutant, value
     value.round(edition.decimals[pollutant.index()]).exact()
 }
 
+/// One concentration of a report and the scale it is read on.
+struct Item<'v> {
+    pollutant: Pollutant,
+    averaging: Averaging,
+    value: Option<&'v Exact>,
+}
+
+/// What a report's items are judged by.
+struct Rule<'e> {
+    edition: &'e Edition,
+    options: IndexOptions,
+    missing: Missing,
+    unmonitored: [bool; 6],
+}
+
+impl Rule<'_> {
+    fn read(&self, pollutant: Pollutant, averaging: Averaging, value: &Exact) -> SubIndex {
+        read(self.edition, self.options, pollutant, averaging, value)
+    }
+
+    /// Sub-indices and AQI of the items. `other` is asked for the value of another averaging time when a scale
+    /// refers to it; `seventh` is a further sub-index of ozone that counts in the AQI alone.
+    fn index<'v>(
+        &self,
+        items: &[Item<'v>],
+        other: impl Fn(Pollutant, Averaging) -> Option<&'v Exact>,
+        seventh: Option<i64>,
+    ) -> Index {
+        let mut index = Index::default();
+        let mut complete = true;
+        for item in items {
+            let at = item.pollutant.index();
+            let Some(value) = item.value else {
+                complete &= self.unmonitored[at];
+                continue;
+            };
+            let found = match self.read(item.pollutant, item.averaging, value) {
+                SubIndex::Index(found) => Some(found),
+                SubIndex::Nothing => None,
+                SubIndex::Other(averaging) => {
+                    let value = other(item.pollutant, averaging);
+                    let read = |value| self.read(item.pollutant, averaging, value);
+                    match value.map(read) {
+                        Some(SubIndex::Index(found)) => Some(found),
+                        _ => None,
+                    }
+                }
+            };
+            index.iaqi[at] = index.iaqi[at].max(found);
+        }
+        let settled = |at: usize| index.iaqi[at].is_some() || self.unmonitored[at];
+        complete &= (0..index.iaqi.len()).all(settled);
+        self.settle(&mut index, complete, seventh);
+        index
+    }
+
+    /// Sets AQI and primary pollutant from the sub-indices by the rule on missing pollutants.
+    fn settle(&self, index: &mut Index, complete: bool, seventh: Option<i64>) {
+        let least = i64::from(self.options.lift_zero);
+        for iaqi in index.iaqi.iter_mut().flatten() {
+            *iaqi = (*iaqi).max(least);
+        }
+        let largest = index.iaqi.iter().copied().chain([seventh]).flatten().max();
+        let particles = [Pollutant::Pm25, Pollutant::Pm10];
+        let has_particles = || {
+            particles
+                .iter()
+                .any(|own| index.iaqi[own.index()].is_some())
+        };
+        index.aqi = match self.missing {
+            _ if complete => largest,
+            Missing::Void => None,
+            Missing::PublishAbove100 => largest.filter(|aqi| *aqi > GOOD_MAX),
+            Missing::PublishWithParticles => largest.filter(|_| has_particles()),
+            Missing::Publish => largest,
+        };
+        let Some(aqi) = index.aqi.filter(|aqi| *aqi > PRIMARY_OVER) else {
+            return;
+        };
+        let sets = |pollutant: &Pollutant| {
+            let own = index.iaqi[pollutant.index()] == Some(aqi);
+            own || (*pollutant == Pollutant::O3 && seventh == Some(aqi))
+        };
+        index.primary = Pollutant::ALL.into_iter().filter(sets).collect();
+    }
+}
+
 /// The indices of a day.
 pub fn day_index(edition: &Edition, options: IndexOptions, day: &DayValues) -> Index {
-    let mut index = Index::default();
-    let prepare = |pollutant, value: &Exact| rounded(edition, options, pollutant, value);
-    let o3_1h = day.o3_1h_max.as_ref().and_then(|value| {
-        sub_index(
-            edition,
-            Pollutant::O3,
-            Averaging::Hour1,
-            &prepare(Pollutant::O3, value),
-        )
+    if !edition.has_index() {
+        return Index::default();
+    }
+    let rule = Rule {
+        edition,
+        options,
+        missing: edition.missing,
+        unmonitored: day.unmonitored,
+    };
+    let own = Pollutant::ALL.map(|pollutant| (pollutant, edition.daily[pollutant.index()]));
+    let all = own.into_iter().chain(edition.larger.iter().copied());
+    let items: Vec<Item<'_>> = all
+        .map(|(pollutant, averaging)| Item {
+            pollutant,
+            averaging,
+            value: day.of(pollutant, averaging),
+        })
+        .collect();
+    let seventh = day
+        .of(Pollutant::O3, Averaging::Hour1)
+        .filter(|_| options.o3_1h_item)
+        .and_then(|value| sub_index(edition, options, Pollutant::O3, Averaging::Hour1, value));
+    rule.index(
+        &items,
+        |pollutant, averaging| day.of(pollutant, averaging),
+        seventh,
+    )
+}
+
+/// Choices of the hourly index that the texts leave open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourOptions {
+    /// Rounding.
+    pub index: IndexOptions,
+    /// What the index is made of.
+    pub realtime: Realtime,
+    /// What to do when a pollutant is missing.
+    pub missing: Missing,
+}
+
+impl HourOptions {
+    /// What the edition's file says; `None` when the document has no hourly index.
+    pub fn of(edition: &Edition) -> Option<Self> {
+        Some(Self {
+            index: IndexOptions::of(edition),
+            realtime: *edition.realtime.first()?,
+            missing: edition.hour_missing,
+        })
+    }
+}
+
+/// The indices of an hour.
+pub fn hour_index(edition: &Edition, options: HourOptions, values: &HourValues) -> Index {
+    let rule = Rule {
+        edition,
+        options: options.index,
+        missing: options.missing,
+        unmonitored: values.unmonitored,
+    };
+    let item = |pollutant: Pollutant, averaging: Averaging, value| Item {
+        pollutant,
+        averaging,
+        value,
+    };
+    let own = |pollutant, averaging| item(pollutant, averaging, values.of(pollutant, averaging));
+    // Particles have no scale of one hour: their hour, day or NowCast stands on the daily scale.
+    let particle = |pollutant: Pollutant| {
+        let of = match options.realtime {
+            Realtime::Standard => &values.moving_24h,
+            Realtime::HourlyPm => &values.hour,
+            Realtime::Nowcast => &values.nowcast,
+        };
+        item(pollutant, Averaging::Hour24, of[pollutant.index()].as_ref())
+    };
+    let mut items = vec![
+        particle(Pollutant::Pm25),
+        particle(Pollutant::Pm10),
+        own(Pollutant::So2, Averaging::Hour1),
+        own(Pollutant::No2, Averaging::Hour1),
+    ];
+    items.push(match options.realtime {
+        Realtime::Nowcast => own(Pollutant::Co, Averaging::Hour8),
+        Realtime::Standard | Realtime::HourlyPm => own(Pollutant::Co, Averaging::Hour1),
     });
-    for pollutant in Pollutant::ALL {
-        let Some(value) = &day.values[pollutant.index()] else {
-            continue;
-        };
-        let value = prepare(pollutant, value);
-        let Some(scale) = edition.scale(pollutant, daily_averaging(pollutant)) else {
-            continue;
-        };
-        index.iaqi[pollutant.index()] = match on_scale(edition, scale, &value) {
-            Ok(found) | Err(Above::Index(found)) => Some(found),
-            Err(Above::Other(_)) => o3_1h,
-        };
+    items.push(own(Pollutant::O3, Averaging::Hour1));
+    if options.realtime != Realtime::HourlyPm {
+        items.push(own(Pollutant::O3, Averaging::Hour8));
     }
-    let seventh = o3_1h.filter(|_| options.o3_1h_item);
-    settle(&mut index, edition.missing, seventh);
-    index
-}
-
-/// The indices of one hour: hourly gases on their hourly scales, hourly particles on the daily scales
-/// (HJ 633-2026 4.2.3; under the 2012 edition what the national platform publishes). A pollutant that is
-/// missing does not void the hour; the AQI needs one of the particles at least.
-pub fn hour_index(edition: &Edition, options: IndexOptions, values: &[Option<Exact>; 6]) -> Index {
-    let mut index = Index::default();
-    for pollutant in Pollutant::ALL {
-        let Some(value) = &values[pollutant.index()] else {
-            continue;
-        };
-        let averaging = match pollutant {
-            Pollutant::Pm25 | Pollutant::Pm10 => Averaging::Hour24,
-            _ => Averaging::Hour1,
-        };
-        let value = rounded(edition, options, pollutant, value);
-        index.iaqi[pollutant.index()] = sub_index(edition, pollutant, averaging, &value);
-    }
-    let particles = [Pollutant::Pm25, Pollutant::Pm10];
-    if particles
-        .iter()
-        .any(|pollutant| index.iaqi[pollutant.index()].is_some())
-    {
-        let largest = index.iaqi.iter().flatten().copied().max();
-        name_primary(&mut index, largest, None);
-    }
-    index
-}
-
-/// Sets AQI and primary pollutant from the sub-indices by the edition's rule on missing pollutants.
-fn settle(index: &mut Index, missing: Missing, seventh: Option<i64>) {
-    let largest = index.iaqi.iter().copied().chain([seventh]).flatten().max();
-    let complete = index.iaqi.iter().all(Option::is_some);
-    let published = match missing {
-        _ if complete => largest,
-        Missing::Void => None,
-        Missing::PublishAbove100 => largest.filter(|aqi| *aqi > GOOD_MAX),
-    };
-    name_primary(index, published, seventh);
-}
-
-fn name_primary(index: &mut Index, aqi: Option<i64>, seventh: Option<i64>) {
-    index.aqi = aqi;
-    let Some(aqi) = aqi.filter(|aqi| *aqi > PRIMARY_OVER) else {
-        return;
-    };
-    let sets = |pollutant: &Pollutant| {
-        let own = index.iaqi[pollutant.index()] == Some(aqi);
-        own || (*pollutant == Pollutant::O3 && seventh == Some(aqi))
-    };
-    index.primary = Pollutant::ALL.into_iter().filter(sets).collect();
+    rule.index(
+        &items,
+        |pollutant, averaging| values.of(pollutant, averaging),
+        None,
+    )
 }
 
 #[cfg(test)]

@@ -12,8 +12,12 @@ use crate::domain::aqi::DayValues;
 use crate::domain::aqi::Index;
 use crate::domain::aqi::IndexOptions;
 use crate::domain::aqi::day_index;
+use crate::domain::means::HourMean;
 use crate::domain::means::StationDay;
+use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::standards::AreaClass;
+use crate::domain::standards::AreaRule;
 use crate::domain::standards::Edition;
 use crate::domain::units::Exact;
 
@@ -78,6 +82,8 @@ pub struct AreaOptions {
     pub index: IndexOptions,
     /// An ozone day of too few windows counts when its maximum exceeds the limit.
     pub o3_exception: bool,
+    /// Whose limit that is.
+    pub area_class: AreaClass,
     /// Stations needed.
     pub min_stations: MinStations,
 }
@@ -88,6 +94,7 @@ impl AreaOptions {
         Self {
             index: IndexOptions::of(edition),
             o3_exception: edition.o3_exception,
+            area_class: AreaClass::Two,
             min_stations: MinStations::Standard,
         }
     }
@@ -105,8 +112,10 @@ pub enum Void {
         /// Hours needed.
         need: u32,
     },
-    /// Too few valid eight-hour windows of ozone.
+    /// Too few valid eight-hour windows.
     Windows {
+        /// Of which pollutant.
+        pollutant: Pollutant,
         /// Valid windows.
         have: u32,
         /// Windows needed.
@@ -123,6 +132,8 @@ pub enum Void {
     },
     /// No station belongs to the area on that day.
     NoStations,
+    /// The document judges concentrations only.
+    NoIndex,
 }
 
 impl fmt::Display for Void {
@@ -133,7 +144,11 @@ impl fmt::Display for Void {
                 have,
                 need,
             } => write!(f, "{} hours {have}/{need}", pollutant.key()),
-            Self::Windows { have, need } => write!(f, "o3 windows {have}/{need}"),
+            Self::Windows {
+                pollutant,
+                have,
+                need,
+            } => write!(f, "{} windows {have}/{need}", pollutant.key()),
             Self::Stations {
                 pollutant,
                 have,
@@ -142,6 +157,7 @@ impl fmt::Display for Void {
                 write!(f, "{} stations {have}/{need}", pollutant.key())
             }
             Self::NoStations => f.write_str("no station"),
+            Self::NoIndex => f.write_str("no index in this document"),
         }
     }
 }
@@ -155,6 +171,8 @@ pub struct AreaDay {
     pub edition: String,
     /// Concentrations, unrounded.
     pub values: DayValues,
+    /// Those the index is made of, where they are others: the highest of the stations.
+    pub highest: Option<Box<DayValues>>,
     /// Indices.
     pub index: Index,
     /// Why values are missing, joined by `|`; empty when none is.
@@ -166,30 +184,31 @@ pub struct AreaDay {
 /// A station's valid values under the edition, and why the others are missing.
 pub fn station_values(
     edition: &Edition,
-    o3_exception: bool,
+    options: &AreaOptions,
     day: &StationDay,
 ) -> (DayValues, Vec<Void>) {
-    let mut values = DayValues {
-        o3_1h_max: day.o3_1h_max.clone(),
-        ..DayValues::default()
-    };
+    let mut values = DayValues::default();
     let mut voids = Vec::new();
     let validity = &edition.validity;
+    let window_void = |pollutant, have| Void::Windows {
+        pollutant,
+        have,
+        need: validity.windows_min,
+    };
     for pollutant in Pollutant::ALL {
         let index = pollutant.index();
+        let enough_hours = day.hours[index] >= validity.day_hours_min;
         if pollutant == Pollutant::O3 {
-            let limit = Exact::amount(edition.o3_exception_limit);
-            let exceeds = |value: &Exact| o3_exception && *value > limit;
+            let limit = edition.limit(pollutant, Averaging::Hour8, options.area_class);
+            let limit = limit.filter(|_| options.o3_exception).map(Exact::amount);
+            let exceeds = |value: &Exact| limit.as_ref().is_some_and(|limit| value > limit);
             let enough = day.windows >= validity.windows_min;
             let counts = |value: &&Exact| enough || exceeds(value);
             values.values[index] = day.o3_8h_max.as_ref().filter(counts).cloned();
             if values.values[index].is_none() {
-                voids.push(Void::Windows {
-                    have: day.windows,
-                    need: validity.windows_min,
-                });
+                voids.push(window_void(pollutant, day.windows));
             }
-        } else if day.hours[index] >= validity.day_hours_min {
+        } else if enough_hours {
             values.values[index] = day.mean[index].clone();
         } else {
             voids.push(Void::Hours {
@@ -198,6 +217,17 @@ pub fn station_values(
                 need: validity.day_hours_min,
             });
         }
+        // The hourly maximum of ozone stands in for windows, so their rule is enough for it.
+        let counts = enough_hours || pollutant == Pollutant::O3;
+        values.hour_max[index] = day.hour_max[index].filter(|_| counts).map(HourMean::exact);
+    }
+    if day.co_windows >= validity.windows_min {
+        values.co_8h_max = day.co_8h_max.clone();
+    } else if edition.has_index()
+        && edition.daily[Pollutant::Co.index()] == Averaging::Hour8
+        && values.values[Pollutant::Co.index()].is_some()
+    {
+        voids.push(window_void(Pollutant::Co, day.co_windows));
     }
     (values, voids)
 }
@@ -210,23 +240,34 @@ pub fn area_day(
     stations: &[Option<&StationDay>],
 ) -> AreaDay {
     let empty = StationDay::default();
-    let valid = |station: &Option<&StationDay>| {
-        station_values(edition, options.o3_exception, station.unwrap_or(&empty))
-    };
-    let (values, voids) = match stations {
+    let valid =
+        |station: &Option<&StationDay>| station_values(edition, options, station.unwrap_or(&empty));
+    let mut highest = None;
+    let (values, mut voids) = match stations {
         [] => (DayValues::default(), vec![Void::NoStations]),
         [single] if options.min_stations.needed(edition, 1) <= 1 => valid(single),
         several => {
             let days: Vec<DayValues> = several.iter().map(|station| valid(station).0).collect();
+            if edition.area_rule == AreaRule::Highest {
+                highest = Some(Box::new(highest_of_stations(&days)));
+            }
             mean_of_stations(edition, options.min_stations, &days)
         }
     };
-    let index = day_index(edition, options.index, &values);
+    if !edition.has_index() {
+        voids.push(Void::NoIndex);
+    }
+    let index = day_index(
+        edition,
+        options.index,
+        highest.as_deref().unwrap_or(&values),
+    );
     let reasons: Vec<String> = voids.iter().map(Void::to_string).collect();
     AreaDay {
         day,
         edition: edition.id.clone(),
         values,
+        highest,
         index,
         void_reason: reasons.join("|"),
         stations: u32::try_from(stations.len()).expect("fewer stations than that"),
@@ -240,8 +281,10 @@ fn mean_of_stations(
 ) -> (DayValues, Vec<Void>) {
     let total = u32::try_from(days.len()).expect("fewer stations than that");
     let need = min_stations.needed(edition, total);
+    let hour_max = |at: usize| Exact::mean(days.iter().filter_map(|day| day.hour_max[at].as_ref()));
     let mut area = DayValues {
-        o3_1h_max: Exact::mean(days.iter().filter_map(|day| day.o3_1h_max.as_ref())),
+        hour_max: std::array::from_fn(hour_max),
+        co_8h_max: Exact::mean(days.iter().filter_map(|day| day.co_8h_max.as_ref())),
         ..DayValues::default()
     };
     let mut voids = Vec::new();
@@ -260,4 +303,15 @@ fn mean_of_stations(
         }
     }
     (area, voids)
+}
+
+/// Of each value the highest any station has.
+fn highest_of_stations(days: &[DayValues]) -> DayValues {
+    let most = |of: &dyn Fn(&DayValues) -> Option<Exact>| days.iter().filter_map(of).max();
+    DayValues {
+        values: std::array::from_fn(|at| most(&|day| day.values[at].clone())),
+        hour_max: std::array::from_fn(|at| most(&|day| day.hour_max[at].clone())),
+        co_8h_max: most(&|day| day.co_8h_max.clone()),
+        unmonitored: [false; 6],
+    }
 }

@@ -182,7 +182,8 @@ fn figure(
     }
     PollutantFigure {
         mean: Exact::mean(values.iter().copied()),
-        percentile: percentile(values, edition.percentiles[pollutant.index()]),
+        percentile: edition.percentiles[pollutant.index()]
+            .and_then(|percent| percentile(values, percent)),
     }
 }
 
@@ -278,6 +279,7 @@ fn short_month(
 /// Sum over the pollutants of figure over limit, each rounded before adding. CO and O3 stand by their
 /// percentile against the daily limits, the others by their mean against the annual ones.
 fn composite(edition: &Edition, pollutants: &[PollutantFigure; 6]) -> Option<Decimal> {
+    let rule = edition.composite.as_ref()?;
     let mut sum = Exact::zero();
     for pollutant in Pollutant::ALL {
         let figure = &pollutants[pollutant.index()];
@@ -291,14 +293,11 @@ fn composite(edition: &Edition, pollutants: &[PollutantFigure; 6]) -> Option<Dec
             .round(edition.decimals[pollutant.index()])
             .exact();
         let limit = Exact::amount(edition.class_2(pollutant, averaging)?);
-        let single = value
-            .over(&limit)?
-            .round(edition.composite.decimals)
-            .exact();
-        let weight = Exact::whole(edition.composite.weights[pollutant.index()]);
+        let single = value.over(&limit)?.round(rule.decimals).exact();
+        let weight = Exact::whole(rule.weights[pollutant.index()]);
         sum = sum.plus(&single.times(&weight));
     }
-    Some(sum.round(edition.composite.decimals))
+    Some(sum.round(rule.decimals))
 }
 
 /// The change of `now` against `before`, both under one edition, from their published figures.

@@ -44,6 +44,16 @@ impl HourMean {
         })
     }
 
+    /// The larger of two.
+    fn larger(self, other: Self) -> Self {
+        let scaled = |own: Self, by: Self| i128::from(own.sum_micros) * i128::from(by.count);
+        if scaled(other, self) > scaled(self, other) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// The value as an exact fraction.
     pub fn exact(self) -> Exact {
         Exact::mean_of_micros(i128::from(self.sum_micros), self.count)
@@ -86,8 +96,12 @@ pub struct StationDay {
     pub o3_8h_max: Option<Exact>,
     /// Valid windows.
     pub windows: u32,
-    /// Largest hourly ozone.
-    pub o3_1h_max: Option<Exact>,
+    /// Largest eight-hour mean of CO over its valid windows, the same ones as those of ozone.
+    pub co_8h_max: Option<Exact>,
+    /// Valid windows of CO.
+    pub co_windows: u32,
+    /// Largest hourly value, by pollutant.
+    pub hour_max: [Option<HourMean>; 6],
 }
 
 impl StationDay {
@@ -99,19 +113,12 @@ impl StationDay {
             let index = pollutant.index();
             let valid = hours[index].iter().copied().flatten();
             day.hours[index] = u32::try_from(valid.clone().count()).expect("at most 24");
-            day.mean[index] = mean(valid);
+            day.mean[index] = mean(valid.clone());
+            day.hour_max[index] = valid.reduce(HourMean::larger);
         }
-        let ozone = &hours[Pollutant::O3.index()];
-        for window in ozone.windows(WINDOW_HOURS) {
-            let valid = window.iter().copied().flatten();
-            let enough =
-                u32::try_from(valid.clone().count()).expect("at most 8") >= window_hours_min;
-            if let Some(value) = mean(valid).filter(|_| enough) {
-                day.windows += 1;
-                day.o3_8h_max = day.o3_8h_max.max(Some(value));
-            }
-        }
-        day.o3_1h_max = ozone.iter().copied().flatten().map(HourMean::exact).max();
+        let of = |pollutant: Pollutant| largest_window(&hours[pollutant.index()], window_hours_min);
+        (day.o3_8h_max, day.windows) = of(Pollutant::O3);
+        (day.co_8h_max, day.co_windows) = of(Pollutant::Co);
         day
     }
 
@@ -119,6 +126,26 @@ impl StationDay {
     pub fn is_empty(&self) -> bool {
         self.hours.iter().all(|count| *count == 0)
     }
+}
+
+/// The largest valid eight-hour mean within the day, and how many windows are valid.
+fn largest_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) {
+    let mut largest = None;
+    let mut windows = 0;
+    for window in hours.windows(WINDOW_HOURS) {
+        if let Some(value) = enough_mean(window, window_hours_min) {
+            windows += 1;
+            largest = largest.max(Some(value));
+        }
+    }
+    (largest, windows)
+}
+
+/// The mean of a run of hours, if at least so many of them are valid.
+fn enough_mean(hours: &[Option<HourMean>], hours_min: u32) -> Option<Exact> {
+    let valid = hours.iter().copied().flatten();
+    let count = u32::try_from(valid.clone().count()).expect("a day of hours");
+    mean(valid).filter(|_| count >= hours_min)
 }
 
 #[cfg(test)]
@@ -145,7 +172,8 @@ mod tests {
         let day = day_of_ozone(&rising);
         assert_eq!(day.windows, 17);
         assert_eq!(day.o3_8h_max, Some(Exact::ratio(39, 2)), "mean of 16..=23");
-        assert_eq!(day.o3_1h_max, Some(Exact::whole(23)));
+        let most = day.hour_max[Pollutant::O3.index()].map(HourMean::exact);
+        assert_eq!(most, Some(Exact::whole(23)));
     }
 
     #[test]

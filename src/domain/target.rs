@@ -49,7 +49,7 @@ pub fn judged(item: Item, edition: &Edition, assessment: &Assessment) -> Option<
     match item {
         Item::Pm25Mean => assessment.pm25.judged,
         Item::Pm10Mean => rounded(&figure(Pollutant::Pm10).mean, Pollutant::Pm10),
-        Item::O3P90 if edition.percentiles[Pollutant::O3.index()] == OZONE_PERCENTILE => {
+        Item::O3P90 if edition.percentiles[Pollutant::O3.index()] == Some(OZONE_PERCENTILE) => {
             rounded(&figure(Pollutant::O3).percentile, Pollutant::O3)
         }
         Item::O3P90 => None,

@@ -352,6 +352,22 @@ impl Exact {
         }
     }
 
+    /// The greatest whole number that is not above the value.
+    pub fn floor(&self) -> i64 {
+        -self.times(&Self::whole(-1)).ceil()
+    }
+
+    /// The value with its digits beyond `decimals` cut off, towards zero.
+    ///
+    /// ```
+    /// use skytier::domain::units::Exact;
+    /// assert_eq!(Exact::ratio(3549, 100).truncate(1), Exact::ratio(354, 10));
+    /// ```
+    pub fn truncate(&self, decimals: u32) -> Self {
+        let unit = BigRational::from_integer(BigInt::from(10).pow(decimals));
+        Self::fitted((self.wide() * &unit).trunc() / unit)
+    }
+
     /// `numerator / denominator` in its one form.
     ///
     /// # Panics

@@ -22,6 +22,7 @@ use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
 use crate::domain::registry::Membership;
 use crate::domain::registry::Registry;
+use crate::domain::standards::AreaClass;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::target::Standing;
@@ -49,8 +50,7 @@ impl EditionChoice {
             return Ok(Self::Auto);
         }
         let known: Vec<&str> = editions
-            .all()
-            .iter()
+            .named()
             .map(|edition| edition.id.as_str())
             .collect();
         match editions.by_id(text) {
@@ -76,6 +76,10 @@ pub struct Choices {
     pub o3_exception: Option<bool>,
     /// Count the ozone one-hour maximum as a seventh item.
     pub o3_1h_item: Option<bool>,
+    /// Print an index of 0 as 1.
+    pub lift_zero: Option<bool>,
+    /// Class of the area, whose limit the ozone exception speaks of.
+    pub area_class: Option<AreaClass>,
     /// Stations an area's day needs.
     pub min_stations: Option<MinStations>,
 }
@@ -87,8 +91,35 @@ impl Choices {
         options.index.round_first = self.round_first.unwrap_or(options.index.round_first);
         options.index.o3_1h_item = self.o3_1h_item.unwrap_or(options.index.o3_1h_item);
         options.o3_exception = self.o3_exception.unwrap_or(options.o3_exception);
+        options.index.lift_zero = self.lift_zero.unwrap_or(options.index.lift_zero);
+        options.area_class = self.area_class.unwrap_or(options.area_class);
         options.min_stations = self.min_stations.unwrap_or(options.min_stations);
         options
+    }
+
+    /// Checks that the choices mean something under the edition: another authority's profile cuts digits off
+    /// and has neither an ozone exception nor a seventh item.
+    ///
+    /// # Errors
+    /// In words, naming the choice.
+    pub fn fit(self, choice: &EditionChoice, editions: &Editions) -> Result<(), String> {
+        let EditionChoice::Fixed(id) = choice else {
+            return Ok(());
+        };
+        if !editions.by_id(id).is_some_and(|edition| edition.comparison) {
+            return Ok(());
+        }
+        let given = [
+            ("round_first", self.round_first.is_some()),
+            ("o3_exception", self.o3_exception.is_some()),
+            ("o3_1h_item", self.o3_1h_item.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((name, _)) => Err(format!(
+                "{name} has no meaning under edition {id}; leave it out"
+            )),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use chrono::NaiveDate;
 
+use crate::domain::aqi::HourOptions;
+use crate::domain::aqi::HourValues;
 use crate::domain::aqi::Index;
 use crate::domain::aqi::IndexOptions;
 use crate::domain::aqi::hour_index;
@@ -11,6 +13,8 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::means::HourMean;
 use crate::domain::names::SourceId;
+use crate::domain::standards::Missing;
+use crate::domain::standards::Realtime;
 use crate::domain::units::Exact;
 use crate::flow::rollup::Recipe;
 use crate::ports::StoreError;
@@ -64,7 +68,16 @@ pub async fn hour_of_area(
     };
     let values = std::array::from_fn(value);
     let edition = recipe.editions.on(day);
-    let index = hour_index(edition, IndexOptions::of(edition), &values);
+    let options = HourOptions {
+        index: IndexOptions::of(edition),
+        realtime: Realtime::HourlyPm,
+        missing: Missing::PublishWithParticles,
+    };
+    let hour = HourValues {
+        hour: values.clone(),
+        ..HourValues::default()
+    };
+    let index = hour_index(edition, options, &hour);
     let reporting = hours
         .iter()
         .filter(|own| own.iter().any(|column| column[at].is_some()))

@@ -112,8 +112,10 @@ pub(super) fn figure(bulletin: &Bulletin, side: &Side, pollutant: Pollutant, lan
 
 /// The statistic a pollutant is spoken of by.
 fn statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
-    let percent = bulletin.edition.percentiles[pollutant.index()];
     let label = pollutant.label();
+    let Some(percent) = bulletin.edition.percentiles[pollutant.index()] else {
+        return lang.pick("平均浓度", "mean").to_owned();
+    };
     match (pollutant, lang) {
         (Pollutant::O3, Lang::Zh) => format!("{label}日最大8小时平均第{percent}百分位数浓度"),
         (Pollutant::O3, Lang::En) => {
@@ -398,11 +400,10 @@ fn count(side: &Side, count: impl Fn(DayCounts) -> u32) -> String {
 
 /// Label and statistic, short enough for a table.
 fn short_statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
-    let percent = bulletin.edition.percentiles[pollutant.index()];
-    match pollutant {
-        Pollutant::O3 => format!("O3-8h P{percent}"),
-        Pollutant::Co => format!("CO P{percent}"),
-        own => format!("{} {}", own.label(), lang.pick("平均", "mean")),
+    match (pollutant, bulletin.edition.percentiles[pollutant.index()]) {
+        (Pollutant::O3, Some(percent)) => format!("O3-8h P{percent}"),
+        (Pollutant::Co, Some(percent)) => format!("CO P{percent}"),
+        (own, _) => format!("{} {}", own.label(), lang.pick("平均", "mean")),
     }
 }
 

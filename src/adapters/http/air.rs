@@ -24,7 +24,7 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::now::hour_of_area;
 
-const PARAMS: [&str; 11] = [
+const PARAMS: [&str; 13] = [
     "area",
     "from",
     "to",
@@ -34,6 +34,8 @@ const PARAMS: [&str; 11] = [
     "round_first",
     "o3_exception",
     "o3_1h_item",
+    "lift_zero",
+    "area_class",
     "min_stations",
     "format",
 ];
@@ -65,8 +67,13 @@ impl Asked {
             round_first: params.yes_no("round_first")?,
             o3_exception: params.yes_no("o3_exception")?,
             o3_1h_item: params.yes_no("o3_1h_item")?,
+            lift_zero: params.yes_no("lift_zero")?,
+            area_class: params.area_class()?,
             min_stations: min_stations.map_err(|fault| Problem::bad("min_stations", fault))?,
         };
+        choices
+            .fit(&edition, &state.editions)
+            .map_err(|fault| Problem::bad("edition", fault))?;
         let known_at = params.instant("known_at")?;
         let now = state.assessor();
         let area = chosen(params, &now)?;
@@ -140,7 +147,7 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
     let context = asked.context(&state);
     let rows: Vec<Value> = days
         .iter()
-        .map(|day| report::days::day_json(context, day))
+        .map(|day| report::days::day_json(context, &state.editions, day))
         .collect();
     Ok(Json(rows).into_response())
 }

@@ -13,6 +13,7 @@ use crate::adapters::http::error::Problem;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::YEARS;
+use crate::domain::standards::AreaClass;
 
 /// Longest query string, in bytes.
 const QUERY_BYTES_MAX: usize = 4_096;
@@ -154,6 +155,14 @@ impl Params {
             "no" => Some(false),
             _ => None,
         })
+    }
+
+    /// The class of an area, 1 or 2.
+    ///
+    /// # Errors
+    /// When it is given but neither.
+    pub fn area_class(&self) -> Result<Option<AreaClass>, Problem> {
+        self.parse("area_class", "1 or 2 is expected", AreaClass::from_key)
     }
 
     /// The days `from` to `to`, both needed.

@@ -10,6 +10,8 @@ use crate::adapters::report::unrounded;
 use crate::domain::area::AreaDay;
 use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::standards::Edition;
+use crate::domain::standards::Editions;
 use crate::domain::units::Exact;
 use crate::flow::area::Area;
 use crate::flow::now::AreaHour;
@@ -88,7 +90,8 @@ pub fn days_csv(area: &Area, days: &[AreaDay], out: impl std::io::Write) -> csv:
 }
 
 /// One day as JSON: the CSV's columns by name, missing ones null.
-pub fn day_json(context: Context<'_>, day: &AreaDay) -> Value {
+pub fn day_json(context: Context<'_>, editions: &Editions, day: &AreaDay) -> Value {
+    let edition = editions.by_id(&day.edition);
     let mut object = serde_json::Map::new();
     let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
     put("area", context.area.id().into());
@@ -109,6 +112,25 @@ pub fn day_json(context: Context<'_>, day: &AreaDay) -> Value {
     put("void_reason", reason.into());
     put("stations", day.stations.into());
     put("simulated", context.simulated.into());
+    let converted = edition.filter(|edition| edition.has_index() && edition.comparison);
+    if let Some(edition) = converted {
+        put("index_values", index_values(edition, day));
+    }
+    Value::Object(object)
+}
+
+/// What a profile of other averaging times or units made its index of: by pollutant and averaging time the value
+/// in the unit and to the digits of its scale.
+fn index_values(edition: &Edition, day: &AreaDay) -> Value {
+    let values = day.highest.as_deref().unwrap_or(&day.values);
+    let mut object = serde_json::Map::new();
+    for scale in &edition.scales {
+        let key = format!("{}_{}", scale.pollutant.key(), scale.averaging.key());
+        let value = values.of(scale.pollutant, scale.averaging);
+        let scaled = value.map(|value| unrounded(&scale.scaled(value)));
+        let shape = serde_json::json!({"value": scaled, "unit": scale.unit.name});
+        object.insert(key, shape);
+    }
     Value::Object(object)
 }
 

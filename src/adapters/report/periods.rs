@@ -117,8 +117,8 @@ fn pollutants(assessment: &Assessment, editions: &Editions) -> Value {
                 figure.mean.as_ref().map_or(Value::Null, unrounded),
             );
         }
-        if let Some(percentiles) = percentiles {
-            let key = format!("p{}", percentiles[pollutant.index()]);
+        if let Some(percent) = percentiles.and_then(|all| all[pollutant.index()]) {
+            let key = format!("p{percent}");
             shape.insert(
                 key,
                 figure.percentile.as_ref().map_or(Value::Null, unrounded),
@@ -159,6 +159,8 @@ fn settings(options: &AreaOptions) -> Value {
         "round_first": options.index.round_first,
         "o3_exception": options.o3_exception,
         "o3_1h_item": options.index.o3_1h_item,
+        "lift_zero": options.index.lift_zero,
+        "area_class": options.area_class.key(),
         "min_stations": min_stations,
     })
 }
