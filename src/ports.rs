@@ -53,6 +53,19 @@ pub enum StoreError {
         /// Newest version this program knows.
         known: u32,
     },
+    /// The data were written by an older version whose format is no longer read.
+    #[error(
+        "open {place}: its format {found} is older than {known} and no longer read; export the readings with the \
+         skytier that wrote it, or use a new data directory"
+    )]
+    Older {
+        /// File.
+        place: String,
+        /// Format version found.
+        found: u32,
+        /// The format this program reads.
+        known: u32,
+    },
     /// The store cannot be reached or opened.
     #[error("open {place}: {cause}")]
     Unavailable {

@@ -60,6 +60,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rmqtt_codec", &["src/adapters/mqtt"]),
     ("rusqlite", &["src/adapters/store"]),
     ("xxhash_rust", &["src/adapters/store"]),
+    ("pco", &["src/adapters/store"]),
+    ("foldhash", &["src/adapters/store"]),
     ("influxdb2", &["src/adapters/store"]),
     ("clap", &["src/app"]),
     ("indicatif", &["src/app"]),

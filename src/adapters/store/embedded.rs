@@ -3,12 +3,25 @@
 //! Commits use `synchronous=FULL` in WAL mode, so a resolved future means the data were synced. What waits
 //! while one commit is under way goes into the next together (natural batching). A failed write other than a
 //! full disk poisons the store: nothing is tried again on the same file.
+//!
+//! Readings are first one row a commit in table `wal`, and in memory ([`index`]); later, in steps between
+//! commits, they are merged into compressed blocks ([`block`]) of a series and a day, or 60 days. A reader takes
+//! blocks and what waits from one snapshot, so it sees every commit at once and whole.
 
+mod append;
+mod block;
+mod bytes;
+mod index;
 mod ledger;
+mod letters;
+mod merge;
 mod publications;
 mod readings;
 mod registry;
+mod rows;
+pub mod tuning;
 mod verify;
+mod wal;
 mod writer;
 
 use std::fs::File;
@@ -18,6 +31,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -25,7 +40,10 @@ use rusqlite::OpenFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::adapters::store::embedded::readings::Waiting;
+use crate::adapters::store::embedded::tuning::Tuning;
 use crate::adapters::store::embedded::writer::Task;
+use crate::adapters::store::embedded::writer::Writer;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::publication::Issue;
@@ -51,8 +69,8 @@ const DATABASE: &str = "skytier.db";
 const LOCK: &str = "skytier.lock";
 /// Marks the file as ours: "sky1".
 const APPLICATION_ID: u32 = 0x736b_7931;
-/// Newest format this program writes and reads.
-const FORMAT: u32 = 1;
+/// The format this program writes and reads.
+const FORMAT: u32 = 2;
 /// Tasks that may wait for the writer.
 const TASKS_MAX: usize = 64;
 /// Page size in bytes.
@@ -72,6 +90,7 @@ pub enum Access {
 /// The embedded store of one data directory.
 pub struct Embedded {
     tasks: Option<mpsc::Sender<Task>>,
+    writer: Option<JoinHandle<()>>,
     readers: Arc<Readers>,
     /// Held for its lock; released when the store is dropped.
     _lock: Option<File>,
@@ -84,9 +103,25 @@ impl Embedded {
     /// [`StoreError::Unavailable`] when it cannot be opened, is missing (for reading) or another process
     /// writes it; [`StoreError::Newer`] and [`StoreError::Damaged`] as they say.
     pub fn open(directory: &Path, access: Access) -> Result<Self, StoreError> {
+        Self::open_tuned(directory, access, Tuning::default())
+    }
+
+    /// Opens the data directory with limits of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_tuned(
+        directory: &Path,
+        access: Access,
+        tuning: Tuning,
+    ) -> Result<Self, StoreError> {
         let path = directory.join(DATABASE);
         let readers = Arc::new(Readers {
             path: path.clone(),
+            waiting: Arc::new(Waiting {
+                index: RwLock::default(),
+                follows: access == Access::Read,
+            }),
             idle: Mutex::new(Vec::new()),
         });
         if access == Access::Read {
@@ -98,6 +133,7 @@ impl Embedded {
             check_format(&connection, &path)?;
             return Ok(Self {
                 tasks: None,
+                writer: None,
                 readers,
                 _lock: None,
             });
@@ -107,15 +143,27 @@ impl Embedded {
         let connection = open_for_writing(&path)?;
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
-        std::thread::Builder::new()
+        let waiting = Arc::clone(&readers.waiting);
+        let writer = Writer::open(connection, place.clone(), waiting, tuning)
+            .map_err(|fault| fault.store_error(&place, false))?;
+        let writer = std::thread::Builder::new()
             .name("skytier-store".to_owned())
-            .spawn(move || writer::run(connection, place, queue))
+            .spawn(move || writer.run(queue))
             .map_err(|cause| unavailable(&path, cause))?;
         Ok(Self {
             tasks: Some(tasks),
+            writer: Some(writer),
             readers,
             _lock: Some(lock),
         })
+    }
+
+    /// Merges everything that waits into blocks, rather than in its own time.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn merge(&self) -> Result<(), StoreError> {
+        self.submit(|answer| Task::Merge { answer }).await
     }
 
     async fn submit<T>(
@@ -142,6 +190,17 @@ impl Embedded {
         let job = tokio::task::spawn_blocking(move || readers.with(query));
         job.await
             .map_err(|cause| unavailable(&self.readers.path, cause))?
+    }
+}
+
+impl Drop for Embedded {
+    /// Waits until what was taken is written and merged, so that whoever opens the directory next is alone.
+    fn drop(&mut self) {
+        self.tasks = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has told whoever waited; there is nobody else to tell.
+            drop(writer.join());
+        }
     }
 }
 
@@ -253,6 +312,11 @@ fn check_format(connection: &Connection, path: &Path) -> Result<u32, StoreError>
             found,
             known: FORMAT,
         }),
+        (APPLICATION_ID, found, _) if found < FORMAT => Err(StoreError::Older {
+            place,
+            found,
+            known: FORMAT,
+        }),
         (APPLICATION_ID, version, _) => Ok(version),
         _ => Err(StoreError::Damaged {
             place,
@@ -264,6 +328,7 @@ fn check_format(connection: &Connection, path: &Path) -> Result<u32, StoreError>
 /// Connections for reading, opened as needed and kept.
 struct Readers {
     path: PathBuf,
+    waiting: Arc<Waiting>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -314,9 +379,9 @@ impl Series for Embedded {
 
     fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
         let key = key.clone();
+        let waiting = Arc::clone(&self.readers.waiting);
         Box::pin(self.read(move |connection| {
-            let readings = readings::received(connection, &key, range)?.into_iter();
-            Ok(readings.map(|(_, reading)| reading).collect())
+            readings::column(connection, &waiting, &key, range, |_, reading| reading)
         }))
     }
 
@@ -326,11 +391,16 @@ impl Series for Embedded {
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         let key = key.clone();
-        Box::pin(self.read(move |connection| readings::received(connection, &key, range)))
+        let waiting = Arc::clone(&self.readers.waiting);
+        Box::pin(self.read(move |connection| {
+            readings::column(connection, &waiting, &key, range, |at, reading| {
+                (at, reading)
+            })
+        }))
     }
 
     fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
-        Box::pin(self.read(move |connection| readings::dead_letters(connection, after, limit)))
+        Box::pin(self.read(move |connection| letters::after(connection, after, limit)))
     }
 }
 
@@ -381,6 +451,7 @@ impl Publications for Embedded {
 
 impl Verify for Embedded {
     fn verify(&self) -> Answer<'_, Verified> {
-        Box::pin(self.read(verify::verify))
+        let place = self.readers.path.display().to_string();
+        Box::pin(self.read(move |connection| verify::verify(connection, &place)))
     }
 }

@@ -124,25 +124,36 @@ fn a_directory_without_data_is_refused_for_reading_and_left_alone() {
 }
 
 #[test]
-fn a_newer_format_is_refused_untouched() {
-    let directory = directory();
-    run(async { fill(&embedded(directory.path())).await });
-    let path = directory.path().join(DATABASE);
-    let connection = Connection::open(&path).expect("opened");
-    connection
-        .pragma_update(None, "user_version", 2)
-        .expect("changed");
-    connection.close().expect("closed");
-    let before = fs::read(&path).expect("read");
-    for access in [Access::Write, Access::Read] {
-        let expected = StoreError::Newer {
-            place: path.display().to_string(),
-            found: 2,
-            known: 1,
-        };
-        assert_eq!(refusal(directory.path(), access), expected, "{access:?}");
-    }
-    assert!(fs::read(&path).expect("read") == before, "the file changed");
+fn another_format_is_refused_untouched() {
+    let check = |found: u32, expected: fn(String) -> StoreError, remedy: &str| {
+        let directory = directory();
+        run(async { fill(&embedded(directory.path())).await });
+        let path = directory.path().join(DATABASE);
+        let connection = Connection::open(&path).expect("opened");
+        connection
+            .pragma_update(None, "user_version", found)
+            .expect("changed");
+        connection.close().expect("closed");
+        let before = fs::read(&path).expect("read");
+        for access in [Access::Write, Access::Read] {
+            let refused = refusal(directory.path(), access);
+            assert!(refused.to_string().ends_with(remedy), "{refused}");
+            assert_eq!(refused, expected(path.display().to_string()), "{access:?}");
+        }
+        assert!(fs::read(&path).expect("read") == before, "the file changed");
+    };
+    let newer = |place| StoreError::Newer {
+        place,
+        found: 3,
+        known: 2,
+    };
+    check(3, newer, "use a newer skytier");
+    let older = |place| StoreError::Older {
+        place,
+        found: 1,
+        known: 2,
+    };
+    check(1, older, "or use a new data directory");
 }
 
 #[test]

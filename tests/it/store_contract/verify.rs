@@ -8,7 +8,11 @@ use super::listing;
 use super::published::issue;
 use super::run;
 use rusqlite::Connection;
+use skytier::adapters::store::Stores;
+use skytier::adapters::store::embedded::Access;
+use skytier::adapters::store::embedded::Embedded;
 use skytier::ports::Batch;
+use skytier::ports::StoreError;
 use skytier::ports::Verified;
 use std::path::Path;
 use tempfile::TempDir;
@@ -37,8 +41,24 @@ fn store() -> TempDir {
     directory
 }
 
+/// The same, as the disk holds it while nothing has been merged into blocks.
+fn unmerged() -> TempDir {
+    let directory = TempDir::new().expect("a directory");
+    let copy = TempDir::new().expect("a directory");
+    run(async {
+        let stores = embedded(directory.path());
+        append(&stores, 100, "A pm25 1 1; A pm25 2 2; A pm25 3 -").await;
+        append(&stores, 200, "A pm25 2 2.5; B pm25 1 7").await;
+        for file in ["skytier.db", "skytier.db-wal"] {
+            std::fs::copy(directory.path().join(file), copy.path().join(file)).expect(file);
+        }
+    });
+    copy
+}
+
 fn verified(directory: &Path) -> Verified {
-    run(async { embedded(directory).verify.verify().await }).expect("verified")
+    let store = Embedded::open(directory, Access::Read).expect("opened for reading");
+    run(async { Stores::embedded(store).verify.verify().await }).expect("verified")
 }
 
 fn edit(directory: &Path, sql: &str) -> rusqlite::Result<()> {
@@ -48,11 +68,16 @@ fn edit(directory: &Path, sql: &str) -> rusqlite::Result<()> {
 }
 
 fn check(sql: &str, expected: &str) {
-    let directory = store();
+    check_in(store(), sql, expected);
+}
+
+fn check_in(directory: TempDir, sql: &str, expected: &str) {
     edit(directory.path(), sql).expect(sql);
     let fault = verified(directory.path()).fault;
     let fault = fault.unwrap_or_else(|| panic!("{sql}: not noticed"));
     assert!(fault.contains(expected), "{sql}: {fault}");
+    let file = directory.path().join("skytier.db").display().to_string();
+    assert!(fault.starts_with(&format!("{file}: ")), "{fault}");
     assert!(fault.ends_with("; restore the last backup"), "{fault}");
 }
 
@@ -73,50 +98,54 @@ fn a_store_left_alone_is_whole_and_counted() {
 }
 
 #[test]
-fn a_changed_reading_is_found() {
-    let one = "WHERE series = 1 AND time = 2";
+fn a_changed_block_is_found() {
+    let one = "WHERE series = 1";
     for change in [
-        "value = 3000000",
-        "value = NULL",
-        "flag = 'M'",
-        "qc = 'clock'",
-        "reviewed = 1",
-        "received_at = 1",
-        "time = 9",
+        "n = 2",
+        "sum = 1",
+        "sum = NULL",
+        "min = 1",
+        "max = 1",
+        "first = 2",
+        "last = 4",
+        "checksum = 1",
+        "span = 7",
+        "data = substr(data, 1, length(data) - 1)",
+        "data = CAST(data || x'00' AS BLOB)",
+        "data = CAST(substr(data, 1, 4) || x'55' || substr(data, 6) AS BLOB)",
     ] {
-        check(
-            &format!("UPDATE reading SET {change} {one}"),
-            "series A pm25 avg 3600: readings and revisions do not match their checksum",
-        );
+        let expected = "of series 1: does not match its checksum";
+        check(&format!("UPDATE block SET {change} {one}"), expected);
     }
     check(
-        &format!("UPDATE reading SET qc = 'fine' {one}"),
-        "series A pm25 avg 3600, row of time 2: unknown qc verdict",
+        &format!("UPDATE block SET format = 2 {one}"),
+        "table block, span 0 of series 1: its format 2 is unknown; this program reads 1",
     );
 }
 
 #[test]
-fn a_lost_an_invented_and_a_moved_reading_are_found() {
+fn a_lost_an_invented_and_a_moved_block_are_found() {
     check(
-        "DELETE FROM reading WHERE series = 2 AND time = 2",
-        "series B pm25 avg 3600: 1 readings where 2 belong",
+        "DELETE FROM block WHERE series = 2",
+        "table series, row 2 (B pm25 avg 3600): 0 readings in blocks where 2 belong",
     );
     check(
-        "INSERT INTO reading SELECT 2, 77, value, flag, qc, reviewed, received_at FROM reading WHERE series = 1 AND time = 1",
-        "series B pm25 avg 3600: 3 readings where 2 belong",
+        "INSERT INTO block SELECT 9, series, n, sum, min, max, first, last, format, checksum, data
+         FROM block WHERE series = 2",
+        "table block, span 9 of series 2: does not match its checksum",
     );
     check(
-        "UPDATE reading SET series = 3, time = 5 WHERE series = 1 AND time = 1",
-        "series A pm25 avg 3600: 2 readings where 3 belong",
+        "PRAGMA foreign_keys = OFF; UPDATE block SET series = 6 WHERE series = 3",
+        "table block, span 0 of series 6: no such series",
     );
     check(
         "PRAGMA foreign_keys = OFF; DELETE FROM series WHERE id = 3",
-        "table reading: 1 rows belong to no series",
+        "table block, span 0 of series 3: no such series",
     );
 }
 
 #[test]
-fn a_series_given_another_name_is_found() {
+fn a_changed_series_is_found() {
     for change in [
         "source = 'X'",
         "factor = 'so2'",
@@ -125,9 +154,73 @@ fn a_series_given_another_name_is_found() {
     ] {
         check(
             &format!("UPDATE series SET {change} WHERE id = 3"),
-            "readings and revisions do not match their checksum",
+            "of series 3: does not match its checksum",
         );
     }
+    for (change, expected) in [
+        ("readings = 9", "1 readings in blocks where 9 belong"),
+        ("checksum = 9", "name and blocks do not match its checksum"),
+        ("last_time = 9", "its last value is not that of its blocks"),
+        ("last_value = 1", "its last value is not that of its blocks"),
+    ] {
+        let expected = format!("table series, row 3 (C co avg 3600): {expected}");
+        check(
+            &format!("UPDATE series SET {change} WHERE id = 3"),
+            &expected,
+        );
+    }
+}
+
+#[test]
+fn commits_that_wait_to_be_merged_are_checked_too() {
+    let verified = verified(unmerged().path());
+    assert_eq!(verified.fault, None);
+    assert_eq!(verified.counted[1], ("readings", 4));
+    assert_eq!(verified.counted[2], ("revisions", 1));
+    let check = |sql: &str, expected: &str| check_in(unmerged(), sql, expected);
+    for change in [
+        "data = x'00'",
+        "data = CAST(data || x'00' AS BLOB)",
+        "checksum = 1",
+    ] {
+        check(
+            &format!("UPDATE wal SET {change} WHERE id = 2"),
+            "table wal, row 2: does not match its checksum",
+        );
+    }
+    check(
+        "DELETE FROM wal WHERE id = 2",
+        "table wal: row 2 is missing",
+    );
+    check(
+        "DELETE FROM wal WHERE id = 1",
+        "table wal, row 2: found where row 1 belongs",
+    );
+    check(
+        "INSERT INTO wal SELECT 3, data, checksum FROM wal WHERE id = 1",
+        "table wal, row 3: found after row 2, which was the last",
+    );
+    check(
+        "UPDATE series SET source = 'X' WHERE id = 2",
+        "table series, row 2 (X pm25 avg 3600): name and blocks do not match its checksum",
+    );
+    check(
+        "DELETE FROM series WHERE id = 2",
+        "table wal, row 2: no series 2",
+    );
+}
+
+/// A store that is to be written reads what waits, so it says at once what is wrong with it.
+#[test]
+fn a_damaged_commit_is_refused_for_writing() {
+    let directory = unmerged();
+    edit(directory.path(), "UPDATE wal SET checksum = 1 WHERE id = 2").expect("edited");
+    let refused = Embedded::open(directory.path(), Access::Write).map(drop);
+    let expected = StoreError::Damaged {
+        place: directory.path().join("skytier.db").display().to_string(),
+        fault: "table wal, row 2: does not match its checksum".to_owned(),
+    };
+    assert_eq!(refused, Err(expected));
 }
 
 #[test]
@@ -145,11 +238,11 @@ fn a_changed_revision_is_found() {
     }
     check(
         "UPDATE revision SET series = 1 WHERE id = 2",
-        "readings and revisions do not match their checksum",
+        "table revision, row 2: does not match its checksum",
     );
     check(
         "DELETE FROM revision WHERE id = 1",
-        "series A pm25 avg 3600: readings and revisions do not match their checksum",
+        "table revision: 1 rows where 2 belong",
     );
 }
 

@@ -1,4 +1,4 @@
--- The embedded store, format 1. Values are whole millionths of their factor's unit.
+-- The embedded store, format 2. Values are whole millionths of their factor's unit; times are seconds since 1970 UTC.
 
 CREATE TABLE series (
     id         INTEGER PRIMARY KEY,
@@ -6,29 +6,57 @@ CREATE TABLE series (
     factor     TEXT NOT NULL,
     stat       TEXT NOT NULL,
     interval_s INTEGER NOT NULL,
-    readings   INTEGER NOT NULL DEFAULT 0,  -- rows in reading
-    checksum   INTEGER NOT NULL,            -- the key's hash and those of its readings and revisions, wrapping in 64 bits
+    readings   INTEGER NOT NULL DEFAULT 0,  -- in its blocks
+    last_time  INTEGER,                     -- last of them,
+    last_value INTEGER,                     -- and its value; NULL: the sender reports none
+    checksum   INTEGER NOT NULL,            -- the key's hash and the checksums of its blocks, wrapping in 64 bits
     UNIQUE (source, factor, stat, interval_s)
 ) STRICT;
 
--- The value that counts now.
-CREATE TABLE reading (
-    series      INTEGER NOT NULL REFERENCES series (id),
-    time        INTEGER NOT NULL,           -- end of the period, seconds since 1970 UTC
-    value       INTEGER,                    -- NULL: the sender reports no value
-    flag        TEXT NOT NULL,
-    qc          TEXT NOT NULL,
-    reviewed    INTEGER NOT NULL,
-    received_at INTEGER NOT NULL,
-    PRIMARY KEY (series, time)
+-- The newest value of every series, as far as commits have been merged into blocks.
+CREATE VIEW latest AS
+    SELECT source, factor, stat, interval_s, last_time AS time, last_value AS value FROM series;
+
+-- What each commit set, until all of it is in blocks.
+CREATE TABLE wal (
+    id       INTEGER PRIMARY KEY,
+    data     BLOB NOT NULL,                 -- the format stands in wal.rs
+    checksum INTEGER NOT NULL
+) STRICT;
+
+-- How far merging has come: one row.
+CREATE TABLE merge (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    last   INTEGER NOT NULL,                -- last id put into wal
+    merged INTEGER NOT NULL,                -- ids up to here are in blocks and gone from wal
+    slice  INTEGER NOT NULL                 -- steps done
+) STRICT;
+INSERT INTO merge VALUES (1, 0, 0, 0);
+
+-- The readings that count: of one series, over a day, or 60 days where it reports hourly or more seldom. Blocks of
+-- one span stand together, so that merging what has just come writes few pages.
+CREATE TABLE block (
+    span     INTEGER NOT NULL,              -- days, or periods of 60, since 1970-01-01 00:00+08:00
+    series   INTEGER NOT NULL REFERENCES series (id),
+    n        INTEGER NOT NULL,              -- readings
+    sum      INTEGER,                       -- of their values; NULL: no value, or beyond 64 bits
+    min      INTEGER,
+    max      INTEGER,
+    first    INTEGER NOT NULL,              -- time of the first
+    last     INTEGER NOT NULL,
+    format   INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    data     BLOB NOT NULL,                 -- compressed columns; the format stands in block.rs
+    PRIMARY KEY (span, series)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX block_series ON block (series, span);
 
 -- Values that were replaced, so that figures can be asked as known at an earlier time.
 CREATE TABLE revision (
     id          INTEGER PRIMARY KEY,
     series      INTEGER NOT NULL REFERENCES series (id),
-    time        INTEGER NOT NULL,
-    value       INTEGER,
+    time        INTEGER NOT NULL,           -- end of the period
+    value       INTEGER,                    -- NULL: the sender reports no value
     flag        TEXT NOT NULL,
     qc          TEXT NOT NULL,
     reviewed    INTEGER NOT NULL,
@@ -151,9 +179,12 @@ CREATE TABLE tally (
     what TEXT PRIMARY KEY,
     rows INTEGER NOT NULL
 ) STRICT;
-INSERT INTO tally VALUES ('dead_letter', 0), ('ledger', 0);
+INSERT INTO tally VALUES ('dead_letter', 0), ('ledger', 0), ('revision', 0);
 CREATE TRIGGER dead_letter_count AFTER INSERT ON dead_letter BEGIN
     UPDATE tally SET rows = rows + 1 WHERE what = 'dead_letter';
+END;
+CREATE TRIGGER revision_count AFTER INSERT ON revision BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'revision';
 END;
 CREATE TRIGGER ledger_count AFTER INSERT ON ledger BEGIN
     UPDATE tally SET rows = rows + 1 WHERE what = 'ledger';

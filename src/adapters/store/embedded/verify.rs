@@ -1,26 +1,31 @@
 //! Reads everything back and compares it with its checksums and links.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::embedded::append::Appender;
+use crate::adapters::store::embedded::block::Block;
+use crate::adapters::store::embedded::block::Cut;
+use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::ledger;
+use crate::adapters::store::embedded::letters;
 use crate::adapters::store::embedded::publications;
-use crate::adapters::store::embedded::readings::key_hash;
-use crate::adapters::store::embedded::readings::letter_hash;
-use crate::adapters::store::embedded::readings::revision_hash;
-use crate::adapters::store::embedded::readings::row_hash;
-use crate::adapters::store::embedded::readings::series_key;
-use crate::adapters::store::embedded::readings::stored;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::rows;
+use crate::adapters::store::embedded::rows::BlockRow;
+use crate::adapters::store::embedded::rows::SeriesRow;
 use crate::domain::calendar::Instant;
 use crate::ports::DeadLetter;
 use crate::ports::Verified;
 
 const REMEDY: &str = "restore the last backup";
 
-/// Checks pages, readings, revisions, dead letters, registry, ledger and publications, in that order, up to the first fault.
+/// Checks pages, readings, revisions, dead letters, registry, ledger and publications, in that order, up to the
+/// first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
-pub(super) fn verify(connection: &Connection) -> Result<Verified, Fault> {
+pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
     let checks: [(&'static str, Check); 7] = [
@@ -40,7 +45,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Verified, Fault> {
         };
         verified.counted.push((what, count));
         if let Some(fault) = fault {
-            verified.fault = Some(format!("{fault}; {REMEDY}"));
+            verified.fault = Some(format!("{place}: {fault}; {REMEDY}"));
             break;
         }
     }
@@ -56,53 +61,127 @@ fn pages(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     Ok((count.cast_unsigned(), fault))
 }
 
-fn readings(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
-    let select =
-        "SELECT source, factor, stat, interval_s, id, readings, checksum FROM series ORDER BY id";
-    let mut statement = connection.prepare(select)?;
-    let mut rows = statement.query([])?;
-    let mut total = 0;
-    while let Some(row) = rows.next()? {
-        let key = series_key(row)?;
-        let name = format!(
-            "series {} {} {} {}",
-            key.source, key.factor, key.stat, key.interval_s
-        );
-        let (count, sum) = match sum_of(connection, row.get(4)?, key_hash(&key)) {
-            Ok(found) => found,
-            Err(Fault::Row(fault)) => return Ok((total, Some(format!("{name}, {fault}")))),
-            Err(error) => return Err(error),
-        };
-        total += count;
-        let expected: (i64, i64) = (row.get(5)?, row.get(6)?);
-        if count != expected.0.cast_unsigned() {
-            return Ok((
-                total,
-                Some(format!(
-                    "{name}: {count} readings where {} belong",
-                    expected.0
-                )),
-            ));
-        }
-        if sum != expected.1 {
-            return Ok((
-                total,
-                Some(format!(
-                    "{name}: readings and revisions do not match their checksum"
-                )),
-            ));
-        }
-    }
-    let rows = count_of(connection, "reading")?;
-    let lost = rows - total;
-    let fault = (lost > 0).then(|| format!("table reading: {lost} rows belong to no series"));
-    Ok((total, fault))
+/// A series with what its blocks have added up to so far.
+struct Tally {
+    row: SeriesRow,
+    key_hash: i64,
+    cut: Cut,
+    readings: u64,
+    checksum: i64,
+    last: Option<(i64, Option<i64>)>,
 }
 
-fn count_of(connection: &Connection, table: &str) -> Result<u64, Fault> {
-    let select = format!("SELECT count(*) FROM {table}");
-    let count: i64 = connection.query_row(&select, [], |row| row.get(0))?;
-    Ok(count.cast_unsigned())
+/// Series by id.
+type Tallies = BTreeMap<i64, Tally>;
+
+impl Tally {
+    fn new(row: SeriesRow) -> Self {
+        let key_hash = rows::key_hash(&row.key);
+        Self {
+            key_hash,
+            cut: Cut::of(row.key.interval_s),
+            readings: 0,
+            checksum: key_hash,
+            last: None,
+            row,
+        }
+    }
+
+    fn count(&mut self, stored: &BlockRow) {
+        self.readings += stored.block.len() as u64;
+        self.checksum = self.checksum.wrapping_add(stored.checksum);
+        let last = stored.block.cell(stored.block.len() - 1);
+        let missing = last.remark.is_some_and(|remark| remark.missing);
+        let value = (!missing).then_some(last.value);
+        self.last = self.last.max(Some((stored.summary.last, value)));
+    }
+
+    fn fault(&self) -> Option<String> {
+        let key = &self.row.key;
+        let name = format!(
+            "table series, row {} ({} {} {} {})",
+            self.row.id, key.source, key.factor, key.stat, key.interval_s
+        );
+        let expected = self.row.readings.cast_unsigned();
+        if self.readings != expected {
+            let found = self.readings;
+            return Some(format!(
+                "{name}: {found} readings in blocks where {expected} belong"
+            ));
+        }
+        if self.checksum != self.row.checksum {
+            return Some(format!("{name}: name and blocks do not match its checksum"));
+        }
+        let last = self.row.last_time.map(|time| (time, self.row.last_value));
+        (last != self.last).then(|| format!("{name}: its last value is not that of its blocks"))
+    }
+}
+
+/// Everything about series that further checks need.
+struct Series {
+    tallies: Tallies,
+    waiting: Index,
+}
+
+impl Series {
+    fn read(connection: &Connection) -> Result<Self, Fault> {
+        let mut tallies = Tallies::new();
+        SeriesRow::each(connection, |row| {
+            tallies.insert(row.id, Tally::new(row));
+            Ok(())
+        })?;
+        let mut waiting = Index::default();
+        Appender::open(connection, &mut waiting)?;
+        Ok(Self { tallies, waiting })
+    }
+
+    fn block(&self, connection: &Connection, series: i64, span: i64) -> Result<Block, Fault> {
+        let missing = || Fault::Row(format!("table series: no row {series}"));
+        let tally = self.tallies.get(&series).ok_or_else(missing)?;
+        let row = BlockRow::of(connection, series, tally.key_hash, tally.cut, span)?;
+        Ok(row.map_or_else(Block::default, |row| row.block))
+    }
+}
+
+/// Blocks against their summaries, series against their blocks, then the commits that wait to be merged.
+fn readings(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
+    let mut series = Series::read(connection)?;
+    let select = format!(
+        "SELECT {} FROM block ORDER BY span, series",
+        BlockRow::COLUMNS
+    );
+    let mut statement = connection.prepare(&select)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (span, id): (i64, i64) = (row.get(0)?, row.get(10)?);
+        let Some(tally) = series.tallies.get_mut(&id) else {
+            let fault = format!("table block, span {span} of series {id}: no such series");
+            return Ok((0, Some(fault)));
+        };
+        let stored = BlockRow::read(row, tally.key_hash, tally.cut)?;
+        if stored.block.summary(tally.cut, span) != stored.summary {
+            let fault = "its count, sum, extremes or times are not those of its readings";
+            let fault = format!("table block, span {span} of series {id}: {fault}");
+            return Ok((0, Some(fault)));
+        }
+        tally.count(&stored);
+    }
+    let fault = series.tallies.values().find_map(Tally::fault);
+    let merged: u64 = series.tallies.values().map(|tally| tally.readings).sum();
+    let mut waiting = 0;
+    for (span, id, slot, _) in series.waiting.waiting() {
+        let block = series.block(connection, id, span)?;
+        let mut offsets: Vec<u32> = series
+            .waiting
+            .cells(slot, span, i64::MAX)
+            .iter()
+            .map(|cell| cell.offset)
+            .collect();
+        offsets.dedup();
+        let new = |offset: &&u32| block.find(**offset).is_none();
+        waiting += offsets.iter().filter(new).count() as u64;
+    }
+    Ok((merged + waiting, fault))
 }
 
 /// What is wrong when a table holds fewer or more rows than were ever put there.
@@ -129,53 +208,45 @@ fn published(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     }
 }
 
-/// Count of readings, and the sum of their hashes and those of the revisions, starting from the key's.
-fn sum_of(connection: &Connection, series: i64, key: i64) -> Result<(u64, i64), Fault> {
-    let select =
-        "SELECT time, value, flag, qc, reviewed, received_at FROM reading WHERE series = ?1";
-    let mut statement = connection.prepare_cached(select)?;
-    let mut rows = statement.query([series])?;
-    let (mut count, mut sum) = (0u64, key);
-    while let Some(row) = rows.next()? {
-        let (reading, received_at) = stored(row)?;
-        count += 1;
-        sum = sum.wrapping_add(row_hash(&reading, received_at));
-    }
-    let mut statement = connection.prepare_cached("SELECT hash FROM revision WHERE series = ?1")?;
-    let mut rows = statement.query([series])?;
-    while let Some(row) = rows.next()? {
-        sum = sum.wrapping_add(row.get(0)?);
-    }
-    Ok((count, sum))
-}
-
 fn revisions(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
+    let series = Series::read(connection)?;
     let select =
         "SELECT time, value, flag, qc, reviewed, received_at, replaced_at, hash, id, series
-                  FROM revision ORDER BY id";
+                  FROM revision ORDER BY series, time";
     let mut statement = connection.prepare(select)?;
     let mut rows = statement.query([])?;
     let mut count = 0;
+    let mut at_hand: Option<((i64, i64), Block)> = None;
     while let Some(row) = rows.next()? {
         count += 1;
-        let (reading, received_at) = stored(row)?;
-        let (hash, id): (i64, i64) = (row.get(7)?, row.get(8)?);
+        let (reading, received_at) = rows::revision(row)?;
+        let (hash, row_id, id): (i64, i64, i64) = (row.get(7)?, row.get(8)?, row.get(9)?);
+        let damaged =
+            |what: &str| Ok((count, Some(format!("table revision, row {row_id}: {what}"))));
+        let Some(tally) = series.tallies.get(&id) else {
+            return damaged("no such series");
+        };
         let replaced_at = Instant::from_unix(row.get(6)?);
-        if revision_hash(&reading, received_at, replaced_at) != hash {
-            let fault = format!("table revision, row {id}: does not match its checksum");
-            return Ok((count, Some(fault)));
+        if rows::revision_hash(tally.key_hash, &reading, received_at, replaced_at) != hash {
+            return damaged("does not match its checksum");
         }
-        let select = "SELECT count(*) FROM reading WHERE series = ?1 AND time = ?2";
-        let series: i64 = row.get(9)?;
-        let mut current = connection.prepare_cached(select)?;
-        if current.query_row([series, reading.time.unix()], |row| row.get::<_, i64>(0))? != 1 {
-            return Ok((
-                count,
-                Some(format!("table revision, row {id}: its reading is missing")),
-            ));
+        let time = reading.time.unix();
+        let slot = series.waiting.slot_of(id);
+        if slot.is_some_and(|slot| series.waiting.find(slot, time).is_some()) {
+            continue;
+        }
+        let place = (id, tally.cut.span(time));
+        let block = match at_hand.take() {
+            Some((at, block)) if at == place => block,
+            _ => series.block(connection, place.0, place.1)?,
+        };
+        let found = block.find(tally.cut.offset(place.1, time)).is_some();
+        at_hand = Some((place, block));
+        if !found {
+            return damaged("its reading is missing");
         }
     }
-    Ok((count, None))
+    Ok((count, tallied(connection, "revision", count)?))
 }
 
 fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
@@ -193,7 +264,7 @@ fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault>
             payload: row.get(3)?,
             reason: row.get(4)?,
         };
-        if letter_hash(&letter) != row.get::<_, i64>(5)? {
+        if letters::hash(&letter) != row.get::<_, i64>(5)? {
             let id: i64 = row.get(6)?;
             let fault = format!("table dead_letter, row {id}: does not match its checksum");
             return Ok((count, Some(fault)));

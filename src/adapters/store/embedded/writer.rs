@@ -1,15 +1,23 @@
 //! The one thread that writes. Everything that waits goes into one transaction; the answers follow its commit.
+//! Between commits, and while nobody waits, it merges what was committed into blocks, a step at a time.
+
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::ledger;
+use crate::adapters::store::embedded::merge;
+use crate::adapters::store::embedded::merge::Round;
 use crate::adapters::store::embedded::publications;
-use crate::adapters::store::embedded::readings;
-use crate::adapters::store::embedded::readings::SeriesIds;
+use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::tuning::Moment;
+use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
 use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
@@ -19,6 +27,8 @@ use crate::ports::StoreError;
 
 /// Tasks taken into one commit at most.
 const COMMIT_TASKS_MAX: usize = 64;
+/// A busy writer merges this many times what it has just taken in, so that what waits shrinks.
+const MERGE_LEAD: usize = 2;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -45,6 +55,8 @@ pub(super) enum Task {
         issues: Vec<Issue>,
         answer: Reply<u64>,
     },
+    /// Merges all that waits before it is answered.
+    Merge { answer: Reply<()> },
 }
 
 /// A task's result, held back until the commit.
@@ -59,7 +71,7 @@ impl Task {
         // A caller that no longer waits has lost interest in its answer; nothing is left to tell.
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(error))),
-            Self::Register { answer, .. } | Self::Mark { answer, .. } => {
+            Self::Register { answer, .. } | Self::Mark { answer, .. } | Self::Merge { answer } => {
                 drop(answer.send(Err(error)))
             }
             Self::Ledger { answer, .. } | Self::Publish { answer, .. } => {
@@ -68,21 +80,10 @@ impl Task {
         }
     }
 
-    fn apply(&self, connection: &Connection, ids: &mut SeriesIds) -> Result<Applied, Fault> {
+    fn values(&self) -> usize {
         match self {
-            Self::Append { batch, .. } => {
-                readings::append(connection, ids, batch).map(Applied::Append)
-            }
-            Self::Register { entries, .. } => {
-                registry::save(connection, entries).map(|()| Applied::Unit)
-            }
-            Self::Mark { name, value, .. } => {
-                registry::set_mark(connection, name, value).map(|()| Applied::Unit)
-            }
-            Self::Ledger { events, .. } => ledger::append(connection, events).map(Applied::Count),
-            Self::Publish { issues, .. } => {
-                publications::remember(connection, issues).map(Applied::Count)
-            }
+            Self::Append { batch, .. } => batch.observations.len(),
+            _ => 0,
         }
     }
 
@@ -94,7 +95,10 @@ impl Task {
             (Self::Ledger { answer, .. } | Self::Publish { answer, .. }, Applied::Count(count)) => {
                 Done::Count(answer, count)
             }
-            (Self::Register { answer, .. } | Self::Mark { answer, .. }, _) => Done::Unit(answer),
+            (
+                Self::Register { answer, .. } | Self::Mark { answer, .. } | Self::Merge { answer },
+                _,
+            ) => Done::Unit(answer),
             (Self::Append { .. } | Self::Ledger { .. } | Self::Publish { .. }, _) => {
                 unreachable!("a task is applied as what it is")
             }
@@ -118,52 +122,197 @@ impl Done {
     }
 }
 
-/// Runs until the queue is closed and empty. After a failure that poisons, every further task fails with it.
-pub(super) fn run(connection: Connection, place: String, mut queue: mpsc::Receiver<Task>) {
-    let mut ids = SeriesIds::default();
-    let mut poison: Option<StoreError> = None;
-    while let Some(first) = queue.blocking_recv() {
-        let mut tasks = vec![first];
-        while tasks.len() < COMMIT_TASKS_MAX {
-            let Ok(next) = queue.try_recv() else { break };
-            tasks.push(next);
+/// What the writing thread works with.
+pub(super) struct Writer {
+    connection: Connection,
+    place: String,
+    waiting: Arc<Waiting>,
+    tuning: Tuning,
+    appender: Appender,
+    round: Option<Round>,
+    /// Why merging found no room: it rests until a commit has found some.
+    rests: Option<StoreError>,
+    poison: Option<StoreError>,
+}
+
+impl Writer {
+    /// Reads what waits to be merged.
+    ///
+    /// # Errors
+    /// Those of the database; a damaged row.
+    pub(super) fn open(
+        connection: Connection,
+        place: String,
+        waiting: Arc<Waiting>,
+        tuning: Tuning,
+    ) -> Result<Self, Fault> {
+        let appender = Appender::open(&connection, &mut merge::writing(&waiting.index))?;
+        Ok(Self {
+            connection,
+            place,
+            waiting,
+            tuning,
+            appender,
+            round: None,
+            rests: None,
+            poison: None,
+        })
+    }
+
+    /// Runs until the queue is closed and empty, then merges what is left. After a failure that poisons, every
+    /// further task fails with it.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Task>) {
+        loop {
+            let first = match queue.try_recv() {
+                Ok(task) => task,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) if self.idle_work() => {
+                    self.merge(usize::MAX);
+                    continue;
+                }
+                Err(TryRecvError::Empty) => match queue.blocking_recv() {
+                    Some(task) => task,
+                    None => break,
+                },
+            };
+            let mut values = first.values();
+            let mut tasks = vec![first];
+            while tasks.len() < COMMIT_TASKS_MAX && values < self.tuning.commit_values_max {
+                let Ok(next) = queue.try_recv() else { break };
+                values += next.values();
+                tasks.push(next);
+            }
+            self.take(tasks, values);
         }
-        if let Some(error) = &poison {
+        while self.works() && self.values() > 0 {
+            self.merge(usize::MAX);
+        }
+    }
+
+    fn values(&self) -> usize {
+        merge::reading(&self.waiting.index).values()
+    }
+
+    fn works(&self) -> bool {
+        self.poison.is_none() && self.rests.is_none()
+    }
+
+    /// Whether there is something to merge for a writer with nothing else to do.
+    fn idle_work(&self) -> bool {
+        let due = || {
+            let index = merge::reading(&self.waiting.index);
+            let waited = self.appender.clock().zip(index.waits_since());
+            let waited = waited.map_or(0, |(now, since)| now.saturating_sub(since));
+            index.values() >= self.tuning.idle_values_min || waited >= self.tuning.waiting_s_max
+        };
+        self.works() && (self.round.is_some() || due())
+    }
+
+    /// Commits tasks and tells them.
+    fn take(&mut self, tasks: Vec<Task>, values: usize) {
+        let all = tasks.iter().any(|task| matches!(task, Task::Merge { .. }));
+        let room = if all {
+            0
+        } else {
+            self.tuning.waiting_values_max.saturating_sub(values)
+        };
+        while self.works() && self.values() > room {
+            self.merge(usize::MAX);
+        }
+        let refusal = self.poison.as_ref().or(self.rests.as_ref().filter(|_| all));
+        if let Some(error) = refusal {
             tasks.into_iter().for_each(|task| task.fail(error.clone()));
-            continue;
+            return;
         }
-        match commit(&connection, &mut ids, &tasks) {
+        match self.commit(&tasks) {
             Ok(applied) => {
-                tasks
-                    .into_iter()
-                    .zip(applied)
-                    .for_each(|(task, applied)| task.done(applied).tell());
+                self.rests = None;
+                let pairs = tasks.into_iter().zip(applied);
+                pairs.for_each(|(task, applied)| task.done(applied).tell());
+                if self.round.is_some() || self.values() >= self.tuning.busy_values_min {
+                    self.merge(values.saturating_mul(MERGE_LEAD));
+                }
             }
             Err(fault) => {
-                ids = SeriesIds::default();
-                let error = fault.store_error(&place, true);
-                if !matches!(
-                    error,
-                    StoreError::Full { .. } | StoreError::Unavailable { .. }
-                ) {
-                    poison = Some(error.clone());
-                }
+                let error = self.failed(fault);
                 tasks.into_iter().for_each(|task| task.fail(error.clone()));
             }
         }
     }
-}
 
-fn commit(
-    connection: &Connection,
-    ids: &mut SeriesIds,
-    tasks: &[Task],
-) -> Result<Vec<Applied>, Fault> {
-    let transaction = connection.unchecked_transaction()?;
-    let applied = tasks
-        .iter()
-        .map(|task| task.apply(&transaction, ids))
-        .collect::<Result<_, _>>()?;
-    transaction.commit()?;
-    Ok(applied)
+    fn commit(&mut self, tasks: &[Task]) -> Result<Vec<Applied>, Fault> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let (appender, waiting) = (&mut self.appender, &self.waiting);
+        let apply = |task: &Task| match task {
+            Task::Append { batch, .. } => {
+                let mut index = merge::writing(&waiting.index);
+                let appended = appender.append(&transaction, &mut index, batch);
+                appended.map(Applied::Append)
+            }
+            Task::Register { entries, .. } => {
+                registry::save(&transaction, entries).map(|()| Applied::Unit)
+            }
+            Task::Mark { name, value, .. } => {
+                registry::set_mark(&transaction, name, value).map(|()| Applied::Unit)
+            }
+            Task::Ledger { events, .. } => ledger::append(&transaction, events).map(Applied::Count),
+            Task::Publish { issues, .. } => {
+                publications::remember(&transaction, issues).map(Applied::Count)
+            }
+            Task::Merge { .. } => Ok(Applied::Unit),
+        };
+        let applied = tasks.iter().map(apply).collect::<Result<_, _>>()?;
+        self.appender
+            .write(&transaction, &merge::reading(&self.waiting.index))?;
+        self.tuning.reach(Moment::CommitWritten);
+        transaction.commit()?;
+        self.tuning.reach(Moment::Committed);
+        self.appender
+            .committed(&mut merge::writing(&self.waiting.index));
+        Ok(applied)
+    }
+
+    /// Does a step of merging.
+    fn merge(&mut self, values: usize) {
+        if self.round.is_none() {
+            self.round = Round::begin(&merge::reading(&self.waiting.index));
+        }
+        let Some(round) = &mut self.round else { return };
+        let appender = &mut self.appender;
+        let rewritten = |slot, span| appender.rewritten(slot, span);
+        let index = &self.waiting.index;
+        match round.step(&self.connection, index, &self.tuning, values, rewritten) {
+            Ok((_, over)) => self.round = self.round.take().filter(|_| !over),
+            Err(fault) => {
+                let error = fault.store_error(&self.place, true);
+                tracing::warn!(%error, "readings wait to be merged into blocks");
+                self.rests = Some(error.clone());
+                self.heed(error);
+            }
+        }
+    }
+
+    /// A commit has failed: what the index took up of it goes. Returns what to tell.
+    fn failed(&mut self, fault: Fault) -> StoreError {
+        let error = fault.store_error(&self.place, true);
+        self.heed(error.clone());
+        self.round = None;
+        let opened = Appender::open(&self.connection, &mut merge::writing(&self.waiting.index));
+        match opened {
+            Ok(appender) => self.appender = appender,
+            Err(fault) => self.poison = Some(fault.store_error(&self.place, true)),
+        }
+        error
+    }
+
+    /// Closes the store for good, unless the failure is one that passes.
+    fn heed(&mut self, error: StoreError) {
+        let passes = matches!(
+            error,
+            StoreError::Full { .. } | StoreError::Unavailable { .. }
+        );
+        if !passes {
+            self.poison = Some(error);
+        }
+    }
 }

@@ -1,0 +1,316 @@
+//! Batches into the commit under way: every value is compared with what counts at its time, and what is new or
+//! different is set in the index, noted for the commit's row in `wal`, and its predecessor kept as a revision.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::embedded::block::Block;
+use crate::adapters::store::embedded::block::Cell;
+use crate::adapters::store::embedded::block::Cut;
+use crate::adapters::store::embedded::bytes::Remark;
+use crate::adapters::store::embedded::index::Index;
+use crate::adapters::store::embedded::index::Slot;
+use crate::adapters::store::embedded::letters;
+use crate::adapters::store::embedded::rows;
+use crate::adapters::store::embedded::rows::BlockRow;
+use crate::adapters::store::embedded::rows::SeriesRow;
+use crate::adapters::store::embedded::wal::Change;
+use crate::adapters::store::embedded::wal::Commit;
+use crate::adapters::store::embedded::wal::Receipt;
+use crate::domain::calendar::Instant;
+use crate::domain::names::Flag;
+use crate::domain::reading::Observation;
+use crate::domain::reading::Qc;
+use crate::domain::reading::Reading;
+use crate::domain::reading::Review;
+use crate::domain::reading::SeriesKey;
+use crate::domain::units::Amount;
+use crate::ports::Appended;
+use crate::ports::Batch;
+
+/// Readings of unpacked blocks kept at hand, to compare late and repeated values with.
+const SEEN_READINGS_MAX: usize = 1_000_000;
+
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// The writer's way from batches to the index.
+pub(super) struct Appender {
+    by_key: FastMap<SeriesKey, u32>,
+    seen: Seen,
+    commit: Commit,
+    /// Receipts of the commit by content, with their number there; for those that are not plain.
+    receipts: FastMap<(i64, Option<Arc<Remark>>), u32>,
+    /// Number of the commit's first receipt among the index's stamps.
+    first_stamp: u32,
+    normal: Flag,
+    /// When the newest batch was received.
+    clock: Option<i64>,
+}
+
+impl Appender {
+    /// Reads series and commits that wait into an index that is empty.
+    ///
+    /// # Errors
+    /// Those of the database; a damaged row.
+    pub(super) fn open(connection: &Connection, index: &mut Index) -> Result<Self, Fault> {
+        let mut by_key = FastMap::default();
+        *index = Index::default();
+        SeriesRow::each(connection, |row| {
+            let cut = Cut::of(row.key.interval_s);
+            let merged_upto = row.last_time.unwrap_or(i64::MIN);
+            let slot = index.add(row.id, rows::key_hash(&row.key), cut, merged_upto);
+            by_key.insert(row.key, slot);
+            Ok(())
+        })?;
+        let progress = rows::progress(connection)?;
+        rows::each_commit(connection, progress.merged, progress.last, |id, commit| {
+            index.apply(id, commit, |_, series| {
+                Err(Fault::Row(format!(
+                    "table wal, row {id}: no series {series}"
+                )))
+            })
+        })?;
+        index.progress = progress;
+        Ok(Self {
+            by_key,
+            seen: Seen::default(),
+            commit: Commit::default(),
+            receipts: FastMap::default(),
+            first_stamp: 0,
+            normal: Flag::normal(),
+            clock: None,
+        })
+    }
+
+    /// Takes a batch into the commit under way.
+    ///
+    /// # Errors
+    /// Those of the database; then the commit is lost, and the index with it.
+    pub(super) fn append(
+        &mut self,
+        connection: &Connection,
+        index: &mut Index,
+        batch: &Batch,
+    ) -> Result<Appended, Fault> {
+        let mut appended = Appended::default();
+        self.clock = self.clock.max(Some(batch.received_at.unix()));
+        let touched: Vec<bool> = batch
+            .observations
+            .iter()
+            .map(|observation| {
+                self.observe(
+                    connection,
+                    index,
+                    observation,
+                    batch.received_at,
+                    &mut appended,
+                )
+            })
+            .collect::<Result<_, _>>()?;
+        let news = batch
+            .observations
+            .iter()
+            .zip(touched)
+            .filter(|(_, touched)| *touched);
+        for (Observation { key, reading }, _) in news {
+            let (source, time) = (&key.source, reading.time);
+            if !matches!(appended.touched.last(), Some((last, at)) if at == &time && last == source)
+            {
+                appended.touched.push((source.clone(), time));
+            }
+        }
+        appended.touched.sort_unstable();
+        appended.touched.dedup();
+        for letter in &batch.dead_letters {
+            letters::insert(connection, letter)?;
+        }
+        Ok(appended)
+    }
+
+    /// Whether the observation is new or corrects.
+    fn observe(
+        &mut self,
+        connection: &Connection,
+        index: &mut Index,
+        observation: &Observation,
+        received_at: Instant,
+        appended: &mut Appended,
+    ) -> Result<bool, Fault> {
+        let reading = &observation.reading;
+        let slot = match self.by_key.get(&observation.key) {
+            Some(slot) => *slot,
+            None => self.series(connection, index, &observation.key)?,
+        };
+        let time = reading.time.unix();
+        let before = match index.find(slot, time) {
+            Some(cell) => Some(cell),
+            None if time > index.slot(slot).merged_upto => None,
+            None => self.seen.find(connection, index.slot(slot), slot, time)?,
+        };
+        let mut counts_from = received_at;
+        match before {
+            None => appended.new += 1,
+            Some(cell) => {
+                let before = cell.reading(time, &self.normal);
+                if reading.repeats(&before) {
+                    appended.repeated += 1;
+                    return Ok(false);
+                }
+                let before_received = Instant::from_unix(cell.received_at);
+                counts_from = received_at.max(before_received);
+                let Slot { id, key_hash, .. } = index.slot(slot);
+                let series = (*id, *key_hash);
+                rows::insert_revision(connection, series, &before, before_received, counts_from)?;
+                appended.corrected += 1;
+            }
+        }
+        self.set(index, slot, reading, counts_from.unix());
+        Ok(true)
+    }
+
+    fn series(
+        &mut self,
+        connection: &Connection,
+        index: &mut Index,
+        key: &SeriesKey,
+    ) -> Result<u32, Fault> {
+        let id = rows::insert_series(connection, key)?;
+        let cut = Cut::of(key.interval_s);
+        let slot = index.add(id, rows::key_hash(key), cut, i64::MIN);
+        self.by_key.insert(key.clone(), slot);
+        Ok(slot)
+    }
+
+    fn set(&mut self, index: &mut Index, slot: u32, reading: &Reading, received_at: i64) {
+        let remark = remark(reading);
+        let receipt = self.receipt(index, received_at, remark);
+        let change = Change {
+            series: index.slot(slot).id,
+            time: reading.time.unix(),
+            value: reading.value.map_or(0, Amount::micros),
+            receipt,
+        };
+        index.set(slot, change.time, change.value, self.first_stamp + receipt);
+        self.commit.changes.push(change);
+    }
+
+    fn receipt(&mut self, index: &mut Index, received_at: i64, remark: Option<Arc<Remark>>) -> u32 {
+        if let Some(last) = self.commit.changes.last() {
+            let receipt = &self.commit.receipts[last.receipt as usize];
+            if receipt.received_at == received_at && receipt.remark == remark {
+                return last.receipt;
+            }
+        }
+        let (receipts, commit) = (&mut self.receipts, &mut self.commit);
+        let first_stamp = &mut self.first_stamp;
+        let entry = receipts.entry((received_at, remark.clone()));
+        *entry.or_insert_with(|| {
+            let receipt = Receipt {
+                received_at,
+                remark,
+            };
+            let stamp = index.stamp(index.progress.last + 1, receipt.clone());
+            if commit.receipts.is_empty() {
+                *first_stamp = stamp;
+            }
+            commit.receipts.push(receipt);
+            stamp - *first_stamp
+        })
+    }
+
+    /// When the newest batch was received.
+    pub(super) fn clock(&self) -> Option<i64> {
+        self.clock
+    }
+
+    /// Writes the commit's row; `false` when there is nothing to write.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn write(&self, connection: &Connection, index: &Index) -> Result<bool, Fault> {
+        if self.commit.changes.is_empty() {
+            return Ok(false);
+        }
+        let mut progress = index.progress;
+        progress.last += 1;
+        rows::insert_commit(connection, progress.last, &self.commit)?;
+        rows::set_progress(connection, progress)?;
+        Ok(true)
+    }
+
+    /// Begins another commit; the one before is durable.
+    pub(super) fn committed(&mut self, index: &mut Index) {
+        index.progress.last += i64::from(!self.commit.changes.is_empty());
+        self.commit.changes.clear();
+        self.commit.receipts.clear();
+        self.receipts.clear();
+    }
+
+    /// Forgets the block of a span, which has been written anew.
+    pub(super) fn rewritten(&mut self, slot: u32, span: i64) {
+        self.seen.forget(slot, span);
+    }
+}
+
+/// What is said beside a reading's value, `None` when it is nothing.
+fn remark(reading: &Reading) -> Option<Arc<Remark>> {
+    let Reading {
+        time: _,
+        value,
+        flag,
+        qc,
+        review,
+    } = reading;
+    let plain = value.is_some() && flag.is_normal() && *qc == Qc::Passed && *review == Review::Raw;
+    (!plain).then(|| {
+        Arc::new(Remark {
+            missing: value.is_none(),
+            flag: flag.clone(),
+            qc: *qc,
+            review: *review,
+        })
+    })
+}
+
+/// Blocks unpacked lately.
+#[derive(Default)]
+struct Seen {
+    blocks: FastMap<(u32, i64), Block>,
+    readings: usize,
+}
+
+impl Seen {
+    fn find(
+        &mut self,
+        connection: &Connection,
+        series: &Slot,
+        slot: u32,
+        time: i64,
+    ) -> Result<Option<Cell>, Fault> {
+        let span = series.cut.span(time);
+        let offset = series.cut.offset(span, time);
+        if let Some(block) = self.blocks.get(&(slot, span)) {
+            return Ok(block.find(offset));
+        }
+        let row = BlockRow::of(connection, series.id, series.key_hash, series.cut, span)?;
+        let block = row.map_or_else(Block::default, |row| row.block);
+        let found = block.find(offset);
+        // An empty one counts too, so that many spans without a block are bounded as well.
+        self.readings += block.len() + 1;
+        if self.readings > SEEN_READINGS_MAX {
+            self.blocks.clear();
+            self.readings = block.len() + 1;
+        }
+        self.blocks.insert((slot, span), block);
+        Ok(found)
+    }
+
+    fn forget(&mut self, slot: u32, span: i64) {
+        if let Some(block) = self.blocks.remove(&(slot, span)) {
+            self.readings -= block.len() + 1;
+        }
+    }
+}

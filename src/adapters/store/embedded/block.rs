@@ -1,0 +1,522 @@
+//! Blocks: the readings of one series over one span of time, as compressed columns.
+//!
+//! Format 1 of a block's data, `n` readings in time order:
+//!
+//! | part | content |
+//! | --- | --- |
+//! | times | column of seconds since the span's start, 1 and up |
+//! | values | column of millionths; where there is no value, the one before it again |
+//! | receipt | column of seconds from a reading's time to its receipt |
+//! | remarks | nothing when all are plain; else the count of others, each once, then runs `(which, how many)` over all, 0 plain |
+//!
+//! A column begins with a byte: its low half says how it is coded, its high half `s` that all is divided by 10^s.
+//! Code 0: first number and step, of which all others follow. Code 1: pco, length before it. Code 2: the first
+//! number, then differences. Numbers are those of `bytes`. The row beside the data carries count, sum, least,
+//! greatest, first and last time, format and a checksum over all of it and the series' key.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pco::ChunkConfig;
+use pco::DeltaSpec;
+use pco::ModeSpec;
+use pco::standalone::simple_compress;
+use pco::standalone::simple_decompress_into;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::adapters::store::embedded::bytes::Cursor;
+use crate::adapters::store::embedded::bytes::MAX_SCALE;
+use crate::adapters::store::embedded::bytes::Malformed;
+use crate::adapters::store::embedded::bytes::Remark;
+use crate::adapters::store::embedded::bytes::common_scale;
+use crate::adapters::store::embedded::bytes::power;
+use crate::adapters::store::embedded::bytes::put;
+use crate::adapters::store::embedded::bytes::put_signed;
+use crate::domain::calendar::Instant;
+use crate::domain::names::Flag;
+use crate::domain::reading::Qc;
+use crate::domain::reading::Reading;
+use crate::domain::reading::Review;
+use crate::domain::units::Amount;
+
+/// Format of a block's data.
+pub(super) const BLOCK_FORMAT: u32 = 1;
+/// Spans begin at 00:00 in UTC+8, so that a day of the usual zone is one block of minute values.
+const ORIGIN: i64 = -8 * 3_600;
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
+/// Days in a block of a series that reports hourly or more seldom.
+const SLOW_DAYS: i64 = 60;
+/// Intervals from here on are slow.
+const SLOW_INTERVAL_S: u32 = 3_600;
+/// Columns shorter than this are kept as differences: less overhead, and faster.
+const PCO_MIN: usize = 64;
+/// Compression level of pco: beyond it blocks hardly shrink.
+const PCO_LEVEL: usize = 4;
+
+const REGULAR: u8 = 0;
+const PCO: u8 = 1;
+const DIFFERENCES: u8 = 2;
+
+/// How a series' time is cut into spans: each excludes its start and includes its end, as periods do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    seconds: i64,
+}
+
+impl Cut {
+    /// The cut for series of an interval.
+    pub(super) fn of(interval_s: u32) -> Self {
+        let days = if interval_s >= SLOW_INTERVAL_S {
+            SLOW_DAYS
+        } else {
+            1
+        };
+        Self {
+            seconds: days * DAY_S,
+        }
+    }
+
+    /// Number of the span that holds a time.
+    pub(super) fn span(self, time: i64) -> i64 {
+        match time.checked_sub(ORIGIN + 1) {
+            Some(since) => since.div_euclid(self.seconds),
+            None => {
+                let since = i128::from(time) - i128::from(ORIGIN + 1);
+                let span = since.div_euclid(i128::from(self.seconds));
+                i64::try_from(span).expect("a quotient of a 64-bit time fits")
+            }
+        }
+    }
+
+    /// Seconds from a span's start to a time in it.
+    pub(super) fn offset(self, span: i64, time: i64) -> u32 {
+        let offset = time.wrapping_sub(self.start(span));
+        u32::try_from(offset).expect("a time of this span")
+    }
+
+    /// The time at an offset of a span.
+    pub(super) fn time(self, span: i64, offset: u32) -> i64 {
+        self.start(span).wrapping_add(i64::from(offset))
+    }
+
+    /// Most readings a span can hold: one a second.
+    pub(super) fn readings_max(self) -> u32 {
+        u32::try_from(self.seconds).expect("60 days of seconds")
+    }
+
+    /// Wraps at the ends of time, as sums and differences with it do.
+    fn start(self, span: i64) -> i64 {
+        span.wrapping_mul(self.seconds).wrapping_add(ORIGIN)
+    }
+}
+
+/// One reading as it is kept, its time as seconds since the span's start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) offset: u32,
+    /// Any number when the remark says missing.
+    pub(super) value: i64,
+    pub(super) received_at: i64,
+    /// `None` for the plain one.
+    pub(super) remark: Option<Arc<Remark>>,
+}
+
+impl Cell {
+    /// As a reading at its time.
+    pub(super) fn reading(&self, time: i64, normal: &Flag) -> Reading {
+        let time = Instant::from_unix(time);
+        match &self.remark {
+            None => Reading {
+                time,
+                value: Some(Amount::from_micros(self.value)),
+                flag: normal.clone(),
+                qc: Qc::Passed,
+                review: Review::Raw,
+            },
+            Some(remark) => Reading {
+                time,
+                value: (!remark.missing).then_some(Amount::from_micros(self.value)),
+                flag: remark.flag.clone(),
+                qc: remark.qc,
+                review: remark.review,
+            },
+        }
+    }
+}
+
+/// A block's readings, unpacked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Block {
+    offsets: Vec<u32>,
+    values: Vec<i64>,
+    received: Vec<i64>,
+    /// Remarks that are not plain, each once.
+    remarks: Vec<Arc<Remark>>,
+    /// Which remark belongs to which reading: 0 the plain one, 1 the first of `remarks`. Empty when all are plain.
+    codes: Vec<u32>,
+}
+
+/// The row beside a block's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// Readings.
+    pub(super) n: u32,
+    /// Sum of the values in millionths; `None` without values or when it does not fit.
+    pub(super) sum: Option<i64>,
+    /// Least value.
+    pub(super) min: Option<i64>,
+    /// Greatest value.
+    pub(super) max: Option<i64>,
+    /// First time.
+    pub(super) first: i64,
+    /// Last time.
+    pub(super) last: i64,
+}
+
+impl Block {
+    /// Readings it holds.
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Offsets of all readings, ascending.
+    pub(super) fn offsets(&self) -> &[u32] {
+        &self.offsets
+    }
+
+    /// The reading at a position.
+    pub(super) fn cell(&self, at: usize) -> Cell {
+        Cell {
+            offset: self.offsets[at],
+            value: self.values[at],
+            received_at: self.received[at],
+            remark: self.remark(at).cloned(),
+        }
+    }
+
+    /// The reading of an offset.
+    pub(super) fn find(&self, offset: u32) -> Option<Cell> {
+        let at = self.offsets.binary_search(&offset).ok()?;
+        Some(self.cell(at))
+    }
+
+    fn remark(&self, at: usize) -> Option<&Arc<Remark>> {
+        let code = self.codes.get(at).copied().unwrap_or_default();
+        (code > 0).then(|| &self.remarks[code as usize - 1])
+    }
+
+    /// Adds a reading after all others.
+    ///
+    /// # Panics
+    /// When it does not come after them.
+    pub(super) fn push(&mut self, cell: Cell) {
+        let after = self.offsets.last().is_none_or(|last| *last < cell.offset);
+        assert!(after, "readings of a block are added in order");
+        let missing = cell.remark.as_ref().is_some_and(|remark| remark.missing);
+        if cell.remark.is_some() || !self.codes.is_empty() {
+            let code = cell.remark.map_or(0, |remark| self.code(remark));
+            self.codes.resize(self.offsets.len(), 0);
+            self.codes.push(code);
+        }
+        let before = self.values.last().copied().unwrap_or_default();
+        self.values.push(if missing { before } else { cell.value });
+        self.offsets.push(cell.offset);
+        self.received.push(cell.received_at);
+    }
+
+    fn code(&mut self, remark: Arc<Remark>) -> u32 {
+        let known = self.remarks.iter().position(|known| *known == remark);
+        let code = known.unwrap_or_else(|| {
+            self.remarks.push(remark);
+            self.remarks.len() - 1
+        });
+        u32::try_from(code + 1).expect("no more remarks than readings")
+    }
+
+    /// Adds a part of a block with the same remarks.
+    fn extend(&mut self, from: &Self, part: std::ops::Range<usize>) {
+        if !from.codes.is_empty() || !self.codes.is_empty() {
+            self.codes.resize(self.offsets.len(), 0);
+            match from.codes.get(part.clone()) {
+                Some(codes) => self.codes.extend_from_slice(codes),
+                None => self.codes.resize(self.codes.len() + part.len(), 0),
+            }
+        }
+        self.offsets.extend_from_slice(&from.offsets[part.clone()]);
+        self.values.extend_from_slice(&from.values[part.clone()]);
+        self.received.extend_from_slice(&from.received[part]);
+    }
+
+    /// These readings and newer ones in order of offset; a newer one of the same offset takes the place of the
+    /// one before.
+    pub(super) fn with(mut self, newer: impl Iterator<Item = Cell>) -> Self {
+        let mut newer = newer.peekable();
+        let apart = |first: &Cell| self.offsets.last().is_none_or(|last| *last < first.offset);
+        let mut merged = if newer.peek().is_none_or(apart) {
+            std::mem::take(&mut self)
+        } else {
+            Self {
+                remarks: self.remarks.clone(),
+                ..Self::default()
+            }
+        };
+        let mut at = 0;
+        while let Some(mut cell) = newer.next() {
+            while let Some(later) = newer.next_if(|later| later.offset == cell.offset) {
+                cell = later;
+            }
+            let end = at + self.offsets[at..].partition_point(|offset| *offset < cell.offset);
+            merged.extend(&self, at..end);
+            at = end + usize::from(self.offsets.get(end) == Some(&cell.offset));
+            merged.push(cell);
+        }
+        merged.extend(&self, at..self.len());
+        merged
+    }
+
+    /// What the row beside the data says.
+    ///
+    /// # Panics
+    /// When the block is empty or not of this span.
+    pub(super) fn summary(&self, cut: Cut, span: i64) -> Summary {
+        let time = |offset: Option<&u32>| cut.time(span, *offset.expect("a block holds a reading"));
+        let present = |at: &usize| self.remark(*at).is_none_or(|remark| !remark.missing);
+        let values = || (0..self.len()).filter(present).map(|at| self.values[at]);
+        let sum = values().try_fold(0i64, |sum, value| sum.checked_add(value));
+        Summary {
+            n: u32::try_from(self.len()).expect("at most one reading a second"),
+            sum: sum.filter(|_| values().next().is_some()),
+            min: values().min(),
+            max: values().max(),
+            first: time(self.offsets.first()),
+            last: time(self.offsets.last()),
+        }
+    }
+
+    /// The data of a block that starts at some span.
+    pub(super) fn encode(&self, cut: Cut, span: i64) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.len() + 64);
+        let offsets: Vec<i64> = self
+            .offsets
+            .iter()
+            .map(|offset| i64::from(*offset))
+            .collect();
+        put_column(&mut out, &offsets);
+        put_column(&mut out, &self.values);
+        let pairs = self.received.iter().zip(&self.offsets);
+        let lags: Vec<i64> = pairs
+            .map(|(received_at, offset)| received_at.wrapping_sub(cut.time(span, *offset)))
+            .collect();
+        put_column(&mut out, &lags);
+        self.put_remarks(&mut out);
+        out
+    }
+
+    fn put_remarks(&self, out: &mut Vec<u8>) {
+        if self.codes.iter().all(|code| *code == 0) {
+            return;
+        }
+        let used: BTreeSet<u32> = self
+            .codes
+            .iter()
+            .copied()
+            .filter(|code| *code > 0)
+            .collect();
+        put(out, used.len() as u64);
+        for code in &used {
+            self.remarks[*code as usize - 1].put(out);
+        }
+        for run in self.codes.chunk_by(|a, b| a == b) {
+            let code = used.range(..=run[0]).count();
+            put(out, code as u64);
+            put(out, run.len() as u64);
+        }
+    }
+
+    /// Reads `n` readings back.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    pub(super) fn decode(data: &[u8], n: u32, cut: Cut, span: i64) -> Result<Self, Malformed> {
+        if n == 0 || n > cut.readings_max() {
+            return Err(Malformed("an impossible count of readings"));
+        }
+        let n = n as usize;
+        let mut cursor = Cursor::new(data);
+        let offsets = offsets_of(column(&mut cursor, n)?, cut)?;
+        let values = column(&mut cursor, n)?;
+        let mut received = column(&mut cursor, n)?;
+        for (received_at, offset) in received.iter_mut().zip(&offsets) {
+            *received_at = received_at.wrapping_add(cut.time(span, *offset));
+        }
+        let mut block = Self {
+            offsets,
+            values,
+            received,
+            remarks: Vec::new(),
+            codes: Vec::new(),
+        };
+        if cursor.left() > 0 {
+            block.read_remarks(&mut cursor)?;
+        }
+        cursor.finish()?;
+        Ok(block)
+    }
+
+    fn read_remarks(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+        let count = cursor.count()?;
+        let remarks = (0..count).map(|_| Remark::read(cursor).map(Arc::new));
+        self.remarks = remarks.collect::<Result<_, _>>()?;
+        while self.codes.len() < self.len() {
+            let code = cursor.number()?;
+            let run = cursor.number()?;
+            let left = (self.len() - self.codes.len()) as u64;
+            if code > count as u64 || run == 0 || run > left {
+                return Err(Malformed("an impossible run of remarks"));
+            }
+            let end = self.codes.len() + run as usize;
+            self.codes.resize(end, code as u32);
+        }
+        Ok(())
+    }
+}
+
+fn offsets_of(column: Vec<i64>, cut: Cut) -> Result<Vec<u32>, Malformed> {
+    let mut offsets = Vec::with_capacity(column.len());
+    let mut before = 0;
+    for offset in column {
+        let offset = u32::try_from(offset).map_err(|_| Malformed("a time outside its span"))?;
+        if offset <= before {
+            return Err(Malformed("times out of order"));
+        }
+        before = offset;
+        offsets.push(offset);
+    }
+    if before > cut.readings_max() {
+        return Err(Malformed("a time outside its span"));
+    }
+    Ok(offsets)
+}
+
+fn put_column(out: &mut Vec<u8>, numbers: &[i64]) {
+    let scale = common_scale(numbers.iter().copied());
+    let scaled: Vec<i64>;
+    let numbers = if scale == 0 {
+        numbers
+    } else {
+        scaled = numbers.iter().map(|number| number / power(scale)).collect();
+        &scaled
+    };
+    if let Some((first, step)) = progression(numbers) {
+        out.push(scale << 4 | REGULAR);
+        put_signed(out, first);
+        put_signed(out, step);
+    } else if numbers.len() < PCO_MIN {
+        out.push(scale << 4 | DIFFERENCES);
+        let mut before = 0i64;
+        for number in numbers {
+            put_signed(out, number.wrapping_sub(before));
+            before = *number;
+        }
+    } else {
+        let config = ChunkConfig::default()
+            .with_compression_level(PCO_LEVEL)
+            .with_mode_spec(ModeSpec::Classic)
+            .with_delta_spec(DeltaSpec::TryConsecutive(1));
+        let packed = simple_compress(numbers, &config).expect("the settings are sound");
+        out.push(scale << 4 | PCO);
+        put(out, packed.len() as u64);
+        out.extend_from_slice(&packed);
+    }
+}
+
+/// First number and step when all follow from them.
+fn progression(numbers: &[i64]) -> Option<(i64, i64)> {
+    let (first, second) = (*numbers.first()?, *numbers.get(1).unwrap_or(&numbers[0]));
+    let step = second.wrapping_sub(first);
+    let regular = numbers
+        .windows(2)
+        .all(|pair| pair[1].wrapping_sub(pair[0]) == step);
+    regular.then_some((first, step))
+}
+
+fn column(cursor: &mut Cursor<'_>, n: usize) -> Result<Vec<i64>, Malformed> {
+    let head = cursor.byte()?;
+    let (code, scale) = (head & 0xf, head >> 4);
+    if scale > MAX_SCALE {
+        return Err(Malformed("an unknown scale"));
+    }
+    let mut numbers = match code {
+        REGULAR => {
+            let (first, step) = (cursor.signed()?, cursor.signed()?);
+            let follow = |before: &i64| Some(before.wrapping_add(step));
+            std::iter::successors(Some(first), follow).take(n).collect()
+        }
+        DIFFERENCES => {
+            if n > cursor.left() {
+                return Err(Malformed("ends early"));
+            }
+            let mut before = 0i64;
+            let mut next = || {
+                before = before.wrapping_add(cursor.signed()?);
+                Ok(before)
+            };
+            (0..n).map(|_| next()).collect::<Result<_, Malformed>>()?
+        }
+        PCO => {
+            let length = cursor.count()?;
+            unpacked(cursor.take(length)?, n)?
+        }
+        _ => return Err(Malformed("an unknown coding")),
+    };
+    if scale > 0 {
+        let power = power(scale);
+        numbers
+            .iter_mut()
+            .for_each(|number| *number = number.wrapping_mul(power));
+    }
+    Ok(numbers)
+}
+
+fn unpacked(packed: &[u8], n: usize) -> Result<Vec<i64>, Malformed> {
+    let mut numbers = vec![0i64; n];
+    let done = simple_decompress_into(packed, &mut numbers);
+    let done = done.map_err(|_| Malformed("columns that do not unpack"))?;
+    if done.n_processed != n || !done.finished {
+        return Err(Malformed("another count of readings than the row says"));
+    }
+    Ok(numbers)
+}
+
+/// The checksum of a row: over its series' key, its place, its summary and its data.
+pub(super) fn checksum(key_hash: i64, span: i64, summary: &Summary, data: &[u8]) -> i64 {
+    let mut hasher = Xxh3::new();
+    let Summary {
+        n,
+        sum,
+        min,
+        max,
+        first,
+        last,
+    } = *summary;
+    for number in [
+        key_hash,
+        span,
+        i64::from(BLOCK_FORMAT),
+        i64::from(n),
+        first,
+        last,
+    ] {
+        hasher.update(&number.to_le_bytes());
+    }
+    for number in [sum, min, max] {
+        hasher.update(&[u8::from(number.is_some())]);
+        hasher.update(&number.unwrap_or_default().to_le_bytes());
+    }
+    hasher.update(data);
+    hasher.digest().cast_signed()
+}
+
+#[cfg(test)]
+mod tests;
