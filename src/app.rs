@@ -30,6 +30,8 @@ pub mod assess;
 
 pub mod bulletin;
 
+pub mod targets;
+
 pub mod rate;
 
 pub mod export;

@@ -28,6 +28,8 @@ pub mod area;
 
 pub mod assessment;
 
+pub mod projection;
+
 pub mod target;
 
 pub mod publication;

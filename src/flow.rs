@@ -12,6 +12,8 @@ pub mod assess;
 
 pub mod publishing;
 
+pub mod pacing;
+
 pub mod now;
 
 pub mod bulletin;

@@ -22,6 +22,8 @@ pub mod air;
 
 pub mod bulletins;
 
+pub mod targets;
+
 pub mod stations;
 
 pub mod registry;

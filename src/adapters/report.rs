@@ -6,6 +6,7 @@ pub mod days;
 pub mod periods;
 pub mod readings;
 pub mod table;
+pub mod targets;
 
 use serde_json::Number;
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use crate::adapters::lang::Lang;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Item;
+use crate::domain::target::Gap;
 
 /// Why a day is void, from the reasons the core joins by `|`.
 pub fn void_day(reasons: &str, lang: Lang) -> String {
@@ -63,6 +64,38 @@ pub fn unit(item: Item, lang: Lang) -> &'static str {
         Item::CompositeIndex => "",
         Item::GoodDayRatio => "%",
         Item::GoodDays | Item::HeavyDays => lang.pick("天", "days"),
+    }
+}
+
+/// The name of an item.
+pub fn item(item: Item, lang: Lang) -> &'static str {
+    match item {
+        Item::Pm25Mean => lang.pick("PM2.5 均值", "PM2.5 mean"),
+        Item::GoodDayRatio => lang.pick("优良天数比例", "good-day ratio"),
+        Item::GoodDays => lang.pick("优良天数", "good days"),
+        Item::HeavyDays => lang.pick("重度及以上污染天数", "heavy days"),
+        Item::Pm10Mean => lang.pick("PM10 均值", "PM10 mean"),
+        Item::O3P90 => lang.pick("臭氧第 90 百分位数", "ozone, 90th percentile"),
+        Item::CompositeIndex => lang.pick("综合指数", "composite index"),
+    }
+}
+
+/// Why a figure of a target is missing.
+pub fn gap(gap: &Gap, lang: Lang) -> String {
+    if lang == Lang::En {
+        return gap.to_string();
+    }
+    match gap {
+        Gap::Data(reason) if reason == "too few valid days" => "有效天数不足".to_owned(),
+        Gap::Data(reason) => shortfall(reason, lang),
+        Gap::UnknownEdition(id) => format!("没有标准版本 {id}"),
+        Gap::YearOver => "该年度已结束".to_owned(),
+        Gap::NotBegun => "该年度尚未开始".to_owned(),
+        Gap::OutOfReach => "已无法达到：现有各天已超出目标".to_owned(),
+        Gap::RoundingOnly => "现有各天已超出目标值，修约后仍可达到".to_owned(),
+        Gap::NoPastYear { need } => format!("没有有效天数达到 {need} 天的往年"),
+        Gap::NotOfItem => "此项不计算".to_owned(),
+        Gap::NotOfEdition => "该标准版本没有此项统计值".to_owned(),
     }
 }
 

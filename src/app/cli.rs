@@ -25,6 +25,8 @@ use crate::app::seeding::SeedArgs;
 use crate::app::serve;
 use crate::app::serve::DemoArgs;
 use crate::app::serve::ServeArgs;
+use crate::app::targets;
+use crate::app::targets::TargetsArgs;
 use crate::app::verify;
 use crate::app::verify::VerifyArgs;
 use crate::domain::calendar::Instant;
@@ -50,6 +52,7 @@ enum Command {
     Register(RegisterArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
+    Targets(TargetsArgs),
     Bulletin(BulletinArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
@@ -137,6 +140,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Assess(args) => assess::assess(args, now(), &mut out).await?,
         Command::Bulletin(args) => bulletin::run(args, now(), &mut out).await?,
+        Command::Targets(args) => targets::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use crate::domain::exclusion::Exclusion;
 use crate::domain::names::SourceId;
 use crate::domain::units::Amount;
+use crate::domain::units::Exact;
 
 /// A name in both languages of the product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +173,15 @@ impl Item {
     /// Whether less is better.
     pub const fn at_most(self) -> bool {
         !matches!(self, Self::GoodDayRatio | Self::GoodDays)
+    }
+
+    /// Whether a figure is on the right side of a limit; one equal to it is.
+    pub fn meets(self, figure: &Exact, limit: &Exact) -> bool {
+        if self.at_most() {
+            figure <= limit
+        } else {
+            figure >= limit
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::Datelike;
 use chrono::NaiveDate;
 
 use crate::domain::area::AreaDay;
@@ -26,8 +25,8 @@ use crate::domain::standards::AreaClass;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::target::Standing;
-use crate::domain::target::standing;
 use crate::flow::area::Area;
+use crate::flow::pacing::Pacer;
 use crate::flow::rollup::StationDays;
 
 /// Which edition judges.
@@ -191,6 +190,7 @@ impl Assessor {
             choices,
             span: all,
             by_edition: Vec::new(),
+            pacer: Pacer::new(self, area, choices),
         };
         let report = |period| self.period(&mut sheets, kind, period, edition);
         periods.into_iter().map(report).collect()
@@ -351,7 +351,7 @@ impl Assessor {
             .into_iter()
             .map(|other| under(other, period.clone()))
             .collect();
-        let standings = self.standings(sheets.area, kind, edition, &assessment);
+        let standings = sheets.pacer.standings(kind, span, edition);
         let options = sheets.choices.options(edition);
         PeriodReport {
             assessment,
@@ -373,37 +373,6 @@ impl Assessor {
         };
         self.editions.all().iter().filter(within).collect()
     }
-
-    /// A year's target judges the year, its first half and what runs from its first day, not single months.
-    fn standings(
-        &self,
-        area: &Area,
-        kind: PeriodKind,
-        edition: &Edition,
-        assessment: &Assessment,
-    ) -> Vec<Standing> {
-        let Area::Group(group) = area else {
-            return Vec::new();
-        };
-        let span = assessment.period.span;
-        let of_year = matches!(
-            kind,
-            PeriodKind::Year | PeriodKind::YearToDate | PeriodKind::Half | PeriodKind::Whole
-        );
-        if !of_year || span.from.ordinal() != 1 {
-            return Vec::new();
-        }
-        let year = span.from.year();
-        let binding = |target: &&crate::domain::registry::Target| {
-            target.group == *group && target.year == year && span.to.year() == year
-        };
-        self.registry
-            .targets
-            .iter()
-            .filter(binding)
-            .map(|target| standing(target, edition, assessment))
-            .collect()
-    }
 }
 
 /// An area's days under each edition asked for, computed once however many periods use them.
@@ -414,6 +383,7 @@ struct Sheets<'a> {
     /// Every day any period covers.
     span: Span,
     by_edition: Vec<(String, Vec<AreaDay>)>,
+    pacer: Pacer<'a>,
 }
 
 impl Sheets<'_> {

@@ -7,6 +7,7 @@ mod charts;
 mod dashboard;
 mod figures;
 mod mqtt;
+mod pacing;
 mod pages;
 mod reference;
 mod register;

@@ -41,6 +41,8 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("mqtt", "inbound"),
     ("mqtt", "payload"),
     ("publications", "report"),
+    ("report", "lang"),
+    ("report", "words"),
     ("store", "credit_events"),
     ("words", "lang"),
     ("store", "publications"),

@@ -25,6 +25,7 @@ use crate::adapters::http::pages;
 use crate::adapters::http::registry;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
+use crate::adapters::http::targets;
 
 /// Largest request body: a table of some ten thousand rows fits.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -42,6 +43,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/air/now", get(air::now))
         .route("/v1/air/days", get(air::days))
         .route("/v1/air/assessment", get(air::assessment))
+        .route("/v1/air/targets", get(targets::targets))
         .route("/v1/bulletins/{period}", get(bulletins::bulletin))
         .route("/v1/stations", get(stations::list))
         .route("/v1/stations/{id}/readings", get(stations::readings))

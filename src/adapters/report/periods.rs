@@ -1,5 +1,6 @@
 //! Periods of an area as CSV, JSON and a table.
 
+use chrono::Datelike;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -7,6 +8,7 @@ use crate::adapters::report::Context;
 use crate::adapters::report::number;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
+use crate::adapters::report::targets::standing_json;
 use crate::adapters::report::unrounded;
 use crate::domain::area::AreaOptions;
 use crate::domain::area::MinStations;
@@ -15,7 +17,6 @@ use crate::domain::assessment::MeanFigure;
 use crate::domain::assessment::YearOnYear;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Editions;
-use crate::domain::target::Standing;
 use crate::domain::units::Decimal;
 use crate::flow::area::Area;
 use crate::flow::assess::PeriodReport;
@@ -129,18 +130,6 @@ fn pollutants(assessment: &Assessment, editions: &Editions) -> Value {
     Value::Object(object)
 }
 
-fn standing_json(standing: &Standing) -> Value {
-    serde_json::json!({
-        "id": standing.id,
-        "item": standing.item.key(),
-        "value": standing.value.map(number),
-        "limit": number(standing.limit),
-        "met": standing.met,
-        "remaining_days_control": standing.remaining_days_control.map(number),
-        "bad_days_left": standing.bad_days_left,
-    })
-}
-
 fn other_json(assessment: &Assessment) -> Value {
     serde_json::json!({
         "edition": assessment.edition,
@@ -168,6 +157,8 @@ fn settings(options: &AreaOptions) -> Value {
 /// One period as JSON.
 pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodReport) -> Value {
     let assessment = &report.assessment;
+    let this_year = context.zone.local(context.known_at).year();
+    let target = |standing| standing_json(standing, this_year);
     let shape = PeriodShape {
         area: context.area.id().to_owned(),
         period: assessment.period.label.clone(),
@@ -183,7 +174,7 @@ pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodRep
         yoy: report.yoy.as_ref().map(yoy_shape),
         pollutants: pollutants(assessment, editions),
         composite_index: assessment.composite.map(number),
-        targets: report.standings.iter().map(standing_json).collect(),
+        targets: report.standings.iter().map(target).collect(),
         other_editions: report.others.iter().map(other_json).collect(),
         settings: settings(&report.options),
     };

@@ -1,0 +1,117 @@
+//! `skytier targets`: how an area's targets stand, and what the rest of the year must be.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use chrono::NaiveDate;
+use clap::ValueEnum;
+
+use crate::adapters::lang::Lang;
+use crate::adapters::report::Context;
+use crate::adapters::report::targets;
+use crate::app::fault::bad_input;
+use crate::app::open;
+use crate::app::standards;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::rollup::Recipe;
+
+/// Targets of an area on a day: value so far, control value for the days left, days short, where the year may end.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Targets are entered with skytier register (table targets). Data up to and including the day count.
+
+Examples:
+  skytier targets --data var/demo --area city
+  skytier targets --data var/demo --area city --on 2025-07-27 --lang en
+  skytier targets --data var/demo --area group:beijing6 --on 2016-07-27 --format json")]
+pub struct TargetsArgs {
+    /// A data directory; may be in use by a running daemon.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// group:ID or city (the group so named); for station:ID and mean, which targets do not bind, the projection
+    /// alone.
+    #[arg(long, default_value = "city")]
+    area: String,
+    /// The last day looked at [default: yesterday].
+    #[arg(long, value_name = "DATE")]
+    on: Option<NaiveDate>,
+    /// As known at this moment (RFC 3339); corrections that came later are left out.
+    #[arg(long, value_name = "TIME")]
+    known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// How the figures are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Language of the table: zh or en.
+    #[arg(long, value_parser = lang, default_value = "zh", value_name = "zh|en")]
+    lang: Lang,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Json,
+    Table,
+}
+
+fn lang(text: &str) -> Result<Lang, String> {
+    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
+}
+
+/// Prints the targets asked for.
+///
+/// # Errors
+/// Bad input, or those of the store.
+pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
+    let editions = Arc::new(standards::editions()?);
+    let zone = Zone::beijing();
+    let today = zone.local(now).date_naive();
+    let on = args.on.or(today.pred_opt()).unwrap_or(today);
+    // The whole year is looked at, so that is what has to lie within bounds.
+    let year = PeriodKind::Year.containing(on).span;
+    Span::checked(year.from, on).map_err(|fault| bad_input(format!("--on: {fault}")))?;
+    let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
+    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let stores = open::for_reading(&args.data)?;
+    let recipe = Recipe {
+        series: Arc::clone(&stores.series),
+        zone,
+        editions: Arc::clone(&editions),
+    };
+    let assessor = Assessor {
+        registry: Arc::new(stores.registrar.registry().await?),
+        days: Arc::new(recipe.all_days(known_at).await?),
+        publication: standards::publication()?,
+        editions,
+    };
+    area.check(&assessor.registry, &assessor.days)
+        .map_err(|fault| bad_input(format!("--area: {fault}")))?;
+    let pacing = assessor.pacing(&area, on, Choices::default());
+    let context = Context {
+        area: &area,
+        zone,
+        known_at: known_at.unwrap_or(now),
+        simulated: assessor.simulated(
+            &area,
+            Span {
+                from: year.from,
+                to: on,
+            },
+        ),
+    };
+    match args.format {
+        Format::Json => writeln!(out, "{}", targets::pacing_json(context, &pacing))?,
+        Format::Table => write!(
+            out,
+            "{}",
+            targets::pacing_table(context, &pacing, args.lang)
+        )?,
+    }
+    Ok(())
+}
