@@ -8,6 +8,7 @@ use std::pin::Pin;
 
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
@@ -76,19 +77,106 @@ pub enum StoreError {
     },
 }
 
-/// A message that could not be used, kept whole.
+/// How things stand with a kept message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LetterState {
+    /// Its source is not registered; it is admitted by itself as soon as it is.
+    Quarantined,
+    /// It cannot be used as it is; a person may look at it and have it tried again.
+    Dead,
+    /// Its readings were stored in the end.
+    Admitted,
+}
+
+impl LetterState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Quarantined, Self::Dead, Self::Admitted];
+
+    /// The text stored and printed.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Quarantined => "quarantined",
+            Self::Dead => "dead",
+            Self::Admitted => "admitted",
+        }
+    }
+
+    /// From the text.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.key() == key)
+    }
+}
+
+/// A message that could not be used when it came, kept whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// When it arrived.
     pub received_at: Instant,
-    /// Who sent it.
+    /// Who handed it in.
     pub origin: String,
     /// Its topic.
     pub topic: String,
+    /// Whose topic that is.
+    pub source: Source,
     /// Its bytes.
     pub payload: Vec<u8>,
+    /// How it stood on arrival.
+    pub state: LetterState,
     /// Why it could not be used.
     pub reason: String,
+}
+
+/// What a later try made of a kept message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retried {
+    /// The message's number.
+    pub letter: u64,
+    /// When it was tried.
+    pub at: Instant,
+    /// How it stands from then on.
+    pub state: LetterState,
+    /// Why.
+    pub reason: String,
+}
+
+/// A kept message with all that happened to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number, in the order of arrival, from 1.
+    pub id: u64,
+    /// The message.
+    pub letter: DeadLetter,
+    /// Later tries, in order.
+    pub tries: Vec<Retried>,
+}
+
+impl Kept {
+    /// How it stands now.
+    pub fn state(&self) -> LetterState {
+        self.tries
+            .last()
+            .map_or(self.letter.state, |last| last.state)
+    }
+
+    /// Why it stands as it does now.
+    pub fn reason(&self) -> &str {
+        self.tries
+            .last()
+            .map_or(&self.letter.reason, |last| &last.reason)
+    }
+}
+
+/// Which kept messages are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetterQuery {
+    /// Those with greater numbers.
+    pub after: u64,
+    /// At most this many.
+    pub limit: usize,
+    /// Those that stand so now.
+    pub state: Option<LetterState>,
+    /// Those of one source.
+    pub source: Option<Source>,
 }
 
 /// What one commit makes durable.
@@ -98,8 +186,10 @@ pub struct Batch {
     pub received_at: Instant,
     /// Values in the order they arrived; a later one of the same identity corrects an earlier one.
     pub observations: Vec<Observation>,
-    /// Messages kept for a person to look at.
+    /// Messages that cannot be used now.
     pub dead_letters: Vec<DeadLetter>,
+    /// Messages kept earlier and tried again, whose readings, if any, are among the observations.
+    pub retried: Vec<Retried>,
 }
 
 impl Batch {
@@ -109,6 +199,7 @@ impl Batch {
             received_at,
             observations: Vec::new(),
             dead_letters: Vec::new(),
+            retried: Vec::new(),
         }
     }
 }
@@ -172,8 +263,14 @@ pub trait Series: Send + Sync {
         key: &'a SeriesKey,
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>>;
-    /// Dead letters, oldest first, after the given position.
-    fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>>;
+}
+
+/// The messages that could not be used when they came. [`Series::append`] adds to them.
+pub trait Letters: Send + Sync {
+    /// Kept messages, oldest first.
+    fn letters(&self, query: LetterQuery) -> Answer<'_, Vec<Kept>>;
+    /// How many stand in each state, by source; in the order of both.
+    fn letter_counts(&self) -> Answer<'_, Vec<(Source, LetterState, u64)>>;
 }
 
 /// The store of what is registered.

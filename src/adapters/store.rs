@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::memory::Memory;
 use crate::ports::Ledger;
+use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Registrar;
 use crate::ports::Series;
@@ -19,6 +20,8 @@ use crate::ports::Verify;
 pub struct Stores {
     /// Readings.
     pub series: Arc<dyn Series>,
+    /// Messages that could not be used when they came.
+    pub letters: Arc<dyn Letters>,
     /// What is registered.
     pub registrar: Arc<dyn Registrar>,
     /// Legal documents.
@@ -35,6 +38,7 @@ impl Stores {
         let store = Arc::new(store);
         Self {
             series: Arc::clone(&store) as Arc<dyn Series>,
+            letters: Arc::clone(&store) as Arc<dyn Letters>,
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
@@ -47,6 +51,7 @@ impl Stores {
         let store = Arc::new(Memory::default());
         Self {
             series: Arc::clone(&store) as Arc<dyn Series>,
+            letters: Arc::clone(&store) as Arc<dyn Letters>,
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,

@@ -68,15 +68,25 @@ impl Kind {
         (self.rows)(registry)
     }
 
+    /// How many columns there are without those of the last ones that may be left out and are empty throughout.
+    fn columns_in_use(&self, rows: &[Vec<String>]) -> usize {
+        let least = self.columns.len() - self.optional;
+        let filled = |at: &usize| rows.iter().any(|row| !row[*at].is_empty());
+        let last = (least..self.columns.len()).rev().find(filled);
+        last.map_or(least, |last| last + 1)
+    }
+
     /// What is registered of this kind, as CSV with a header.
     ///
     /// # Errors
     /// When writing fails.
     pub fn write(&self, registry: &Registry, out: impl std::io::Write) -> csv::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(self.columns)?;
-        for row in self.rows(registry) {
-            writer.write_record(row)?;
+        let rows = self.rows(registry);
+        let columns = self.columns_in_use(&rows);
+        writer.write_record(&self.columns[..columns])?;
+        for row in rows {
+            writer.write_record(&row[..columns])?;
         }
         writer.flush()?;
         Ok(())

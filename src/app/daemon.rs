@@ -23,12 +23,14 @@ use crate::app::config::Settings;
 use crate::app::exclusions;
 use crate::app::open;
 use crate::app::pump::Pump;
+use crate::app::pump::reader;
 use crate::app::rulebooks;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
+use crate::flow::ingest::Stage;
 use crate::flow::rollup::Recipe;
 use crate::flow::rollup::Rollup;
 use crate::flow::tiering::Tiering;
@@ -50,6 +52,7 @@ pub struct Daemon {
     mqtt_tasks: Vec<JoinHandle<()>>,
     pump_task: JoinHandle<Result<(), StoreError>>,
     rollup_task: JoinHandle<Result<(), StoreError>>,
+    readmission_task: JoinHandle<Result<(), StoreError>>,
 }
 
 /// The flows over one set of stores.
@@ -70,12 +73,16 @@ async fn flows(stores: &Stores, settings: &Settings) -> anyhow::Result<Flows> {
         editions: Arc::clone(&editions),
     };
     let rollup = Arc::new(Rollup::open(recipe).await?);
-    let series = Arc::clone(&stores.series);
-    let ingest = Arc::new(Ingest::new(
-        series,
-        Arc::clone(&directory),
-        Arc::clone(&rollup),
-    ));
+    let topics = Topics::new(&settings.mqtt_prefix)?;
+    let touched = Arc::clone(&rollup);
+    let stage = Stage {
+        series: Arc::clone(&stores.series),
+        letters: Arc::clone(&stores.letters),
+        directory: Arc::clone(&directory),
+        touch: Box::new(move |touch| touched.touch(touch)),
+        reader: reader(topics, Decoder::new(settings.payload_bytes_max)),
+    };
+    let ingest = Arc::new(Ingest::open(stage).await?);
     let rulebooks = rulebooks::named("auto")?;
     let tiering = Arc::new(Tiering::open(Arc::clone(&stores.ledger), rulebooks).await?);
     Ok(Flows {
@@ -117,21 +124,20 @@ impl Daemon {
         let (stop, switch) = watch::channel(false);
         let mut counters = Vec::new();
         let (mqtt, mqtt_tasks) = ways_in(settings, inlet, &switch, &mut counters).await?;
-        let topics = Topics::new(&settings.mqtt_prefix)?;
         let pump = Pump {
             ingest: Arc::clone(&flows.ingest),
-            topics,
-            decoder: Decoder::new(settings.payload_bytes_max),
             health: Arc::clone(&health),
             stop: switch.clone(),
             clock,
         };
+        let readmission = Arc::clone(&flows.ingest);
         let listener = TcpListener::bind(settings.http_listen).await;
         let listener = listener
             .with_context(|| format!("listen on http.listen = {}", settings.http_listen))?;
         let http = listener.local_addr()?;
         let state = WebState {
             series: Arc::clone(&stores.series),
+            letters: Arc::clone(&stores.letters),
             rollup: Arc::clone(&flows.rollup),
             directory: flows.directory,
             tiering: flows.tiering,
@@ -151,6 +157,7 @@ impl Daemon {
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
         let rollup = flows.rollup;
+        let readmission_task = tokio::spawn(async move { readmission.run(clock).await });
         let rollup_task = tokio::spawn(async move { rollup.run().await });
         Ok(Self {
             http,
@@ -160,6 +167,7 @@ impl Daemon {
             mqtt_tasks,
             pump_task,
             rollup_task,
+            readmission_task,
         })
     }
 
@@ -173,6 +181,7 @@ impl Daemon {
             () = asked => None,
             ended = &mut self.pump_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.rollup_task => Some(ended?.map_err(anyhow::Error::from)),
+            ended = &mut self.readmission_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
         };
         self.stop.send_replace(true);
@@ -186,6 +195,7 @@ impl Daemon {
             None => self.pump_task.await??,
         }
         self.rollup_task.abort();
+        self.readmission_task.abort();
         match tokio::time::timeout(HTTP_DRAIN, &mut self.http_task).await {
             Ok(ended) => ended??,
             Err(_) => self.http_task.abort(),

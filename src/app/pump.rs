@@ -1,4 +1,4 @@
-//! Takes messages out of the inlet, decodes and admits them in batches, and answers each with its verdict.
+//! Takes messages out of the inlet, has them read and admitted in batches, and answers each with its verdict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,15 @@ use crate::adapters::inbound::Delivery;
 use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
 use crate::adapters::payload::Decoder;
-use crate::adapters::payload::topic::Channel;
-use crate::adapters::payload::topic::SourceKind;
+use crate::adapters::payload::PayloadFault;
+use crate::adapters::payload::Status;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::flow::health::Health;
+use crate::flow::ingest::Content;
 use crate::flow::ingest::Ingest;
+use crate::flow::ingest::Read;
+use crate::flow::ingest::Reader;
 use crate::flow::ingest::Submission;
 use crate::ports::StoreError;
 
@@ -33,10 +36,6 @@ const PART: &str = "store";
 pub struct Pump {
     /// Where decoded messages go.
     pub ingest: Arc<Ingest>,
-    /// Which topics take readings.
-    pub topics: Topics,
-    /// Reads payloads.
-    pub decoder: Decoder,
     /// Told while the store takes nothing.
     pub health: Arc<Health>,
     /// Says stop, so that a full disk does not keep the daemon from ending.
@@ -67,8 +66,10 @@ impl Pump {
                 let now = (self.clock)();
                 match self.decode(&delivery, now) {
                     Decoded::Submission(submission) => {
-                        commit.readings +=
-                            submission.decoded.as_ref().map_or(1, |(_, own)| own.len());
+                        commit.readings += match &submission.content {
+                            Content::Readings(readings) => readings.len(),
+                            Content::NoZone(_) | Content::Unusable(_) => 1,
+                        };
                         commit.submissions.push(*submission);
                         commit.waiting.push(delivery.answer);
                     }
@@ -118,34 +119,46 @@ impl Pump {
 
     fn decode(&self, delivery: &Delivery, now: Instant) -> Decoded {
         let message = &delivery.message;
-        let Some(target) = self.topics.target(&message.topic) else {
-            return Decoded::Verdict(Verdict::Refused(Refusal::Topic));
-        };
-        let decoded = self.decoder.decode(&target, &message.payload, None, now);
-        if target.channel == Channel::Status && decoded.is_ok() {
-            tracing::info!(source.id = %target.source, state = ?message.payload, "source state");
-            return Decoded::Verdict(Verdict::Durable);
+        match self.ingest.read(&message.topic, &message.payload, now) {
+            Read::Astray => Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
+            Read::Status(source, online) => {
+                tracing::info!(%source, online, "source state");
+                Decoded::Verdict(Verdict::Durable)
+            }
+            Read::Message(source, content) => Decoded::Submission(Box::new(Submission {
+                origin: message.origin.clone(),
+                topic: message.topic.clone(),
+                payload: message.payload.clone(),
+                source,
+                content,
+            })),
         }
-        Decoded::Submission(Box::new(Submission {
-            origin: message.origin.clone(),
-            topic: message.topic.clone(),
-            payload: message.payload.clone(),
-            decoded: match decoded {
-                // Its number may be a station's identifier; it is nevertheless no station.
-                Ok(_) if target.kind == SourceKind::Logger => Err(format!(
-                    "logger {:?} is not registered",
-                    target.source.as_str()
-                )),
-                Ok(decoded) => Ok((target.source, decoded.readings)),
-                Err(fault) => Err(fault.to_string()),
-            },
-        }))
     }
 }
 
 enum Decoded {
     Submission(Box<Submission>),
     Verdict(Verdict),
+}
+
+/// Reads messages by their topics, with the zone registered for their source.
+pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
+    Box::new(move |topic, payload, registry, now| {
+        let Some(target) = topics.target(topic) else {
+            return Read::Astray;
+        };
+        let source = target.sender();
+        match decoder.decode(&target, payload, registry.zone(&source), now) {
+            Ok(decoded) => match decoded.status {
+                Some(status) => Read::Status(source, status == Status::Online),
+                None => Read::Message(source, Content::Readings(decoded.readings)),
+            },
+            Err(fault @ PayloadFault::NoZone { .. }) => {
+                Read::Message(source, Content::NoZone(fault.to_string()))
+            }
+            Err(fault) => Read::Message(source, Content::Unusable(fault.to_string())),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -155,33 +168,26 @@ mod tests {
     use crate::adapters::inbound::Message;
     use crate::adapters::store::Stores;
     use crate::app::seeds;
-    use crate::app::standards;
-    use crate::domain::calendar::Zone;
     use crate::flow::directory::Directory;
-    use crate::flow::rollup::Recipe;
-    use crate::flow::rollup::Rollup;
+    use crate::flow::ingest::Stage;
+    use crate::ports::LetterQuery;
 
     async fn pump(stores: &Stores) -> Pump {
         let registry = seeds::registry("jiangyin").expect("a sound seed");
         let registered = stores.registrar.register(registry).await;
         registered.expect("room in memory");
         let directory = Directory::open(Arc::clone(&stores.registrar)).await;
-        let recipe = Recipe {
+        let stage = Stage {
             series: Arc::clone(&stores.series),
-            zone: Zone::beijing(),
-            editions: Arc::new(standards::editions().expect("sound editions")),
+            letters: Arc::clone(&stores.letters),
+            directory: Arc::new(directory.expect("the registry")),
+            touch: Box::new(|_| {}),
+            reader: reader(Topics::default(), Decoder::default()),
         };
-        let rollup = Rollup::open(recipe).await.expect("an empty store");
-        let directory = Arc::new(directory.expect("the registry"));
+        let ingest = Ingest::open(stage).await.expect("an empty store");
         Pump {
             stop: watch::channel(false).1,
-            ingest: Arc::new(Ingest::new(
-                Arc::clone(&stores.series),
-                directory,
-                Arc::new(rollup),
-            )),
-            topics: Topics::default(),
-            decoder: Decoder::default(),
+            ingest: Arc::new(ingest),
             health: Arc::new(Health::default()),
             clock: || Instant::from_unix(1_600_000_000),
         }
@@ -209,8 +215,12 @@ mod tests {
         assert_eq!(answer.await, Ok(verdict), "{topic}");
         let keys = stores.series.keys().await.expect("keys");
         assert_eq!(keys.len(), kept, "{topic}");
-        let letters = stores.series.dead_letters(0, 10).await.expect("letters");
-        let reasons: Vec<_> = letters.iter().map(|(_, letter)| &*letter.reason).collect();
+        let all = LetterQuery {
+            limit: 10,
+            ..LetterQuery::default()
+        };
+        let letters = stores.letters.letters(all).await.expect("letters");
+        let reasons: Vec<_> = letters.iter().map(|kept| kept.reason()).collect();
         assert_eq!(reasons, dead, "{topic}");
     }
 
@@ -241,7 +251,7 @@ mod tests {
         )
         .await;
         check("skytier/v1/outlets/1999A/readings", ONE, refused, 0, &[]).await;
-        let stranger = r#"source "9999A" is not registered"#;
+        let stranger = r#"station "9999A" is not registered"#;
         check(
             "skytier/v1/stations/9999A/readings",
             ONE,

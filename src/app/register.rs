@@ -30,7 +30,7 @@ A table may refer to what is registered already or stands in another table of th
 with all its members. A file named after its table needs no TABLE=.
 
 Tables and their columns:
-  stations    id,name_zh,name_en,class,longitude,latitude,simulated,source
+  stations    id,name_zh,name_en,class,longitude,latitude,simulated,source[,zone,interval_s]
   groups      id,name_zh,name_en,document,station,from,to[,member_document]
   exclusions  id,place,from,to,pollutants,statistics,reason,document,decided_on[,revoked_on]
               days left out of statistics: place is group:ID, station:ID or all; pollutants and statistics
@@ -38,6 +38,7 @@ Tables and their columns:
   grid        id,parent,level,name_zh,name_en
   targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source
+  loggers     mn,uscc,outlets,source[,zone,interval_s]
 
 Examples:
   skytier register --data var/city seeds/jiangyin/stations.csv seeds/jiangyin/groups.csv

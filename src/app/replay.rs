@@ -23,11 +23,11 @@ use crate::adapters::mqtt::publisher;
 use crate::adapters::mqtt::publisher::Outgoing;
 use crate::adapters::payload::topic::Channel;
 use crate::adapters::payload::topic::PREFIX;
-use crate::adapters::payload::topic::SourceKind;
 use crate::adapters::payload::topic::Target;
 use crate::adapters::payload::topic::Topics;
 use crate::app::fault::bad_input;
 use crate::domain::calendar::Zone;
+use crate::domain::names::SourceKind;
 use crate::domain::pollutant::Pollutant;
 
 /// Messages read ahead of the wire.

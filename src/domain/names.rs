@@ -69,6 +69,65 @@ impl fmt::Display for SourceId {
     }
 }
 
+/// What kind of source publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// An air station, city or micro.
+    Station,
+    /// An enterprise's data logger.
+    Logger,
+}
+
+impl SourceKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Station, Self::Logger];
+
+    /// The topic level, also the text stored and printed.
+    pub const fn level(self) -> &'static str {
+        match self {
+            Self::Station => "stations",
+            Self::Logger => "loggers",
+        }
+    }
+
+    /// From the topic level.
+    pub fn from_level(level: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.level() == level)
+    }
+}
+
+/// Who publishes: a logger is no station, even under a station's identifier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// Station or logger.
+    pub kind: SourceKind,
+    /// Its identifier.
+    pub id: SourceId,
+}
+
+impl Source {
+    /// Reads `stations/ID` or `loggers/MN`.
+    ///
+    /// # Errors
+    /// [`NameFault`] when it is neither.
+    pub fn parse(text: &str) -> Result<Self, NameFault> {
+        let parts = text.split_once('/');
+        let read = parts.and_then(|(level, id)| Some((SourceKind::from_level(level)?, id)));
+        let (kind, id) =
+            read.ok_or_else(|| fault("source", text, "`stations/ID` or `loggers/MN`"))?;
+        Ok(Self {
+            kind,
+            id: SourceId::new(id)?,
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.level(), self.id)
+    }
+}
+
 /// What was measured: `pm25 pm10 so2 no2 co o3`, or an HJ factor code such as `a34004`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Factor(Arc<str>);

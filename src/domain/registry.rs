@@ -5,8 +5,11 @@ use std::cmp::Ordering;
 
 use chrono::NaiveDate;
 
+use crate::domain::calendar::Zone;
 use crate::domain::exclusion::Exclusion;
+use crate::domain::names::Source;
 use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
 use crate::domain::units::Amount;
 use crate::domain::units::Exact;
 
@@ -68,6 +71,27 @@ pub struct Station {
     pub simulated: bool,
     /// Where the entry comes from.
     pub source: String,
+    /// The zone of its times that come without an offset; such times cannot be read when `None`.
+    pub zone: Option<Zone>,
+    /// The interval it is to report in, in seconds, when it is known.
+    pub interval_s: Option<u32>,
+}
+
+/// An enterprise's data logger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logger {
+    /// Its MN, also the last part of its topic. No station has the same identifier.
+    pub id: SourceId,
+    /// The enterprise.
+    pub uscc: String,
+    /// The outlets it reports on, by code.
+    pub outlets: Vec<String>,
+    /// Where the entry comes from.
+    pub source: String,
+    /// The zone of its times that come without an offset.
+    pub zone: Option<Zone>,
+    /// The interval it is to report in, in seconds, when it is known.
+    pub interval_s: Option<u32>,
 }
 
 /// One station's time in a group.
@@ -279,6 +303,8 @@ pub struct Permit {
 pub struct Registry {
     /// Air stations, by id.
     pub stations: Vec<Station>,
+    /// Data loggers, by MN.
+    pub loggers: Vec<Logger>,
     /// Station groups, by id.
     pub groups: Vec<Group>,
     /// Days left out of statistics.
@@ -303,6 +329,35 @@ impl Registry {
         self.stations.iter().find(|station| station.id == *id)
     }
 
+    /// Whether readings of the source may be stored.
+    pub fn knows(&self, source: &Source) -> bool {
+        match source.kind {
+            SourceKind::Station => self.station(&source.id).is_some(),
+            SourceKind::Logger => self.logger(&source.id).is_some(),
+        }
+    }
+
+    /// The zone of the source's times that come without an offset.
+    pub fn zone(&self, source: &Source) -> Option<Zone> {
+        match source.kind {
+            SourceKind::Station => self.station(&source.id)?.zone,
+            SourceKind::Logger => self.logger(&source.id)?.zone,
+        }
+    }
+
+    /// The interval the source is to report in, in seconds.
+    pub fn interval_s(&self, source: &Source) -> Option<u32> {
+        match source.kind {
+            SourceKind::Station => self.station(&source.id)?.interval_s,
+            SourceKind::Logger => self.logger(&source.id)?.interval_s,
+        }
+    }
+
+    /// The logger of that MN.
+    pub fn logger(&self, id: &SourceId) -> Option<&Logger> {
+        self.loggers.iter().find(|logger| logger.id == *id)
+    }
+
     /// The group of that id.
     pub fn group(&self, id: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == id)
@@ -318,6 +373,7 @@ impl Registry {
     /// How many entries of all kinds there are.
     pub fn entries(&self) -> usize {
         self.stations.len()
+            + self.loggers.len()
             + self.groups.len()
             + self.exclusions.len()
             + self.grid.len()
@@ -332,6 +388,7 @@ impl Registry {
     /// same registry changes nothing. Entries stand in the order of their identities afterwards.
     pub fn merge(&mut self, other: Registry) {
         replace(&mut self.stations, other.stations, |a, b| a.id.cmp(&b.id));
+        replace(&mut self.loggers, other.loggers, |a, b| a.id.cmp(&b.id));
         replace(&mut self.groups, other.groups, |a, b| a.id.cmp(&b.id));
         replace(&mut self.exclusions, other.exclusions, |a, b| {
             a.id.cmp(&b.id)

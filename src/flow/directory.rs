@@ -1,8 +1,8 @@
 //! The registry as every flow sees it: one shared snapshot, replaced whole when entries change.
 
 use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
+
+use tokio::sync::watch;
 
 use crate::domain::registry::Registry;
 use crate::ports::Registrar;
@@ -11,7 +11,7 @@ use crate::ports::StoreError;
 /// The current registry.
 pub struct Directory {
     registrar: Arc<dyn Registrar>,
-    current: RwLock<Arc<Registry>>,
+    current: watch::Sender<Arc<Registry>>,
 }
 
 impl Directory {
@@ -20,13 +20,18 @@ impl Directory {
     /// # Errors
     /// Those of the store.
     pub async fn open(registrar: Arc<dyn Registrar>) -> Result<Self, StoreError> {
-        let current = RwLock::new(Arc::new(registrar.registry().await?));
+        let current = watch::Sender::new(Arc::new(registrar.registry().await?));
         Ok(Self { registrar, current })
     }
 
     /// The registry as of now.
     pub fn now(&self) -> Arc<Registry> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Hears of every later change.
+    pub fn changes(&self) -> watch::Receiver<Arc<Registry>> {
+        self.current.subscribe()
     }
 
     /// Merges entries in, durably, and shows them to everybody.
@@ -36,7 +41,7 @@ impl Directory {
     pub async fn register(&self, entries: Registry) -> Result<(), StoreError> {
         self.registrar.register(entries).await?;
         let fresh = Arc::new(self.registrar.registry().await?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.current.send_replace(fresh);
         Ok(())
     }
 }

@@ -1,33 +1,80 @@
-//! Admission: every message becomes readings or a dead letter, durably, before anybody acknowledges it.
+//! Admission: every message becomes readings or a kept letter, durably, before anybody acknowledges it.
+//!
+//! A message of a source that is not registered goes into quarantine and is admitted once the source is. Until
+//! the last of them is, whatever else the source sends goes there too, so that its messages count in the order
+//! they came.
 
+mod retry;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::sync::Notify;
 
 use crate::domain::calendar::Instant;
+use crate::domain::names::Source;
 use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
 use crate::domain::reading::Observation;
 use crate::domain::registry::Registry;
 use crate::flow::directory::Directory;
-use crate::flow::rollup::Rollup;
+use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::DeadLetter;
+use crate::ports::LetterState;
+use crate::ports::Letters;
+use crate::ports::Retried;
 use crate::ports::Series;
 use crate::ports::StoreError;
 
-/// A message after decoding.
+pub use crate::flow::ingest::retry::Choice;
+pub use crate::flow::ingest::retry::Tried;
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Values.
+    Readings(Vec<Observation>),
+    /// Times without offset, and no zone is registered for the source; the text says where.
+    NoZone(String),
+    /// Nothing that can be used, and why.
+    Unusable(String),
+}
+
+/// A topic and bytes, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// The topic takes no readings.
+    Astray,
+    /// The source says that it is connected, or gone.
+    Status(Source, bool),
+    /// Readings, or what should have been some.
+    Message(Source, Content),
+}
+
+/// Reads a topic and bytes against what is registered; stamps are judged against the time of receipt.
+pub type Reader = Box<dyn Fn(&str, &[u8], &Registry, Instant) -> Read + Send + Sync>;
+
+/// Hears of values that are new or corrected.
+pub type Touch = Box<dyn Fn(&[(SourceId, Instant)]) + Send + Sync>;
+
+/// A message after reading.
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// Who handed it in.
     pub origin: String,
     /// Its topic.
     pub topic: String,
-    /// Its bytes, for the dead-letter table.
+    /// Its bytes, for the case that they must be kept.
     pub payload: Bytes,
-    /// Its source and readings, or why it could not be decoded.
-    pub decoded: Result<(SourceId, Vec<Observation>), String>,
+    /// Whose topic it is.
+    pub source: Source,
+    /// What it says.
+    pub content: Content,
 }
 
 /// Counts since the start.
@@ -41,32 +88,69 @@ pub struct IngestCounters {
     pub corrected: AtomicU64,
     /// Messages kept as dead letters.
     pub dead_letters: AtomicU64,
+    /// Messages kept until their source is registered.
+    pub quarantined: AtomicU64,
+    /// Messages kept earlier whose readings were stored in the end.
+    pub admitted: AtomicU64,
     /// Commits.
     pub commits: AtomicU64,
 }
 
+/// What admission works with.
+pub struct Stage {
+    /// Where readings go.
+    pub series: Arc<dyn Series>,
+    /// Where kept messages are.
+    pub letters: Arc<dyn Letters>,
+    /// What is registered.
+    pub directory: Arc<Directory>,
+    /// Told source and time of every value that is new or corrected.
+    pub touch: Touch,
+    /// Reads messages.
+    pub reader: Reader,
+}
+
 /// The way in to the store.
 pub struct Ingest {
-    series: Arc<dyn Series>,
-    directory: Arc<Directory>,
-    rollup: Arc<Rollup>,
+    stage: Stage,
+    /// Sources with messages in quarantine. Locked while readings are admitted.
+    waiting: Mutex<HashSet<Source>>,
+    wake: Notify,
     counters: IngestCounters,
 }
 
+/// Where a message goes.
+enum Place {
+    Store(Vec<Observation>),
+    Keep(LetterState, String),
+}
+
 impl Ingest {
-    /// Admits against `directory`, stores in `series`, tells `rollup` what was touched.
-    pub fn new(series: Arc<dyn Series>, directory: Arc<Directory>, rollup: Arc<Rollup>) -> Self {
-        Self {
-            series,
-            directory,
-            rollup,
+    /// Looks up which sources have messages in quarantine.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn open(stage: Stage) -> Result<Self, StoreError> {
+        let counts = stage.letters.letter_counts().await?;
+        let quarantined = counts
+            .into_iter()
+            .filter(|(_, state, _)| *state == LetterState::Quarantined);
+        Ok(Self {
+            waiting: Mutex::new(quarantined.map(|(source, ..)| source).collect()),
+            stage,
+            wake: Notify::new(),
             counters: IngestCounters::default(),
-        }
+        })
     }
 
     /// Counts since the start.
     pub fn counters(&self) -> &IngestCounters {
         &self.counters
+    }
+
+    /// Reads a topic and bytes received at `now`.
+    pub fn read(&self, topic: &str, payload: &[u8], now: Instant) -> Read {
+        (self.stage.reader)(topic, payload, &self.stage.directory.now(), now)
     }
 
     /// Makes the submissions durable as one commit. When this returns `Ok` each of them may be acknowledged.
@@ -78,47 +162,90 @@ impl Ingest {
         submissions: Vec<Submission>,
         now: Instant,
     ) -> Result<(), StoreError> {
-        let registry = self.directory.now();
+        let mut waiting = self.waiting.lock().await;
+        let registry = self.stage.directory.now();
         let mut batch = Batch::new(now);
         for submission in submissions {
-            match admissible(&registry, &submission) {
-                Ok(()) => batch
-                    .observations
-                    .extend(submission.decoded.into_iter().flat_map(|(_, r)| r)),
-                Err(reason) => batch.dead_letters.push(DeadLetter {
-                    received_at: now,
-                    origin: submission.origin,
-                    topic: submission.topic,
-                    payload: submission.payload.to_vec(),
-                    reason,
-                }),
+            let source = submission.source;
+            match place(&registry, &waiting, &source, submission.content) {
+                Place::Store(observations) => batch.observations.extend(observations),
+                Place::Keep(state, reason) => {
+                    if state == LetterState::Quarantined {
+                        waiting.insert(source.clone());
+                    }
+                    batch.dead_letters.push(DeadLetter {
+                        received_at: now,
+                        origin: submission.origin,
+                        topic: submission.topic,
+                        source,
+                        payload: submission.payload.to_vec(),
+                        state,
+                        reason,
+                    });
+                }
             }
         }
-        let dead_letters = batch.dead_letters.len() as u64;
-        let appended = self.series.append(batch).await?;
+        self.append(batch).await?;
+        if waiting.iter().any(|source| registry.knows(source)) {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Appends, counts and tells which days are touched.
+    async fn append(&self, batch: Batch) -> Result<Appended, StoreError> {
+        let kept = |state| batch.dead_letters.iter().filter(move |l| l.state == state);
+        let quarantined = kept(LetterState::Quarantined).count() as u64;
+        let dead = kept(LetterState::Dead).count() as u64;
+        let stored = |retried: &&Retried| retried.state == LetterState::Admitted;
+        let admitted = batch.retried.iter().filter(stored).count() as u64;
+        let appended = self.stage.series.append(batch).await?;
         let counters = &self.counters;
         for (counter, by) in [
             (&counters.new, appended.new),
             (&counters.repeated, appended.repeated),
             (&counters.corrected, appended.corrected),
-            (&counters.dead_letters, dead_letters),
+            (&counters.dead_letters, dead),
+            (&counters.quarantined, quarantined),
+            (&counters.admitted, admitted),
             (&counters.commits, 1),
         ] {
             counter.fetch_add(by, Ordering::Relaxed);
         }
-        self.rollup.touch(&appended.touched);
-        Ok(())
+        (self.stage.touch)(&appended.touched);
+        Ok(appended)
     }
 }
 
-/// Whether the submission's readings may be stored under their source.
-fn admissible(registry: &Registry, submission: &Submission) -> Result<(), String> {
-    let (source, _) = submission.decoded.as_ref().map_err(String::clone)?;
-    match registry.station(source) {
-        Some(_) => Ok(()),
-        None => Err(format!(
-            "source {source:?} is not registered",
-            source = source.as_str()
-        )),
+/// Where a message of the source goes, given what is registered and who has messages in quarantine.
+fn place(
+    registry: &Registry,
+    waiting: &HashSet<Source>,
+    source: &Source,
+    content: Content,
+) -> Place {
+    let content = match content {
+        Content::Unusable(fault) => return Place::Keep(LetterState::Dead, fault),
+        other => other,
+    };
+    if !registry.knows(source) {
+        let (kind, id) = match source.kind {
+            SourceKind::Station => ("station", source.id.as_str()),
+            SourceKind::Logger => ("logger", source.id.as_str()),
+        };
+        let reason = format!("{kind} {id:?} is not registered");
+        return Place::Keep(LetterState::Quarantined, reason);
+    }
+    match content {
+        Content::Readings(_) | Content::NoZone(_) if waiting.contains(source) => {
+            let reason = "earlier messages of this source are admitted first".to_owned();
+            Place::Keep(LetterState::Quarantined, reason)
+        }
+        Content::Readings(observations) => Place::Store(observations),
+        // Read before the zone was registered: it is read again with it.
+        Content::NoZone(fault) if registry.zone(source).is_some() => {
+            Place::Keep(LetterState::Quarantined, fault)
+        }
+        Content::NoZone(fault) | Content::Unusable(fault) => Place::Keep(LetterState::Dead, fault),
     }
 }

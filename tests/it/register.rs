@@ -77,8 +77,7 @@ fn tables_are_entered_together_once_and_printed_as_they_came() {
     );
     assert_eq!(
         run(&["register", "--data", text(&data), "--list", "groups"]),
-        one.replace(",to\n", ",to,member_document\n")
-            .replace("-01,\n", "-01,,\n")
+        one
     );
 }
 

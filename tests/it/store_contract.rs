@@ -6,6 +6,7 @@
 
 mod durable;
 mod laws;
+mod letters;
 mod published;
 mod verify;
 
@@ -19,6 +20,7 @@ use skytier::domain::calendar::Instant;
 use skytier::domain::credit::CreditEvent;
 use skytier::domain::names::Factor;
 use skytier::domain::names::Flag;
+use skytier::domain::names::Source;
 use skytier::domain::names::SourceId;
 use skytier::domain::names::Stat;
 use skytier::domain::reading::Observation;
@@ -30,6 +32,8 @@ use skytier::domain::registry::Registry;
 use skytier::domain::units::Amount;
 use skytier::ports::Batch;
 use skytier::ports::DeadLetter;
+use skytier::ports::LetterQuery;
+use skytier::ports::LetterState;
 use skytier::ports::Range;
 use std::path::Path;
 use tempfile::TempDir;
@@ -83,8 +87,18 @@ fn letter(number: i64) -> DeadLetter {
         received_at: at(number),
         origin: "broker".to_owned(),
         topic: format!("skytier/v1/stations/S{number}/readings"),
+        source: Source::parse(&format!("stations/S{number}")).expect("a source"),
+        state: LetterState::Dead,
         payload: vec![0, 0xff, u8::try_from(number % 256).expect("a byte")],
         reason: "不是 JSON".to_owned(),
+    }
+}
+
+fn letters_after(after: u64, limit: usize) -> LetterQuery {
+    LetterQuery {
+        after,
+        limit,
+        ..LetterQuery::default()
     }
 }
 
@@ -140,7 +154,7 @@ async fn snapshot(stores: &Stores) -> String {
     }
     lines.push(format!(
         "{:?}",
-        stores.series.dead_letters(0, usize::MAX).await
+        stores.letters.letters(letters_after(0, usize::MAX)).await
     ));
     lines.push(format!("{:?}", stores.registrar.registry().await));
     lines.push(format!("{:?}", stores.registrar.mark("seed").await));
@@ -427,34 +441,6 @@ fn many_batches_in_flight_are_each_applied_once() {
             None,
             "{kind}"
         );
-    });
-}
-
-#[test]
-fn dead_letters_are_kept_whole_and_paged_by_position() {
-    on_every_store(async |kind, stores| {
-        for numbers in [vec![3, 1], vec![], vec![2, 2, 300]] {
-            let letters = Batch {
-                dead_letters: numbers.into_iter().map(letter).collect(),
-                ..Batch::new(at(100))
-            };
-            stores.series.append(letters).await.expect("appended");
-        }
-        let check = async |after, limit, expected: &[(u64, i64)]| {
-            let found = stores.series.dead_letters(after, limit).await;
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|(position, number)| (*position, letter(*number)))
-                .collect();
-            assert_eq!(found, Ok(expected), "{kind} after {after}");
-        };
-        check(0, 9, &[(1, 3), (2, 1), (3, 2), (4, 2), (5, 300)]).await;
-        check(0, 2, &[(1, 3), (2, 1)]).await;
-        check(2, 2, &[(3, 2), (4, 2)]).await;
-        check(4, 2, &[(5, 300)]).await;
-        check(5, 2, &[]).await;
-        check(u64::MAX, usize::MAX, &[]).await;
-        check(0, 0, &[]).await;
     });
 }
 

@@ -96,6 +96,18 @@ fn own(state: &WebState) -> Vec<Family> {
             single(read(&counters.dead_letters)),
         ),
         family(
+            "quarantined_total",
+            "Messages kept until their source is registered.",
+            "counter",
+            single(read(&counters.quarantined)),
+        ),
+        family(
+            "letters_admitted_total",
+            "Messages kept earlier whose readings were stored in the end.",
+            "counter",
+            single(read(&counters.admitted)),
+        ),
+        family(
             "commits_total",
             "Commits of the store.",
             "counter",

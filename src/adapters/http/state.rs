@@ -17,6 +17,7 @@ use crate::flow::ingest::Ingest;
 use crate::flow::rollup::Rollup;
 use crate::flow::rollup::StationDays;
 use crate::flow::tiering::Tiering;
+use crate::ports::Letters;
 use crate::ports::Series;
 
 /// The flows and settings behind the web side.
@@ -24,6 +25,8 @@ use crate::ports::Series;
 pub struct WebState {
     /// Readings.
     pub series: Arc<dyn Series>,
+    /// Messages that could not be used when they came.
+    pub letters: Arc<dyn Letters>,
     /// Days.
     pub rollup: Arc<Rollup>,
     /// What is registered.

@@ -43,6 +43,8 @@ fn station_json(station: &Station) -> Value {
         "latitude": station.latitude.to_string(),
         "simulated": station.simulated,
         "source": station.source,
+        "zone": station.zone.map(|zone| zone.to_string()),
+        "interval_s": station.interval_s,
     })
 }
 

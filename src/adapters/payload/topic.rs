@@ -1,6 +1,8 @@
 //! Which topics take readings, and whose they are.
 
+use crate::domain::names::Source;
 use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
 
 /// The prefix of every topic unless configured.
 pub const PREFIX: &str = "skytier/v1";
@@ -21,28 +23,6 @@ pub struct Topics {
 pub struct PrefixFault {
     /// What was given.
     pub text: String,
-}
-
-/// What kind of source a topic belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SourceKind {
-    /// An air station, city or micro.
-    Station,
-    /// An enterprise's data logger.
-    Logger,
-}
-
-impl SourceKind {
-    /// Both kinds.
-    pub const ALL: [Self; 2] = [Self::Station, Self::Logger];
-
-    /// The topic level.
-    pub const fn level(self) -> &'static str {
-        match self {
-            Self::Station => "stations",
-            Self::Logger => "loggers",
-        }
-    }
 }
 
 /// What a topic of a source is about.
@@ -76,6 +56,16 @@ pub struct Target {
     pub source: SourceId,
     /// What is published there.
     pub channel: Channel,
+}
+
+impl Target {
+    /// Whose topic it is.
+    pub fn sender(&self) -> Source {
+        Source {
+            kind: self.kind,
+            id: self.source.clone(),
+        }
+    }
 }
 
 impl Default for Topics {
@@ -117,9 +107,7 @@ impl Topics {
             return None;
         }
         Some(Target {
-            kind: SourceKind::ALL
-                .into_iter()
-                .find(|known| known.level() == kind)?,
+            kind: SourceKind::from_level(kind)?,
             source: SourceId::new(source).ok()?,
             channel: Channel::ALL
                 .into_iter()

@@ -46,6 +46,7 @@ use crate::adapters::store::embedded::writer::Task;
 use crate::adapters::store::embedded::writer::Writer;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::names::Source;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
@@ -53,8 +54,11 @@ use crate::domain::registry::Registry;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
-use crate::ports::DeadLetter;
+use crate::ports::Kept;
 use crate::ports::Ledger;
+use crate::ports::LetterQuery;
+use crate::ports::LetterState;
+use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
@@ -398,9 +402,15 @@ impl Series for Embedded {
             })
         }))
     }
+}
 
-    fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
-        Box::pin(self.read(move |connection| letters::after(connection, after, limit)))
+impl Letters for Embedded {
+    fn letters(&self, query: LetterQuery) -> Answer<'_, Vec<Kept>> {
+        Box::pin(self.read(move |connection| letters::letters(connection, &query)))
+    }
+
+    fn letter_counts(&self) -> Answer<'_, Vec<(Source, LetterState, u64)>> {
+        Box::pin(self.read(letters::counts))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::names::Source;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
@@ -16,8 +17,11 @@ use crate::domain::registry::Registry;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
-use crate::ports::DeadLetter;
+use crate::ports::Kept;
 use crate::ports::Ledger;
+use crate::ports::LetterQuery;
+use crate::ports::LetterState;
+use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
@@ -32,7 +36,8 @@ type Versions = Vec<(Instant, Reading)>;
 #[derive(Default)]
 struct State {
     columns: BTreeMap<SeriesKey, BTreeMap<Instant, Versions>>,
-    dead_letters: Vec<DeadLetter>,
+    /// In the order of their numbers, which begin at 1 and leave none out.
+    letters: Vec<Kept>,
     registry: Registry,
     marks: BTreeMap<String, String>,
     ledger: Vec<CreditEvent>,
@@ -84,7 +89,20 @@ impl State {
             }
             appended.touched.push((source, time));
         }
-        self.dead_letters.extend(batch.dead_letters);
+        for letter in batch.dead_letters {
+            let id = self.letters.len() as u64 + 1;
+            let tries = Vec::new();
+            self.letters.push(Kept { id, letter, tries });
+        }
+        for retried in batch.retried {
+            let known = self
+                .letters
+                .iter_mut()
+                .find(|kept| kept.id == retried.letter);
+            if let Some(kept) = known {
+                kept.tries.push(retried);
+            }
+        }
         appended.touched.sort_unstable();
         appended.touched.dedup();
         appended
@@ -130,11 +148,33 @@ impl Series for Memory {
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         ready(self.state().received(key, range))
     }
+}
 
-    fn dead_letters(&self, after: u64, limit: usize) -> Answer<'_, Vec<(u64, DeadLetter)>> {
+impl Letters for Memory {
+    fn letters(&self, query: LetterQuery) -> Answer<'_, Vec<Kept>> {
         let state = self.state();
-        let numbered = (1u64..).zip(state.dead_letters.iter().cloned());
-        ready(numbered.filter(|(at, _)| *at > after).take(limit).collect())
+        let of_state = |kept: &&Kept| query.state.is_none_or(|state| kept.state() == state);
+        let of_source = |kept: &&Kept| {
+            let source = query.source.as_ref();
+            source.is_none_or(|source| kept.letter.source == *source)
+        };
+        let asked = state.letters.iter().filter(|kept| kept.id > query.after);
+        let asked = asked.filter(of_state).filter(of_source);
+        ready(asked.take(query.limit).cloned().collect())
+    }
+
+    fn letter_counts(&self) -> Answer<'_, Vec<(Source, LetterState, u64)>> {
+        let mut counts = BTreeMap::new();
+        for kept in &self.state().letters {
+            let key = (kept.letter.source.clone(), kept.state().key());
+            counts.entry(key).or_insert((kept.state(), 0)).1 += 1;
+        }
+        let counts = counts.into_iter();
+        ready(
+            counts
+                .map(|((source, _), (state, count))| (source, state, count))
+                .collect(),
+        )
     }
 }
 
@@ -192,7 +232,7 @@ impl Verify for Memory {
             .sum();
         let counted = vec![
             ("readings", readings),
-            ("dead letters", state.dead_letters.len() as u64),
+            ("dead letters", state.letters.len() as u64),
             ("ledger entries", state.ledger.len() as u64),
             ("publications", state.issues.len() as u64),
         ];

@@ -7,6 +7,7 @@ use crate::domain::exclusion::Exclusion;
 use crate::domain::exclusion::Place;
 use crate::domain::registry::GridUnit;
 use crate::domain::registry::Group;
+use crate::domain::registry::Logger;
 use crate::domain::registry::Membership;
 use crate::domain::registry::PublishedFigure;
 use crate::domain::registry::Registry;
@@ -37,13 +38,28 @@ fn once<T, K: PartialEq>(
 }
 
 /// Codes once; `sim-` exactly on those that are simulated.
-pub(super) fn stations(entries: &[Entry<Station>], faults: &mut Vec<String>) {
+pub(super) fn stations(entries: &[Entry<Station>], known: &Registry, faults: &mut Vec<String>) {
     once(entries, |station| station.id.clone(), "id", faults);
     for Entry { place, value } in entries {
+        if known.logger(&value.id).is_some() {
+            faults.push(format!(
+                "{place}: id: a logger has this identifier as its MN"
+            ));
+        }
         if value.id.as_str().starts_with(SIMULATED_PREFIX) != value.simulated {
             faults.push(format!(
                 "{place}: simulated: must be true for codes that begin with {SIMULATED_PREFIX}, and only for them"
             ));
+        }
+    }
+}
+
+/// MNs once, and none that is a station's code: readings are kept by identifier.
+pub(super) fn loggers(entries: &[Entry<Logger>], known: &Registry, faults: &mut Vec<String>) {
+    once(entries, |logger| logger.id.clone(), "mn", faults);
+    for Entry { place, value } in entries {
+        if known.station(&value.id).is_some() {
+            faults.push(format!("{place}: mn: a station has this identifier"));
         }
     }
 }

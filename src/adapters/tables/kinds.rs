@@ -7,8 +7,11 @@ use crate::adapters::tables::sheet::Line;
 use crate::adapters::tables::sheet::date;
 use crate::adapters::tables::sheet::if_filled;
 use crate::adapters::tables::sheet::values;
+use crate::domain::calendar::Zone;
+use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::GridUnit;
 use crate::domain::registry::Group;
+use crate::domain::registry::Logger;
 use crate::domain::registry::Membership;
 use crate::domain::registry::PublishedFigure;
 use crate::domain::registry::Registry;
@@ -18,7 +21,7 @@ use crate::domain::registry::Target;
 use crate::domain::units::Amount;
 
 /// Every table there is; one comes after those its rows refer to.
-pub static KINDS: [Kind; 6] = [
+pub static KINDS: [Kind; 7] = [
     Kind {
         name: "stations",
         columns: &[
@@ -30,11 +33,13 @@ pub static KINDS: [Kind; 6] = [
             "latitude",
             "simulated",
             "source",
+            "zone",
+            "interval_s",
         ],
-        optional: 0,
+        optional: 2,
         read: |sheet| {
             let entries = sheet.entries(station);
-            checks::stations(&entries, sheet.faults);
+            checks::stations(&entries, sheet.known, sheet.faults);
             let stations = values(entries);
             Registry {
                 stations,
@@ -129,6 +134,21 @@ pub static KINDS: [Kind; 6] = [
         },
         rows: |registry| registry.published.iter().map(figure_row).collect(),
     },
+    Kind {
+        name: "loggers",
+        columns: &["mn", "uscc", "outlets", "source", "zone", "interval_s"],
+        optional: 2,
+        read: |sheet| {
+            let entries = sheet.entries(logger);
+            checks::loggers(&entries, sheet.known, sheet.faults);
+            let loggers = values(entries);
+            Registry {
+                loggers,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.loggers.iter().map(logger_row).collect(),
+    },
 ];
 
 /// A group's line: its head and one member.
@@ -156,6 +176,7 @@ fn station(line: &mut Line<'_>) -> Option<Station> {
     let latitude = line.degrees("latitude", 90);
     let simulated = line.field("simulated", "true or false", |text| text.parse().ok());
     let source = line.text("source");
+    let (zone, interval_s) = timing(line);
     Some(Station {
         id: id?,
         names: names?,
@@ -164,7 +185,55 @@ fn station(line: &mut Line<'_>) -> Option<Station> {
         latitude: latitude?,
         simulated: simulated?,
         source: source?,
+        zone: zone?,
+        interval_s: interval_s?,
     })
+}
+
+/// Zone and interval, either of which may be left open.
+fn timing(line: &mut Line<'_>) -> (Option<Option<Zone>>, Option<Option<u32>>) {
+    let zone = line.field("zone", "an offset such as +08:00, or empty", |text| {
+        if_filled(text, Zone::parse)
+    });
+    let seconds = |text: &str| text.parse().ok().filter(|s| (1..=86_400).contains(s));
+    let expected = "whole seconds from 1 to 86400, or empty";
+    let interval_s = line.field("interval_s", expected, |text| if_filled(text, seconds));
+    (zone, interval_s)
+}
+
+fn logger(line: &mut Line<'_>) -> Option<Logger> {
+    let id = line.source_id("mn");
+    let uscc = line.field("uscc", "a unified social credit code", |text| {
+        Uscc::new(text).ok().map(|uscc| uscc.as_str().to_owned())
+    });
+    let outlets = line.field("outlets", "codes joined by |, or empty", |text| {
+        let codes: Vec<String> = text.split('|').map(str::to_owned).collect();
+        let filled = codes
+            .iter()
+            .all(|code| !code.is_empty() && code.trim() == code);
+        (filled || text.is_empty()).then(|| codes.into_iter().filter(|c| !c.is_empty()).collect())
+    });
+    let source = line.text("source");
+    let (zone, interval_s) = timing(line);
+    Some(Logger {
+        id: id?,
+        uscc: uscc?,
+        outlets: outlets?,
+        source: source?,
+        zone: zone?,
+        interval_s: interval_s?,
+    })
+}
+
+fn logger_row(logger: &Logger) -> Vec<String> {
+    vec![
+        logger.id.to_string(),
+        logger.uscc.clone(),
+        logger.outlets.join("|"),
+        logger.source.clone(),
+        or_empty(logger.zone.as_ref()),
+        or_empty(logger.interval_s.as_ref()),
+    ]
 }
 
 fn station_row(station: &Station) -> Vec<String> {
@@ -177,6 +246,8 @@ fn station_row(station: &Station) -> Vec<String> {
         station.latitude.to_string(),
         station.simulated.to_string(),
         station.source.clone(),
+        or_empty(station.zone.as_ref()),
+        or_empty(station.interval_s.as_ref()),
     ]
 }
 

@@ -103,7 +103,8 @@ async fn what_cannot_be_used_is_kept_whole_and_the_stream_goes_on() {
     assert_eq!(stored, stranger.as_bytes());
     assert!(reason.contains("\"nobody\" is not registered"), "{reason}");
     let counted = daemon.metric("skytier_dead_letters_total");
-    assert_eq!(counted, kept.len() as u64);
+    assert_eq!(counted, cases.len() as u64);
+    assert_eq!(daemon.metric("skytier_quarantined_total"), 1);
     assert_eq!(daemon.fetch("/readyz").status, 200);
     verify(&data);
     daemon.stop("TERM");

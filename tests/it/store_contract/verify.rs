@@ -12,6 +12,8 @@ use skytier::adapters::store::Stores;
 use skytier::adapters::store::embedded::Access;
 use skytier::adapters::store::embedded::Embedded;
 use skytier::ports::Batch;
+use skytier::ports::LetterState;
+use skytier::ports::Retried;
 use skytier::ports::StoreError;
 use skytier::ports::Verified;
 use std::path::Path;
@@ -263,6 +265,48 @@ fn a_changed_dead_letter_is_found() {
     check(
         "DELETE FROM dead_letter WHERE id = 2",
         "table dead_letter: 2 rows where 3 belong",
+    );
+    check(
+        "UPDATE dead_letter SET state = 'admitted' WHERE id = 2",
+        "table dead_letter, row 2: its state is not that of its last try",
+    );
+    check(
+        "UPDATE dead_letter SET source = 'stations' WHERE id = 2",
+        "table dead_letter, row 2: source",
+    );
+}
+
+#[test]
+fn a_changed_lost_or_moved_try_is_found() {
+    let tried = |sql: &str, expected: &str| {
+        let directory = store();
+        let retried = |letter| Retried {
+            letter,
+            at: at(400),
+            state: LetterState::Dead,
+            reason: "still not JSON".to_owned(),
+        };
+        let batch = Batch {
+            retried: vec![retried(1), retried(2)],
+            ..Batch::new(at(400))
+        };
+        run(async { embedded(directory.path()).series.append(batch).await }).expect("appended");
+        edit(directory.path(), sql).expect(sql);
+        let fault = verified(directory.path()).fault.unwrap_or_default();
+        assert!(fault.contains(expected), "{sql}: {fault}");
+    };
+    tried("", "");
+    tried(
+        "UPDATE dead_letter_try SET reason = 'x' WHERE letter = 2",
+        "table dead_letter_try, letter 2: does not match its checksum",
+    );
+    tried(
+        "UPDATE dead_letter_try SET letter = 3 WHERE letter = 2",
+        "table dead_letter_try, letter 3: does not match its checksum",
+    );
+    tried(
+        "DELETE FROM dead_letter_try WHERE letter = 2",
+        "table dead_letter_try: 1 rows where 2 belong",
     );
 }
 

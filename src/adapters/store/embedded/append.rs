@@ -124,9 +124,7 @@ impl Appender {
         }
         appended.touched.sort_unstable();
         appended.touched.dedup();
-        for letter in &batch.dead_letters {
-            letters::insert(connection, letter)?;
-        }
+        letters::keep(connection, batch)?;
         Ok(appended)
     }
 

@@ -9,11 +9,13 @@ use rusqlite::Row;
 use rusqlite::params;
 
 use crate::adapters::store::embedded::Fault;
+use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
 use crate::domain::registry::Enterprise;
 use crate::domain::registry::GridUnit;
 use crate::domain::registry::Group;
 use crate::domain::registry::Item;
+use crate::domain::registry::Logger;
 use crate::domain::registry::Membership;
 use crate::domain::registry::Names;
 use crate::domain::registry::Outlet;
@@ -31,6 +33,10 @@ pub(super) fn save(connection: &Connection, entries: &Registry) -> Result<(), Fa
         .stations
         .iter()
         .try_for_each(|station| save_station(connection, station))?;
+    entries
+        .loggers
+        .iter()
+        .try_for_each(|logger| save_logger(connection, logger))?;
     entries
         .groups
         .iter()
@@ -88,9 +94,23 @@ fn save_station(connection: &Connection, station: &Station) -> Result<(), Fault>
         station.longitude.micros(),
         station.latitude.micros(),
         station.simulated,
-        station.source
+        station.source,
+        station.zone.map(|zone| zone.to_string()),
+        station.interval_s
     ];
     replace(connection, "station", values)
+}
+
+fn save_logger(connection: &Connection, logger: &Logger) -> Result<(), Fault> {
+    let values = params![
+        logger.id.as_str(),
+        logger.uscc,
+        logger.outlets.join("|"),
+        logger.source,
+        logger.zone.map(|zone| zone.to_string()),
+        logger.interval_s
+    ];
+    replace(connection, "logger", values)
 }
 
 fn save_group(connection: &Connection, group: &Group) -> Result<(), Fault> {
@@ -202,6 +222,7 @@ pub(super) fn load(connection: &Connection) -> Result<Registry, Fault> {
     }
     Ok(Registry {
         stations: all(connection, "station", "id", station)?,
+        loggers: all(connection, "logger", "id", logger)?,
         groups,
         exclusions: all(connection, "exclusion", "id", exclusions::load)?,
         grid: all(connection, "grid_unit", "id", grid_unit)?,
@@ -276,6 +297,27 @@ fn station(row: &Row<'_>) -> Result<Station, Fault> {
         latitude: micros(row, "latitude")?,
         simulated: row.get("simulated")?,
         source: row.get("source")?,
+        zone: zone(row, "station")?,
+        interval_s: row.get("interval_s")?,
+    })
+}
+
+fn zone(row: &Row<'_>, table: &str) -> Result<Option<Zone>, Fault> {
+    let text: Option<String> = row.get("zone")?;
+    let zone = |text: String| Zone::parse(&text).ok_or_else(|| damaged(table, &text));
+    text.map(zone).transpose()
+}
+
+fn logger(row: &Row<'_>) -> Result<Logger, Fault> {
+    let outlets: String = row.get("outlets")?;
+    let codes = outlets.split('|').filter(|code| !code.is_empty());
+    Ok(Logger {
+        id: source(row, "logger", "id")?,
+        uscc: row.get("uscc")?,
+        outlets: codes.map(str::to_owned).collect(),
+        source: row.get("source")?,
+        zone: zone(row, "logger")?,
+        interval_s: row.get("interval_s")?,
     })
 }
 

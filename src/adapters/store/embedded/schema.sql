@@ -66,15 +66,32 @@ CREATE TABLE revision (
 ) STRICT;
 CREATE INDEX revision_key ON revision (series, time);
 
+-- Messages that could not be used when they came, whole. Only `state` changes: it is that of the last try.
 CREATE TABLE dead_letter (
     id          INTEGER PRIMARY KEY,
     received_at INTEGER NOT NULL,
     origin      TEXT NOT NULL,
     topic       TEXT NOT NULL,
+    source      TEXT NOT NULL,              -- stations/ID or loggers/MN
     payload     BLOB NOT NULL,
+    arrived     TEXT NOT NULL,              -- state on arrival
     reason      TEXT NOT NULL,
-    hash        INTEGER NOT NULL
+    hash        INTEGER NOT NULL,
+    state       TEXT NOT NULL
 ) STRICT;
+CREATE INDEX dead_letter_state ON dead_letter (state, id);
+CREATE INDEX dead_letter_source ON dead_letter (source, state, id);
+
+-- What later tries made of them, never changed.
+CREATE TABLE dead_letter_try (
+    letter INTEGER NOT NULL REFERENCES dead_letter (id),
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    state  TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    hash   INTEGER NOT NULL,
+    PRIMARY KEY (letter, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE mark (
     name  TEXT PRIMARY KEY,
@@ -89,7 +106,18 @@ CREATE TABLE station (
     longitude INTEGER NOT NULL,
     latitude  INTEGER NOT NULL,
     simulated INTEGER NOT NULL,
-    source    TEXT NOT NULL
+    source    TEXT NOT NULL,
+    zone       TEXT,
+    interval_s INTEGER
+) STRICT;
+
+CREATE TABLE logger (
+    id         TEXT PRIMARY KEY,            -- MN
+    uscc       TEXT NOT NULL,
+    outlets    TEXT NOT NULL,               -- codes, joined by |
+    source     TEXT NOT NULL,
+    zone       TEXT,
+    interval_s INTEGER
 ) STRICT;
 
 CREATE TABLE station_group (
@@ -179,12 +207,15 @@ CREATE TABLE tally (
     what TEXT PRIMARY KEY,
     rows INTEGER NOT NULL
 ) STRICT;
-INSERT INTO tally VALUES ('dead_letter', 0), ('ledger', 0), ('revision', 0);
+INSERT INTO tally VALUES ('dead_letter', 0), ('dead_letter_try', 0), ('ledger', 0), ('revision', 0);
 CREATE TRIGGER dead_letter_count AFTER INSERT ON dead_letter BEGIN
     UPDATE tally SET rows = rows + 1 WHERE what = 'dead_letter';
 END;
 CREATE TRIGGER revision_count AFTER INSERT ON revision BEGIN
     UPDATE tally SET rows = rows + 1 WHERE what = 'revision';
+END;
+CREATE TRIGGER dead_letter_try_count AFTER INSERT ON dead_letter_try BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'dead_letter_try';
 END;
 CREATE TRIGGER ledger_count AFTER INSERT ON ledger BEGIN
     UPDATE tally SET rows = rows + 1 WHERE what = 'ledger';

@@ -17,7 +17,6 @@ use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::rows::SeriesRow;
 use crate::domain::calendar::Instant;
-use crate::ports::DeadLetter;
 use crate::ports::Verified;
 
 const REMEDY: &str = "restore the last backup";
@@ -250,27 +249,15 @@ fn revisions(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
 }
 
 fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
-    let select =
-        "SELECT received_at, origin, topic, payload, reason, hash, id FROM dead_letter ORDER BY id";
-    let mut statement = connection.prepare(select)?;
-    let mut rows = statement.query([])?;
-    let mut count = 0;
-    while let Some(row) = rows.next()? {
-        count += 1;
-        let letter = DeadLetter {
-            received_at: Instant::from_unix(row.get(0)?),
-            origin: row.get(1)?,
-            topic: row.get(2)?,
-            payload: row.get(3)?,
-            reason: row.get(4)?,
-        };
-        if letters::hash(&letter) != row.get::<_, i64>(5)? {
-            let id: i64 = row.get(6)?;
-            let fault = format!("table dead_letter, row {id}: does not match its checksum");
-            return Ok((count, Some(fault)));
-        }
+    let (count, tries, fault) = letters::check(connection)?;
+    if fault.is_some() {
+        return Ok((count, fault));
     }
-    Ok((count, tallied(connection, "dead_letter", count)?))
+    let fault = match tallied(connection, "dead_letter", count)? {
+        None => tallied(connection, "dead_letter_try", tries)?,
+        fault => fault,
+    };
+    Ok((count, fault))
 }
 
 fn registered(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
