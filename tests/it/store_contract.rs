@@ -7,6 +7,7 @@
 mod durable;
 mod laws;
 mod letters;
+mod moments;
 mod published;
 mod verify;
 
