@@ -37,9 +37,11 @@ check: build-needs ## format, lints, documentation, then make test
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
 	@$(MAKE) --no-print-directory test
 
-bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; about a minute
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then the store by itself; some minutes
 	@.ci/need mosquitto=mosquitto
 	cargo bench --bench ingest
+	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
+	cargo bench --bench store
 
 bless: build-needs ## accept the charts as they are drawn now
 	SKYTIER_BLESS=1 cargo test --release --test it charts
