@@ -12,6 +12,8 @@ pub mod credit_events;
 
 pub mod tables;
 
+pub mod reviews;
+
 pub mod report;
 
 pub mod publications;

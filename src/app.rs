@@ -24,6 +24,8 @@ pub mod seeding;
 
 pub mod register;
 
+pub mod review;
+
 pub mod replay;
 
 pub mod assess;

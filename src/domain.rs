@@ -16,6 +16,8 @@ pub mod registry;
 
 pub mod reading;
 
+pub mod review;
+
 pub mod qc;
 
 pub mod standards;

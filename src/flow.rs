@@ -4,6 +4,10 @@ pub mod directory;
 
 pub mod rollup;
 
+pub mod reviewing;
+
+pub mod reviewed;
+
 pub mod ingest;
 
 pub mod area;

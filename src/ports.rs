@@ -15,6 +15,7 @@ use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::review::Decision;
 
 /// The answer of an object-safe asynchronous method.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -299,6 +300,14 @@ pub trait Publications: Send + Sync {
     fn remember(&self, issues: Vec<Issue>) -> Answer<'_, u64>;
     /// All issues with their numbers, in the order they were remembered.
     fn issues(&self) -> Answer<'_, Vec<(u64, Issue)>>;
+}
+
+/// The append-only list of what reviewers decided about readings.
+pub trait Reviews: Send + Sync {
+    /// Appends decisions in order as one unit; the number of the last.
+    fn decide(&self, decisions: Vec<Decision>) -> Answer<'_, u64>;
+    /// All decisions in the order they were appended; the first has number 1.
+    fn decisions(&self) -> Answer<'_, Vec<Decision>>;
 }
 
 /// Checks everything a store holds.

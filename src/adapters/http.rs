@@ -28,6 +28,8 @@ pub mod stations;
 
 pub mod registry;
 
+pub mod reviews;
+
 pub mod credit;
 
 pub mod health;

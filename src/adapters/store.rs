@@ -12,6 +12,7 @@ use crate::ports::Ledger;
 use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Registrar;
+use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::Verify;
 
@@ -28,6 +29,8 @@ pub struct Stores {
     pub ledger: Arc<dyn Ledger>,
     /// Figures that were published.
     pub publications: Arc<dyn Publications>,
+    /// What reviewers decided.
+    pub reviews: Arc<dyn Reviews>,
     /// The check over all of it.
     pub verify: Arc<dyn Verify>,
 }
@@ -42,6 +45,7 @@ impl Stores {
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
+            reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             verify: store,
         }
     }
@@ -55,6 +59,7 @@ impl Stores {
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
+            reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             verify: store,
         }
     }

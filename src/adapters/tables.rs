@@ -5,6 +5,7 @@
 //! together with it.
 
 mod checks;
+mod decisions;
 mod exclusions;
 mod kinds;
 mod sheet;
@@ -14,6 +15,11 @@ use crate::domain::exclusion::Reasons;
 use crate::domain::registry::Registry;
 use crate::domain::standards::Editions;
 
+pub use crate::adapters::tables::decisions::DECISION_COLUMNS;
+pub use crate::adapters::tables::decisions::Draft;
+pub use crate::adapters::tables::decisions::Signature;
+pub use crate::adapters::tables::decisions::decisions_of_csv;
+pub use crate::adapters::tables::decisions::decisions_of_objects;
 pub use crate::adapters::tables::kinds::KINDS;
 
 /// One CSV table to be read.

@@ -20,6 +20,8 @@ use crate::app::register;
 use crate::app::register::RegisterArgs;
 use crate::app::replay;
 use crate::app::replay::ReplayArgs;
+use crate::app::review;
+use crate::app::review::ReviewArgs;
 use crate::app::seeding;
 use crate::app::seeding::SeedArgs;
 use crate::app::serve;
@@ -50,6 +52,7 @@ enum Command {
     Demo(DemoArgs),
     Seed(SeedArgs),
     Register(RegisterArgs),
+    Review(ReviewArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
@@ -128,6 +131,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => serve::serve(args).await?,
         Command::Demo(args) => serve::demo(args).await?,
         Command::Seed(args) => seeding::run(args, today(), now()).await?,
+        Command::Review(args) => review::run(&args, now(), &mut out).await?,
         Command::Register(args) => register::run(&args, &mut out).await?,
         Command::Replay(args) => {
             let sent = replay::run(&args).await?;

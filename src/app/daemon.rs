@@ -31,6 +31,7 @@ use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
 use crate::flow::ingest::Stage;
+use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Recipe;
 use crate::flow::rollup::Rollup;
 use crate::flow::tiering::Tiering;
@@ -119,6 +120,8 @@ impl Daemon {
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
         let flows = flows(&stores, settings).await?;
+        let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
+        let reviewing = Reviewing::open(reviews, series).await?;
         let health = Arc::new(Health::default());
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
@@ -146,6 +149,7 @@ impl Daemon {
             mqtt: counters,
             editions: flows.editions,
             publication: standards::publication()?,
+            reviewing: Arc::new(reviewing),
             reasons: Arc::new(exclusions::reasons()?),
             zone: settings.zone,
             mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -12,6 +13,7 @@ use crate::app::open;
 use crate::domain::calendar::Zone;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
+use crate::flow::reviewing::Reviewing;
 use crate::ports::Range;
 
 /// Readings fetched at a time.
@@ -22,7 +24,8 @@ const CHUNK_READINGS: usize = 50_000;
 #[command(after_help = "\
 Examples:
   skytier export --data var/demo --what readings --format csv --out readings.csv
-  skytier export --data var/demo --what readings --format csv --out - | head")]
+  skytier export --data var/demo --what readings --format csv --out - | head
+  skytier export --data var/demo --what readings --review reviewed --out - | head")]
 pub struct ExportArgs {
     /// The data directory; may be in use by a running daemon.
     #[arg(long, value_name = "DIR")]
@@ -33,6 +36,9 @@ pub struct ExportArgs {
     /// How to write it.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
+    /// raw: values as received, marked where a decision stands; reviewed: as decided.
+    #[arg(long, value_enum, default_value_t = View::Raw)]
+    review: View,
     /// Where to; - is standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -41,6 +47,12 @@ pub struct ExportArgs {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
     Readings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum View {
+    Raw,
+    Reviewed,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,7 +65,13 @@ enum Format {
 /// # Errors
 /// Those of the store, or a file that cannot be written.
 pub async fn run(args: ExportArgs, stdout: &mut dyn Write) -> anyhow::Result<()> {
-    let stores = open::for_reading(&args.data)?;
+    let mut stores = open::for_reading(&args.data)?;
+    let reviewing =
+        Reviewing::open(Arc::clone(&stores.reviews), Arc::clone(&stores.series)).await?;
+    stores.series = match args.review {
+        View::Raw => reviewing.marked(),
+        View::Reviewed => reviewing.decided(),
+    };
     let (What::Readings, Format::Csv) = (args.what, args.format);
     if args.out.as_os_str() == "-" {
         return readings(&stores, stdout).await;

@@ -119,7 +119,11 @@ fn table(given: &str) -> anyhow::Result<Table> {
     })
 }
 
-fn text(file: &str) -> anyhow::Result<String> {
+/// The text of a file; `-` is standard input.
+///
+/// # Errors
+/// When it cannot be read, is too long or not UTF-8.
+pub fn text(file: &str) -> anyhow::Result<String> {
     let source: Box<dyn Read> = if file == "-" {
         Box::new(std::io::stdin())
     } else {

@@ -92,7 +92,7 @@ impl Recipe {
     }
 
     /// The columns that make a pollutant's hours, hourly reports first: they win over finer ones.
-    fn columns<'k>(
+    pub fn columns<'k>(
         &self,
         keys: &'k [SeriesKey],
         source: &SourceId,

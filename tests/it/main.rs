@@ -12,6 +12,7 @@ mod pacing;
 mod pages;
 mod reference;
 mod register;
+mod reviews;
 mod route;
 mod sample;
 mod standards;

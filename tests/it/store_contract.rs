@@ -9,6 +9,7 @@ mod laws;
 mod letters;
 mod moments;
 mod published;
+mod reviewed;
 mod verify;
 
 use chrono::NaiveDate;
@@ -161,6 +162,7 @@ async fn snapshot(stores: &Stores) -> String {
     lines.push(format!("{:?}", stores.registrar.mark("seed").await));
     lines.push(format!("{:?}", stores.ledger.events().await));
     lines.push(format!("{:?}", stores.publications.issues().await));
+    lines.push(format!("{:?}", stores.reviews.decisions().await));
     lines.join("\n")
 }
 

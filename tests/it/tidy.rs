@@ -36,6 +36,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "mqtt"),
     ("http", "publications"),
     ("http", "report"),
+    ("http", "reviews"),
     ("http", "tables"),
     ("http", "words"),
     ("mqtt", "inbound"),
@@ -43,9 +44,11 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("publications", "report"),
     ("report", "lang"),
     ("report", "words"),
+    ("reviews", "report"),
     ("store", "credit_events"),
     ("words", "lang"),
     ("store", "publications"),
+    ("store", "reviews"),
 ];
 
 /// Where a foreign crate lives in `src`; tests may use any. The core's few crates are listed with it below.

@@ -13,6 +13,7 @@ use crate::adapters::http::error::Problem;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::YEARS;
+use crate::domain::reading::Review;
 use crate::domain::standards::AreaClass;
 
 /// Longest query string, in bytes.
@@ -143,6 +144,20 @@ impl Params {
         let expected = format!("a whole number from {least} to {most} is expected");
         let within = |number: &usize| (least..=most).contains(number);
         self.parse(name, &expected, |text| text.parse().ok().filter(within))
+    }
+
+    /// Which values are asked for: `raw`, as received, unless `reviewed` is given.
+    ///
+    /// # Errors
+    /// When it is given but neither.
+    pub fn review(&self) -> Result<Review, Problem> {
+        let known = |text: &str| {
+            [Review::Raw, Review::Reviewed]
+                .into_iter()
+                .find(|one| one.key() == text)
+        };
+        let review = self.parse("review", "raw or reviewed is expected", known)?;
+        Ok(review.unwrap_or(Review::Raw))
     }
 
     /// `yes` or `no`.

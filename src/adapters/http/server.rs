@@ -23,6 +23,7 @@ use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::health;
 use crate::adapters::http::pages;
 use crate::adapters::http::registry;
+use crate::adapters::http::reviews;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
 use crate::adapters::http::targets;
@@ -51,6 +52,7 @@ pub fn router(state: WebState) -> Router {
             "/v1/registry/{table}",
             get(registry::list).post(registry::enter),
         )
+        .route("/v1/reviews", get(reviews::list).post(reviews::enter))
         .route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
         .route("/v1/charts/{file}", get(pages::chart))

@@ -14,6 +14,7 @@ use crate::flow::assess::Assessor;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
+use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Rollup;
 use crate::flow::rollup::StationDays;
 use crate::flow::tiering::Tiering;
@@ -43,6 +44,8 @@ pub struct WebState {
     pub editions: Arc<Editions>,
     /// How figures are printed.
     pub publication: Publication,
+    /// Decisions of reviewers.
+    pub reviewing: Arc<Reviewing>,
     /// What exclusions may be for.
     pub reasons: Arc<Reasons>,
     /// The zone whose days count.

@@ -1,5 +1,7 @@
 //! Stations and their readings.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
@@ -21,12 +23,15 @@ use crate::domain::names::SourceId;
 use crate::domain::names::Stat;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Review;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Station;
 use crate::flow::area::Area;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::rollup::Recipe;
 use crate::ports::Range;
+use crate::ports::Series;
 
 /// Rows of one answer unless asked for fewer.
 const PAGE_ROWS: usize = 1_000;
@@ -96,6 +101,9 @@ struct Asked {
     stat: Stat,
     range: Range,
     csv: bool,
+    /// The readings as received and marked, or as reviewers left them.
+    series: Arc<dyn Series>,
+    review: Review,
 }
 
 impl Asked {
@@ -109,6 +117,11 @@ impl Asked {
         let factor = Factor::new(params.text("factor").unwrap_or("pm25"));
         let stat = Stat::new(params.text("stat").unwrap_or("avg"));
         let limit = params.number("limit", 1, PAGE_ROWS_MAX)?;
+        let review = params.review()?;
+        let series = match review {
+            Review::Raw => state.reviewing.marked(),
+            Review::Reviewed => state.reviewing.decided(),
+        };
         let csv = match params.text("format") {
             None | Some("json") => false,
             Some("csv") => true,
@@ -126,7 +139,17 @@ impl Asked {
             stat: stat.map_err(|fault| Problem::bad("stat", fault))?,
             range,
             csv,
+            series,
+            review,
         })
+    }
+
+    /// How the readings asked for become hours and days.
+    fn recipe(&self, state: &WebState) -> Recipe {
+        Recipe {
+            series: Arc::clone(&self.series),
+            ..state.rollup.recipe().clone()
+        }
     }
 
     /// The days asked for within `extent`; an end that was not given is the extent's.
@@ -140,7 +163,7 @@ impl Asked {
     }
 
     /// Readings of all intervals merged by time; one more than the limit tells that there is a next page.
-    async fn readings(&self, state: &WebState) -> Result<Vec<(u32, Reading)>, Problem> {
+    async fn readings(&self) -> Result<Vec<(u32, Reading)>, Problem> {
         let own = |key: &SeriesKey| {
             key.source == self.source && key.factor == self.factor && key.stat == self.stat
         };
@@ -149,8 +172,8 @@ impl Asked {
             ..self.range
         };
         let mut rows = Vec::new();
-        for key in state.series.keys().await?.into_iter().filter(own) {
-            let column = state.series.column(&key, range).await?;
+        for key in self.series.keys().await?.into_iter().filter(own) {
+            let column = self.series.column(&key, range).await?;
             rows.extend(column.into_iter().map(|reading| (key.interval_s, reading)));
         }
         rows.sort_by_key(|(interval_s, reading)| (reading.time, *interval_s));
@@ -168,7 +191,7 @@ pub async fn readings(
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&[
-        "factor", "stat", "from", "to", "by", "known_at", "limit", "format",
+        "factor", "stat", "from", "to", "by", "known_at", "limit", "format", "review",
     ])?;
     let asked = Asked::read(&state, &id, &params)?;
     match params.text("by") {
@@ -194,7 +217,7 @@ fn first_times(mut rows: Vec<(u32, Reading)>, limit: usize) -> (Vec<(u32, Readin
 }
 
 async fn raw(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
-    let (rows, more) = first_times(asked.readings(state).await?, asked.range.limit);
+    let (rows, more) = first_times(asked.readings().await?, asked.range.limit);
     if asked.csv {
         let keyed = rows
             .iter()
@@ -236,6 +259,7 @@ fn page(asked: &Asked, by: &str, rows: Vec<Value>, next: Option<String>) -> Resp
         "factor": asked.factor.as_str(),
         "stat": asked.stat.as_str(),
         "by": by,
+        "review": asked.review.key(),
         "readings": rows,
         "next_from": next,
     });
@@ -269,8 +293,8 @@ fn derived(state: &WebState, asked: &Asked) -> Result<(Pollutant, Option<Span>),
 async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     let (pollutant, span) = derived(state, asked)?;
     let keys = state.series.keys().await?;
-    let recipe = state.rollup.recipe();
-    let days = recipe
+    let days = asked
+        .recipe(state)
         .hours(&keys, &asked.source, span, asked.range.known_at)
         .await?;
     let mut rows = Vec::new();
@@ -298,11 +322,11 @@ async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
 async fn days(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
     let (pollutant, _) = derived(state, asked)?;
     let area = Area::Station(asked.source.clone());
-    let assessor = match asked.range.known_at {
-        None => state.assessor(),
-        known_at => {
-            let (recipe, registry) = (state.rollup.recipe(), state.directory.now());
-            state.assessor_of(area.days(recipe, &registry, known_at).await?.into())
+    let assessor = match (asked.range.known_at, asked.review) {
+        (None, Review::Raw) => state.assessor(),
+        (known_at, _) => {
+            let (recipe, registry) = (asked.recipe(state), state.directory.now());
+            state.assessor_of(area.days(&recipe, &registry, known_at).await?.into())
         }
     };
     let extent = assessor.extent(&area);

@@ -18,6 +18,7 @@ mod merge;
 mod publications;
 mod readings;
 mod registry;
+mod reviews;
 mod rows;
 pub mod tuning;
 mod verify;
@@ -51,6 +52,7 @@ use crate::domain::publication::Issue;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::review::Decision;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
@@ -62,6 +64,7 @@ use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
+use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::StoreError;
 use crate::ports::Verified;
@@ -456,6 +459,16 @@ impl Publications for Embedded {
 
     fn issues(&self) -> Answer<'_, Vec<(u64, Issue)>> {
         Box::pin(self.read(publications::issues))
+    }
+}
+
+impl Reviews for Embedded {
+    fn decide(&self, decisions: Vec<Decision>) -> Answer<'_, u64> {
+        Box::pin(self.submit(|answer| Task::Review { decisions, answer }))
+    }
+
+    fn decisions(&self) -> Answer<'_, Vec<Decision>> {
+        Box::pin(self.read(reviews::decisions))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::review::Decision;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
@@ -25,6 +26,7 @@ use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
+use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::StoreError;
 use crate::ports::Verified;
@@ -42,6 +44,7 @@ struct State {
     marks: BTreeMap<String, String>,
     ledger: Vec<CreditEvent>,
     issues: Vec<Issue>,
+    decisions: Vec<Decision>,
 }
 
 /// Everything in memory.
@@ -222,6 +225,18 @@ impl Publications for Memory {
     }
 }
 
+impl Reviews for Memory {
+    fn decide(&self, decisions: Vec<Decision>) -> Answer<'_, u64> {
+        let mut state = self.state();
+        state.decisions.extend(decisions);
+        ready(state.decisions.len() as u64)
+    }
+
+    fn decisions(&self) -> Answer<'_, Vec<Decision>> {
+        ready(self.state().decisions.clone())
+    }
+}
+
 impl Verify for Memory {
     fn verify(&self) -> Answer<'_, Verified> {
         let state = self.state();
@@ -235,6 +250,7 @@ impl Verify for Memory {
             ("dead letters", state.letters.len() as u64),
             ("ledger entries", state.ledger.len() as u64),
             ("publications", state.issues.len() as u64),
+            ("review decisions", state.decisions.len() as u64),
         ];
         ready(Verified {
             counted,

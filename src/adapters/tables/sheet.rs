@@ -46,56 +46,77 @@ impl Sheet<'_> {
         &mut self,
         parse: impl Fn(&mut Line<'_>) -> Option<T>,
     ) -> Vec<Entry<T>> {
-        let (file, kind) = (&self.table.file, self.table.kind);
-        let text = self.table.text.trim_start_matches('\u{feff}');
+        let (table, kind) = (self.table, self.table.kind);
+        let text = Text {
+            file: &table.file,
+            text: &table.text,
+            columns: kind.columns,
+            optional: kind.optional,
+        };
+        text.entries(self.faults, parse)
+    }
+}
+
+/// A text to be read under columns.
+pub(super) struct Text<'a> {
+    /// Where it comes from.
+    pub(super) file: &'a str,
+    /// All of it.
+    pub(super) text: &'a str,
+    /// What its header must say.
+    pub(super) columns: &'static [&'static str],
+    /// How many of the last columns may be left out.
+    pub(super) optional: usize,
+}
+
+impl Text<'_> {
+    /// Every row that has no fault of its own.
+    pub(super) fn entries<T>(
+        &self,
+        faults: &mut Vec<String>,
+        parse: impl Fn(&mut Line<'_>) -> Option<T>,
+    ) -> Vec<Entry<T>> {
+        let (file, all) = (self.file, self.columns);
+        let text = self.text.trim_start_matches('\u{feff}');
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .from_reader(text.as_bytes());
         let mut entries = Vec::new();
         if text.is_empty() {
-            let columns = kind.columns.join(",");
-            self.faults
-                .push(format!("{file}:1: columns must be {columns}"));
+            let columns = all.join(",");
+            faults.push(format!("{file}:1: columns must be {columns}"));
         }
-        let mut columns = kind.columns;
+        let mut columns = all;
         for (index, record) in reader.records().enumerate() {
             let record = match record {
                 Ok(record) => record,
                 Err(error) => {
-                    self.faults.push(format!("{file}: {error}"));
+                    faults.push(format!("{file}: {error}"));
                     break;
                 }
             };
             let number = record.position().map_or(0, csv::Position::line);
             let place = format!("{file}:{number}");
             if index == 0 {
-                let least = kind.columns.len() - kind.optional;
-                columns = &kind.columns[..record.len().clamp(least, kind.columns.len())];
+                let least = all.len() - self.optional;
+                columns = &all[..record.len().clamp(least, all.len())];
                 if record.iter().ne(columns.iter().copied()) {
-                    let columns = kind.columns.join(",");
-                    self.faults
-                        .push(format!("{place}: columns must be {columns}"));
+                    let columns = all.join(",");
+                    faults.push(format!("{place}: columns must be {columns}"));
                     break;
                 }
             } else if index > ROWS_MAX {
-                self.faults
-                    .push(format!("{place}: more than {ROWS_MAX} rows"));
+                faults.push(format!("{place}: more than {ROWS_MAX} rows"));
                 break;
             } else if record.len() == columns.len() {
-                let mut line = Line {
-                    place: &place,
-                    columns,
-                    record: &record,
-                    faults: self.faults,
-                };
+                let mut line = Line::new(&place, columns, &record, faults);
                 if let Some(value) = parse(&mut line) {
                     entries.push(Entry { place, value });
                 }
             } else {
                 let (got, due) = (record.len(), columns.len());
-                self.faults
-                    .push(format!("{place}: {got} fields where {due} are due"));
+                faults.push(format!("{place}: {got} fields where {due} are due"));
             }
         }
         entries
@@ -110,7 +131,22 @@ pub(super) struct Line<'a> {
     faults: &'a mut Vec<String>,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// A row.
+    pub(super) fn new(
+        place: &'a str,
+        columns: &'a [&'static str],
+        record: &'a csv::StringRecord,
+        faults: &'a mut Vec<String>,
+    ) -> Self {
+        Self {
+            place,
+            columns,
+            record,
+            faults,
+        }
+    }
+
     /// The field as `parse` reads it; what it refuses becomes a fault naming what would be right.
     pub(super) fn field<T>(
         &mut self,

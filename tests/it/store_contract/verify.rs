@@ -6,6 +6,7 @@ use super::embedded;
 use super::letter;
 use super::listing;
 use super::published::issue;
+use super::reviewed::decision;
 use super::run;
 use rusqlite::Connection;
 use skytier::adapters::store::Stores;
@@ -37,6 +38,9 @@ fn store() -> TempDir {
         let events = (1..=4).map(listing).collect();
         stores.ledger.append_events(events).await.expect("appended");
         let issues = vec![issue(None), issue(Some("40.7"))];
+        let decisions = ["void 0 1 @5", "confirm 1 2 @6"].map(decision);
+        let decided = stores.reviews.decide(decisions.to_vec()).await;
+        decided.expect("kept");
         let remembered = stores.publications.remember(issues).await;
         remembered.expect("remembered");
     });
@@ -95,6 +99,7 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("registry entries", 0),
         ("ledger entries", 4),
         ("publications", 2),
+        ("review decisions", 2),
     ];
     assert_eq!(counted, expected);
 }

@@ -262,3 +262,23 @@ END;
 CREATE TRIGGER publication_hold BEFORE DELETE ON publication BEGIN
     SELECT RAISE(ABORT, 'publications are append-only');
 END;
+
+-- Decisions of reviewers about readings. Append-only and chained as the ledger is.
+CREATE TABLE review (
+    seq  INTEGER PRIMARY KEY,
+    line TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO tally VALUES ('review', 0);
+CREATE TRIGGER review_count AFTER INSERT ON review BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'review';
+END;
+CREATE TRIGGER review_once BEFORE INSERT ON review WHEN EXISTS (SELECT 1 FROM review WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'decisions of reviewers are append-only');
+END;
+CREATE TRIGGER review_keep BEFORE UPDATE ON review BEGIN
+    SELECT RAISE(ABORT, 'decisions of reviewers are append-only');
+END;
+CREATE TRIGGER review_hold BEFORE DELETE ON review BEGIN
+    SELECT RAISE(ABORT, 'decisions of reviewers are append-only');
+END;

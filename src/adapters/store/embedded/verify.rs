@@ -13,6 +13,7 @@ use crate::adapters::store::embedded::ledger;
 use crate::adapters::store::embedded::letters;
 use crate::adapters::store::embedded::publications;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::reviews;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::rows::SeriesRow;
@@ -21,13 +22,13 @@ use crate::ports::Verified;
 
 const REMEDY: &str = "restore the last backup";
 
-/// Checks pages, readings, revisions, dead letters, registry, ledger and publications, in that order, up to the
-/// first fault.
+/// Checks pages, readings, revisions, dead letters, registry, ledger, publications and decisions of reviewers, in
+/// that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 7] = [
+    let checks: [(&'static str, Check); 8] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
@@ -35,6 +36,7 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
         ("registry entries", registered),
         ("ledger entries", ledger_entries),
         ("publications", published),
+        ("review decisions", reviewed),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {
@@ -203,6 +205,14 @@ fn ledger_entries(connection: &Connection) -> Result<(u64, Option<String>), Faul
 fn published(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     match publications::check(connection)? {
         (count, None) => Ok((count, tallied(connection, "publication", count)?)),
+        broken => Ok(broken),
+    }
+}
+
+/// The same for what reviewers decided.
+fn reviewed(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
+    match reviews::check(connection)? {
+        (count, None) => Ok((count, tallied(connection, "review", count)?)),
         broken => Ok(broken),
     }
 }

@@ -16,11 +16,13 @@ use crate::adapters::store::embedded::merge::Round;
 use crate::adapters::store::embedded::publications;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::reviews;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
 use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
+use crate::domain::review::Decision;
 use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::StoreError;
@@ -57,6 +59,10 @@ pub(super) enum Task {
     },
     /// Merges all that waits before it is answered.
     Merge { answer: Reply<()> },
+    Review {
+        decisions: Vec<Decision>,
+        answer: Reply<u64>,
+    },
 }
 
 /// A task's result, held back until the commit.
@@ -74,9 +80,9 @@ impl Task {
             Self::Register { answer, .. } | Self::Mark { answer, .. } | Self::Merge { answer } => {
                 drop(answer.send(Err(error)))
             }
-            Self::Ledger { answer, .. } | Self::Publish { answer, .. } => {
-                drop(answer.send(Err(error)))
-            }
+            Self::Ledger { answer, .. }
+            | Self::Publish { answer, .. }
+            | Self::Review { answer, .. } => drop(answer.send(Err(error))),
         }
     }
 
@@ -92,16 +98,17 @@ impl Task {
             (Self::Append { answer, .. }, Applied::Append(appended)) => {
                 Done::Append(answer, appended)
             }
-            (Self::Ledger { answer, .. } | Self::Publish { answer, .. }, Applied::Count(count)) => {
-                Done::Count(answer, count)
-            }
+            (
+                Self::Ledger { answer, .. }
+                | Self::Publish { answer, .. }
+                | Self::Review { answer, .. },
+                Applied::Count(count),
+            ) => Done::Count(answer, count),
             (
                 Self::Register { answer, .. } | Self::Mark { answer, .. } | Self::Merge { answer },
                 _,
             ) => Done::Unit(answer),
-            (Self::Append { .. } | Self::Ledger { .. } | Self::Publish { .. }, _) => {
-                unreachable!("a task is applied as what it is")
-            }
+            (_, _) => unreachable!("a task is applied as what it is"),
         }
     }
 }
@@ -258,6 +265,9 @@ impl Writer {
             Task::Ledger { events, .. } => ledger::append(&transaction, events).map(Applied::Count),
             Task::Publish { issues, .. } => {
                 publications::remember(&transaction, issues).map(Applied::Count)
+            }
+            Task::Review { decisions, .. } => {
+                reviews::decide(&transaction, decisions).map(Applied::Count)
             }
             Task::Merge { .. } => Ok(Applied::Unit),
         };
