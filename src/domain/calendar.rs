@@ -4,6 +4,8 @@
 //! (GB/T 34302-2017 quoting HJ 663-2013 Table A.1). There is no daylight saving and no clock here: `now` is
 //! always an argument.
 
+mod period;
+
 use std::fmt;
 
 use chrono::DateTime;
@@ -13,6 +15,9 @@ use chrono::FixedOffset;
 use chrono::Months;
 use chrono::NaiveDate;
 use chrono::TimeZone;
+
+pub use crate::domain::calendar::period::Period;
+pub use crate::domain::calendar::period::PeriodKind;
 
 /// Seconds in an hour.
 pub const HOUR_S: i64 = 3_600;
@@ -209,213 +214,6 @@ fn month_end(day: NaiveDate) -> NaiveDate {
     next.pred_opt().expect("within the calendar")
 }
 
-/// How a range of days is cut into periods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeriodKind {
-    /// Each day.
-    Day,
-    /// Ten-day period (旬): 1-10, 11-20, 21-end of month.
-    Xun,
-    /// Calendar month.
-    Month,
-    /// From the first of the month to each day of the range.
-    MonthToDate,
-    /// Calendar quarter.
-    Quarter,
-    /// January-June, July-December.
-    Half,
-    /// Calendar year.
-    Year,
-    /// From 1 January to each day of the range.
-    YearToDate,
-    /// The range as one period.
-    Whole,
-}
-
-/// One period of a report: its printed name and its days.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Period {
-    /// `2015`, `2015-H1`, `2015-Q3`, `2015-07`, `2015-07-X2`, `2015-07-27`, or `from..to`.
-    pub label: String,
-    /// The days it covers.
-    pub span: Span,
-}
-
-impl Period {
-    /// Reads a printed name back: `2015`, `2015-H1`, `2015-Q3`, `2015-07`, `2015-07-X2` or `2015-07-27`.
-    pub fn parse(label: &str) -> Option<Self> {
-        let year: i32 = label.get(..4)?.parse().ok()?;
-        let day = |month: u32, day: u32| NaiveDate::from_ymd_opt(year, month, day);
-        let rest = label.get(4..)?;
-        let part = |prefix: &str| rest.strip_prefix(prefix)?.parse::<u32>().ok();
-        let (kind, within) = match (part("-H"), part("-Q")) {
-            (Some(half @ 1..=2), _) => (PeriodKind::Half, day(half * 6, 1)?),
-            (_, Some(quarter @ 1..=4)) => (PeriodKind::Quarter, day(quarter * 3, 1)?),
-            _ => match rest.split('-').collect::<Vec<_>>().as_slice() {
-                [""] => (PeriodKind::Year, day(1, 1)?),
-                ["", month] => (PeriodKind::Month, day(month.parse().ok()?, 1)?),
-                ["", month, last] => match last.strip_prefix('X') {
-                    Some(xun) => {
-                        let first = xun.parse::<u32>().ok()?.checked_sub(1)? * 10 + 1;
-                        (PeriodKind::Xun, day(month.parse().ok()?, first)?)
-                    }
-                    None => (
-                        PeriodKind::Day,
-                        day(month.parse().ok()?, last.parse().ok()?)?,
-                    ),
-                },
-                _ => return None,
-            },
-        };
-        Some(kind.containing(within)).filter(|period| period.label == label)
-    }
-}
-
-impl PeriodKind {
-    /// The word used on every interface.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Xun => "xun",
-            Self::Month => "month",
-            Self::MonthToDate => "month-to-date",
-            Self::Quarter => "quarter",
-            Self::Half => "half",
-            Self::Year => "year",
-            Self::YearToDate => "year-to-date",
-            Self::Whole => "period",
-        }
-    }
-
-    /// From the interface word.
-    pub fn from_key(key: &str) -> Option<Self> {
-        let all = [
-            Self::Day,
-            Self::Xun,
-            Self::Month,
-            Self::MonthToDate,
-            Self::Quarter,
-            Self::Half,
-            Self::Year,
-            Self::YearToDate,
-            Self::Whole,
-        ];
-        all.into_iter().find(|kind| kind.key() == key)
-    }
-
-    /// Cuts `range` into periods. A period that `range` covers only in part is named whole but holds the
-    /// covered days only; its completeness says so.
-    pub fn cut(self, range: Span) -> Vec<Period> {
-        match self {
-            Self::Whole => vec![whole(range)],
-            Self::MonthToDate | Self::YearToDate => {
-                range.days().map(|day| self.to_date(day)).collect()
-            }
-            _ => {
-                let mut periods = Vec::new();
-                let mut from = range.from;
-                while from <= range.to {
-                    let period = self.containing(from);
-                    let to = period.span.to.min(range.to);
-                    periods.push(Period {
-                        label: period.label,
-                        span: Span { from, to },
-                    });
-                    let Some(next) = to.succ_opt() else { break };
-                    from = next;
-                }
-                periods
-            }
-        }
-    }
-
-    fn to_date(self, day: NaiveDate) -> Period {
-        let from = if self == Self::MonthToDate {
-            first_of_month(day)
-        } else {
-            year_start(day)
-        };
-        Period {
-            label: format!("{from}..{day}"),
-            span: Span { from, to: day },
-        }
-    }
-
-    /// The whole calendar period the day lies in.
-    pub fn containing(self, day: NaiveDate) -> Period {
-        let (year, month) = (day.year(), day.month());
-        let from_month = |first: u32, months: u32, label: String| {
-            let from = NaiveDate::from_ymd_opt(year, first, 1).expect("a month's first day");
-            let last =
-                NaiveDate::from_ymd_opt(year, first + months - 1, 1).expect("a month's first day");
-            Period {
-                label,
-                span: Span {
-                    from,
-                    to: month_end(last),
-                },
-            }
-        };
-        match self {
-            Self::Day | Self::Whole => Period {
-                label: day.to_string(),
-                span: Span { from: day, to: day },
-            },
-            Self::Xun => xun(day),
-            Self::Month => from_month(month, 1, format!("{year}-{month:02}")),
-            Self::Quarter => {
-                let quarter = (month - 1) / 3;
-                from_month(quarter * 3 + 1, 3, format!("{year}-Q{}", quarter + 1))
-            }
-            Self::Half => {
-                let half = (month - 1) / 6;
-                from_month(half * 6 + 1, 6, format!("{year}-H{}", half + 1))
-            }
-            Self::Year => from_month(1, 12, year.to_string()),
-            Self::MonthToDate | Self::YearToDate => self.to_date(day),
-        }
-    }
-}
-
-fn whole(range: Span) -> Period {
-    for kind in [
-        PeriodKind::Year,
-        PeriodKind::Half,
-        PeriodKind::Quarter,
-        PeriodKind::Month,
-        PeriodKind::Xun,
-    ] {
-        let period = kind.containing(range.from);
-        if period.span == range {
-            return period;
-        }
-    }
-    Period {
-        label: format!("{}..{}", range.from, range.to),
-        span: range,
-    }
-}
-
-fn year_start(day: NaiveDate) -> NaiveDate {
-    NaiveDate::from_ymd_opt(day.year(), 1, 1).expect("every year has a first day")
-}
-
-fn xun(day: NaiveDate) -> Period {
-    let part = ((day.day() - 1) / 10).min(2);
-    let from = day
-        .with_day(part * 10 + 1)
-        .expect("1, 11 and 21 exist in every month");
-    let to = if part == 2 {
-        month_end(day)
-    } else {
-        from.with_day(part * 10 + 10).expect("10 and 20 exist")
-    };
-    Period {
-        label: format!("{}-X{}", day.format("%Y-%m"), part + 1),
-        span: Span { from, to },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -447,54 +245,6 @@ mod tests {
         );
     }
 
-    fn check_cut(kind: PeriodKind, range: Span, expected: &[&str]) {
-        let labels: Vec<String> = kind
-            .cut(range)
-            .into_iter()
-            .map(|period| period.label)
-            .collect();
-        assert_eq!(labels, expected, "{kind:?}");
-    }
-
-    #[test]
-    fn ranges_are_cut_at_calendar_edges() {
-        check_cut(
-            PeriodKind::Year,
-            span("2015-01-01", "2016-12-31"),
-            &["2015", "2016"],
-        );
-        check_cut(
-            PeriodKind::Half,
-            span("2016-01-01", "2016-12-31"),
-            &["2016-H1", "2016-H2"],
-        );
-        check_cut(
-            PeriodKind::Quarter,
-            span("2016-03-31", "2016-04-01"),
-            &["2016-Q1", "2016-Q2"],
-        );
-        check_cut(
-            PeriodKind::Xun,
-            span("2016-02-01", "2016-02-29"),
-            &["2016-02-X1", "2016-02-X2", "2016-02-X3"],
-        );
-        check_cut(
-            PeriodKind::Whole,
-            span("2020-01-01", "2020-06-30"),
-            &["2020-H1"],
-        );
-        check_cut(
-            PeriodKind::Whole,
-            span("2020-01-02", "2020-06-30"),
-            &["2020-01-02..2020-06-30"],
-        );
-        check_cut(
-            PeriodKind::YearToDate,
-            span("2020-01-02", "2020-01-03"),
-            &["2020-01-01..2020-01-02", "2020-01-01..2020-01-03"],
-        );
-    }
-
     #[test]
     fn ranges_are_checked_at_their_edges() {
         let check = |from: &str, to: &str, expected: Result<u32, &str>| {
@@ -511,38 +261,6 @@ mod tests {
         check("2020-01-02", "2020-01-01", Err("is after"));
         check("1899-12-31", "1900-01-01", Err("outside"));
         check("2020-01-01", "+262142-12-31", Err("outside"));
-    }
-
-    #[test]
-    fn printed_names_read_back() {
-        for label in [
-            "2015",
-            "2015-H1",
-            "2015-H2",
-            "2015-Q3",
-            "2015-07",
-            "2015-07-X2",
-            "2016-02-29",
-        ] {
-            assert_eq!(
-                Period::parse(label).map(|period| period.label).as_deref(),
-                Some(label)
-            );
-        }
-        for bad in [
-            "",
-            "15",
-            "2015-H3",
-            "2015-Q0",
-            "2015-13",
-            "2015-7",
-            "2015-02-29",
-            "2015-07-X4",
-            "2015-07-X0",
-            "abcd",
-        ] {
-            assert_eq!(Period::parse(bad), None, "{bad}");
-        }
     }
 
     #[test]
