@@ -3,6 +3,7 @@
 //! The one place that fixes these shapes; the command line and the HTTP interface print the same.
 
 pub mod days;
+pub mod figures;
 pub mod periods;
 pub mod readings;
 pub mod table;
@@ -52,6 +53,14 @@ pub fn amount(value: Amount) -> Value {
 /// An unrounded figure to six decimals.
 pub fn unrounded(value: &Exact) -> Value {
     number(value.round(UNROUNDED_DECIMALS))
+}
+
+/// A CSV writer, at choice behind the byte order mark by which Excel tells UTF-8.
+fn csv_writer<W: std::io::Write>(mut out: W, bom: bool) -> csv::Result<csv::Writer<W>> {
+    if bom {
+        out.write_all("\u{feff}".as_bytes())?;
+    }
+    Ok(csv::Writer::from_writer(out))
 }
 
 fn optional<T>(value: Option<T>, print: impl Fn(T) -> String) -> String {

@@ -19,6 +19,8 @@ use crate::app::observations;
 use crate::app::open;
 use crate::app::standards;
 use crate::domain::area::MinStations;
+use crate::domain::assessment::composite::Singles;
+use crate::domain::assessment::composite::Weights;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
@@ -71,7 +73,7 @@ pub struct AssessArgs {
         long,
         value_parser = period_kind,
         default_value = "period",
-        value_name = "day|xun|month|month-to-date|quarter|half|year|year-to-date|period"
+        value_name = "day|xun|month|month-to-date|quarter|half|year|year-to-date|12-months|3-years|period"
     )]
     by: PeriodKind,
     /// As known at this moment (RFC 3339); corrections that came later are left out.
@@ -98,6 +100,15 @@ pub struct AssessArgs {
     /// Stations an area's day needs: a number, a share such as 75%, or standard.
     #[arg(long, value_parser = MinStations::parse, value_name = "N|P%|standard")]
     min_stations: Option<MinStations>,
+    /// Single indices of the composite index rounded before they are added, or only their sum.
+    #[arg(long, value_parser = Singles::parse, value_name = "rounded|unrounded", default_value = "rounded")]
+    composite: Singles,
+    /// Weights of the composite index: equal, or those of the "new algorithm" (editions 2026 and 2031).
+    #[arg(long, value_parser = Weights::parse, value_name = "equal|weighted", default_value = "equal")]
+    composite_weights: Weights,
+    /// Put a byte order mark before the CSV, by which Excel reads it as UTF-8.
+    #[arg(long)]
+    bom: bool,
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -118,8 +129,8 @@ enum Format {
 
 /// Reads a kind of period.
 fn period_kind(text: &str) -> Result<PeriodKind, String> {
-    let expected = "day, xun, month, month-to-date, quarter, half, year, year-to-date or period";
-    PeriodKind::from_key(text).ok_or_else(|| format!("{expected} is expected"))
+    let known = PeriodKind::ALL.map(PeriodKind::key).join(", ");
+    PeriodKind::from_key(text).ok_or_else(|| format!("expected one of {known}"))
 }
 
 /// Reads the class of an area.
@@ -137,6 +148,8 @@ impl AssessArgs {
             lift_zero: self.lift_zero.map(yes),
             area_class: self.area_class,
             min_stations: self.min_stations,
+            composite: Some(self.composite),
+            composite_weights: Some(self.composite_weights),
         }
     }
 
@@ -176,6 +189,15 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
     let edition = EditionChoice::parse(&args.edition, &editions)
         .map_err(|fault| bad_input(format!("--edition {fault}")))?;
     choices.fit(&edition, &editions).map_err(bad_input)?;
+    if args.by.cut(span).is_empty() {
+        let fault = format!(
+            "--by {}: no period ends within {} to {}",
+            args.by.key(),
+            span.from,
+            span.to
+        );
+        return Err(bad_input(fault));
+    }
     let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = args.stores(now).await?;
@@ -199,30 +221,71 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         known_at: known_at.unwrap_or(now),
         simulated: assessor.simulated(&area, span),
     };
+    let asked = Asked {
+        area: &area,
+        span,
+        edition: &edition,
+        choices,
+    };
     if args.by == PeriodKind::Day {
-        let days = assessor.days(&area, span, &edition, choices);
-        match args.format {
-            Format::Csv => report::days::days_csv(&area, &days, &mut out)?,
-            Format::Table => write!(out, "{}", report::days::days_table(&area, &days))?,
-            Format::Json => {
-                for day in &days {
-                    writeln!(out, "{}", report::days::day_json(context, &editions, day))?;
-                }
-            }
-        }
-        return Ok(());
+        print_days(&args, &assessor, asked, context, &mut out)
+    } else {
+        print_periods(&args, &assessor, asked, context, &mut out)
     }
-    let reports = assessor.periods(&area, span, args.by, &edition, choices);
+}
+
+/// What an assessment is asked about.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    area: &'a Area,
+    span: Span,
+    edition: &'a EditionChoice,
+    choices: Choices,
+}
+
+fn print_days(
+    args: &AssessArgs,
+    assessor: &Assessor,
+    asked: Asked<'_>,
+    context: Context<'_>,
+    mut out: impl Write,
+) -> anyhow::Result<()> {
+    let days = assessor.days(asked.area, asked.span, asked.edition, asked.choices);
     match args.format {
-        Format::Csv => report::periods::periods_csv(&area, &reports, &mut out)?,
-        Format::Table => write!(out, "{}", report::periods::periods_table(&area, &reports))?,
+        Format::Csv => report::days::days_csv(asked.area, &days, args.bom, &mut out)?,
+        Format::Table => write!(out, "{}", report::days::days_table(asked.area, &days))?,
         Format::Json => {
-            for report in &reports {
+            for day in &days {
                 writeln!(
                     out,
                     "{}",
-                    report::periods::period_json(context, &editions, report)
+                    report::days::day_json(context, &assessor.editions, day)
                 )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_periods(
+    args: &AssessArgs,
+    assessor: &Assessor,
+    asked: Asked<'_>,
+    context: Context<'_>,
+    mut out: impl Write,
+) -> anyhow::Result<()> {
+    let (area, edition) = (asked.area, asked.edition);
+    let reports = assessor.periods(area, asked.span, args.by, edition, asked.choices);
+    match args.format {
+        Format::Csv => report::periods::periods_csv(area, edition, &reports, args.bom, &mut out)?,
+        Format::Table => {
+            let table = report::periods::periods_table(area, edition, &reports);
+            write!(out, "{table}")?;
+        }
+        Format::Json => {
+            for report in &reports {
+                let json = report::periods::period_json(context, &assessor.editions, report);
+                writeln!(out, "{json}")?;
             }
         }
     }

@@ -4,6 +4,7 @@ mod file;
 
 use crate::app::standards::file::AboveValue;
 use crate::app::standards::file::ByPollutant;
+use crate::app::standards::file::CompositeTable;
 use crate::app::standards::file::ConversionTable;
 use crate::app::standards::file::EditionFile;
 use crate::app::standards::file::GoalTable;
@@ -23,6 +24,7 @@ use crate::domain::standards::Realtime;
 use crate::domain::standards::ReferenceState;
 use crate::domain::standards::StationShare;
 use crate::domain::standards::Validity;
+use crate::domain::standards::Weighting;
 use crate::domain::standards::daily_averaging;
 use crate::domain::standards::goal::Goal;
 use crate::domain::standards::goal::Judged;
@@ -266,6 +268,21 @@ fn item(text: &str) -> Result<(Pollutant, Averaging), String> {
     Ok((pollutant(own)?, averaging(time)?))
 }
 
+impl CompositeTable {
+    fn composite(self) -> Composite {
+        Composite {
+            equal: Weighting {
+                decimals: self.decimals,
+                weights: self.weights.by_pollutant(),
+            },
+            weighted: self.weighted.map(|own| Weighting {
+                decimals: own.decimals,
+                weights: own.weights.by_pollutant(),
+            }),
+        }
+    }
+}
+
 impl EditionFile {
     fn edition(self) -> Result<Edition, String> {
         let citations = self.citations();
@@ -320,10 +337,7 @@ impl EditionFile {
             scales,
             limits: limits.collect::<Result<_, _>>()?,
             percentiles: percentiles.unwrap_or_default(),
-            composite: self.composite.map(|table| Composite {
-                decimals: table.decimals,
-                weights: table.weights.by_pollutant(),
-            }),
+            composite: self.composite.map(CompositeTable::composite),
             goals: goals.collect::<Result<_, _>>()?,
             decimals: self.rounding.decimals.by_pollutant(),
             citations,

@@ -1,22 +1,32 @@
-//! Figures of a period: means, percentiles, good days, composite index, year on year.
+//! Figures of a period: means, percentiles, attainment, good days, composite index.
 //!
 //! GB 3095 clause 3 (period means are means of daily means) and Table 4 (least days), HJ 663 Annex A.6
 //! (percentiles), HJ 633 for good (AQI <= 100) and heavy (AQI > 200) days. A day without an AQI is void and
 //! never counts as good; the ratio's two bounds say what it would be if all void days were bad or good.
+//! The mean over three years (HJ 663-2026, known from one source) is the mean of the three annual means.
+
+pub mod attainment;
+pub mod change;
+pub mod composite;
 
 use chrono::NaiveDate;
 
 use crate::domain::area::AreaDay;
+use crate::domain::assessment::attainment::Attainment;
+use crate::domain::assessment::attainment::attainment;
+use crate::domain::assessment::composite::CompositeIndex;
+use crate::domain::assessment::composite::CompositeOptions;
+use crate::domain::assessment::composite::by_percentile;
+use crate::domain::assessment::composite::composite_index;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 
-/// Decimals a good-day ratio and a change are published with.
+/// Decimals a ratio and a change are published with.
 pub const RATIO_DECIMALS: u32 = 1;
 
 /// How an area prints its figures: decimals by pollutant.
@@ -24,6 +34,41 @@ pub const RATIO_DECIMALS: u32 = 1;
 pub struct Publication {
     /// Decimals by pollutant in report order; `None` prints as the edition judges.
     pub decimals: [Option<u32>; 6],
+}
+
+/// What the figures of a period are made by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The edition.
+    pub edition: &'a Edition,
+    /// Decimals of what is published.
+    pub publication: &'a Publication,
+    /// How the composite index is computed.
+    pub composite: CompositeOptions,
+}
+
+impl Rules<'_> {
+    /// A figure in its three roundings, each from the unrounded value.
+    pub fn statistic(&self, pollutant: Pollutant, value: Exact) -> Statistic {
+        let judged = self.edition.decimals[pollutant.index()];
+        let published = self.publication.decimals[pollutant.index()].unwrap_or(judged);
+        Statistic {
+            judged: value.round(judged),
+            published: value.round(published),
+            value,
+        }
+    }
+}
+
+/// A figure in its three roundings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistic {
+    /// Unrounded.
+    pub value: Exact,
+    /// Rounded by the edition, compared with limits.
+    pub judged: Decimal,
+    /// Rounded as the area prints it.
+    pub published: Decimal,
 }
 
 /// The mean of one pollutant over a period in its three roundings.
@@ -83,14 +128,35 @@ fn percent(part: u32, whole: u32) -> Option<Decimal> {
     Some(share.round(RATIO_DECIMALS))
 }
 
-/// One pollutant's statistics of a period, as judged; `None` when the edition asks for more days.
+/// One pollutant's statistics of a period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollutantFigure {
-    /// Mean of the valid days.
-    pub mean: Option<Exact>,
-    /// The edition's percentile of the valid days.
-    pub percentile: Option<Exact>,
+    /// Mean of the valid days; `None` when the edition asks for more of them.
+    pub mean: Option<Statistic>,
+    /// The edition's percentile of the valid days; of three years none is defined.
+    pub percentile: Option<Statistic>,
+    /// Days with a valid value.
+    pub valid_days: u32,
+    /// Whether the edition's least days hold, month by month too.
+    pub complete: bool,
+    /// What is short, when it is not complete.
+    pub void_reason: Option<String>,
 }
+
+impl PollutantFigure {
+    /// What a period's pollutant is spoken of by: the percentile of CO and O3, the mean of the others.
+    pub fn headline(&self, pollutant: Pollutant) -> Option<&Statistic> {
+        let statistic = if by_percentile(pollutant) {
+            &self.percentile
+        } else {
+            &self.mean
+        };
+        statistic.as_ref()
+    }
+}
+
+/// Every pollutant's statistics in report order.
+pub type Figures = [PollutantFigure; 6];
 
 /// A period of an area under one edition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,33 +170,19 @@ pub struct Assessment {
     /// Days by AQI.
     pub days: DayCounts,
     /// Every pollutant in report order.
-    pub pollutants: [PollutantFigure; 6],
-    /// Composite index; `None` when a pollutant is missing.
-    pub composite: Option<Decimal>,
-}
-
-/// Change against the same period a year before, from published figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct YearOnYear {
-    /// PM2.5, percent.
-    pub pm25_pct: Option<Decimal>,
-    /// Good-day ratio, percentage points.
-    pub good_day_ratio_pp: Option<Decimal>,
-    /// Whether both sides are complete.
-    pub comparable: bool,
+    pub pollutants: Figures,
+    /// Against the limits of GB 3095; `None` under another authority's profile.
+    pub attainment: Option<Attainment>,
+    /// Composite index.
+    pub composite: CompositeIndex,
 }
 
 /// Assesses one period from its days (days outside the period are passed over).
 ///
 /// # Panics
-/// When a day stands under another edition than `edition`: editions never mix within one figure.
-pub fn assess(
-    edition: &Edition,
-    publication: &Publication,
-    kind: PeriodKind,
-    period: Period,
-    days: &[AreaDay],
-) -> Assessment {
+/// When a day stands under another edition than that of `rules`: editions never mix within one figure.
+pub fn assess(rules: &Rules<'_>, kind: PeriodKind, period: Period, days: &[AreaDay]) -> Assessment {
+    let edition = rules.edition;
     let days: Vec<&AreaDay> = days
         .iter()
         .filter(|day| period.span.contains(day.day))
@@ -139,8 +191,14 @@ pub fn assess(
         days.iter().all(|day| day.edition == edition.id),
         "one figure, one edition"
     );
-    let figure = |pollutant| figure(edition, kind, period.span, pollutant, &days);
-    let pollutants = Pollutant::ALL.map(figure);
+    let three_years = kind == PeriodKind::ThreeYears;
+    let pollutants = Pollutant::ALL.map(|pollutant| {
+        if three_years {
+            of_three_years(rules, period.span, pollutant, &days)
+        } else {
+            figure(rules, kind, period.span, pollutant, &days)
+        }
+    });
     let mut counts = DayCounts {
         calendar: period.span.length(),
         ..DayCounts::default()
@@ -150,40 +208,95 @@ pub fn assess(
         counts.good += u32::from(day.index.is_good());
         counts.heavy += u32::from(day.index.is_heavy());
     }
-    let pm25 = pm25_figure(edition, publication, kind, &period, &days);
-    let composite = composite(edition, &pollutants);
+    let concentrations = Pollutant::ALL.map(|pollutant| {
+        let headline = pollutants[pollutant.index()].headline(pollutant);
+        headline.map(|own| own.judged)
+    });
     Assessment {
         edition: edition.id.clone(),
-        pm25,
+        pm25: mean_figure(&pollutants[Pollutant::Pm25.index()]),
         days: counts,
+        attainment: (!edition.comparison)
+            .then(|| attainment(edition, &pollutants, &days, three_years)),
+        composite: composite_index(edition, rules.composite, &concentrations),
         pollutants,
-        composite,
         period,
     }
 }
 
-fn valid_values<'a>(pollutant: Pollutant, days: &[&'a AreaDay]) -> Vec<&'a Exact> {
-    days.iter()
-        .filter_map(|day| day.values.values[pollutant.index()].as_ref())
-        .collect()
+fn mean_figure(figure: &PollutantFigure) -> MeanFigure {
+    let mean = figure.mean.as_ref();
+    MeanFigure {
+        mean: mean.map(|own| own.value.clone()),
+        judged: mean.map(|own| own.judged),
+        published: mean.map(|own| own.published),
+        valid_days: figure.valid_days,
+        complete: figure.complete,
+        void_reason: figure.void_reason.clone(),
+    }
 }
 
 fn figure(
-    edition: &Edition,
+    rules: &Rules<'_>,
     kind: PeriodKind,
     span: Span,
     pollutant: Pollutant,
     days: &[&AreaDay],
 ) -> PollutantFigure {
-    let values = valid_values(pollutant, days);
+    let (edition, at) = (rules.edition, pollutant.index());
+    let own = days.iter().filter(|day| span.contains(day.day));
+    let own = own.filter_map(|day| Some((day.day, day.values.values[at].as_ref()?)));
+    let (dates, values): (Vec<NaiveDate>, Vec<&Exact>) = own.unzip();
     let valid_days = u32::try_from(values.len()).expect("a period's days");
-    if shortfall(edition, kind, span, valid_days).is_some() {
-        return PollutantFigure::default();
+    let nothing = || values.is_empty().then(|| "no valid day".to_owned());
+    let short = shortfall(edition, kind, span, valid_days).or_else(nothing);
+    if short.is_some() {
+        return PollutantFigure {
+            valid_days,
+            void_reason: short,
+            ..PollutantFigure::default()
+        };
     }
+    let mean = Exact::mean(values.iter().copied());
+    let void_reason = short_month(edition, kind, span, &dates);
     PollutantFigure {
-        mean: Exact::mean(values.iter().copied()),
-        percentile: edition.percentiles[pollutant.index()]
-            .and_then(|percent| percentile(values, percent)),
+        mean: mean.map(|mean| rules.statistic(pollutant, mean)),
+        percentile: edition.percentiles[at]
+            .and_then(|percent| percentile(values, percent))
+            .map(|own| rules.statistic(pollutant, own)),
+        valid_days,
+        complete: void_reason.is_none(),
+        void_reason,
+    }
+}
+
+/// The mean of three annual means, each under the annual rules.
+fn of_three_years(
+    rules: &Rules<'_>,
+    span: Span,
+    pollutant: Pollutant,
+    days: &[&AreaDay],
+) -> PollutantFigure {
+    let year = |year: &Period| figure(rules, PeriodKind::Year, year.span, pollutant, days);
+    let years = PeriodKind::Year.cut(span);
+    let figures: Vec<PollutantFigure> = years.iter().map(year).collect();
+    let means = figures.iter().filter_map(|own| own.mean.as_ref());
+    let means: Vec<&Exact> = means.map(|own| &own.value).collect();
+    let all = means.len() == figures.len();
+    let mean = Exact::mean(means.iter().copied()).filter(|_| all);
+    let short = || {
+        let mut figures = figures.iter().zip(&years);
+        let (own, year) = figures.find(|(own, _)| own.mean.is_none())?;
+        Some(format!("{}: {}", year.label, own.void_reason.as_deref()?))
+    };
+    let incomplete = || figures.iter().find_map(|own| own.void_reason.clone());
+    let void_reason = short().or_else(incomplete);
+    PollutantFigure {
+        mean: mean.map(|mean| rules.statistic(pollutant, mean)),
+        percentile: None,
+        valid_days: figures.iter().map(|own| own.valid_days).sum(),
+        complete: void_reason.is_none(),
+        void_reason,
     }
 }
 
@@ -201,44 +314,12 @@ pub fn percentile(mut values: Vec<&Exact>, percent: u32) -> Option<Exact> {
     Some(low.plus(&high.minus(low).times(&share)))
 }
 
-fn pm25_figure(
-    edition: &Edition,
-    publication: &Publication,
-    kind: PeriodKind,
-    period: &Period,
-    days: &[&AreaDay],
-) -> MeanFigure {
-    let index = Pollutant::Pm25.index();
-    let values = valid_values(Pollutant::Pm25, days);
-    let valid_days = u32::try_from(values.len()).expect("a period's days");
-    let short = shortfall(edition, kind, period.span, valid_days);
-    let mean = Exact::mean(values).filter(|_| short.is_none());
-    let valid = |day: &&&AreaDay| day.values.values[index].is_some();
-    let dates: Vec<NaiveDate> = days.iter().filter(valid).map(|day| day.day).collect();
-    let void_reason = short
-        .or_else(|| short_month(edition, kind, period.span, &dates))
-        .or_else(|| {
-            let nothing = || "no valid day".to_owned();
-            mean.is_none().then(nothing)
-        });
-    let decimals = publication.decimals[index].unwrap_or(edition.decimals[index]);
-    MeanFigure {
-        judged: mean
-            .as_ref()
-            .map(|mean| mean.round(edition.decimals[index])),
-        published: mean.as_ref().map(|mean| mean.round(decimals)),
-        mean,
-        valid_days,
-        complete: void_reason.is_none(),
-        void_reason,
-    }
-}
-
-/// Too few days for the statistic to exist: GB 3095 Table 4 for the year; for the month the count its annual
-/// row asks of each month.
+/// Too few days for the statistic to exist: GB 3095 Table 4 for the year, taken over for twelve months on
+/// end; for the month the count its annual row asks of each month.
 fn shortfall(edition: &Edition, kind: PeriodKind, span: Span, valid_days: u32) -> Option<String> {
     let whole = |kind: PeriodKind| kind.containing(span.from).span == span;
-    let year = kind == PeriodKind::Year || (kind == PeriodKind::Whole && whole(PeriodKind::Year));
+    let year = matches!(kind, PeriodKind::Year | PeriodKind::TwelveMonths)
+        || (kind == PeriodKind::Whole && whole(PeriodKind::Year));
     let month =
         kind == PeriodKind::Month || (kind == PeriodKind::Whole && whole(PeriodKind::Month));
     let need = match (year, month) {
@@ -258,7 +339,11 @@ fn short_month(
 ) -> Option<String> {
     if !matches!(
         kind,
-        PeriodKind::Year | PeriodKind::Half | PeriodKind::Quarter | PeriodKind::Whole
+        PeriodKind::Year
+            | PeriodKind::TwelveMonths
+            | PeriodKind::Half
+            | PeriodKind::Quarter
+            | PeriodKind::Whole
     ) {
         return None;
     }
@@ -274,57 +359,6 @@ fn short_month(
         }
     }
     None
-}
-
-/// Sum over the pollutants of figure over limit, each rounded before adding. CO and O3 stand by their
-/// percentile against the daily limits, the others by their mean against the annual ones.
-fn composite(edition: &Edition, pollutants: &[PollutantFigure; 6]) -> Option<Decimal> {
-    let rule = edition.composite.as_ref()?;
-    let mut sum = Exact::zero();
-    for pollutant in Pollutant::ALL {
-        let figure = &pollutants[pollutant.index()];
-        let (value, averaging) = match pollutant {
-            Pollutant::Co => (&figure.percentile, Averaging::Hour24),
-            Pollutant::O3 => (&figure.percentile, Averaging::Hour8),
-            _ => (&figure.mean, Averaging::Annual),
-        };
-        let value = value
-            .as_ref()?
-            .round(edition.decimals[pollutant.index()])
-            .exact();
-        let limit = Exact::amount(edition.class_2(pollutant, averaging)?);
-        let single = value.over(&limit)?.round(rule.decimals).exact();
-        let weight = Exact::whole(rule.weights[pollutant.index()]);
-        sum = sum.plus(&single.times(&weight));
-    }
-    Some(sum.round(rule.decimals))
-}
-
-/// The change of `now` against `before`, both under one edition, from their published figures.
-///
-/// # Panics
-/// When the two stand under different editions.
-pub fn year_on_year(now: &Assessment, before: &Assessment) -> YearOnYear {
-    assert_eq!(now.edition, before.edition, "both sides under one edition");
-    let pm25_pct = now
-        .pm25
-        .published
-        .zip(before.pm25.published)
-        .and_then(|(now, before)| {
-            let change = now.exact().minus(&before.exact()).times(&Exact::whole(100));
-            Some(change.over(&before.exact())?.round(RATIO_DECIMALS))
-        });
-    let good_day_ratio_pp = now
-        .days
-        .ratio()
-        .zip(before.days.ratio())
-        .map(|(now, before)| now.exact().minus(&before.exact()).round(RATIO_DECIMALS));
-    let comparable = now.pm25.complete && before.pm25.complete;
-    YearOnYear {
-        pm25_pct,
-        good_day_ratio_pp,
-        comparable,
-    }
 }
 
 #[cfg(test)]

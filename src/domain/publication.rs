@@ -9,7 +9,10 @@ use crate::domain::area::AreaOptions;
 use crate::domain::area::MinStations;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
-use crate::domain::assessment::YearOnYear;
+use crate::domain::assessment::Statistic;
+use crate::domain::assessment::change::Percent;
+use crate::domain::assessment::change::Points;
+use crate::domain::assessment::change::YearOnYear;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
@@ -250,7 +253,8 @@ pub fn figures_of_period(
     let mut figures = vec![figure(MEANS[0], text(assessment.pm25.published))];
     for pollutant in Pollutant::ALL {
         let index = pollutant.index();
-        let round = |value: &Exact| value.round(decimals(edition, publication, pollutant));
+        let decimals = decimals(edition, publication, pollutant);
+        let round = |own: &Statistic| own.value.round(decimals);
         let own = &assessment.pollutants[index];
         // CO and O3 are judged by their percentile alone.
         let by_mean = !matches!(pollutant, Pollutant::Pm25 | Pollutant::Co | Pollutant::O3);
@@ -266,11 +270,17 @@ pub fn figures_of_period(
         figure("good_days", Some(days.good.to_string())),
         figure("heavy_days", Some(days.heavy.to_string())),
         figure("good_day_ratio", text(days.ratio())),
-        figure("composite_index", text(assessment.composite)),
-        figure("pm25_yoy_pct", text(yoy.and_then(|yoy| yoy.pm25_pct))),
+        figure("composite_index", text(assessment.composite.value)),
+        figure(
+            "pm25_yoy_pct",
+            text(yoy.and_then(|yoy| yoy.pm25_pct).map(Percent::number)),
+        ),
         figure(
             "good_day_ratio_yoy_pp",
-            text(yoy.and_then(|yoy| yoy.good_day_ratio_pp)),
+            text(
+                yoy.and_then(|yoy| yoy.good_day_ratio_pp)
+                    .map(Points::number),
+            ),
         ),
     ]);
     figures

@@ -193,13 +193,22 @@ pub struct ReferenceState {
     pub clause: String,
 }
 
-/// Weight and rounding of the composite index.
+/// Weight and rounding of a composite index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Composite {
-    /// Decimals each single index is rounded to before summing.
+pub struct Weighting {
+    /// Decimals of each single index and of their sum.
     pub decimals: u32,
     /// Weight by pollutant.
     pub weights: [i64; 6],
+}
+
+/// The composite index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Composite {
+    /// As the ranking rules have it.
+    pub equal: Weighting,
+    /// The "new algorithm", where the edition has one.
+    pub weighted: Option<Weighting>,
 }
 
 /// One edition of the standard.

@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::DayCounts;
+use crate::domain::assessment::Statistic;
 use crate::domain::assessment::percentile;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
@@ -215,18 +216,15 @@ pub fn days_left(span: Span) -> Option<Span> {
 pub fn judged(item: Item, edition: &Edition, assessment: &Assessment) -> Option<Decimal> {
     let count = |days: u32| (assessment.days.valid > 0).then(|| Exact::whole(i64::from(days)));
     let figure = |pollutant: Pollutant| &assessment.pollutants[pollutant.index()];
-    let rounded = |value: &Option<Exact>, pollutant: Pollutant| {
-        let decimals = edition.decimals[pollutant.index()];
-        value.as_ref().map(|value| value.round(decimals))
-    };
+    let judged = |figure: &Option<Statistic>| figure.as_ref().map(|own| own.judged);
     match item {
         Item::Pm25Mean => assessment.pm25.judged,
-        Item::Pm10Mean => rounded(&figure(Pollutant::Pm10).mean, Pollutant::Pm10),
+        Item::Pm10Mean => judged(&figure(Pollutant::Pm10).mean),
         Item::O3P90 if edition.percentiles[Pollutant::O3.index()] == Some(OZONE_PERCENTILE) => {
-            rounded(&figure(Pollutant::O3).percentile, Pollutant::O3)
+            judged(&figure(Pollutant::O3).percentile)
         }
         Item::O3P90 => None,
-        Item::CompositeIndex => assessment.composite,
+        Item::CompositeIndex => assessment.composite.value,
         Item::GoodDayRatio => assessment.days.ratio(),
         Item::GoodDays => count(assessment.days.good).map(|days| days.round(0)),
         Item::HeavyDays => count(assessment.days.heavy).map(|days| days.round(0)),

@@ -11,9 +11,15 @@ use crate::domain::area::MinStations;
 use crate::domain::area::area_day;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
-use crate::domain::assessment::YearOnYear;
+use crate::domain::assessment::Rules;
 use crate::domain::assessment::assess;
-use crate::domain::assessment::year_on_year;
+use crate::domain::assessment::change::EditionEffect;
+use crate::domain::assessment::change::YearOnYear;
+use crate::domain::assessment::change::edition_effect;
+use crate::domain::assessment::change::year_on_year;
+use crate::domain::assessment::composite::CompositeOptions;
+use crate::domain::assessment::composite::Singles;
+use crate::domain::assessment::composite::Weights;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
@@ -37,10 +43,12 @@ pub enum EditionChoice {
     Auto,
     /// This one, whatever the dates.
     Fixed(String),
+    /// The first of these, with the results of the others beside it.
+    Several(Vec<String>),
 }
 
 impl EditionChoice {
-    /// Reads `auto` or an edition's id.
+    /// Reads `auto`, an edition's id, or several ids joined by commas.
     ///
     /// # Errors
     /// In words, naming the editions there are.
@@ -52,16 +60,41 @@ impl EditionChoice {
             .named()
             .map(|edition| edition.id.as_str())
             .collect();
-        match editions.by_id(text) {
-            Some(edition) => Ok(Self::Fixed(edition.id.clone())),
-            None => Err(format!("{text:?} is not auto, {}", known.join(", "))),
+        let mut ids: Vec<String> = Vec::new();
+        for id in text.split(',') {
+            if !known.contains(&id) {
+                return Err(format!(
+                    "{id:?} is not auto, {}; several of these are joined by commas",
+                    known.join(", ")
+                ));
+            }
+            if ids.iter().any(|other| other == id) {
+                return Err(format!("{id} is given twice"));
+            }
+            ids.push(id.to_owned());
+        }
+        match ids.as_slice() {
+            [single] => Ok(Self::Fixed(single.clone())),
+            _ => Ok(Self::Several(ids)),
         }
     }
 
+    /// The edition of the first result.
     fn on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> &'e Edition {
+        let chosen = match self {
+            Self::Fixed(id) => Some(id),
+            Self::Several(ids) => ids.first(),
+            Self::Auto => None,
+        };
+        let chosen = chosen.and_then(|id| editions.by_id(id));
+        chosen.unwrap_or_else(|| editions.on(day))
+    }
+
+    /// Every edition a day is given under.
+    fn all_on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> Vec<&'e Edition> {
         match self {
-            Self::Fixed(id) => editions.by_id(id).unwrap_or_else(|| editions.on(day)),
-            Self::Auto => editions.on(day),
+            Self::Several(ids) => ids.iter().filter_map(|id| editions.by_id(id)).collect(),
+            _ => vec![self.on(editions, day)],
         }
     }
 }
@@ -81,6 +114,10 @@ pub struct Choices {
     pub area_class: Option<AreaClass>,
     /// Stations an area's day needs.
     pub min_stations: Option<MinStations>,
+    /// Rounding of the composite index's single indices.
+    pub composite: Option<Singles>,
+    /// Weights of the composite index.
+    pub composite_weights: Option<Weights>,
 }
 
 impl Choices {
@@ -102,12 +139,15 @@ impl Choices {
     /// # Errors
     /// In words, naming the choice.
     pub fn fit(self, choice: &EditionChoice, editions: &Editions) -> Result<(), String> {
-        let EditionChoice::Fixed(id) = choice else {
+        let chosen = match choice {
+            EditionChoice::Auto => &[][..],
+            EditionChoice::Fixed(id) => std::slice::from_ref(id),
+            EditionChoice::Several(ids) => ids,
+        };
+        let comparison = |id: &&String| editions.by_id(id).is_some_and(|own| own.comparison);
+        let Some(id) = chosen.iter().find(comparison) else {
             return Ok(());
         };
-        if !editions.by_id(id).is_some_and(|edition| edition.comparison) {
-            return Ok(());
-        }
         let given = [
             ("round_first", self.round_first.is_some()),
             ("o3_exception", self.o3_exception.is_some()),
@@ -118,6 +158,14 @@ impl Choices {
             Some((name, _)) => Err(format!(
                 "{name} has no meaning under edition {id}; leave it out"
             )),
+        }
+    }
+
+    /// How the composite index is computed.
+    pub fn composite_options(self) -> CompositeOptions {
+        CompositeOptions {
+            singles: self.composite.unwrap_or_default(),
+            weights: self.composite_weights.unwrap_or_default(),
         }
     }
 }
@@ -131,8 +179,21 @@ pub struct PeriodReport {
     pub yoy: Option<YearOnYear>,
     /// Targets of the area for the period's year.
     pub standings: Vec<Standing>,
-    /// The same period under the other editions in force within it.
-    pub others: Vec<Assessment>,
+    /// The same period under the other editions: those asked for, else those in force within it.
+    pub others: Vec<OtherEdition>,
+    /// The options used.
+    pub options: AreaOptions,
+}
+
+/// A period's figures under a further edition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherEdition {
+    /// The figures.
+    pub assessment: Assessment,
+    /// Against the year before under this edition.
+    pub yoy: Option<YearOnYear>,
+    /// How it differs from the first result.
+    pub effect: EditionEffect,
     /// The options used.
     pub options: AreaOptions,
 }
@@ -151,7 +212,7 @@ pub struct Assessor {
 }
 
 impl Assessor {
-    /// The area's days, each under the edition chosen.
+    /// The area's days in order, each under every edition chosen.
     pub fn days(
         &self,
         area: &Area,
@@ -160,11 +221,13 @@ impl Assessor {
         choices: Choices,
     ) -> Vec<AreaDay> {
         let all = self.stations();
-        let day = |day| {
-            let edition = edition.on(&self.editions, day);
-            self.day(area, &all, day, edition, &choices.options(edition))
-        };
-        span.days().map(day).collect()
+        let mut days = Vec::new();
+        for day in span.days() {
+            for edition in edition.all_on(&self.editions, day) {
+                days.push(self.day(area, &all, day, edition, &choices.options(edition)));
+            }
+        }
+        days
     }
 
     /// The area's periods.
@@ -194,6 +257,15 @@ impl Assessor {
         };
         let report = |period| self.period(&mut sheets, kind, period, edition);
         periods.into_iter().map(report).collect()
+    }
+
+    /// What an edition's figures are made by.
+    pub fn rules<'e>(&'e self, edition: &'e Edition, choices: Choices) -> Rules<'e> {
+        Rules {
+            edition,
+            publication: &self.publication,
+            composite: choices.composite_options(),
+        }
     }
 
     /// First and last day the area has data of.
@@ -331,47 +403,41 @@ impl Assessor {
         period: Period,
         choice: &EditionChoice,
     ) -> PeriodReport {
-        let span = period.span;
-        let edition = choice.on(&self.editions, span.to);
-        let mut under = |edition: &Edition, period: Period| {
-            let days = sheets.days(edition, period.span);
-            assess(edition, &self.publication, kind, period, days)
+        let edition = choice.on(&self.editions, period.span.to);
+        let (assessment, yoy) = sheets.both_sides(edition, kind, &period);
+        let other = |other: &Edition| {
+            let (own, yoy) = sheets.both_sides(other, kind, &period);
+            OtherEdition {
+                effect: edition_effect(&assessment, &own),
+                assessment: own,
+                yoy,
+                options: sheets.choices.options(other),
+            }
         };
-        let assessment = under(edition, period.clone());
-        let earlier = Period {
-            label: String::new(),
-            span: span.year_before(),
-        };
-        let before = under(edition, earlier);
-        let has_data = |side: &Assessment| side.days.valid > 0 || side.pm25.valid_days > 0;
-        let comparable = has_data(&assessment) && has_data(&before);
-        let yoy = comparable.then(|| year_on_year(&assessment, &before));
-        let others = self.others(choice, edition, span);
-        let others = others
-            .into_iter()
-            .map(|other| under(other, period.clone()))
-            .collect();
-        let standings = sheets.pacer.standings(kind, span, edition);
-        let options = sheets.choices.options(edition);
+        let others = self.others(choice, edition, period.span);
         PeriodReport {
+            others: others.into_iter().map(other).collect(),
+            standings: sheets.pacer.standings(kind, period.span, edition),
+            options: sheets.choices.options(edition),
             assessment,
             yoy,
-            standings,
-            others,
-            options,
         }
     }
 
-    /// The editions other than `edition` in force within the span, when none was chosen.
+    /// The editions beside `edition`: those chosen with it; under `auto` those in force within the span.
     fn others(&self, choice: &EditionChoice, edition: &Edition, span: Span) -> Vec<&Edition> {
-        if matches!(choice, EditionChoice::Fixed(_)) {
-            return Vec::new();
-        }
         let first = self.editions.on(span.from).from;
         let within = |other: &&Edition| {
             other.id != edition.id && first <= other.from && other.from <= span.to
         };
-        self.editions.all().iter().filter(within).collect()
+        match choice {
+            EditionChoice::Fixed(_) => Vec::new(),
+            EditionChoice::Several(ids) => {
+                let rest = ids.iter().skip(1);
+                rest.filter_map(|id| self.editions.by_id(id)).collect()
+            }
+            EditionChoice::Auto => self.editions.all().iter().filter(within).collect(),
+        }
     }
 }
 
@@ -387,6 +453,29 @@ struct Sheets<'a> {
 }
 
 impl Sheets<'_> {
+    /// A period, and its change against the year before under the same edition when both have data.
+    fn both_sides(
+        &mut self,
+        edition: &Edition,
+        kind: PeriodKind,
+        period: &Period,
+    ) -> (Assessment, Option<YearOnYear>) {
+        let rules = self.assessor.rules(edition, self.choices);
+        let mut side = |period: Period| {
+            let days = self.days(edition, period.span);
+            assess(&rules, kind, period, days)
+        };
+        let earlier = Period {
+            label: String::new(),
+            span: period.span.year_before(),
+        };
+        let (now, before) = (side(period.clone()), side(earlier));
+        let has_data = |side: &Assessment| side.days.valid > 0 || side.pm25.valid_days > 0;
+        let comparable = has_data(&now) && has_data(&before);
+        let yoy = comparable.then(|| year_on_year(&now, &before));
+        (now, yoy)
+    }
+
     fn days(&mut self, edition: &Edition, span: Span) -> &[AreaDay] {
         let known = self.by_edition.iter().position(|(id, _)| *id == edition.id);
         let at = known.unwrap_or_else(|| {

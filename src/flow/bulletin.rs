@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
-use crate::domain::assessment::RATIO_DECIMALS;
+use crate::domain::assessment::change::Percent;
 use crate::domain::calendar::DAY_S;
 use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::Instant;
@@ -25,7 +25,6 @@ use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
 use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
-use crate::domain::units::Exact;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
@@ -212,9 +211,7 @@ pub const fn by_percentile(pollutant: Pollutant) -> bool {
 }
 
 fn change_pct(now: Option<Decimal>, before: Option<Decimal>) -> Option<Decimal> {
-    let (now, before) = (now?.exact(), before?.exact());
-    let change = now.minus(&before).times(&Exact::whole(100));
-    Some(change.over(&before)?.round(RATIO_DECIMALS))
+    Percent::of(now?, before?).map(Percent::number)
 }
 
 impl Bulletin {
@@ -233,7 +230,7 @@ impl Bulletin {
             } else {
                 &figure.mean
             };
-            Some(value.as_ref()?.round(self.decimals(pollutant)))
+            Some(value.as_ref()?.published)
         };
         let value = published(side.now());
         let before = side.before.as_ref().and_then(published);
@@ -246,8 +243,11 @@ impl Bulletin {
 
     /// The composite index over a run of days.
     pub fn composite(&self, side: &Side) -> Headline {
-        let value = side.now().composite;
-        let before = side.before.as_ref().and_then(|before| before.composite);
+        let value = side.now().composite.value;
+        let before = side
+            .before
+            .as_ref()
+            .and_then(|before| before.composite.value);
         Headline {
             value,
             before,

@@ -148,8 +148,8 @@ impl<'a> Pacer<'a> {
             Some(_) => PeriodKind::YearToDate,
             None => PeriodKind::Year,
         };
-        let publication = &self.assessor.publication;
-        let assessment = assess(edition, publication, kind, period, &days);
+        let rules = self.assessor.rules(edition, self.choices);
+        let assessment = assess(&rules, kind, period, &days);
         let need = edition.validity.year_days_min;
         let seed = seed(&self.area.text(), on);
         let projection = match left {

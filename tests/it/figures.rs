@@ -105,7 +105,7 @@ fn a_year_of_too_few_days_has_no_figure_at_all() {
     };
     let year = report(PeriodKind::Year, span("2017-01-01", "2017-12-31"));
     assert_eq!(year.pm25.void_reason.as_deref(), Some("58 of 324 days"));
-    assert_eq!((year.pm25.mean, year.composite), (None, None));
+    assert_eq!((year.pm25.mean, year.composite.value), (None, None));
     assert!(
         year.pollutants
             .iter()
@@ -157,7 +157,7 @@ fn a_period_across_editions_shows_both_and_days_take_their_own() {
     let others: Vec<&str> = reports[0]
         .others
         .iter()
-        .map(|other| other.edition.as_str())
+        .map(|other| other.assessment.edition.as_str())
         .collect();
     assert_eq!(
         (reports[0].assessment.edition.as_str(), others),

@@ -10,6 +10,7 @@ mod figures;
 mod mqtt;
 mod pacing;
 mod pages;
+mod periods;
 mod reference;
 mod register;
 mod reviews;

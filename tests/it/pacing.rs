@@ -7,7 +7,9 @@ use skytier::domain::aqi::DayValues;
 use skytier::domain::aqi::IndexOptions;
 use skytier::domain::aqi::day_index;
 use skytier::domain::area::AreaDay;
+use skytier::domain::assessment::Rules;
 use skytier::domain::assessment::assess;
+use skytier::domain::assessment::composite::CompositeOptions;
 use skytier::domain::calendar::PeriodKind;
 use skytier::domain::calendar::Span;
 use skytier::domain::projection::PastYear;
@@ -94,7 +96,12 @@ fn stand(edition: &Edition, so_far: &[AreaDay], item: Item, limit: &str) -> Stan
         PeriodKind::YearToDate
     };
     let publication = standards::publication().expect("a sound profile");
-    let assessment = assess(edition, &publication, kind, period, so_far);
+    let rules = Rules {
+        edition,
+        publication: &publication,
+        composite: CompositeOptions::default(),
+    };
+    let assessment = assess(&rules, kind, period, so_far);
     let basis = Basis {
         edition,
         assessment: &assessment,

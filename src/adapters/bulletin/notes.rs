@@ -62,7 +62,7 @@ fn edition(bulletin: &Bulletin, lang: Lang) -> String {
         .report
         .others
         .iter()
-        .map(|other| other.edition.as_str())
+        .map(|other| other.assessment.edition.as_str())
         .collect();
     if !others.is_empty() {
         let others = others.join(", ");

@@ -197,7 +197,8 @@ fn ozone(bulletin: &Bulletin, lang: Lang) -> Section {
 /// The change of the good-day ratio in points, from published ratios.
 pub(super) fn ratio_change(side: &Side) -> Option<Change> {
     let yoy = side.report.yoy.as_ref()?;
-    yoy.good_day_ratio_pp.map(Change::Points)
+    let points = yoy.good_day_ratio_pp?;
+    Some(Change::Points(points.number()))
 }
 
 /// Good days and their ratio as a sentence.

@@ -15,8 +15,11 @@ use crate::adapters::http::state::WebState;
 use crate::adapters::report;
 use crate::adapters::report::Context;
 use crate::domain::area::MinStations;
+use crate::domain::assessment::composite::Singles;
+use crate::domain::assessment::composite::Weights;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::RANGE_DAYS_MAX;
 use crate::domain::calendar::Span;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
@@ -24,7 +27,7 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::now::hour_of_area;
 
-const PARAMS: [&str; 13] = [
+const PARAMS: [&str; 16] = [
     "area",
     "from",
     "to",
@@ -37,11 +40,16 @@ const PARAMS: [&str; 13] = [
     "lift_zero",
     "area_class",
     "min_stations",
+    "composite",
+    "composite_weights",
     "format",
+    "bom",
 ];
 
 /// Most periods that each run from the first of a month or year in one answer: two years.
 const TO_DATE_DAYS_MAX: u32 = 732;
+/// Most days of twelve-month periods in one answer: twenty years.
+const ROLLING_DAYS_MAX: u32 = 7_305;
 
 /// What an air request asks for.
 struct Asked {
@@ -70,6 +78,8 @@ impl Asked {
             lift_zero: params.yes_no("lift_zero")?,
             area_class: params.area_class()?,
             min_stations: min_stations.map_err(|fault| Problem::bad("min_stations", fault))?,
+            composite: chosen_word(params, "composite", Singles::parse)?,
+            composite_weights: chosen_word(params, "composite_weights", Weights::parse)?,
         };
         choices
             .fit(&edition, &state.editions)
@@ -105,6 +115,16 @@ impl Asked {
     }
 }
 
+/// A parameter of few words.
+fn chosen_word<T>(
+    params: &Params,
+    name: &'static str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Problem> {
+    let word = params.text(name).map(read).transpose();
+    word.map_err(|fault| Problem::bad(name, fault))
+}
+
 /// The area asked for, or the one shown when none is.
 pub(super) fn chosen(params: &Params, assessor: &Assessor) -> Result<Area, Problem> {
     let named = params.text("area").map(Area::parse).transpose()?;
@@ -117,10 +137,13 @@ fn csv(body: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response()
 }
 
-fn wants_csv(params: &Params) -> Result<bool, Problem> {
+/// Whether CSV is asked for, and then whether a byte order mark belongs before it.
+fn wants_csv(params: &Params) -> Result<Option<bool>, Problem> {
+    let bom = params.yes_no("bom")?;
     match params.text("format") {
-        None | Some("json") => Ok(false),
-        Some("csv") => Ok(true),
+        None | Some("json") if bom.is_some() => Err(Problem::bad("bom", "only format=csv has one")),
+        None | Some("json") => Ok(None),
+        Some("csv") => Ok(Some(bom.unwrap_or(false))),
         Some(_) => Err(Problem::bad("format", "json or csv is expected")),
     }
 }
@@ -139,9 +162,10 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
             .days(&asked.area, asked.span, &asked.edition, asked.choices)
     };
     let days = state.compute(days).await;
-    if as_csv {
+    if let Some(bom) = as_csv {
         let mut body = Vec::new();
-        report::days::days_csv(&asked.area, &days, &mut body).map_err(|_| Problem::Internal)?;
+        report::days::days_csv(&asked.area, &days, bom, &mut body)
+            .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }
     let context = asked.context(&state);
@@ -150,6 +174,47 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
         .map(|day| report::days::day_json(context, &state.editions, day))
         .collect();
     Ok(Json(rows).into_response())
+}
+
+fn period_kind(params: &Params) -> Result<PeriodKind, Problem> {
+    let kinds = || {
+        let kinds = PeriodKind::ALL.into_iter();
+        kinds.filter(|kind| *kind != PeriodKind::Day)
+    };
+    let word = params.text("by").unwrap_or("period");
+    kinds().find(|kind| kind.key() == word).ok_or_else(|| {
+        let known: Vec<&str> = kinds().map(PeriodKind::key).collect();
+        let known = known.join(", ");
+        Problem::bad(
+            "by",
+            format!("expected one of {known}; days are at /v1/air/days"),
+        )
+    })
+}
+
+/// Overlapping periods multiply the work, so a range of them is shorter than others; rolling ones need a range
+/// in which one ends.
+fn check_length(kind: PeriodKind, span: Span) -> Result<(), Problem> {
+    let most = match kind {
+        PeriodKind::MonthToDate | PeriodKind::YearToDate => TO_DATE_DAYS_MAX,
+        PeriodKind::TwelveMonths => ROLLING_DAYS_MAX,
+        _ => RANGE_DAYS_MAX,
+    };
+    let key = kind.key();
+    if kind.cut(span).is_empty() {
+        let (from, to) = (span.from, span.to);
+        return Err(Problem::bad(
+            "by",
+            format!("no {key} ends within {from} to {to}"),
+        ));
+    }
+    if span.length() <= most {
+        return Ok(());
+    }
+    Err(Problem::bad(
+        "by",
+        format!("{key} takes at most {most} days at once"),
+    ))
 }
 
 /// `GET /v1/air/assessment`: one object a period, as `assess` prints it.
@@ -162,33 +227,18 @@ pub async fn assessment(
 ) -> Result<Response, Problem> {
     let params = params.only(&PARAMS)?;
     let as_csv = wants_csv(&params)?;
-    let kind = PeriodKind::from_key(params.text("by").unwrap_or("period"))
-        .filter(|kind| *kind != PeriodKind::Day)
-        .ok_or_else(|| {
-            let expected = "xun, month, month-to-date, quarter, half, year, year-to-date or period";
-            Problem::bad(
-                "by",
-                format!("{expected} is expected; days are at /v1/air/days"),
-            )
-        })?;
+    let kind = period_kind(&params)?;
     let asked = Asked::read(&state, &params).await?;
-    let to_date = matches!(kind, PeriodKind::MonthToDate | PeriodKind::YearToDate);
-    if to_date && asked.span.length() > TO_DATE_DAYS_MAX {
-        let fault = format!(
-            "{} takes at most {TO_DATE_DAYS_MAX} days at once",
-            kind.key()
-        );
-        return Err(Problem::bad("by", fault));
-    }
+    check_length(kind, asked.span)?;
     let reports = || {
         asked
             .assessor
             .periods(&asked.area, asked.span, kind, &asked.edition, asked.choices)
     };
     let reports = state.compute(reports).await;
-    if as_csv {
+    if let Some(bom) = as_csv {
         let mut body = Vec::new();
-        report::periods::periods_csv(&asked.area, &reports, &mut body)
+        report::periods::periods_csv(&asked.area, &asked.edition, &reports, bom, &mut body)
             .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }

@@ -27,6 +27,8 @@ use crate::adapters::lang::Lang;
 use crate::adapters::words;
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::Assessment;
+use crate::domain::assessment::change::Percent;
+use crate::domain::assessment::change::Points;
 use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
@@ -317,7 +319,7 @@ impl Desk<'_> {
                 kind: AgainstKind::ClassLimit,
             });
         }
-        let change = report.yoy.and_then(|yoy| yoy.pm25_pct);
+        let change = report.yoy.and_then(|yoy| yoy.pm25_pct).map(Percent::number);
         Progress {
             value: figure.published.map(|value| value.to_string()),
             void_reason: figure
@@ -334,7 +336,10 @@ impl Desk<'_> {
     fn ratio(&self, report: &PeriodReport) -> Ratio {
         let days = report.assessment.days;
         let ratio = days.ratio();
-        let change = report.yoy.and_then(|yoy| yoy.good_day_ratio_pp);
+        let change = report
+            .yoy
+            .and_then(|yoy| yoy.good_day_ratio_pp)
+            .map(Points::number);
         let points = self.lang.pick("个百分点", "percentage points");
         let none = words::shortfall("no valid day", self.lang);
         Ratio {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::adapters::report::Context;
 use crate::adapters::report::UNROUNDED_DECIMALS;
+use crate::adapters::report::csv_writer;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::unrounded;
@@ -79,8 +80,13 @@ fn day_fields(area: &Area, day: &AreaDay) -> Vec<String> {
 ///
 /// # Errors
 /// When writing fails.
-pub fn days_csv(area: &Area, days: &[AreaDay], out: impl std::io::Write) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+pub fn days_csv(
+    area: &Area,
+    days: &[AreaDay],
+    bom: bool,
+    out: impl std::io::Write,
+) -> csv::Result<()> {
+    let mut writer = csv_writer(out, bom)?;
     writer.write_record(DAY_COLUMNS)?;
     for day in days {
         writer.write_record(day_fields(area, day))?;

@@ -5,20 +5,24 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::adapters::report::Context;
-use crate::adapters::report::number;
+use crate::adapters::report::csv_writer;
+use crate::adapters::report::figures::FiguresShape;
+use crate::adapters::report::figures::effect;
+use crate::adapters::report::figures::figures;
+use crate::adapters::report::figures::settings;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::targets::standing_json;
-use crate::adapters::report::unrounded;
-use crate::domain::area::AreaOptions;
-use crate::domain::area::MinStations;
 use crate::domain::assessment::Assessment;
-use crate::domain::assessment::MeanFigure;
-use crate::domain::assessment::YearOnYear;
+use crate::domain::assessment::change::Percent;
+use crate::domain::assessment::change::Points;
+use crate::domain::assessment::change::YearOnYear;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Editions;
 use crate::domain::units::Decimal;
 use crate::flow::area::Area;
+use crate::flow::assess::EditionChoice;
+use crate::flow::assess::OtherEdition;
 use crate::flow::assess::PeriodReport;
 
 /// A period's figures in the order of the interface.
@@ -33,130 +37,36 @@ struct PeriodShape {
     known_at: String,
     calendar_days: u32,
     simulated: bool,
-    pm25: MeanShape,
-    aqi: CountsShape,
-    yoy: Option<YearOnYearShape>,
-    pollutants: Value,
-    composite_index: Option<Value>,
+    #[serde(flatten)]
+    figures: FiguresShape,
     targets: Vec<Value>,
-    other_editions: Vec<Value>,
+    other_editions: Vec<OtherShape>,
+    edition_effect: Vec<Value>,
     settings: Value,
 }
 
+/// The same period under another edition.
 #[derive(Serialize)]
-struct MeanShape {
-    mean: Option<Value>,
-    judged: Option<Value>,
-    published: Option<Value>,
-    valid_days: u32,
-    complete: bool,
-    void_reason: Option<String>,
+struct OtherShape {
+    edition: String,
+    #[serde(flatten)]
+    figures: FiguresShape,
+    settings: Value,
 }
 
-#[derive(Serialize)]
-struct CountsShape {
-    valid_days: u32,
-    good_days: u32,
-    heavy_days: u32,
-    void_days: u32,
-    good_day_ratio: Option<Value>,
-    good_day_ratio_if_voids_bad: Option<Value>,
-    good_day_ratio_if_voids_good: Option<Value>,
-}
-
-#[derive(Serialize)]
-struct YearOnYearShape {
-    pm25_pct: Option<Value>,
-    good_day_ratio_pp: Option<Value>,
-    comparable: bool,
-}
-
-fn mean_shape(figure: &MeanFigure) -> MeanShape {
-    MeanShape {
-        mean: figure.mean.as_ref().map(unrounded),
-        judged: figure.judged.map(number),
-        published: figure.published.map(number),
-        valid_days: figure.valid_days,
-        complete: figure.complete,
-        void_reason: figure.void_reason.clone(),
+fn other_shape(other: &OtherEdition, editions: &Editions) -> OtherShape {
+    let assessment = &other.assessment;
+    OtherShape {
+        edition: assessment.edition.clone(),
+        figures: figures(assessment, other.yoy.as_ref(), editions),
+        settings: settings(&other.options, assessment.composite.options),
     }
-}
-
-fn counts_shape(assessment: &Assessment) -> CountsShape {
-    let days = assessment.days;
-    CountsShape {
-        valid_days: days.valid,
-        good_days: days.good,
-        heavy_days: days.heavy,
-        void_days: days.void(),
-        good_day_ratio: days.ratio().map(number),
-        good_day_ratio_if_voids_bad: days.ratio_if_voids_bad().map(number),
-        good_day_ratio_if_voids_good: days.ratio_if_voids_good().map(number),
-    }
-}
-
-fn yoy_shape(yoy: &YearOnYear) -> YearOnYearShape {
-    YearOnYearShape {
-        pm25_pct: yoy.pm25_pct.map(number),
-        good_day_ratio_pp: yoy.good_day_ratio_pp.map(number),
-        comparable: yoy.comparable,
-    }
-}
-
-/// Every pollutant's mean and percentile. CO and O3 are judged by their percentile alone.
-fn pollutants(assessment: &Assessment, editions: &Editions) -> Value {
-    let mut object = serde_json::Map::new();
-    let percentiles = editions
-        .by_id(&assessment.edition)
-        .map(|edition| edition.percentiles);
-    for pollutant in Pollutant::ALL {
-        let figure = &assessment.pollutants[pollutant.index()];
-        let mut shape = serde_json::Map::new();
-        if !matches!(pollutant, Pollutant::Co | Pollutant::O3) {
-            shape.insert(
-                "mean".to_owned(),
-                figure.mean.as_ref().map_or(Value::Null, unrounded),
-            );
-        }
-        if let Some(percent) = percentiles.and_then(|all| all[pollutant.index()]) {
-            let key = format!("p{percent}");
-            shape.insert(
-                key,
-                figure.percentile.as_ref().map_or(Value::Null, unrounded),
-            );
-        }
-        object.insert(pollutant.key().to_owned(), Value::Object(shape));
-    }
-    Value::Object(object)
-}
-
-fn other_json(assessment: &Assessment) -> Value {
-    serde_json::json!({
-        "edition": assessment.edition,
-        "pm25": mean_shape(&assessment.pm25),
-        "aqi": counts_shape(assessment),
-        "composite_index": assessment.composite.map(number),
-    })
-}
-
-fn settings(options: &AreaOptions) -> Value {
-    let min_stations = match options.min_stations {
-        MinStations::Count(count) => count.into(),
-        other => Value::String(other.to_string()),
-    };
-    serde_json::json!({
-        "round_first": options.index.round_first,
-        "o3_exception": options.o3_exception,
-        "o3_1h_item": options.index.o3_1h_item,
-        "lift_zero": options.index.lift_zero,
-        "area_class": options.area_class.key(),
-        "min_stations": min_stations,
-    })
 }
 
 /// One period as JSON.
 pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodReport) -> Value {
     let assessment = &report.assessment;
+    let others = report.others.iter();
     let this_year = context.zone.local(context.known_at).year();
     let target = |standing| standing_json(standing, this_year);
     let shape = PeriodShape {
@@ -169,20 +79,17 @@ pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodRep
         known_at: context.zone.text(context.known_at),
         calendar_days: assessment.days.calendar,
         simulated: context.simulated,
-        pm25: mean_shape(&assessment.pm25),
-        aqi: counts_shape(assessment),
-        yoy: report.yoy.as_ref().map(yoy_shape),
-        pollutants: pollutants(assessment, editions),
-        composite_index: assessment.composite.map(number),
+        figures: figures(assessment, report.yoy.as_ref(), editions),
         targets: report.standings.iter().map(target).collect(),
-        other_editions: report.others.iter().map(other_json).collect(),
-        settings: settings(&report.options),
+        edition_effect: others.clone().map(|other| effect(&other.effect)).collect(),
+        other_editions: others.map(|other| other_shape(other, editions)).collect(),
+        settings: settings(&report.options, assessment.composite.options),
     };
     serde_json::to_value(shape).expect("plain structs serialise")
 }
 
-/// Columns of the period CSV and table.
-const PERIOD_COLUMNS: [&str; 13] = [
+/// Columns of the period table, and the first ones of the CSV.
+const TABLE_COLUMNS: [&str; 13] = [
     "area",
     "period",
     "from",
@@ -197,11 +104,32 @@ const PERIOD_COLUMNS: [&str; 13] = [
     "good_day_ratio",
     "composite_index",
 ];
+/// Further columns of the CSV: published figures (of CO and O3 the percentile), attainment, year on year.
+const FURTHER_COLUMNS: [&str; 16] = [
+    "pm10",
+    "so2",
+    "no2",
+    "co_percentile",
+    "o3_percentile",
+    "main_pollutant",
+    "attains",
+    "exceeding",
+    "attaining_days",
+    "attainment_rate",
+    "pm25_yoy_pct",
+    "good_day_ratio_yoy_pp",
+    "good_days_yoy",
+    "heavy_days_yoy",
+    "composite_yoy_pct",
+    "comparable",
+];
 
-fn period_fields(area: &Area, report: &PeriodReport) -> Vec<String> {
-    let assessment = &report.assessment;
+fn decimal(value: Option<Decimal>) -> String {
+    optional(value, |value| value.to_string())
+}
+
+fn period_fields(area: &Area, assessment: &Assessment) -> Vec<String> {
     let days = assessment.days;
-    let decimal = |value: Option<Decimal>| optional(value, |value| value.to_string());
     vec![
         area.id().to_owned(),
         assessment.period.label.clone(),
@@ -215,8 +143,55 @@ fn period_fields(area: &Area, report: &PeriodReport) -> Vec<String> {
         days.heavy.to_string(),
         days.void().to_string(),
         decimal(days.ratio()),
-        decimal(assessment.composite),
+        decimal(assessment.composite.value),
     ]
+}
+
+fn joined(pollutants: &[Pollutant]) -> String {
+    let labels: Vec<&str> = pollutants.iter().map(|own| own.label()).collect();
+    labels.join("|")
+}
+
+fn further_fields(assessment: &Assessment, yoy: Option<&YearOnYear>) -> Vec<String> {
+    let published = |pollutant: &Pollutant| {
+        let figure = &assessment.pollutants[pollutant.index()];
+        decimal(figure.headline(*pollutant).map(|own| own.published))
+    };
+    let attainment = assessment.attainment.as_ref();
+    let mut fields: Vec<String> = Pollutant::ALL[1..].iter().map(published).collect();
+    fields.push(joined(&assessment.composite.main));
+    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    fields.push(optional(attainment.and_then(|own| own.attains), yes_no));
+    let exceeding = attainment.map(|own| own.items_that(Some(false)));
+    fields.push(optional(exceeding, |own| joined(&own)));
+    fields.push(optional(attainment, |own| own.days.attaining.to_string()));
+    fields.push(decimal(attainment.and_then(|own| own.days.rate())));
+    let Some(yoy) = yoy else {
+        fields.resize(FURTHER_COLUMNS.len(), String::new());
+        return fields;
+    };
+    fields.push(decimal(yoy.pm25_pct.map(Percent::number)));
+    fields.push(decimal(yoy.good_day_ratio_pp.map(Points::number)));
+    fields.push(yoy.good_days.number().to_string());
+    fields.push(yoy.heavy_days.number().to_string());
+    fields.push(decimal(yoy.composite_pct.map(Percent::number)));
+    fields.push(yes_no(yoy.comparable));
+    fields
+}
+
+/// Every result that has a row: one a period; with several editions chosen one a period and edition.
+fn results<'a>(
+    reports: &'a [PeriodReport],
+    edition: &EditionChoice,
+) -> Vec<(&'a Assessment, Option<&'a YearOnYear>)> {
+    let several = matches!(edition, EditionChoice::Several(_));
+    let mut results = Vec::new();
+    for report in reports {
+        results.push((&report.assessment, report.yoy.as_ref()));
+        let others = report.others.iter().filter(|_| several);
+        results.extend(others.map(|other| (&other.assessment, other.yoy.as_ref())));
+    }
+    results
 }
 
 /// Periods as CSV with a header.
@@ -225,23 +200,27 @@ fn period_fields(area: &Area, report: &PeriodReport) -> Vec<String> {
 /// When writing fails.
 pub fn periods_csv(
     area: &Area,
+    edition: &EditionChoice,
     reports: &[PeriodReport],
+    bom: bool,
     out: impl std::io::Write,
 ) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(PERIOD_COLUMNS)?;
-    for report in reports {
-        writer.write_record(period_fields(area, report))?;
+    let mut writer = csv_writer(out, bom)?;
+    writer.write_record(TABLE_COLUMNS.iter().chain(&FURTHER_COLUMNS))?;
+    for (assessment, yoy) in results(reports, edition) {
+        let mut fields = period_fields(area, assessment);
+        fields.extend(further_fields(assessment, yoy));
+        writer.write_record(fields)?;
     }
     writer.flush()?;
     Ok(())
 }
 
 /// Periods as an aligned table.
-pub fn periods_table(area: &Area, reports: &[PeriodReport]) -> String {
-    let rows = reports
-        .iter()
-        .map(|report| period_fields(area, report))
+pub fn periods_table(area: &Area, edition: &EditionChoice, reports: &[PeriodReport]) -> String {
+    let rows = results(reports, edition)
+        .into_iter()
+        .map(|(assessment, _)| period_fields(area, assessment))
         .collect();
-    table(&PERIOD_COLUMNS, rows)
+    table(&TABLE_COLUMNS, rows)
 }

@@ -9,8 +9,12 @@ use crate::app::standards;
 use crate::domain::area::AreaOptions;
 use crate::domain::area::area_day;
 use crate::domain::assessment::Assessment;
+use crate::domain::assessment::Rules;
 use crate::domain::assessment::assess;
-use crate::domain::assessment::year_on_year;
+use crate::domain::assessment::change::Percent;
+use crate::domain::assessment::change::Points;
+use crate::domain::assessment::change::year_on_year;
+use crate::domain::assessment::composite::CompositeOptions;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Zone;
 use crate::domain::means::HourMean;
@@ -128,7 +132,12 @@ fn first_half(
     };
     let days: Vec<_> = period.span.days().map(day).collect();
     let publication = standards::publication().unwrap();
-    assess(edition, &publication, PeriodKind::Half, period, &days)
+    let rules = Rules {
+        edition,
+        publication: &publication,
+        composite: CompositeOptions::default(),
+    };
+    assess(&rules, PeriodKind::Half, period, &days)
 }
 
 #[test]
@@ -162,7 +171,10 @@ fn the_shipped_rules_arrive_at_the_published_figures() {
         }
         let [before, now] = &halves;
         let change = year_on_year(now, before);
-        let changes = (text(change.pm25_pct), text(change.good_day_ratio_pp));
+        let changes = (
+            text(change.pm25_pct.map(Percent::number)),
+            text(change.good_day_ratio_pp.map(Points::number)),
+        );
         assert_eq!(changes, ("-16.3".to_owned(), "9.5".to_owned()));
     }
 }

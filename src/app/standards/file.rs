@@ -217,6 +217,16 @@ pub(super) struct CompositeTable {
     pub(super) confidence: String,
     pub(super) decimals: u32,
     pub(super) weights: ByPollutant<i64>,
+    pub(super) weighted: Option<WeightedTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WeightedTable {
+    pub(super) clause: String,
+    pub(super) confidence: String,
+    pub(super) decimals: u32,
+    pub(super) weights: ByPollutant<i64>,
 }
 
 #[derive(Deserialize)]
@@ -260,6 +270,9 @@ impl EditionFile {
         }
         if let Some(table) = &self.composite {
             cite("composite", &table.clause, &table.confidence);
+            if let Some(own) = &table.weighted {
+                cite("composite.weighted", &own.clause, &own.confidence);
+            }
         }
         let owned = |(what, clause, confidence): (&str, String, String)| {
             (what.to_owned(), clause, confidence)
