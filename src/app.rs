@@ -40,6 +40,8 @@ pub mod export;
 
 pub mod verify;
 
+pub mod dead_letters;
+
 pub mod daemon;
 
 pub mod serve;

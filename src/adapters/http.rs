@@ -30,6 +30,8 @@ pub mod registry;
 
 pub mod reviews;
 
+pub mod letters;
+
 pub mod credit;
 
 pub mod health;

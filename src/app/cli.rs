@@ -11,6 +11,8 @@ use crate::app::assess;
 use crate::app::assess::AssessArgs;
 use crate::app::bulletin;
 use crate::app::bulletin::BulletinArgs;
+use crate::app::dead_letters;
+use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
@@ -61,6 +63,8 @@ enum Command {
     Rate(RateArgs),
     Export(ExportArgs),
     Verify(VerifyArgs),
+    #[command(name = "dead-letters")]
+    DeadLetters(DeadLettersArgs),
 }
 
 /// The clock, read in this layer alone.
@@ -147,6 +151,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Targets(args) => targets::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Export(args) => export::run(args, &mut out).await?,
+        Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;

@@ -1,3 +1,4 @@
 //! From a message nobody can use yet to figures: sources registered late, letters tried again.
 
+mod letters;
 mod quarantine;

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware::map_response;
 use axum::routing::get;
+use axum::routing::post;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -21,6 +22,7 @@ use crate::adapters::http::credit;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::health;
+use crate::adapters::http::letters;
 use crate::adapters::http::pages;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
@@ -53,6 +55,9 @@ pub fn router(state: WebState) -> Router {
             get(registry::list).post(registry::enter),
         )
         .route("/v1/reviews", get(reviews::list).post(reviews::enter))
+        .route("/v1/dead-letters", get(letters::list))
+        .route("/v1/dead-letters/retry", post(letters::retry))
+        .route("/v1/dead-letters/{id}", get(letters::one))
         .route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
         .route("/v1/charts/{file}", get(pages::chart))
