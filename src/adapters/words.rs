@@ -2,8 +2,10 @@
 
 use crate::adapters::lang::Lang;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::projection::Spread;
 use crate::domain::registry::Item;
 use crate::domain::target::Gap;
+use crate::domain::target::Standing;
 
 /// Why a day is void, from the reasons the core joins by `|`.
 pub fn void_day(reasons: &str, lang: Lang) -> String {
@@ -97,6 +99,51 @@ pub fn gap(gap: &Gap, lang: Lang) -> String {
         Gap::NotOfItem => "此项不计算".to_owned(),
         Gap::NotOfEdition => "该标准版本没有此项统计值".to_owned(),
     }
+}
+
+/// What the rest of the year must be for a target to be met, and what it may bring: a sentence a line.
+pub fn pacing(standing: &Standing, lang: Lang) -> Vec<String> {
+    let left = standing.days_left;
+    let own_unit = unit(standing.item, lang);
+    let mut lines = Vec::new();
+    if let Some(control) = standing.remaining_days_control {
+        lines.push(match lang {
+            Lang::Zh => format!("剩余 {left} 天均值需控制在 {control} {own_unit} 以内"),
+            Lang::En => format!("the {left} days left may average {control} {own_unit}"),
+        });
+    }
+    if let Some((short, bad)) = standing.days_short.zip(standing.bad_days_left) {
+        lines.push(match lang {
+            Lang::Zh => format!("距年目标值差 {short} 天"),
+            Lang::En => format!("{short} good days short of the target"),
+        });
+        if bad >= 0 {
+            lines.push(match lang {
+                Lang::Zh => format!("剩余 {left} 天中超标天数需控制在 {bad} 天内"),
+                Lang::En => format!("of the {left} days left {bad} may be bad"),
+            });
+        }
+    }
+    match (standing.heavy_days_left, lang) {
+        (None, _) => {}
+        (Some(over @ ..0), Lang::Zh) => lines.push(format!("已超出控制目标 {} 天", -over)),
+        (Some(over @ ..0), Lang::En) => lines.push(format!("{} heavy days too many", -over)),
+        (Some(heavy), Lang::Zh) => lines.push(format!("剩余天数需控制在 {heavy} 天内")),
+        (Some(heavy), Lang::En) => lines.push(format!("{heavy} heavy days may still come")),
+    }
+    if standing.reachable == Some(false) {
+        lines.push(lang.pick("已无法达到", "out of reach").to_owned());
+    }
+    if let Some(outlook) = &standing.outlook {
+        let Spread { p10, p50, p90 } = outlook.spread;
+        let (p10, p50, p90) = (p10.trimmed(), p50.trimmed(), p90.trimmed());
+        let chance = outlook.chance;
+        lines.push(match lang {
+            Lang::Zh => format!("年末预测 {p50}（{p10} 至 {p90}），达标概率 {chance} %"),
+            Lang::En => format!("year's end {p50} ({p10} to {p90}), chance {chance} %"),
+        });
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod sample;
 mod standards;
 mod store_contract;
 mod support;
+mod targets;
 mod tidy;
 mod tier_laws;
 mod tiers;

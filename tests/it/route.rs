@@ -20,11 +20,11 @@ fn figures(periods: &[Value]) -> Vec<Value> {
 }
 
 /// The lines of `assess --format json`.
-fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     let parse = |line| serde_json::from_str(line).expect("JSON");
     text.lines().map(parse).collect()
 }
 
-fn list(json: &Value) -> &[Value] {
+pub(crate) fn list(json: &Value) -> &[Value] {
     json.as_array().expect("a list")
 }

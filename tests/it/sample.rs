@@ -64,6 +64,11 @@ fn target(lang: Lang, id: &str, value: &str, met: Option<bool>) -> Against {
                 "Air work plan 2025"
             }
             .to_owned(),
+            pacing: if zh {
+                vec!["剩余 41 天均值需控制在 18 ug/m3 以内".to_owned()]
+            } else {
+                vec!["the 41 days left may average 18 ug/m3".to_owned()]
+            },
         },
     }
 }

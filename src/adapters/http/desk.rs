@@ -1,5 +1,7 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
+mod targets;
+
 use chrono::Datelike;
 use chrono::NaiveDate;
 
@@ -279,37 +281,9 @@ impl Desk<'_> {
         years
     }
 
-    fn targets(&self, item: Item, value: Option<Decimal>) -> Vec<Against> {
-        let Area::Group(group) = &self.area else {
-            return Vec::new();
-        };
-        let today = self.state.zone.local(self.state.now()).date_naive();
-        let own = self.assessor.registry.targets.iter();
-        let own = own.filter(|target| target.group == *group && target.item == item);
-        own.map(|target| Against {
-            value: target.limit.to_string(),
-            met: value.filter(|_| target.year == self.year).map(|value| {
-                let limit = Exact::amount(target.limit);
-                if item.at_most() {
-                    value.exact() <= limit
-                } else {
-                    value.exact() >= limit
-                }
-            }),
-            kind: AgainstKind::Target {
-                id: target.id.clone(),
-                year: target.year,
-                expired: target.year < today.year(),
-                issuer: words::side(&target.issuer, self.lang),
-                document: words::side(&target.document, self.lang),
-            },
-        })
-        .collect()
-    }
-
     fn pm25(&self, report: &PeriodReport, edition: &Edition) -> Progress {
         let figure = &report.assessment.pm25;
-        let mut against = self.targets(Item::Pm25Mean, figure.judged);
+        let mut against = self.targets(Item::Pm25Mean, report);
         if let Some(limit) = edition.class_2(Pollutant::Pm25, Averaging::Annual) {
             let exact = Exact::amount(limit);
             let met = figure.judged.map(|judged| judged.exact() <= exact);
@@ -346,7 +320,7 @@ impl Desk<'_> {
             progress: Progress {
                 value: ratio.map(|ratio| ratio.to_string()),
                 void_reason: ratio.is_none().then_some(none),
-                against: self.targets(Item::GoodDayRatio, ratio),
+                against: self.targets(Item::GoodDayRatio, report),
                 valid_days: days.valid,
                 calendar_days: days.calendar,
                 yoy: change.map(|change| format!("{} {points}", signed(change))),

@@ -128,10 +128,11 @@ fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
                         b { (sign) " " (against.value) (gap(unit)) (unit) }
                     }
                     (verdict(against, lang))
-                    @if let AgainstKind::Target { id, issuer, document, expired, .. } = &against.kind {
+                    @if let AgainstKind::Target { id, issuer, document, expired, pacing, .. } = &against.kind {
                         small title=(id) {
                             (fill(words.target_source, &[("issuer", issuer), ("document", document)]))
                             @if *expired { br; em { (words.target_expired) } }
+                            @for line in pacing { br; (line) }
                         }
                     }
                 }

@@ -143,6 +143,8 @@ pub enum AgainstKind {
         issuer: String,
         /// In which document.
         document: String,
+        /// What the rest of the year must be and may bring, a sentence each.
+        pacing: Vec<String>,
     },
 }
 
