@@ -10,6 +10,7 @@ mod notes;
 mod period;
 mod sheet;
 mod text;
+mod typeface;
 mod words;
 
 use crate::adapters::lang::Lang;

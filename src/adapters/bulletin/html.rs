@@ -8,6 +8,7 @@ use maud::html;
 use crate::adapters::bulletin::sheet::Section;
 use crate::adapters::bulletin::sheet::Sheet;
 use crate::adapters::bulletin::sheet::Table;
+use crate::adapters::bulletin::typeface;
 use crate::adapters::chart::palette::AqiLevel;
 
 /// The style of the page.
@@ -15,6 +16,8 @@ const STYLE: &str = include_str!("bulletin.css");
 
 /// The sheet as a page.
 pub(super) fn render(sheet: &Sheet) -> String {
+    let body = body(sheet);
+    let typeface = typeface::rule(&body.0);
     let page = html! {
         (DOCTYPE)
         html lang=(sheet.lang.tag()) {
@@ -23,8 +26,16 @@ pub(super) fn render(sheet: &Sheet) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 title { (sheet.title) " " (sheet.subtitle) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(typeface)) (PreEscaped(STYLE)) }
             }
+            (body)
+        }
+    };
+    page.into_string() + "\n"
+}
+
+fn body(sheet: &Sheet) -> Markup {
+    html! {
             body {
                 @if let Some(watermark) = sheet.watermark {
                     div.watermark aria-hidden="true" { (watermark) }
@@ -39,9 +50,7 @@ pub(super) fn render(sheet: &Sheet) -> String {
                     dl { @for (name, text) in &sheet.notes { div { dt { (name) } dd { (text) } } } }
                 }
             }
-        }
-    };
-    page.into_string() + "\n"
+    }
 }
 
 fn badge(level: AqiLevel, sheet: &Sheet) -> Markup {

@@ -1,0 +1,48 @@
+//! The characters of one page, cut out of the embedded typeface, so that a page prints alike on a machine without any
+//! Chinese font and needs no other file.
+
+use std::collections::BTreeSet;
+
+use allsorts::Font;
+use allsorts::binary::read::ReadScope;
+use allsorts::font::MatchingPresentation;
+use allsorts::font_data::FontData;
+use allsorts::subset::CmapTarget;
+use allsorts::subset::SubsetProfile;
+use allsorts::subset::subset;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::adapters::chart::font::HAN_TTF;
+
+/// The family a page calls it by.
+pub(super) const FAMILY: &str = "Skytier Han";
+
+/// The style rule that holds the characters of the text.
+///
+/// # Panics
+/// Only when the embedded typeface is broken, which a test would show.
+pub(super) fn rule(text: &str) -> String {
+    let data = ReadScope::new(HAN_TTF).read::<FontData<'_>>();
+    let data = data.expect("the embedded typeface is a font");
+    let tables = data.table_provider(0).expect("its tables can be read");
+    let mut font = Font::new(tables).expect("it has the tables a font needs");
+    let characters: BTreeSet<char> = text.chars().collect();
+    let glyph = |c: char| {
+        font.lookup_glyph_index(c, MatchingPresentation::NotRequired, None)
+            .0
+    };
+    // Glyph 0 stands for whatever is missing and must come first.
+    let glyphs: BTreeSet<u16> = characters.into_iter().map(glyph).chain([0]).collect();
+    let glyphs: Vec<u16> = glyphs.into_iter().collect();
+    let cut = subset(
+        &font.font_table_provider,
+        &glyphs,
+        &SubsetProfile::Minimal,
+        CmapTarget::Unicode,
+    );
+    let cut = STANDARD.encode(cut.expect("glyphs of the font itself can be cut out"));
+    format!(
+        "@font-face{{font-family:\"{FAMILY}\";src:url(data:font/ttf;base64,{cut})format(\"truetype\")}}"
+    )
+}
