@@ -9,6 +9,7 @@ mod html;
 mod notes;
 mod period;
 mod sheet;
+mod targets;
 mod text;
 mod typeface;
 mod words;

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::require;
 
 const DRIVER: &str = "/usr/bin/chromedriver";
-const CHROMIUM: &str = "/usr/bin/chromium";
+pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Finds what sticks out: elements beyond the viewport that no scrolling ancestor holds, boxes that cut their own
 /// content, words of a picture beyond its edge or on top of each other.

@@ -57,6 +57,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("plotters", &["src/adapters/chart"]),
     // The daemon hands the router its socket.
     ("axum", &["src/adapters/http", "src/app/daemon.rs"]),
+    ("allsorts", &["src/adapters/bulletin"]),
+    ("base64", &["src/adapters/bulletin"]),
     ("maud", &["src/adapters/bulletin", "src/adapters/http"]),
     ("unicode_linebreak", &["src/adapters/bulletin"]),
     ("unicode_width", &["src/adapters/bulletin"]),

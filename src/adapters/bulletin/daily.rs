@@ -2,6 +2,7 @@
 
 use crate::adapters::bulletin::period::figure;
 use crate::adapters::bulletin::period::good_days_said;
+use crate::adapters::bulletin::period::run_name;
 use crate::adapters::bulletin::sheet::Section;
 use crate::adapters::bulletin::sheet::Table;
 use crate::adapters::bulletin::words;
@@ -101,15 +102,13 @@ fn due(bulletin: &Bulletin, lang: Lang) -> String {
     match (lang, late) {
         (Lang::Zh, false) => format!("日报应于次日12时前发布（HJ 633-2026 5.2），即{at}前。"),
         (Lang::Zh, true) => {
-            format!("日报应于次日12时前发布（HJ 633-2026 5.2），即{at}前；本文本生成于该时刻之后。")
+            format!("日报应于次日12时前发布（HJ 633-2026 5.2），即{at}前；本文本晚于该时刻生成。")
         }
         (Lang::En, false) => {
             format!("Due by 12:00 of the next day (HJ 633-2026 5.2): {at}.")
         }
         (Lang::En, true) => {
-            format!(
-                "Due by 12:00 of the next day (HJ 633-2026 5.2): {at}; this text was made after that."
-            )
+            format!("Due by 12:00 of the next day (HJ 633-2026 5.2): {at}; this text came later.")
         }
     }
 }
@@ -152,7 +151,8 @@ fn concentrations(bulletin: &Bulletin, day: &AreaDay, lang: Lang) -> Section {
 }
 
 fn to_date(bulletin: &Bulletin, lang: Lang) -> Section {
-    let said = |name: &str, side: &Side| {
+    let said = |side: &Side| {
+        let name = run_name(bulletin, side, lang);
         let days = words::span(side.now().period.span, lang);
         let pm25 = figure(bulletin, side, Pollutant::Pm25, lang);
         let good = good_days_said(side, lang);
@@ -161,12 +161,9 @@ fn to_date(bulletin: &Bulletin, lang: Lang) -> Section {
             Lang::En => format!("{name} ({days}): {pm25} {good}"),
         }
     };
-    let month = bulletin.month_to_date.iter();
-    let month = month.map(|side| said(lang.pick("本月以来", "Month to date"), side));
-    let year = bulletin.year_to_date.iter();
-    let year = year.map(|side| said(lang.pick("今年以来", "Year to date"), side));
+    let runs = bulletin.month_to_date.iter().chain(&bulletin.year_to_date);
     let heading = lang.pick("累计情况", "Month and year to date");
-    Section::new(heading, month.chain(year).collect())
+    Section::new(heading, runs.map(said).collect())
 }
 
 fn stations(bulletin: &Bulletin, lang: Lang) -> Section {

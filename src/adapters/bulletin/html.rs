@@ -38,7 +38,7 @@ fn body(sheet: &Sheet) -> Markup {
     html! {
             body {
                 @if let Some(watermark) = sheet.watermark {
-                    div.watermark aria-hidden="true" { (watermark) }
+                    div.overlay aria-hidden="true" { span.watermark { (watermark) } }
                 }
                 header {
                     h1 { (sheet.title) }

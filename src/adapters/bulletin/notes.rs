@@ -4,19 +4,22 @@
 use chrono::Datelike;
 
 use crate::adapters::bulletin::daily::station_name;
+use crate::adapters::bulletin::period::stop;
 use crate::adapters::bulletin::words;
 use crate::adapters::lang::Lang;
 use crate::adapters::words::shortfall;
 use crate::adapters::words::side as language_side;
 use crate::adapters::words::void_day;
+use crate::domain::area::AreaDay;
 use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Target;
 use crate::flow::bulletin::Bulletin;
 use crate::flow::bulletin::Member;
 
-/// Void days named one by one; of more, the rest is counted.
-const VOID_DAYS_NAMED: usize = 5;
+/// Runs of void days named one by one; of more, the rest is counted.
+const VOID_RUNS_NAMED: usize = 5;
 
 type Note = (String, String);
 
@@ -40,13 +43,6 @@ pub(super) fn notes(bulletin: &Bulletin, lang: Lang) -> Vec<Note> {
     notes.push(note("年度目标", "Targets", targets(bulletin, lang)));
     notes.push(note("时间", "Times", times(bulletin, lang)));
     notes
-}
-
-fn stop(parts: Vec<String>, lang: Lang) -> String {
-    match lang {
-        Lang::Zh => format!("{}。", parts.join("；")),
-        Lang::En => format!("{}.", parts.join("; ")),
-    }
 }
 
 fn edition(bulletin: &Bulletin, lang: Lang) -> String {
@@ -130,22 +126,47 @@ fn completeness(bulletin: &Bulletin, lang: Lang) -> String {
     stop(parts, lang)
 }
 
+/// The void days as runs, each with its reason where one holds for all of it.
 fn void_days(bulletin: &Bulletin, lang: Lang) -> Option<String> {
-    let void: Vec<String> = bulletin
-        .void_days()
-        .map(|day| format!("{} {}", day.day, void_day(&day.void_reason, lang)))
-        .collect();
-    if void.is_empty() {
+    let void: Vec<&AreaDay> = bulletin.void_days().collect();
+    let next = |a: &&AreaDay, b: &&AreaDay| a.day.succ_opt() == Some(b.day);
+    let runs: Vec<&[&AreaDay]> = void.chunk_by(next).collect();
+    if runs.is_empty() {
         return None;
     }
-    let named = void[..void.len().min(VOID_DAYS_NAMED)].join(lang.pick("，", ", "));
-    let rest = void.len().saturating_sub(VOID_DAYS_NAMED);
+    let named = |run: &&[&AreaDay]| {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let days = Span {
+            from: first.day,
+            to: last.day,
+        };
+        let days = words::span(days, lang);
+        let same = run.iter().all(|day| day.void_reason == first.void_reason);
+        match (same, lang) {
+            (false, _) => days,
+            (true, Lang::Zh) => format!("{days}（{}）", why(first, lang)),
+            (true, Lang::En) => format!("{days} ({})", why(first, lang)),
+        }
+    };
+    let some: Vec<String> = runs.iter().take(VOID_RUNS_NAMED).map(named).collect();
+    let some = some.join(lang.pick("、", ", "));
+    let rest: usize = runs.iter().skip(VOID_RUNS_NAMED).map(|run| run.len()).sum();
     Some(match (lang, rest) {
-        (Lang::Zh, 0) => format!("无效天：{named}"),
-        (Lang::Zh, rest) => format!("无效天：{named}，另有{rest}天"),
-        (Lang::En, 0) => format!("void: {named}"),
-        (Lang::En, rest) => format!("void: {named}, and {rest} more"),
+        (Lang::Zh, 0) => format!("无效天：{some}"),
+        (Lang::Zh, rest) => format!("无效天：{some}，另有{rest}天"),
+        (Lang::En, 0) => format!("void: {some}"),
+        (Lang::En, rest) => format!("void: {some}, and {rest} more"),
     })
+}
+
+/// Why a day is void; six reasons of six pollutants are one.
+fn why(day: &AreaDay, lang: Lang) -> String {
+    if day.values.values.iter().all(Option::is_none) && day.stations > 0 {
+        return lang
+            .pick("六项均无有效值", "no valid value of any pollutant")
+            .to_owned();
+    }
+    void_day(&day.void_reason, lang)
 }
 
 fn comparability(bulletin: &Bulletin, lang: Lang) -> String {

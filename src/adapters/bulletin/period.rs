@@ -3,6 +3,7 @@
 
 use crate::adapters::bulletin::sheet::Section;
 use crate::adapters::bulletin::sheet::Table;
+use crate::adapters::bulletin::targets;
 use crate::adapters::bulletin::words;
 use crate::adapters::bulletin::words::Change;
 use crate::adapters::bulletin::words::NONE;
@@ -12,10 +13,10 @@ use crate::domain::assessment::DayCounts;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Item;
-use crate::domain::target::Standing;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::bulletin::Bulletin;
+use crate::flow::bulletin::Headline;
 use crate::flow::bulletin::Side;
 use crate::flow::bulletin::by_percentile;
 
@@ -32,6 +33,14 @@ pub(super) fn sections(bulletin: &Bulletin, lang: Lang) -> Vec<Section> {
     sections.push(pollutants(bulletin, lang));
     sections.push(primaries(bulletin, lang));
     sections
+}
+
+/// Parts of a paragraph, set apart by more than a comma.
+pub(super) fn stop(parts: Vec<String>, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("{}。", parts.join("；")),
+        Lang::En => format!("{}.", parts.join("; ")),
+    }
 }
 
 /// A whole sentence in the language, from its parts.
@@ -65,10 +74,10 @@ fn composite(bulletin: &Bulletin, lang: Lang) -> Section {
             }
         }
     };
-    Section::new(
-        lang.pick("环境空气质量综合指数", "Composite index"),
-        vec![said],
-    )
+    let mut paragraphs = vec![said];
+    paragraphs.extend(targets::any(bulletin, &[Item::CompositeIndex], lang));
+    let heading = lang.pick("环境空气质量综合指数", "Composite index");
+    Section::new(heading, paragraphs)
 }
 
 /// The pollutants without the figure the period speaks of.
@@ -119,10 +128,10 @@ fn statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
     match (pollutant, lang) {
         (Pollutant::O3, Lang::Zh) => format!("{label}日最大8小时平均第{percent}百分位数浓度"),
         (Pollutant::O3, Lang::En) => {
-            format!("{label}, {percent}th percentile of daily maximum 8-hour means,")
+            format!("{percent}th percentile of {label} daily maximum 8-hour means")
         }
         (Pollutant::Co, Lang::Zh) => format!("{label}日均值第{percent}百分位数浓度"),
-        (Pollutant::Co, Lang::En) => format!("{label}, {percent}th percentile of daily means,"),
+        (Pollutant::Co, Lang::En) => format!("{percent}th percentile of {label} daily means"),
         (_, _) => lang.pick("平均浓度", "mean").to_owned(),
     }
 }
@@ -130,68 +139,15 @@ fn statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
 fn pm25(bulletin: &Bulletin, lang: Lang) -> Section {
     let own = Pollutant::Pm25;
     let mut paragraphs = vec![figure(bulletin, &bulletin.side, own, lang)];
-    paragraphs.push(pm25_control(bulletin, lang));
+    paragraphs.extend(targets::said(bulletin, &[Item::Pm25Mean], lang));
     Section::new(words::pollutant(own, lang), paragraphs)
-}
-
-/// The standing of the year's target for the item, at the last day covered.
-fn standing(bulletin: &Bulletin, item: Item) -> Option<&Standing> {
-    let standings = &bulletin.year_so_far().report.standings;
-    standings.iter().find(|standing| standing.item == item)
-}
-
-/// That there is no target of the item for the year.
-fn no_target(bulletin: &Bulletin, what: &str, lang: Lang) -> String {
-    use chrono::Datelike;
-    let year = bulletin.covered.to.year();
-    match lang {
-        Lang::Zh => format!("未登记{year}年{what}目标，相应控制数无从计算。"),
-        Lang::En => format!(
-            "No {year} target for {what} is registered, so nothing can be said against one."
-        ),
-    }
-}
-
-fn days_left(bulletin: &Bulletin) -> i64 {
-    use chrono::Datelike;
-    let to = bulletin.covered.to;
-    let last = chrono::NaiveDate::from_ymd_opt(to.year(), 12, 31);
-    last.map_or(0, |last| (last - to).num_days())
-}
-
-fn pm25_control(bulletin: &Bulletin, lang: Lang) -> String {
-    let Some(standing) = standing(bulletin, Item::Pm25Mean) else {
-        return no_target(bulletin, lang.pick("PM2.5", "PM2.5"), lang);
-    };
-    let limit = standing.limit.trimmed();
-    let left = days_left(bulletin);
-    match (standing.remaining_days_control, lang) {
-        (Some(control), Lang::Zh) => format!(
-            "年目标{limit}微克/立方米，剩余{left}天平均浓度需控制在{control}微克/立方米以内。"
-        ),
-        (Some(control), Lang::En) => format!(
-            "Target for the year {limit} ug/m3: the {left} days left may average at most {control} ug/m3."
-        ),
-        (None, Lang::Zh) => format!("年目标{limit}微克/立方米，{}。", met(standing.met, lang)),
-        (None, Lang::En) => format!(
-            "Target for the year {limit} ug/m3: {}.",
-            met(standing.met, lang)
-        ),
-    }
-}
-
-fn met(met: Option<bool>, lang: Lang) -> &'static str {
-    match met {
-        Some(true) => lang.pick("已达到", "met"),
-        Some(false) => lang.pick("未达到", "not met"),
-        None => lang.pick("数据不足，无法判定", "cannot be told, too few data"),
-    }
 }
 
 fn ozone(bulletin: &Bulletin, lang: Lang) -> Section {
     let own = Pollutant::O3;
-    let said = figure(bulletin, &bulletin.side, own, lang);
-    Section::new(words::pollutant(own, lang), vec![said])
+    let mut paragraphs = vec![figure(bulletin, &bulletin.side, own, lang)];
+    paragraphs.extend(targets::any(bulletin, &[Item::O3P90], lang));
+    Section::new(words::pollutant(own, lang), paragraphs)
 }
 
 /// The change of the good-day ratio in points, from published ratios.
@@ -227,7 +183,8 @@ fn good_days(bulletin: &Bulletin, lang: Lang) -> Section {
     let days = bulletin.side.now().days;
     let mut paragraphs = vec![good_days_said(&bulletin.side, lang)];
     paragraphs.extend(bounds(days, lang));
-    paragraphs.push(good_day_target(bulletin, lang));
+    let items = [Item::GoodDayRatio, Item::GoodDays];
+    paragraphs.extend(targets::said(bulletin, &items, lang));
     Section::new(
         lang.pick("优良天数与优良天数比率", "Good days and good-day ratio"),
         paragraphs,
@@ -247,30 +204,6 @@ fn bounds(days: DayCounts, lang: Lang) -> Option<String> {
             "{void} void are not counted; the ratio would be {low}% were they all bad, {high}% all good."
         ),
     })
-}
-
-fn good_day_target(bulletin: &Bulletin, lang: Lang) -> String {
-    let Some(standing) = standing(bulletin, Item::GoodDayRatio) else {
-        return no_target(
-            bulletin,
-            lang.pick("优良天数比率", "the good-day ratio"),
-            lang,
-        );
-    };
-    let limit = standing.limit;
-    match (standing.bad_days_left, lang) {
-        (Some(left), Lang::Zh) => {
-            format!("年目标不低于{limit}%，剩余污染天数需控制在{left}天内。")
-        }
-        (Some(left), Lang::En) => {
-            format!("Target for the year at least {limit}%: {left} more bad days may come.")
-        }
-        (None, Lang::Zh) => format!("年目标不低于{limit}%，{}。", met(standing.met, lang)),
-        (None, Lang::En) => format!(
-            "Target for the year at least {limit}%: {}.",
-            met(standing.met, lang)
-        ),
-    }
 }
 
 /// The change of a count of days; none without a valid day in either year.
@@ -295,23 +228,9 @@ fn heavy_days(bulletin: &Bulletin, lang: Lang) -> Section {
         Lang::Zh => format!("重度及以上污染{}天，{change}。", days.heavy),
         Lang::En => format!("Days with an AQI above 200: {}, {change}.", days.heavy),
     };
-    let what = lang.pick("重度及以上污染天数", "heavily polluted days");
-    let target = match standing(bulletin, Item::HeavyDays) {
-        None => no_target(bulletin, what, lang),
-        Some(standing) => heavy_day_target(standing, lang),
-    };
-    Section::new(heading, vec![said, target])
-}
-
-fn heavy_day_target(standing: &Standing, lang: Lang) -> String {
-    let limit = standing.limit.trimmed();
-    match lang {
-        Lang::Zh => format!("年目标不超过{limit}天，{}。", met(standing.met, lang)),
-        Lang::En => format!(
-            "Target for the year at most {limit} days: {}.",
-            met(standing.met, lang)
-        ),
-    }
+    let mut paragraphs = vec![said];
+    paragraphs.extend(targets::said(bulletin, &[Item::HeavyDays], lang));
+    Section::new(heading, paragraphs)
 }
 
 /// The runs from the first of the month and of the year, side by side.
@@ -322,62 +241,90 @@ fn to_date(bulletin: &Bulletin, lang: Lang) -> Option<Section> {
         return None;
     }
     let mut table = Table::new(&[lang.pick("指标", "figure")]);
+    let mut spans = Vec::new();
     for run in &runs {
+        let named = run_name(bulletin, run, lang);
         let days = words::span(run.now().period.span, lang);
-        table.columns.push(days);
+        spans.push(match lang {
+            Lang::Zh => format!("{named}：{days}"),
+            Lang::En => format!("{named}: {days}"),
+        });
+        table.columns.push(named.to_owned());
         table.columns.push(lang.pick("同比", "change").to_owned());
     }
-    let mut row = |name: String, cells: &dyn Fn(&Side) -> [String; 2]| {
-        let cells = runs.iter().flat_map(|side| cells(side));
-        table
-            .rows
-            .push(std::iter::once(name).chain(cells).collect());
-    };
-    for pollutant in [Pollutant::Pm25, Pollutant::O3] {
-        let name = format!(
-            "{}{}",
-            short_statistic(bulletin, pollutant, lang),
-            in_brackets(words::unit(pollutant, lang), lang)
-        );
-        row(name, &|side| {
-            let found = bulletin.headline(side, pollutant);
-            let change = found.change_pct.map(Change::Percent);
-            [number(found.value), words::cell(change, lang)]
-        });
-    }
-    row(
-        lang.pick("优良天数（天）", "good days").to_owned(),
-        &|side| {
-            let change = count_change(side, |days| days.good);
-            [count(side, |days| days.good), words::cell(change, lang)]
-        },
-    );
-    row(
-        lang.pick("优良天数比率（%）", "good-day ratio (%)")
-            .to_owned(),
-        &|side| {
-            let ratio = side.now().days.ratio();
-            [number(ratio), words::cell(ratio_change(side), lang)]
-        },
-    );
-    row(
-        lang.pick("重度及以上污染（天）", "heavily polluted days")
-            .to_owned(),
-        &|side| {
-            let change = count_change(side, |days| days.heavy);
-            [count(side, |days| days.heavy), words::cell(change, lang)]
-        },
-    );
-    row(
-        lang.pick("综合指数", "composite index").to_owned(),
-        &|side| {
-            let found = bulletin.composite(side);
-            let change = found.change_pct.map(Change::Percent);
-            [number(found.value), words::cell(change, lang)]
-        },
-    );
+    table.rows = RUN_ROWS
+        .iter()
+        .map(|row| run_row(bulletin, *row, &runs, lang))
+        .collect();
     let heading = lang.pick("累计情况", "Month and year to date");
-    Some(Section::new(heading, Vec::new()).with(table))
+    Some(Section::new(heading, vec![stop(spans, lang)]).with(table))
+}
+
+/// A row of the runs to date.
+#[derive(Clone, Copy)]
+enum RunRow {
+    Figure(Pollutant),
+    GoodDays,
+    Ratio,
+    HeavyDays,
+    Composite,
+}
+
+/// The rows in their order.
+const RUN_ROWS: [RunRow; 6] = [
+    RunRow::Figure(Pollutant::Pm25),
+    RunRow::Figure(Pollutant::O3),
+    RunRow::GoodDays,
+    RunRow::Ratio,
+    RunRow::HeavyDays,
+    RunRow::Composite,
+];
+
+fn run_row(bulletin: &Bulletin, row: RunRow, runs: &[&Side], lang: Lang) -> Vec<String> {
+    let name = match row {
+        RunRow::Figure(own) => format!(
+            "{}{}",
+            short_statistic(bulletin, own, lang),
+            in_brackets(words::unit(own, lang), lang)
+        ),
+        RunRow::GoodDays => lang.pick("优良天数（天）", "good days").to_owned(),
+        RunRow::Ratio => lang
+            .pick("优良天数比率（%）", "good-day ratio (%)")
+            .to_owned(),
+        RunRow::HeavyDays => lang
+            .pick("重度及以上污染（天）", "heavily polluted days")
+            .to_owned(),
+        RunRow::Composite => lang.pick("综合指数", "composite index").to_owned(),
+    };
+    let headline = |found: Headline| (number(found.value), found.change_pct.map(Change::Percent));
+    let cells = |side: &&Side| {
+        let (value, change) = match row {
+            RunRow::Figure(own) => headline(bulletin.headline(side, own)),
+            RunRow::Composite => headline(bulletin.composite(side)),
+            RunRow::Ratio => (number(side.now().days.ratio()), ratio_change(side)),
+            RunRow::GoodDays => (
+                count(side, |days| days.good),
+                count_change(side, |days| days.good),
+            ),
+            RunRow::HeavyDays => (
+                count(side, |days| days.heavy),
+                count_change(side, |days| days.heavy),
+            ),
+        };
+        [value, words::cell(change, lang)]
+    };
+    std::iter::once(name)
+        .chain(runs.iter().flat_map(cells))
+        .collect()
+}
+
+/// Whether the run began with the month or with the year.
+pub(super) fn run_name(bulletin: &Bulletin, run: &Side, lang: Lang) -> &'static str {
+    let month = bulletin.month_to_date.as_ref();
+    if month.is_some_and(|month| std::ptr::eq(month, run)) {
+        return lang.pick("本月以来", "Month to date");
+    }
+    lang.pick("今年以来", "Year to date")
 }
 
 fn in_brackets(text: &str, lang: Lang) -> String {
@@ -446,8 +393,10 @@ fn pollutants(bulletin: &Bulletin, lang: Lang) -> Section {
         "单位：微克/立方米，CO为毫克/立方米。限值：平均浓度对应年均限值，CO对应24小时、O3对应8小时限值。",
         "In ug/m3, CO in mg/m3. Limits: of the year for means, of 24 hours for CO, of 8 hours for O3.",
     );
+    let mut paragraphs = targets::any(bulletin, &[Item::Pm10Mean], lang);
+    paragraphs.push(said.to_owned());
     let heading = lang.pick("各项污染物", "All pollutants");
-    Section::new(heading, vec![said.to_owned()]).with(table)
+    Section::new(heading, paragraphs).with(table)
 }
 
 fn primaries(bulletin: &Bulletin, lang: Lang) -> Section {

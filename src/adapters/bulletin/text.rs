@@ -73,8 +73,22 @@ fn wrapped(text: &str, lead: &str, indent: &str) -> Vec<String> {
     lines
 }
 
-/// Rows with the first column at the left and the others at the right.
+/// Rows with the first column at the left and the others at the right. Where that is too wide, the first column gets a
+/// line of its own.
 fn table(table: &Table) -> Vec<String> {
+    let lines = aligned(table, 0);
+    if lines.iter().all(|line| line.width() <= COLUMNS) {
+        return lines;
+    }
+    let rows = std::iter::once(&table.columns).chain(&table.rows);
+    let others = aligned(table, 1);
+    rows.zip(others)
+        .flat_map(|(row, line)| wrapped(&row[0], "  ", "  ").into_iter().chain([line]))
+        .collect()
+}
+
+/// The rows from a column on.
+fn aligned(table: &Table, first: usize) -> Vec<String> {
     let rows = std::iter::once(&table.columns).chain(&table.rows);
     let widths: Vec<usize> = (0..table.columns.len())
         .map(|column| {
@@ -91,7 +105,7 @@ fn table(table: &Table) -> Vec<String> {
                 _ => format!("{space}{text}"),
             }
         };
-        let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
+        let cells: Vec<String> = row.iter().enumerate().skip(first).map(cell).collect();
         format!("  {}", cells.join(&gap))
     };
     rows.clone().map(line).collect()

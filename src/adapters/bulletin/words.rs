@@ -136,12 +136,12 @@ pub(super) fn name(names: &Names, lang: Lang) -> &str {
 /// A pollutant by name and label.
 pub(super) fn pollutant(pollutant: Pollutant, lang: Lang) -> String {
     let (zh, en) = match pollutant {
-        Pollutant::Pm25 => ("细颗粒物", "fine particles"),
-        Pollutant::Pm10 => ("可吸入颗粒物", "inhalable particles"),
-        Pollutant::So2 => ("二氧化硫", "sulphur dioxide"),
-        Pollutant::No2 => ("二氧化氮", "nitrogen dioxide"),
-        Pollutant::Co => ("一氧化碳", "carbon monoxide"),
-        Pollutant::O3 => ("臭氧", "ozone"),
+        Pollutant::Pm25 => ("细颗粒物", "Fine particles"),
+        Pollutant::Pm10 => ("可吸入颗粒物", "Inhalable particles"),
+        Pollutant::So2 => ("二氧化硫", "Sulphur dioxide"),
+        Pollutant::No2 => ("二氧化氮", "Nitrogen dioxide"),
+        Pollutant::Co => ("一氧化碳", "Carbon monoxide"),
+        Pollutant::O3 => ("臭氧", "Ozone"),
     };
     match lang {
         Lang::Zh => format!("{zh}（{}）", pollutant.label()),
