@@ -34,6 +34,8 @@ pub mod bulletin;
 
 pub mod targets;
 
+pub mod publish;
+
 pub mod rate;
 
 pub mod export;

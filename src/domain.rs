@@ -36,6 +36,8 @@ pub mod target;
 
 pub mod publication;
 
+pub mod restatement;
+
 pub mod credit;
 
 pub mod scenario;

@@ -18,6 +18,8 @@ pub mod publishing;
 
 pub mod pacing;
 
+pub mod restatement;
+
 pub mod now;
 
 pub mod bulletin;

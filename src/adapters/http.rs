@@ -32,6 +32,8 @@ pub mod reviews;
 
 pub mod letters;
 
+pub mod publications;
+
 pub mod credit;
 
 pub mod health;

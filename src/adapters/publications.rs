@@ -3,12 +3,19 @@
 //! The line has a version of its own. A field that a later version adds has a default, so that older lines stay
 //! readable; a field nobody knows is refused rather than dropped.
 
+pub mod print;
+
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::adapters::report;
+use crate::domain::aqi::IndexOptions;
+use crate::domain::area::AreaOptions;
 use crate::domain::area::MinStations;
+use crate::domain::assessment::composite::CompositeOptions;
+use crate::domain::assessment::composite::Singles;
+use crate::domain::assessment::composite::Weights;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
@@ -22,6 +29,7 @@ use crate::domain::publication::IssueSettings;
 use crate::domain::publication::Stretch;
 use crate::domain::publication::item;
 use crate::domain::reading::Review;
+use crate::domain::standards::AreaClass;
 use crate::domain::units::Amount;
 
 /// Version of the line.
@@ -53,7 +61,11 @@ struct SettingsShape {
     round_first: bool,
     o3_exception: bool,
     o3_1h_item: bool,
+    lift_zero: bool,
+    area_class: String,
     min_stations: String,
+    composite: String,
+    composite_weights: String,
     decimals: [Option<u32>; 6],
 }
 
@@ -65,12 +77,52 @@ struct StationShape {
     to: NaiveDate,
 }
 
+impl SettingsShape {
+    fn of(settings: &IssueSettings) -> Self {
+        let options = &settings.options;
+        Self {
+            round_first: options.index.round_first,
+            o3_exception: options.o3_exception,
+            o3_1h_item: options.index.o3_1h_item,
+            lift_zero: options.index.lift_zero,
+            area_class: options.area_class.key().to_owned(),
+            min_stations: options.min_stations.to_string(),
+            composite: settings.composite.singles.key().to_owned(),
+            composite_weights: settings.composite.weights.key().to_owned(),
+            decimals: settings.decimals,
+        }
+    }
+
+    fn read(&self) -> Result<IssueSettings, String> {
+        let class = &self.area_class;
+        let index = IndexOptions {
+            round_first: self.round_first,
+            o3_1h_item: self.o3_1h_item,
+            lift_zero: self.lift_zero,
+        };
+        let options = AreaOptions {
+            index,
+            o3_exception: self.o3_exception,
+            area_class: AreaClass::from_key(class)
+                .ok_or_else(|| format!("settings.area_class: {class:?} is unknown"))?,
+            min_stations: MinStations::parse(&self.min_stations)?,
+        };
+        Ok(IssueSettings {
+            options,
+            composite: CompositeOptions {
+                singles: Singles::parse(&self.composite)?,
+                weights: Weights::parse(&self.composite_weights)?,
+            },
+            decimals: self.decimals,
+        })
+    }
+}
+
 /// Writes an issue as one line, without a line end.
 ///
 /// # Panics
 /// Never: plain structs serialise.
 pub fn to_line(issue: &Issue) -> String {
-    let settings = &issue.settings;
     let station = |own: &Stretch| StationShape {
         station: own.station.to_string(),
         from: own.days.from,
@@ -89,13 +141,7 @@ pub fn to_line(issue: &Issue) -> String {
         to: issue.period.span.to,
         edition: issue.edition.clone(),
         review: issue.review.key().to_owned(),
-        settings: SettingsShape {
-            round_first: settings.round_first,
-            o3_exception: settings.o3_exception,
-            o3_1h_item: settings.o3_1h_item,
-            min_stations: settings.min_stations.to_string(),
-            decimals: settings.decimals,
-        },
+        settings: SettingsShape::of(&issue.settings),
         stations: issue.stations.iter().map(station).collect(),
         figures: issue.figures.iter().map(figure).collect(),
         text_sha256: issue.text_sha256.clone(),
@@ -138,13 +184,7 @@ pub fn from_line(line: &str) -> Result<Issue, String> {
         },
         edition: shape.edition,
         review: review.ok_or_else(|| unknown("review", &shape.review))?,
-        settings: IssueSettings {
-            round_first: shape.settings.round_first,
-            o3_exception: shape.settings.o3_exception,
-            o3_1h_item: shape.settings.o3_1h_item,
-            min_stations: MinStations::parse(&shape.settings.min_stations)?,
-            decimals: shape.settings.decimals,
-        },
+        settings: shape.settings.read()?,
         stations: shape
             .stations
             .into_iter()
@@ -161,7 +201,6 @@ pub fn from_line(line: &str) -> Result<Issue, String> {
 
 /// An issue as an object of the interface.
 pub fn issue_json(zone: Zone, number: u64, issue: &Issue) -> serde_json::Value {
-    let settings = &issue.settings;
     let figures: serde_json::Map<_, _> = issue
         .figures
         .iter()
@@ -181,13 +220,7 @@ pub fn issue_json(zone: Zone, number: u64, issue: &Issue) -> serde_json::Value {
         "review": issue.review.key(),
         "figures": figures,
         "text_sha256": issue.text_sha256,
-        "settings": {
-            "round_first": settings.round_first,
-            "o3_exception": settings.o3_exception,
-            "o3_1h_item": settings.o3_1h_item,
-            "min_stations": settings.min_stations.to_string(),
-            "decimals": settings.decimals,
-        },
+        "settings": SettingsShape::of(&issue.settings),
     })
 }
 

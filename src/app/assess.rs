@@ -114,9 +114,12 @@ pub struct AssessArgs {
     format: Format,
 }
 
+/// A switch that is given or left to the edition.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum YesNo {
+pub enum YesNo {
+    /// On.
     Yes,
+    /// Off.
     No,
 }
 
@@ -128,13 +131,19 @@ enum Format {
 }
 
 /// Reads a kind of period.
-fn period_kind(text: &str) -> Result<PeriodKind, String> {
+///
+/// # Errors
+/// In words, naming the kinds there are.
+pub fn period_kind(text: &str) -> Result<PeriodKind, String> {
     let known = PeriodKind::ALL.map(PeriodKind::key).join(", ");
     PeriodKind::from_key(text).ok_or_else(|| format!("expected one of {known}"))
 }
 
 /// Reads the class of an area.
-fn area_class(text: &str) -> Result<AreaClass, String> {
+///
+/// # Errors
+/// In words.
+pub fn area_class(text: &str) -> Result<AreaClass, String> {
     AreaClass::from_key(text).ok_or_else(|| "1 or 2 is expected".to_owned())
 }
 

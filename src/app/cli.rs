@@ -16,6 +16,9 @@ use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
+use crate::app::publish;
+use crate::app::publish::PublishArgs;
+use crate::app::publish::RestatementsArgs;
 use crate::app::rate;
 use crate::app::rate::RateArgs;
 use crate::app::register;
@@ -62,6 +65,8 @@ enum Command {
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
     Export(ExportArgs),
+    Publish(PublishArgs),
+    Restatements(RestatementsArgs),
     Verify(VerifyArgs),
     #[command(name = "dead-letters")]
     DeadLetters(DeadLettersArgs),
@@ -152,6 +157,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,
+        Command::Publish(args) => publish::publish(args, now, &mut out).await?,
+        Command::Restatements(args) => publish::restatements(args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;

@@ -143,6 +143,7 @@ impl Daemon {
             letters: Arc::clone(&stores.letters),
             rollup: Arc::clone(&flows.rollup),
             directory: flows.directory,
+            publications: Arc::clone(&stores.publications),
             tiering: flows.tiering,
             ingest: flows.ingest,
             health,

@@ -6,13 +6,13 @@
 
 use crate::domain::area::AreaDay;
 use crate::domain::area::AreaOptions;
-use crate::domain::area::MinStations;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
 use crate::domain::assessment::Statistic;
 use crate::domain::assessment::change::Percent;
 use crate::domain::assessment::change::Points;
 use crate::domain::assessment::change::YearOnYear;
+use crate::domain::assessment::composite::CompositeOptions;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
@@ -54,29 +54,12 @@ impl IssueKind {
 /// The choices an issue was made under, all of them spelt out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssueSettings {
-    /// Concentrations rounded before the index.
-    pub round_first: bool,
-    /// An ozone day of too few windows kept when it exceeds the limit.
-    pub o3_exception: bool,
-    /// The ozone one-hour maximum as a seventh item.
-    pub o3_1h_item: bool,
-    /// Stations an area's day needs.
-    pub min_stations: MinStations,
+    /// Choices of the assessment.
+    pub options: AreaOptions,
+    /// How the composite index is computed.
+    pub composite: CompositeOptions,
     /// Decimals printed, by pollutant; `None` prints as the edition judges.
     pub decimals: [Option<u32>; 6],
-}
-
-impl IssueSettings {
-    /// What was in force.
-    pub fn of(options: &AreaOptions, publication: &Publication) -> Self {
-        Self {
-            round_first: options.index.round_first,
-            o3_exception: options.o3_exception,
-            o3_1h_item: options.index.o3_1h_item,
-            min_stations: options.min_stations,
-            decimals: publication.decimals,
-        }
-    }
 }
 
 /// Days on which a station counted.

@@ -133,6 +133,20 @@ impl Choices {
         options
     }
 
+    /// Every choice spelt out, so that the edition's own do not matter.
+    pub fn exactly(options: &AreaOptions, composite: CompositeOptions) -> Self {
+        Self {
+            round_first: Some(options.index.round_first),
+            o3_exception: Some(options.o3_exception),
+            o3_1h_item: Some(options.index.o3_1h_item),
+            lift_zero: Some(options.index.lift_zero),
+            area_class: Some(options.area_class),
+            min_stations: Some(options.min_stations),
+            composite: Some(composite.singles),
+            composite_weights: Some(composite.weights),
+        }
+    }
+
     /// Checks that the choices mean something under the edition: another authority's profile cuts digits off
     /// and has neither an ozone exception nor a seventh item.
     ///

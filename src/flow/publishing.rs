@@ -1,9 +1,11 @@
 //! Remembers figures as published, so that later readings cannot change unseen what was said.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
+use crate::domain::assessment::composite::CompositeOptions;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
@@ -25,6 +27,8 @@ use crate::ports::StoreError;
 
 /// Issues made at once at most: the days of a year.
 pub const ISSUES_MAX: usize = 366;
+/// Pause between two looks at the clock.
+const STEP: Duration = Duration::from_millis(20);
 
 /// What is to be published.
 #[derive(Clone, Debug)]
@@ -78,21 +82,40 @@ pub async fn publish(
     assessor: &Assessor,
     release: &Release,
 ) -> Result<Vec<(u64, Issue)>, PublishFault> {
-    let asked = release.by.cut(release.span).len();
-    if asked > ISSUES_MAX {
-        return Err(PublishFault::TooMany { asked });
-    }
-    let issues = issues(assessor, release);
-    if issues.is_empty() {
-        return Err(PublishFault::Nothing);
-    }
+    let issues = issues(assessor, release)?;
+    Ok(remember(publications, issues).await?)
+}
+
+/// Remembers issues; gives them with their numbers.
+///
+/// # Errors
+/// Those of the store; then nothing is remembered.
+pub async fn remember(
+    publications: &dyn Publications,
+    issues: Vec<Issue>,
+) -> Result<Vec<(u64, Issue)>, StoreError> {
     let last = publications.remember(issues.clone()).await?;
     let first = last + 1 - issues.len() as u64;
     Ok((first..).zip(issues).collect())
 }
 
+/// Waits until a moment is over. Receipts are kept to the second, so figures as known at a moment are settled only
+/// when no more readings can be received within it.
+pub async fn pass(clock: fn() -> Instant, moment: Instant) {
+    while clock() <= moment {
+        tokio::time::sleep(STEP).await;
+    }
+}
+
 /// What would be remembered; periods without a valid day are left out.
-fn issues(assessor: &Assessor, release: &Release) -> Vec<Issue> {
+///
+/// # Errors
+/// Too many periods, or none with a valid day.
+pub fn issues(assessor: &Assessor, release: &Release) -> Result<Vec<Issue>, PublishFault> {
+    let asked = release.by.cut(release.span).len();
+    if asked > ISSUES_MAX {
+        return Err(PublishFault::TooMany { asked });
+    }
     let said = figures(
         assessor,
         &release.area,
@@ -115,7 +138,11 @@ fn issues(assessor: &Assessor, release: &Release) -> Vec<Issue> {
         figures: said.figures,
         text_sha256: release.text_sha256.clone(),
     };
-    said_of_valid(said).map(issue).collect()
+    let issues: Vec<Issue> = said_of_valid(said).map(issue).collect();
+    if issues.is_empty() {
+        return Err(PublishFault::Nothing);
+    }
+    Ok(issues)
 }
 
 fn said_of_valid(said: Vec<Said>) -> impl Iterator<Item = Said> {
@@ -155,7 +182,11 @@ pub(crate) fn figures(
                 let edition = named(&day.edition);
                 Said {
                     period: PeriodKind::Day.containing(day.day),
-                    settings: IssueSettings::of(&choices.options(edition), publication),
+                    settings: IssueSettings {
+                        options: choices.options(edition),
+                        composite: CompositeOptions::default(),
+                        decimals: publication.decimals,
+                    },
                     figures: figures_of_day(edition, publication, &day),
                     edition: day.edition,
                 }
@@ -169,7 +200,11 @@ pub(crate) fn figures(
             let assessment = report.assessment;
             let edition = named(&assessment.edition);
             Said {
-                settings: IssueSettings::of(&report.options, publication),
+                settings: IssueSettings {
+                    options: report.options,
+                    composite: assessment.composite.options,
+                    decimals: publication.decimals,
+                },
                 figures: figures_of_period(edition, publication, &assessment, report.yoy.as_ref()),
                 period: assessment.period,
                 edition: assessment.edition,

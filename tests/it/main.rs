@@ -13,6 +13,7 @@ mod pages;
 mod periods;
 mod reference;
 mod register;
+mod restatements;
 mod reviews;
 mod route;
 mod sample;

@@ -27,7 +27,7 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::now::hour_of_area;
 
-const PARAMS: [&str; 16] = [
+pub(super) const PARAMS: [&str; 16] = [
     "area",
     "from",
     "to",
@@ -52,17 +52,17 @@ const TO_DATE_DAYS_MAX: u32 = 732;
 const ROLLING_DAYS_MAX: u32 = 7_305;
 
 /// What an air request asks for.
-struct Asked {
-    area: Area,
-    span: Span,
-    edition: EditionChoice,
-    choices: Choices,
-    known_at: Option<Instant>,
-    assessor: Assessor,
+pub(super) struct Asked {
+    pub(super) area: Area,
+    pub(super) span: Span,
+    pub(super) edition: EditionChoice,
+    pub(super) choices: Choices,
+    pub(super) known_at: Option<Instant>,
+    pub(super) assessor: Assessor,
 }
 
 impl Asked {
-    async fn read(state: &WebState, params: &Params) -> Result<Self, Problem> {
+    pub(super) async fn read(state: &WebState, params: &Params) -> Result<Self, Problem> {
         let span = params.span()?;
         let edition =
             EditionChoice::parse(params.text("edition").unwrap_or("auto"), &state.editions)

@@ -50,6 +50,13 @@ impl<S: Sync> FromRequestParts<S> for Params {
     }
 }
 
+impl From<BTreeMap<String, String>> for Params {
+    /// The same names and values out of a body.
+    fn from(given: BTreeMap<String, String>) -> Self {
+        Self { given }
+    }
+}
+
 impl Params {
     /// Checks that only these parameters are given.
     ///

@@ -24,6 +24,7 @@ use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::health;
 use crate::adapters::http::letters;
 use crate::adapters::http::pages;
+use crate::adapters::http::publications;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
 use crate::adapters::http::state::WebState;
@@ -58,6 +59,11 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/dead-letters", get(letters::list))
         .route("/v1/dead-letters/retry", post(letters::retry))
         .route("/v1/dead-letters/{id}", get(letters::one))
+        .route(
+            "/v1/publications",
+            get(publications::list).post(publications::publish),
+        )
+        .route("/v1/restatements", get(publications::restatements))
         .route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
         .route("/v1/charts/{file}", get(pages::chart))

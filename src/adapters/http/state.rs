@@ -19,6 +19,7 @@ use crate::flow::rollup::Rollup;
 use crate::flow::rollup::StationDays;
 use crate::flow::tiering::Tiering;
 use crate::ports::Letters;
+use crate::ports::Publications;
 use crate::ports::Series;
 
 /// The flows and settings behind the web side.
@@ -32,6 +33,8 @@ pub struct WebState {
     pub rollup: Arc<Rollup>,
     /// What is registered.
     pub directory: Arc<Directory>,
+    /// Figures that were published.
+    pub publications: Arc<dyn Publications>,
     /// Tiers.
     pub tiering: Arc<Tiering>,
     /// Admission, for its counts.

@@ -10,7 +10,10 @@ use proptest::prelude::*;
 use skytier::adapters::publications::from_line;
 use skytier::adapters::publications::to_line;
 use skytier::adapters::store::Stores;
+use skytier::domain::aqi::IndexOptions;
+use skytier::domain::area::AreaOptions;
 use skytier::domain::area::MinStations;
+use skytier::domain::assessment::composite::CompositeOptions;
 use skytier::domain::calendar::Period;
 use skytier::domain::calendar::PeriodKind;
 use skytier::domain::calendar::Span;
@@ -22,6 +25,7 @@ use skytier::domain::publication::IssueSettings;
 use skytier::domain::publication::Stretch;
 use skytier::domain::publication::item;
 use skytier::domain::reading::Review;
+use skytier::domain::standards::AreaClass;
 use skytier::ports::Range;
 use tempfile::TempDir;
 
@@ -42,10 +46,17 @@ pub(super) fn issue(pm25: Option<&str>) -> Issue {
         edition: "2012".to_owned(),
         review: Review::Raw,
         settings: IssueSettings {
-            round_first: false,
-            o3_exception: true,
-            o3_1h_item: false,
-            min_stations: MinStations::Percent(75),
+            options: AreaOptions {
+                index: IndexOptions {
+                    round_first: false,
+                    o3_1h_item: true,
+                    lift_zero: false,
+                },
+                o3_exception: true,
+                area_class: AreaClass::Two,
+                min_stations: MinStations::Percent(75),
+            },
+            composite: CompositeOptions::default(),
             decimals: [Some(1), None, None, None, Some(2), None],
         },
         stations: vec![Stretch {
