@@ -5,6 +5,7 @@
 //! the interval. What is read back prints as `3600=12.5 7200=-`.
 
 mod durable;
+mod format;
 mod laws;
 mod letters;
 mod moments;

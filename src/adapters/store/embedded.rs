@@ -20,6 +20,7 @@ mod readings;
 mod registry;
 mod reviews;
 mod rows;
+mod schema;
 pub mod tuning;
 mod verify;
 mod wal;
@@ -34,7 +35,6 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
@@ -74,16 +74,8 @@ use crate::ports::Verify;
 const DATABASE: &str = "skytier.db";
 /// The file a writer holds locked, so that no two daemons write one directory.
 const LOCK: &str = "skytier.lock";
-/// Marks the file as ours: "sky1".
-const APPLICATION_ID: u32 = 0x736b_7931;
-/// The format this program writes and reads.
-const FORMAT: u32 = 2;
 /// Tasks that may wait for the writer.
 const TASKS_MAX: usize = 64;
-/// Page size in bytes.
-const PAGE_BYTES: u32 = 16_384;
-/// How long a connection waits for another one's lock.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// Whether the store may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +129,7 @@ impl Embedded {
                 return Err(unavailable(&path, cause));
             }
             let connection = readers.connect()?;
-            check_format(&connection, &path)?;
+            schema::check_for_reading(&connection, &path)?;
             return Ok(Self {
                 tasks: None,
                 writer: None,
@@ -147,7 +139,7 @@ impl Embedded {
         }
         std::fs::create_dir_all(directory).map_err(|cause| unavailable(directory, cause))?;
         let lock = lock(directory)?;
-        let connection = open_for_writing(&path)?;
+        let connection = schema::open_for_writing(&path)?;
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
         let waiting = Arc::clone(&readers.waiting);
@@ -272,66 +264,6 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
-    let place = path.display().to_string();
-    let fault = |error: rusqlite::Error| Fault::Sql(error).store_error(&place, false);
-    let mut connection = Connection::open(path).map_err(fault)?;
-    connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
-    let version = check_format(&connection, path)?;
-    let setup = |connection: &Connection| {
-        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok::<(), rusqlite::Error>(())
-    };
-    setup(&connection).map_err(fault)?;
-    if version == 0 {
-        create(&mut connection).map_err(fault)?;
-    }
-    Ok(connection)
-}
-
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(include_str!("embedded/schema.sql"))?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.commit()
-}
-
-/// The format version of the file; 0 for an empty one.
-fn check_format(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
-    let place = path.display().to_string();
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
-    let fault = |error: rusqlite::Error| Fault::Sql(error).store_error(&place, false);
-    let version = pragma("user_version").map_err(fault)?;
-    let application = pragma("application_id").map_err(fault)?;
-    let tables = "SELECT count(*) FROM sqlite_schema";
-    let tables: u32 = connection
-        .query_row(tables, [], |row| row.get(0))
-        .map_err(fault)?;
-    match (application, version, tables) {
-        (0, 0, 0) => Ok(0),
-        (APPLICATION_ID, found, _) if found > FORMAT => Err(StoreError::Newer {
-            place,
-            found,
-            known: FORMAT,
-        }),
-        (APPLICATION_ID, found, _) if found < FORMAT => Err(StoreError::Older {
-            place,
-            found,
-            known: FORMAT,
-        }),
-        (APPLICATION_ID, version, _) => Ok(version),
-        _ => Err(StoreError::Damaged {
-            place,
-            fault: "not a skytier database".to_owned(),
-        }),
-    }
-}
-
 /// Connections for reading, opened as needed and kept.
 struct Readers {
     path: PathBuf,
@@ -344,7 +276,7 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || {
             let connection = Connection::open_with_flags(&self.path, flags)?;
-            connection.busy_timeout(BUSY_WAIT)?;
+            connection.busy_timeout(schema::BUSY_WAIT)?;
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         };
