@@ -28,6 +28,8 @@ pub mod aqi;
 
 pub mod area;
 
+pub mod hours;
+
 pub mod assessment;
 
 pub mod projection;

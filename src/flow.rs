@@ -20,7 +20,7 @@ pub mod pacing;
 
 pub mod restatement;
 
-pub mod now;
+pub mod hours;
 
 pub mod bulletin;
 

@@ -20,6 +20,8 @@ pub mod desk;
 
 pub mod air;
 
+pub mod hours;
+
 pub mod bulletins;
 
 pub mod targets;

@@ -1,7 +1,9 @@
 //! Recorded readings as files: rows of a station-hour, streamed from `.csv` or `.csv.gz`.
 //!
 //! `beijing-uci` is read as published: the hour is the start of the hour in +08:00, `NA` is missing, CO is in
-//! ug/m3 and divided by 1000 exactly; columns beyond those are passed over. `canonical` is ours: RFC 3339
+//! ug/m3 and divided by 1000 exactly; columns beyond those are passed over. `cnemc` is the national hourly feed as
+//! collectors keep it: the hour's end in +08:00, and as hourly ozone the column `o3_24h`, since the feed has swapped
+//! that and `o3`, the largest hour of the last 24; other columns are passed over. `canonical` is ours: RFC 3339
 //! stamps of the end of the interval, empty is missing, no column more or less. A byte-order mark and blanks
 //! around a field are passed over. A fault ends the reading and
 //! says file, line, field and what would be right.
@@ -16,6 +18,7 @@ use std::str::FromStr;
 
 use chrono::DateTime;
 use chrono::NaiveDate;
+use chrono::NaiveDateTime;
 use chrono::Timelike;
 use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
@@ -39,26 +42,29 @@ const INTERVAL_S_MAX: u32 = 86_400;
 pub enum Layout {
     /// The hourly files of the UCI "Beijing Multi-Site Air-Quality Data".
     BeijingUci,
+    /// The national hourly feed of the China National Environmental Monitoring Centre.
+    Cnemc,
     /// Our own.
     Canonical,
 }
 
 /// The text is no layout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("layout {text:?}; give `beijing-uci` or `canonical`")]
+#[error("layout {text:?}; give `beijing-uci`, `cnemc` or `canonical`")]
 pub struct UnknownLayout {
     /// What was given.
     pub text: String,
 }
 
 impl Layout {
-    /// Both layouts.
-    pub const ALL: [Self; 2] = [Self::BeijingUci, Self::Canonical];
+    /// Every layout.
+    pub const ALL: [Self; 3] = [Self::BeijingUci, Self::Cnemc, Self::Canonical];
 
     /// The name on the command line.
     pub const fn key(self) -> &'static str {
         match self {
             Self::BeijingUci => "beijing-uci",
+            Self::Cnemc => "cnemc",
             Self::Canonical => "canonical",
         }
     }
@@ -69,6 +75,10 @@ impl Layout {
             Self::BeijingUci => (
                 &["year", "month", "day", "hour", "station"],
                 ["PM2.5", "PM10", "SO2", "NO2", "CO", "O3"],
+            ),
+            Self::Cnemc => (
+                &["stationcode", "timepoint"],
+                ["pm2_5", "pm10", "so2", "no2", "co", "o3_24h"],
             ),
             Self::Canonical => (
                 &["station", "time", "interval_s"],
@@ -237,6 +247,7 @@ impl Rows {
         };
         let (station, time, interval_s) = match self.layout {
             Layout::BeijingUci => (field(4), hour_start(&field)?, 3_600),
+            Layout::Cnemc => (field(0), field(1).beijing_time()?, 3_600),
             Layout::Canonical => (field(0), field(1).time()?, field(2).interval()?),
         };
         let mut values = [None; 6];
@@ -404,6 +415,16 @@ impl Field<'_> {
             })
     }
 
+    /// A time of Beijing without its offset.
+    fn beijing_time(self) -> Result<Instant, LayoutFault> {
+        let time: NaiveDateTime = self
+            .text
+            .parse()
+            .map_err(|_| self.fault("a full hour of Beijing, such as 2017-07-07T16:00:00"))?;
+        let offset = i64::from(Zone::beijing().offset().local_minus_utc());
+        Ok(Instant::from_unix(time.and_utc().timestamp() - offset))
+    }
+
     fn interval(self) -> Result<u32, LayoutFault> {
         let expected = "whole seconds up to a day, such as 3600";
         let seconds = self.number(expected)?;
@@ -414,7 +435,11 @@ impl Field<'_> {
     }
 
     fn amount(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
-        let missing = layout == Layout::BeijingUci && self.text == "NA";
+        let missing = match layout {
+            Layout::BeijingUci => self.text == "NA",
+            Layout::Cnemc => matches!(self.text, "NA" | "—"),
+            Layout::Canonical => false,
+        };
         if missing || self.text.is_empty() {
             return Ok(None);
         }

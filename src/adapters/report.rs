@@ -4,6 +4,7 @@
 
 pub mod days;
 pub mod figures;
+pub mod hours;
 pub mod letters;
 pub mod periods;
 pub mod readings;

@@ -1,5 +1,7 @@
 //! `skytier assess`: figures of recorded files or of a data directory.
 
+mod hours;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use crate::adapters::layout::Layout;
 use crate::adapters::report;
 use crate::adapters::report::Context;
 use crate::adapters::store::Stores;
+use crate::app::assess::hours::Hours;
 use crate::app::fault::bad_input;
 use crate::app::observations;
 use crate::app::open;
@@ -26,6 +29,9 @@ use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::standards::AreaClass;
+use crate::domain::standards::Editions;
+use crate::domain::standards::Missing;
+use crate::domain::standards::Realtime;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
@@ -33,6 +39,8 @@ use crate::flow::assess::EditionChoice;
 use crate::flow::rollup::Recipe;
 use crate::ports::Batch;
 
+/// The area that stands for every station on its own.
+const EACH: &str = "each";
 /// Readings appended to the store in memory at a time.
 const CHUNK_ROWS: usize = 20_000;
 
@@ -43,7 +51,9 @@ Examples:
   skytier assess --input seeds/beijing/*.csv.gz --layout beijing-uci --area mean \\
       --from 2015-01-01 --to 2016-12-31 --by year --edition 2012 --format json
   skytier assess --data var/demo --area city --from 2020-01-01 --to 2020-06-30 --by half --format table
-  skytier assess --data var/demo --area station:Dongsi --from 2016-12-01 --to 2016-12-31 --by day --format csv")]
+  skytier assess --data var/demo --area station:Dongsi --from 2016-12-01 --to 2016-12-31 --by day --format csv
+  skytier assess --data var/demo --area station:Dongsi --from 2016-12-01 --to 2016-12-01 --by hour --realtime hourly-pm
+  skytier assess --data var/demo --area station:Dongsi --from 2016-01-01 --to 2016-12-31 --edition who-2021 --format json")]
 pub struct AssessArgs {
     /// Recorded readings: .csv or .csv.gz files.
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "data")]
@@ -51,7 +61,7 @@ pub struct AssessArgs {
     /// How the files are laid out.
     #[arg(
         long,
-        value_name = "beijing-uci|canonical",
+        value_name = "beijing-uci|cnemc|canonical",
         requires = "input",
         required_unless_present = "data"
     )]
@@ -59,7 +69,8 @@ pub struct AssessArgs {
     /// A data directory; may be in use by a running daemon.
     #[arg(long, value_name = "DIR", conflicts_with = "input")]
     data: Option<PathBuf>,
-    /// station:ID, group:ID, city (the group so named) or mean (all stations of the input).
+    /// station:ID, group:ID, city (the group so named), mean (all stations of the input), or each (with --by hour:
+    /// every station on its own).
     #[arg(long, default_value = "mean")]
     area: String,
     /// First day.
@@ -71,11 +82,11 @@ pub struct AssessArgs {
     /// How the range is cut into periods.
     #[arg(
         long,
-        value_parser = period_kind,
+        value_parser = By::parse,
         default_value = "period",
-        value_name = "day|xun|month|month-to-date|quarter|half|year|year-to-date|12-months|3-years|period"
+        value_name = "hour|day|xun|month|month-to-date|quarter|half|year|year-to-date|12-months|3-years|period"
     )]
-    by: PeriodKind,
+    by: By,
     /// As known at this moment (RFC 3339); corrections that came later are left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
@@ -109,6 +120,16 @@ pub struct AssessArgs {
     /// Put a byte order mark before the CSV, by which Excel reads it as UTF-8.
     #[arg(long)]
     bom: bool,
+    /// What the hourly index is made of [default: the edition's].
+    #[arg(long, value_parser = realtime, value_name = "standard|hourly-pm|nowcast")]
+    realtime: Option<Realtime>,
+    /// What becomes of an hour in which a pollutant is missing [default: the edition's].
+    #[arg(
+        long,
+        value_parser = hour_missing,
+        value_name = "void|publish-above-100|publish-with-particles|publish"
+    )]
+    hour_missing: Option<Missing>,
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -139,6 +160,34 @@ pub fn period_kind(text: &str) -> Result<PeriodKind, String> {
     PeriodKind::from_key(text).ok_or_else(|| format!("expected one of {known}"))
 }
 
+/// How a range of days is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Hour,
+    Period(PeriodKind),
+}
+
+impl By {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "hour" {
+            return Ok(Self::Hour);
+        }
+        let known = PeriodKind::ALL.map(PeriodKind::key).join(", ");
+        let kind = PeriodKind::from_key(text).map(Self::Period);
+        kind.ok_or_else(|| format!("expected one of hour, {known}"))
+    }
+}
+
+fn realtime(text: &str) -> Result<Realtime, String> {
+    let expected = "standard, hourly-pm or nowcast is expected";
+    Realtime::from_key(text).ok_or_else(|| expected.to_owned())
+}
+
+fn hour_missing(text: &str) -> Result<Missing, String> {
+    let expected = "void, publish-above-100, publish-with-particles or publish is expected";
+    Missing::from_key(text).ok_or_else(|| expected.to_owned())
+}
+
 /// Reads the class of an area.
 ///
 /// # Errors
@@ -159,6 +208,8 @@ impl AssessArgs {
             min_stations: self.min_stations,
             composite: Some(self.composite),
             composite_weights: Some(self.composite_weights),
+            realtime: self.realtime,
+            hour_missing: self.hour_missing,
         }
     }
 
@@ -191,22 +242,7 @@ impl AssessArgs {
 /// Bad input, an unreadable file or data directory, or a failed write.
 pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
-    let span = Span::checked(args.from, args.to)
-        .map_err(|fault| bad_input(format!("--from/--to: {fault}")))?;
-    let choices = args.choices();
-    let area = Area::parse(&args.area).map_err(bad_input)?;
-    let edition = EditionChoice::parse(&args.edition, &editions)
-        .map_err(|fault| bad_input(format!("--edition {fault}")))?;
-    choices.fit(&edition, &editions).map_err(bad_input)?;
-    if args.by.cut(span).is_empty() {
-        let fault = format!(
-            "--by {}: no period ends within {} to {}",
-            args.by.key(),
-            span.from,
-            span.to
-        );
-        return Err(bad_input(fault));
-    }
+    let asked = Asked::of(&args, &editions)?;
     let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = args.stores(now).await?;
@@ -217,52 +253,101 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
     };
     let registry = Arc::new(stores.registrar.registry().await?);
     let assessor = Assessor {
-        days: Arc::new(area.days(&recipe, &registry, known_at).await?),
+        days: Arc::new(asked.area.days(&recipe, &registry, known_at).await?),
         registry,
         publication: standards::publication()?,
-        editions: Arc::clone(&editions),
+        editions,
     };
-    area.check(&assessor.registry, &assessor.days)
+    asked
+        .area
+        .check(&assessor.registry, &assessor.days)
         .map_err(bad_input)?;
     let context = Context {
-        area: &area,
+        area: &asked.area,
         zone,
         known_at: known_at.unwrap_or(now),
-        simulated: assessor.simulated(&area, span),
+        simulated: assessor.simulated(&asked.area, asked.span),
     };
-    let asked = Asked {
-        area: &area,
-        span,
-        edition: &edition,
-        choices,
+    let By::Period(by) = args.by else {
+        let hours = Hours {
+            recipe: &recipe,
+            assessor: &assessor,
+            edition: &asked.edition,
+            choices: asked.choices,
+            known_at,
+        };
+        let areas = if args.area == EACH {
+            hours.each()
+        } else {
+            vec![asked.area.clone()]
+        };
+        let form = (args.format, args.bom);
+        return hours.print(context, &areas, asked.span, form, out).await;
     };
-    if args.by == PeriodKind::Day {
-        print_days(&args, &assessor, asked, context, &mut out)
+    if by == PeriodKind::Day {
+        print_days(&args, &assessor, &asked, context, &mut out)
     } else {
-        print_periods(&args, &assessor, asked, context, &mut out)
+        print_periods(&args, by, &assessor, &asked, context, &mut out)
     }
 }
 
-/// What an assessment is asked about.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    area: &'a Area,
+/// What an assessment is asked about, checked.
+struct Asked {
+    area: Area,
     span: Span,
-    edition: &'a EditionChoice,
+    edition: EditionChoice,
     choices: Choices,
+}
+
+impl Asked {
+    fn of(args: &AssessArgs, editions: &Editions) -> anyhow::Result<Self> {
+        let span = Span::checked(args.from, args.to)
+            .map_err(|fault| bad_input(format!("--from/--to: {fault}")))?;
+        let choices = args.choices();
+        let area = match args.area.as_str() {
+            EACH if args.by != By::Hour => {
+                return Err(bad_input("--area each goes with --by hour"));
+            }
+            EACH => Area::Mean,
+            named => Area::parse(named).map_err(bad_input)?,
+        };
+        let edition = EditionChoice::parse(&args.edition, editions)
+            .map_err(|fault| bad_input(format!("--edition {fault}")))?;
+        choices.fit(&edition, editions).map_err(bad_input)?;
+        match args.by {
+            By::Hour => choices
+                .fit_hours(&edition, editions, span)
+                .map_err(bad_input)?,
+            By::Period(_) if args.realtime.is_some() || args.hour_missing.is_some() => {
+                return Err(bad_input("--realtime and --hour-missing go with --by hour"));
+            }
+            By::Period(by) if by.cut(span).is_empty() => {
+                let (by, from, to) = (by.key(), span.from, span.to);
+                let fault = format!("--by {by}: no period ends within {from} to {to}");
+                return Err(bad_input(fault));
+            }
+            By::Period(_) => {}
+        }
+        Ok(Self {
+            area,
+            span,
+            edition,
+            choices,
+        })
+    }
 }
 
 fn print_days(
     args: &AssessArgs,
     assessor: &Assessor,
-    asked: Asked<'_>,
+    asked: &Asked,
     context: Context<'_>,
     mut out: impl Write,
 ) -> anyhow::Result<()> {
-    let days = assessor.days(asked.area, asked.span, asked.edition, asked.choices);
+    let days = assessor.days(&asked.area, asked.span, &asked.edition, asked.choices);
     match args.format {
-        Format::Csv => report::days::days_csv(asked.area, &days, args.bom, &mut out)?,
-        Format::Table => write!(out, "{}", report::days::days_table(asked.area, &days))?,
+        Format::Csv => report::days::days_csv(&asked.area, &days, args.bom, &mut out)?,
+        Format::Table => write!(out, "{}", report::days::days_table(&asked.area, &days))?,
         Format::Json => {
             for day in &days {
                 writeln!(
@@ -278,13 +363,14 @@ fn print_days(
 
 fn print_periods(
     args: &AssessArgs,
+    by: PeriodKind,
     assessor: &Assessor,
-    asked: Asked<'_>,
+    asked: &Asked,
     context: Context<'_>,
     mut out: impl Write,
 ) -> anyhow::Result<()> {
-    let (area, edition) = (asked.area, asked.edition);
-    let reports = assessor.periods(area, asked.span, args.by, edition, asked.choices);
+    let (area, edition) = (&asked.area, &asked.edition);
+    let reports = assessor.periods(area, asked.span, by, edition, asked.choices);
     match args.format {
         Format::Csv => report::periods::periods_csv(area, edition, &reports, args.bom, &mut out)?,
         Format::Table => {

@@ -205,6 +205,8 @@ fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
             min_stations: args.min_stations,
             composite: Some(args.composite),
             composite_weights: Some(args.composite_weights),
+            realtime: None,
+            hour_missing: None,
         },
         issued_at: now,
         known_at: known_at.unwrap_or(now),

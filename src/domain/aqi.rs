@@ -87,7 +87,77 @@ pub struct HourValues {
     pub unmonitored: [bool; 6],
 }
 
+/// How an hour's item is averaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HourKind {
+    /// The hour itself.
+    Hour,
+    /// Eight hours that end with it.
+    Moving8h,
+    /// 24 hours that end with it.
+    Moving24h,
+    /// The NowCast.
+    Nowcast,
+}
+
+impl HourKind {
+    /// The text used on every interface.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::Moving8h => "8h",
+            Self::Moving24h => "24h",
+            Self::Nowcast => "nowcast",
+        }
+    }
+
+    /// The averaging time on whose scale it stands; particles have that of the day alone.
+    const fn scale(self, pollutant: Pollutant) -> Averaging {
+        match (pollutant, self) {
+            (Pollutant::Pm25 | Pollutant::Pm10, _) => Averaging::Hour24,
+            (_, Self::Hour) => Averaging::Hour1,
+            (_, Self::Moving8h) => Averaging::Hour8,
+            (_, Self::Moving24h | Self::Nowcast) => Averaging::Hour24,
+        }
+    }
+}
+
+/// The items of an hourly report, in report order.
+pub fn hour_items(realtime: Realtime) -> Vec<(Pollutant, HourKind)> {
+    let particles = match realtime {
+        Realtime::Standard => HourKind::Moving24h,
+        Realtime::HourlyPm => HourKind::Hour,
+        Realtime::Nowcast => HourKind::Nowcast,
+    };
+    let co = match realtime {
+        Realtime::Nowcast => HourKind::Moving8h,
+        Realtime::Standard | Realtime::HourlyPm => HourKind::Hour,
+    };
+    let mut items = vec![
+        (Pollutant::Pm25, particles),
+        (Pollutant::Pm10, particles),
+        (Pollutant::So2, HourKind::Hour),
+        (Pollutant::No2, HourKind::Hour),
+        (Pollutant::Co, co),
+        (Pollutant::O3, HourKind::Hour),
+    ];
+    if realtime != Realtime::HourlyPm {
+        items.push((Pollutant::O3, HourKind::Moving8h));
+    }
+    items
+}
+
 impl HourValues {
+    /// All values of a kind, by pollutant.
+    pub fn kind(&self, kind: HourKind) -> &[Option<Exact>; 6] {
+        match kind {
+            HourKind::Hour => &self.hour,
+            HourKind::Moving8h => &self.moving_8h,
+            HourKind::Moving24h => &self.moving_24h,
+            HourKind::Nowcast => &self.nowcast,
+        }
+    }
+
     fn of(&self, pollutant: Pollutant, averaging: Averaging) -> Option<&Exact> {
         let values = match averaging {
             Averaging::Hour1 => &self.hour,
@@ -317,40 +387,16 @@ pub fn hour_index(edition: &Edition, options: HourOptions, values: &HourValues) 
         missing: options.missing,
         unmonitored: values.unmonitored,
     };
-    let item = |pollutant: Pollutant, averaging: Averaging, value| Item {
-        pollutant,
-        averaging,
-        value,
-    };
-    let own = |pollutant, averaging| item(pollutant, averaging, values.of(pollutant, averaging));
-    // Particles have no scale of one hour: their hour, day or NowCast stands on the daily scale.
-    let particle = |pollutant: Pollutant| {
-        let of = match options.realtime {
-            Realtime::Standard => &values.moving_24h,
-            Realtime::HourlyPm => &values.hour,
-            Realtime::Nowcast => &values.nowcast,
-        };
-        item(pollutant, Averaging::Hour24, of[pollutant.index()].as_ref())
-    };
-    let mut items = vec![
-        particle(Pollutant::Pm25),
-        particle(Pollutant::Pm10),
-        own(Pollutant::So2, Averaging::Hour1),
-        own(Pollutant::No2, Averaging::Hour1),
-    ];
-    items.push(match options.realtime {
-        Realtime::Nowcast => own(Pollutant::Co, Averaging::Hour8),
-        Realtime::Standard | Realtime::HourlyPm => own(Pollutant::Co, Averaging::Hour1),
-    });
-    items.push(own(Pollutant::O3, Averaging::Hour1));
-    if options.realtime != Realtime::HourlyPm {
-        items.push(own(Pollutant::O3, Averaging::Hour8));
-    }
-    rule.index(
-        &items,
-        |pollutant, averaging| values.of(pollutant, averaging),
-        None,
-    )
+    let items: Vec<Item<'_>> = hour_items(options.realtime)
+        .into_iter()
+        .map(|(pollutant, kind)| Item {
+            pollutant,
+            averaging: kind.scale(pollutant),
+            value: values.kind(kind)[pollutant.index()].as_ref(),
+        })
+        .collect();
+    let other = |pollutant, averaging| values.of(pollutant, averaging);
+    rule.index(&items, other, None)
 }
 
 #[cfg(test)]

@@ -12,6 +12,11 @@ use crate::domain::units::Exact;
 /// Hours in an ozone window.
 const WINDOW_HOURS: usize = 8;
 
+/// Hours of a NowCast, the newest ones that must not be missing, and how many of those are enough.
+const NOWCAST_HOURS: usize = 12;
+const NOWCAST_RECENT: usize = 3;
+const NOWCAST_RECENT_MIN: usize = 2;
+
 /// The mean of one hour as a sum over a count, so that it stays exact whatever the report interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourMean {
@@ -142,10 +147,39 @@ fn largest_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) 
 }
 
 /// The mean of a run of hours, if at least so many of them are valid.
-fn enough_mean(hours: &[Option<HourMean>], hours_min: u32) -> Option<Exact> {
+pub fn enough_mean(hours: &[Option<HourMean>], hours_min: u32) -> Option<Exact> {
     let valid = hours.iter().copied().flatten();
     let count = u32::try_from(valid.clone().count()).expect("a day of hours");
     mean(valid).filter(|_| count >= hours_min)
+}
+
+/// The US EPA's NowCast of twelve hours, oldest first; `None` unless two of the last three are valid.
+///
+/// AQI Technical Assistance Document, May 2024: weights fall by a factor from hour to hour, the more so the more
+/// the hours differ, but by no more than a half.
+pub fn nowcast(hours: &[Option<HourMean>]) -> Option<Exact> {
+    let value = |hour: &Option<HourMean>| hour.map(HourMean::exact);
+    let newest: Vec<Option<Exact>> = hours.iter().rev().take(NOWCAST_HOURS).map(value).collect();
+    let recent = newest.iter().take(NOWCAST_RECENT);
+    if recent.flatten().count() < NOWCAST_RECENT_MIN {
+        return None;
+    }
+    let most = newest.iter().flatten().max()?;
+    let least = newest.iter().flatten().min()?;
+    let half = Exact::ratio(1, 2);
+    // All of it zero: every weight gives the same.
+    let factor = most.minus(least).over(most).map_or(half.clone(), |range| {
+        Exact::whole(1).minus(&range).max(half)
+    });
+    let (mut sum, mut weights, mut weight) = (Exact::zero(), Exact::zero(), Exact::whole(1));
+    for hour in &newest {
+        if let Some(value) = hour {
+            sum = sum.plus(&value.times(&weight));
+            weights = weights.plus(&weight);
+        }
+        weight = weight.times(&factor);
+    }
+    sum.over(&weights)
 }
 
 #[cfg(test)]
@@ -210,5 +244,27 @@ mod tests {
             StationDay::of_hours(&all, 6).mean[0],
             Some(Exact::whole(15))
         );
+    }
+
+    /// Hours oldest first, then the NowCast.
+    fn check_nowcast(values: &[Option<i64>], expected: Option<Exact>) {
+        let hours: Vec<Option<HourMean>> = values
+            .iter()
+            .map(|value| value.map(|units| HourMean::reported(Amount::from_units(units))))
+            .collect();
+        assert_eq!(nowcast(&hours), expected, "{values:?}");
+    }
+
+    #[test]
+    fn a_nowcast_leans_towards_the_newest_hours() {
+        check_nowcast(&[Some(10); 12], Some(Exact::whole(10)));
+        check_nowcast(&[Some(0); 12], Some(Exact::zero()));
+        // A factor of a half at least: (40 + 10/2) / (1 + 1/2).
+        check_nowcast(&[Some(10), Some(40)], Some(Exact::whole(30)));
+        // 1 - (40-30)/40 = 3/4: (40 + 30 x 3/4) / (1 + 3/4).
+        check_nowcast(&[Some(30), Some(40)], Some(Exact::ratio(250, 7)));
+        check_nowcast(&[Some(10), None, Some(40)], Some(Exact::whole(34)));
+        check_nowcast(&[Some(10), Some(10), None, None, Some(40)], None);
+        check_nowcast(&[], None);
     }
 }

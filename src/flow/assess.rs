@@ -30,6 +30,8 @@ use crate::domain::registry::Registry;
 use crate::domain::standards::AreaClass;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
+use crate::domain::standards::Missing;
+use crate::domain::standards::Realtime;
 use crate::domain::target::Standing;
 use crate::flow::area::Area;
 use crate::flow::pacing::Pacer;
@@ -80,7 +82,7 @@ impl EditionChoice {
     }
 
     /// The edition of the first result.
-    fn on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> &'e Edition {
+    pub fn on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> &'e Edition {
         let chosen = match self {
             Self::Fixed(id) => Some(id),
             Self::Several(ids) => ids.first(),
@@ -118,6 +120,10 @@ pub struct Choices {
     pub composite: Option<Singles>,
     /// Weights of the composite index.
     pub composite_weights: Option<Weights>,
+    /// What the hourly index is made of.
+    pub realtime: Option<Realtime>,
+    /// What to do with an hour in which a pollutant is missing.
+    pub hour_missing: Option<Missing>,
 }
 
 impl Choices {
@@ -144,6 +150,8 @@ impl Choices {
             min_stations: Some(options.min_stations),
             composite: Some(composite.singles),
             composite_weights: Some(composite.weights),
+            realtime: None,
+            hour_missing: None,
         }
     }
 

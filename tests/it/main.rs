@@ -7,6 +7,7 @@ mod bulletins;
 mod charts;
 mod dashboard;
 mod figures;
+mod hours;
 mod mqtt;
 mod pacing;
 mod pages;

@@ -1,4 +1,4 @@
-//! Air figures: now, by day, by period.
+//! Air figures: by day, by period.
 
 use std::sync::Arc;
 
@@ -25,7 +25,6 @@ use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
-use crate::flow::now::hour_of_area;
 
 pub(super) const PARAMS: [&str; 16] = [
     "area",
@@ -80,6 +79,8 @@ impl Asked {
             min_stations: min_stations.map_err(|fault| Problem::bad("min_stations", fault))?,
             composite: chosen_word(params, "composite", Singles::parse)?,
             composite_weights: chosen_word(params, "composite_weights", Weights::parse)?,
+            realtime: params.realtime()?,
+            hour_missing: params.hour_missing()?,
         };
         choices
             .fit(&edition, &state.editions)
@@ -105,7 +106,7 @@ impl Asked {
         })
     }
 
-    fn context<'a>(&'a self, state: &WebState) -> Context<'a> {
+    pub(super) fn context<'a>(&'a self, state: &WebState) -> Context<'a> {
         Context {
             area: &self.area,
             zone: state.zone,
@@ -133,12 +134,12 @@ pub(super) fn chosen(params: &Params, assessor: &Assessor) -> Result<Area, Probl
     Ok(area)
 }
 
-fn csv(body: Vec<u8>) -> Response {
+pub(super) fn csv(body: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response()
 }
 
 /// Whether CSV is asked for, and then whether a byte order mark belongs before it.
-fn wants_csv(params: &Params) -> Result<Option<bool>, Problem> {
+pub(super) fn wants_csv(params: &Params) -> Result<Option<bool>, Problem> {
     let bom = params.yes_no("bom")?;
     match params.text("format") {
         None | Some("json") if bom.is_some() => Err(Problem::bad("bom", "only format=csv has one")),
@@ -245,34 +246,4 @@ pub async fn assessment(
     let context = asked.context(&state);
     let json = |found| report::periods::period_json(context, &state.editions, found);
     Ok(Json(reports.iter().map(json).collect::<Vec<Value>>()).into_response())
-}
-
-/// `GET /v1/air/now`: the newest hour of an area.
-///
-/// # Errors
-/// A problem document.
-pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
-    let params = params.only(&["area"])?;
-    let assessor = state.assessor();
-    let area = chosen(&params, &assessor)?;
-    let newest = assessor.extent(&area).map(|span| span.to);
-    let members = newest
-        .map(|day| assessor.members(&area, day))
-        .unwrap_or_default();
-    let hour = match newest {
-        Some(day) => hour_of_area(state.rollup.recipe(), &members, day).await?,
-        None => None,
-    };
-    let age_s = hour
-        .as_ref()
-        .map(|hour| state.now().unix() - hour.time.unix());
-    let simulated =
-        newest.is_some_and(|day| assessor.simulated(&area, Span { from: day, to: day }));
-    Ok(Json(report::days::hour_json(
-        &area,
-        state.zone,
-        hour.as_ref(),
-        age_s,
-        simulated,
-    )))
 }

@@ -15,6 +15,8 @@ use crate::domain::calendar::Span;
 use crate::domain::calendar::YEARS;
 use crate::domain::reading::Review;
 use crate::domain::standards::AreaClass;
+use crate::domain::standards::Missing;
+use crate::domain::standards::Realtime;
 
 /// Longest query string, in bytes.
 const QUERY_BYTES_MAX: usize = 4_096;
@@ -185,6 +187,24 @@ impl Params {
     /// When it is given but neither.
     pub fn area_class(&self) -> Result<Option<AreaClass>, Problem> {
         self.parse("area_class", "1 or 2 is expected", AreaClass::from_key)
+    }
+
+    /// What the hourly index is made of.
+    ///
+    /// # Errors
+    /// When it is given but none.
+    pub fn realtime(&self) -> Result<Option<Realtime>, Problem> {
+        let expected = "standard, hourly-pm or nowcast is expected";
+        self.parse("realtime", expected, Realtime::from_key)
+    }
+
+    /// What to do with an hour in which a pollutant is missing.
+    ///
+    /// # Errors
+    /// When it is given but none.
+    pub fn hour_missing(&self) -> Result<Option<Missing>, Problem> {
+        let expected = "void, publish-above-100, publish-with-particles or publish is expected";
+        self.parse("hour_missing", expected, Missing::from_key)
     }
 
     /// The days `from` to `to`, both needed.

@@ -22,6 +22,7 @@ use crate::adapters::http::credit;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::health;
+use crate::adapters::http::hours;
 use crate::adapters::http::letters;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
@@ -44,7 +45,8 @@ pub fn router(state: WebState) -> Router {
     Router::new()
         .route("/", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
-        .route("/v1/air/now", get(air::now))
+        .route("/v1/air/now", get(hours::now))
+        .route("/v1/air/hours", get(hours::hours))
         .route("/v1/air/days", get(air::days))
         .route("/v1/air/assessment", get(air::assessment))
         .route("/v1/air/targets", get(targets::targets))

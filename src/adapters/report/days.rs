@@ -1,4 +1,4 @@
-//! Days and the newest hour of an area as CSV, JSON and a table.
+//! Days of an area as CSV, JSON and a table.
 
 use serde_json::Value;
 
@@ -9,13 +9,11 @@ use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::unrounded;
 use crate::domain::area::AreaDay;
-use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::units::Exact;
 use crate::flow::area::Area;
-use crate::flow::now::AreaHour;
 
 /// Header of the daily CSV.
 pub const DAY_COLUMNS: [&str; 19] = [
@@ -137,43 +135,6 @@ fn index_values(edition: &Edition, day: &AreaDay) -> Value {
         let shape = serde_json::json!({"value": scaled, "unit": scale.unit.name});
         object.insert(key, shape);
     }
-    Value::Object(object)
-}
-
-/// An hour of an area as JSON; every figure null when there is no hour at all.
-pub fn hour_json(
-    area: &Area,
-    zone: Zone,
-    hour: Option<&AreaHour>,
-    age_s: Option<i64>,
-    simulated: bool,
-) -> Value {
-    let mut object = serde_json::Map::new();
-    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
-    put("area", area.id().into());
-    put("time", hour.map(|hour| zone.text(hour.time)).into());
-    put("age_s", age_s.into());
-    put("edition", hour.map(|hour| hour.edition.clone()).into());
-    for pollutant in Pollutant::ALL {
-        let value = hour.and_then(|hour| hour.values[pollutant.index()].as_ref());
-        put(pollutant.key(), value.map_or(Value::Null, unrounded));
-    }
-    put("aqi", hour.and_then(|hour| hour.index.aqi).into());
-    put("level", hour.and_then(|hour| hour.index.level()).into());
-    let primary = hour
-        .map(|hour| hour.index.primary.as_slice())
-        .unwrap_or_default();
-    put(
-        "primary",
-        primary
-            .iter()
-            .map(|pollutant| pollutant.label())
-            .collect::<Vec<_>>()
-            .into(),
-    );
-    put("stations_reporting", hour.map(|hour| hour.reporting).into());
-    put("stations", hour.map(|hour| hour.stations).into());
-    put("simulated", simulated.into());
     Value::Object(object)
 }
 

@@ -1,0 +1,78 @@
+//! `skytier assess --by hour`.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use crate::adapters::report::Context;
+use crate::adapters::report::hours::hour_json;
+use crate::adapters::report::hours::hours_csv;
+use crate::adapters::report::hours::hours_table;
+use crate::app::assess::Format;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Span;
+use crate::domain::names::SourceId;
+use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::hours::HoursOf;
+use crate::flow::rollup::Recipe;
+
+/// What hours are made from.
+pub(super) struct Hours<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) assessor: &'a Assessor,
+    pub(super) edition: &'a EditionChoice,
+    pub(super) choices: Choices,
+    pub(super) known_at: Option<Instant>,
+}
+
+impl Hours<'_> {
+    /// Every station on its own.
+    pub(super) fn each(&self) -> Vec<Area> {
+        let sources: BTreeSet<&SourceId> = self.assessor.days.keys().collect();
+        sources.into_iter().cloned().map(Area::Station).collect()
+    }
+
+    /// Prints the hours of the areas.
+    pub(super) async fn print(
+        &self,
+        context: Context<'_>,
+        areas: &[Area],
+        span: Span,
+        (format, bom): (Format, bool),
+        mut out: impl Write,
+    ) -> anyhow::Result<()> {
+        let keys = self.recipe.series.keys().await?;
+        let all: Vec<SourceId> = self.assessor.days.keys().cloned().collect();
+        let of = HoursOf {
+            recipe: self.recipe,
+            registry: &self.assessor.registry,
+            all: &all,
+            keys: &keys,
+            edition: self.edition,
+            choices: self.choices,
+            known_at: self.known_at,
+        };
+        let mut printed = Vec::new();
+        for area in areas {
+            printed.push((area, of.hours(area, span).await?));
+        }
+        let rows = printed
+            .iter()
+            .map(|(area, hours)| (*area, hours.as_slice()));
+        match format {
+            Format::Csv => hours_csv(context.zone, rows, bom, &mut out)?,
+            Format::Table => write!(out, "{}", hours_table(context.zone, rows))?,
+            Format::Json => {
+                for (area, hours) in rows {
+                    let context = Context { area, ..context };
+                    for hour in hours {
+                        writeln!(out, "{}", hour_json(context, hour))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! The hours of an area: its stations' hours out of the store, their moving means, and the hourly index.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use crate::domain::aqi::HourOptions;
+use crate::domain::aqi::HourValues;
+use crate::domain::aqi::Index;
+use crate::domain::area::MinStations;
+use crate::domain::calendar::HOUR_S;
+use crate::domain::calendar::HOURS_PER_DAY;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
+use crate::domain::hours::TwoDays;
+use crate::domain::hours::area_hour;
+use crate::domain::hours::station_hour;
+use crate::domain::means::Hours;
+use crate::domain::names::SourceId;
+use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Registry;
+use crate::domain::standards::Edition;
+use crate::domain::standards::Editions;
+use crate::domain::standards::Realtime;
+use crate::flow::area::Area;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::rollup::Recipe;
+use crate::ports::StoreError;
+
+/// Most days of hours at once: a year.
+pub const HOURS_DAYS_MAX: u32 = 366;
+
+/// An area's hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AreaHour {
+    /// End of the hour.
+    pub time: Instant,
+    /// The edition's id.
+    pub edition: String,
+    /// Concentrations by pollutant in report order.
+    pub values: HourValues,
+    /// Indices.
+    pub index: Index,
+    /// Missing items; empty when none is.
+    pub void_reason: String,
+    /// The settings used; `None` when the document has no hourly index.
+    pub options: Option<HourOptions>,
+    /// Stations an item needed.
+    pub needed: u32,
+    /// Stations with any value in the hour.
+    pub reporting: u32,
+    /// Stations of the area.
+    pub stations: u32,
+}
+
+/// What hours are asked for, but for the area and the days.
+#[derive(Clone, Copy)]
+pub struct HoursOf<'a> {
+    /// Where the readings are.
+    pub recipe: &'a Recipe,
+    /// Stations and groups.
+    pub registry: &'a Registry,
+    /// Every station there are data of.
+    pub all: &'a [SourceId],
+    /// Every series, in key order.
+    pub keys: &'a [SeriesKey],
+    /// Which edition judges.
+    pub edition: &'a EditionChoice,
+    /// What differs from the edition's own settings.
+    pub choices: Choices,
+    /// As known at this moment; `None` is now.
+    pub known_at: Option<Instant>,
+}
+
+impl Choices {
+    /// The hourly options in force under an edition; `None` when the document has no hourly index.
+    pub fn hour_options(self, edition: &Edition) -> Option<HourOptions> {
+        let own = HourOptions::of(edition)?;
+        Some(HourOptions {
+            index: self.options(edition).index,
+            realtime: self.realtime.unwrap_or(own.realtime),
+            missing: self.hour_missing.unwrap_or(own.missing),
+        })
+    }
+
+    /// Checks that every edition that judges an hour of the span knows the definition asked for.
+    ///
+    /// # Errors
+    /// In words, naming the edition and its definitions.
+    pub fn fit_hours(
+        self,
+        choice: &EditionChoice,
+        editions: &Editions,
+        span: Span,
+    ) -> Result<(), String> {
+        if span.length() > HOURS_DAYS_MAX {
+            let days = span.length();
+            return Err(format!(
+                "{days} days of hours; at most {HOURS_DAYS_MAX} at once"
+            ));
+        }
+        if matches!(choice, EditionChoice::Several(_)) {
+            return Err("hours are given under one edition at a time".to_owned());
+        }
+        let Some(realtime) = self.realtime else {
+            return Ok(());
+        };
+        for day in [span.from, span.to] {
+            let edition = choice.on(editions, day);
+            if !edition.realtime.contains(&realtime) {
+                let known = edition.realtime.iter().map(|own| own.key());
+                let known = match known.collect::<Vec<_>>() {
+                    none if none.is_empty() => "none".to_owned(),
+                    some => some.join(", "),
+                };
+                let (id, asked) = (&edition.id, realtime.key());
+                return Err(format!(
+                    "{asked} is no definition of the hourly index of edition {id}, which has {known}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A station's hours, by day.
+type StationHours = BTreeMap<NaiveDate, [Hours; 6]>;
+
+/// Hours of stations out of the store.
+pub struct Loaded(BTreeMap<SourceId, StationHours>);
+
+impl HoursOf<'_> {
+    /// The area's hours, 24 a day. A month is loaded at a time.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn hours(&self, area: &Area, span: Span) -> Result<Vec<AreaHour>, StoreError> {
+        let mut hours = Vec::new();
+        for month in PeriodKind::Month.cut(span) {
+            let loaded = self.load(area, month.span).await?;
+            hours.extend(self.of_loaded(area, month.span, &loaded));
+        }
+        Ok(hours)
+    }
+
+    /// The hours of the area's stations within the days and the day before them.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn load(&self, area: &Area, span: Span) -> Result<Loaded, StoreError> {
+        let members = |day| area.members(self.registry, self.all, day);
+        let stations: BTreeSet<SourceId> = span.days().flat_map(members).collect();
+        let mut loaded = BTreeMap::new();
+        for station in stations {
+            let hours = self.load_station(&station, span).await?;
+            loaded.insert(station, hours);
+        }
+        Ok(Loaded(loaded))
+    }
+
+    /// The area's hours from what was loaded for these days.
+    pub fn of_loaded(&self, area: &Area, span: Span, loaded: &Loaded) -> Vec<AreaHour> {
+        let of_day = |day| {
+            let members = area.members(self.registry, self.all, day);
+            self.day(area, day, &members, loaded)
+        };
+        span.days().flat_map(of_day).collect()
+    }
+
+    /// The newest hour of `day` in which any of the area's stations has a value.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn newest(
+        &self,
+        area: &Area,
+        day: NaiveDate,
+    ) -> Result<Option<AreaHour>, StoreError> {
+        let hours = self.hours(area, Span { from: day, to: day }).await?;
+        Ok(hours.into_iter().rev().find(|hour| hour.reporting > 0))
+    }
+
+    async fn load_station(
+        &self,
+        station: &SourceId,
+        span: Span,
+    ) -> Result<StationHours, StoreError> {
+        let first = self.keys.partition_point(|key| key.source < *station);
+        let own = self.keys[first..]
+            .iter()
+            .take_while(|key| key.source == *station);
+        let own: Vec<SeriesKey> = own.cloned().collect();
+        let from = span.from.pred_opt().unwrap_or(span.from);
+        let span = Some(Span { from, to: span.to });
+        self.recipe.hours(&own, station, span, self.known_at).await
+    }
+
+    fn day(
+        &self,
+        area: &Area,
+        day: NaiveDate,
+        members: &[SourceId],
+        loaded: &Loaded,
+    ) -> Vec<AreaHour> {
+        let edition = self.edition.on(&self.recipe.editions, day);
+        let options = self.choices.hour_options(edition);
+        let realtime = options.map_or(Realtime::HourlyPm, |options| options.realtime);
+        let total = u32::try_from(members.len()).expect("fewer stations than that");
+        let needed = match (area, self.choices.min_stations) {
+            (Area::Station(_), _) => 1,
+            (_, asked) => asked
+                .unwrap_or(MinStations::Standard)
+                .needed(edition, total),
+        };
+        let lines: Vec<[TwoDays; 6]> = members
+            .iter()
+            .filter_map(|id| loaded.0.get(id))
+            .map(|hours| two_days(hours, day))
+            .collect();
+        let hour = |at: usize| {
+            let stations: Vec<HourValues> = lines
+                .iter()
+                .map(|line| station_hour(edition, realtime, line, at))
+                .collect();
+            let any = |hour: &&HourValues| hour.hour.iter().any(Option::is_some);
+            let reporting = stations.iter().filter(any).count();
+            let found = area_hour(edition, options, &stations, needed);
+            let ending = i64::try_from(at + 1).expect("at most 24") * HOUR_S;
+            AreaHour {
+                time: self.recipe.zone.day_start(day).plus_s(ending),
+                edition: edition.id.clone(),
+                values: found.values,
+                index: found.index,
+                void_reason: found.void_reason,
+                options,
+                needed,
+                reporting: u32::try_from(reporting).expect("fewer stations than that"),
+                stations: total,
+            }
+        };
+        (0..HOURS_PER_DAY).map(hour).collect()
+    }
+}
+
+/// A day's hours with those of the day before in front.
+fn two_days(hours: &StationHours, day: NaiveDate) -> [TwoDays; 6] {
+    let mut lines = [[None; 2 * HOURS_PER_DAY]; 6];
+    let before = day.pred_opt().and_then(|day| hours.get(&day));
+    for (part, own) in [before, hours.get(&day)].into_iter().enumerate() {
+        let Some(own) = own else { continue };
+        for (line, hours) in lines.iter_mut().zip(own) {
+            let start = part * HOURS_PER_DAY;
+            line[start..start + HOURS_PER_DAY].copy_from_slice(hours);
+        }
+    }
+    lines
+}
