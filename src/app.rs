@@ -8,6 +8,8 @@ pub mod exclusions;
 
 pub mod rulebooks;
 
+pub mod qc_rules;
+
 pub mod config;
 
 pub mod observations;
@@ -43,6 +45,8 @@ pub mod export;
 pub mod verify;
 
 pub mod dead_letters;
+
+pub mod qc;
 
 pub mod daemon;
 

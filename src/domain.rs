@@ -14,6 +14,8 @@ pub mod exclusion;
 
 pub mod registry;
 
+pub mod flag;
+
 pub mod reading;
 
 pub mod review;

@@ -10,6 +10,8 @@ pub mod reviewed;
 
 pub mod ingest;
 
+pub mod qc;
+
 pub mod area;
 
 pub mod assess;

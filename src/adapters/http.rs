@@ -36,6 +36,8 @@ pub mod letters;
 
 pub mod publications;
 
+pub mod qc;
+
 pub mod credit;
 
 pub mod health;

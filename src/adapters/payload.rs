@@ -27,7 +27,7 @@ use crate::domain::names::NameFault;
 use crate::domain::names::SourceKind;
 use crate::domain::names::Stat;
 use crate::domain::pollutant::Pollutant;
-use crate::domain::qc;
+use crate::domain::qc::Rules;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Review;
@@ -150,6 +150,7 @@ pub enum PayloadFault {
 #[derive(Clone, Debug)]
 pub struct Decoder {
     payload_bytes_max: usize,
+    rules: Rules,
     pollutants: [Factor; 6],
     avg: Stat,
     rtd: Stat,
@@ -158,15 +159,16 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self::new(PAYLOAD_BYTES_MAX)
+        Self::new(PAYLOAD_BYTES_MAX, Rules::default())
     }
 }
 
 impl Decoder {
-    /// A decoder that looks at payloads of up to `payload_bytes_max` bytes.
-    pub fn new(payload_bytes_max: usize) -> Self {
+    /// A decoder that looks at payloads of up to `payload_bytes_max` bytes and judges values by the rules.
+    pub fn new(payload_bytes_max: usize, rules: Rules) -> Self {
         Self {
             payload_bytes_max,
+            rules,
             pollutants: Pollutant::ALL.map(Pollutant::factor),
             avg: Stat::avg(),
             rtd: Stat::rtd(),
@@ -229,6 +231,7 @@ impl Decoder {
         let mut flags = self.flags(target.kind, record)?;
         let mut seen: Vec<Factor> = Vec::with_capacity(record.values().len());
         let mut keep = |factor: &Factor, stat: Stat, value: Option<Amount>, flag: &Flag| {
+            let pollutant = Pollutant::from_key(factor.as_str());
             if readings.len() == READINGS_MAX {
                 return Err(PayloadFault::TooMany);
             }
@@ -243,7 +246,7 @@ impl Decoder {
                     time,
                     value,
                     flag: flag.clone(),
-                    qc: qc::verdict(time, value, now),
+                    qc: self.rules.verdict(pollutant, time, value, now),
                     review: Review::Raw,
                 },
             });

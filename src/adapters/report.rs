@@ -7,6 +7,7 @@ pub mod figures;
 pub mod hours;
 pub mod letters;
 pub mod periods;
+pub mod qc;
 pub mod readings;
 pub mod table;
 pub mod targets;

@@ -20,6 +20,7 @@ use crate::app::assess::hours::Hours;
 use crate::app::fault::bad_input;
 use crate::app::observations;
 use crate::app::open;
+use crate::app::qc_rules;
 use crate::app::standards;
 use crate::domain::area::MinStations;
 use crate::domain::assessment::composite::Singles;
@@ -218,11 +219,14 @@ impl AssessArgs {
             return open::for_reading(directory);
         }
         let stores = Stores::memory();
+        let rules = qc_rules::rules()?;
         let layout = self.layout.context("--layout is required with --input")?;
         for path in &self.input {
             let mut batch = Batch::new(now);
             for row in layout::open(path, layout)? {
-                batch.observations.extend(observations::of_row(&row?, now));
+                batch
+                    .observations
+                    .extend(observations::of_row(&row?, &rules, now));
                 if batch.observations.len() >= CHUNK_ROWS {
                     stores
                         .series

@@ -19,6 +19,8 @@ use crate::app::fault::exit_code;
 use crate::app::publish;
 use crate::app::publish::PublishArgs;
 use crate::app::publish::RestatementsArgs;
+use crate::app::qc;
+use crate::app::qc::QcArgs;
 use crate::app::rate;
 use crate::app::rate::RateArgs;
 use crate::app::register;
@@ -68,6 +70,7 @@ enum Command {
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
     Verify(VerifyArgs),
+    Qc(QcArgs),
     #[command(name = "dead-letters")]
     DeadLetters(DeadLettersArgs),
 }
@@ -159,6 +162,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,
         Command::Publish(args) => publish::publish(args, now, &mut out).await?,
         Command::Restatements(args) => publish::restatements(args, &mut out).await?,
+        Command::Qc(args) => qc::run(&args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;

@@ -24,6 +24,7 @@ use crate::app::exclusions;
 use crate::app::open;
 use crate::app::pump::Pump;
 use crate::app::pump::reader;
+use crate::app::qc_rules;
 use crate::app::rulebooks;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
@@ -81,7 +82,10 @@ async fn flows(stores: &Stores, settings: &Settings) -> anyhow::Result<Flows> {
         letters: Arc::clone(&stores.letters),
         directory: Arc::clone(&directory),
         touch: Box::new(move |touch| touched.touch(touch)),
-        reader: reader(topics, Decoder::new(settings.payload_bytes_max)),
+        reader: reader(
+            topics,
+            Decoder::new(settings.payload_bytes_max, qc_rules::rules()?),
+        ),
     };
     let ingest = Arc::new(Ingest::open(stage).await?);
     let rulebooks = rulebooks::named("auto")?;
@@ -152,6 +156,7 @@ impl Daemon {
             publication: standards::publication()?,
             reviewing: Arc::new(reviewing),
             reasons: Arc::new(exclusions::reasons()?),
+            rules: qc_rules::rules()?,
             zone: settings.zone,
             mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),
             mqtt_prefix: settings.mqtt_prefix.clone(),

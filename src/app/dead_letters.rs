@@ -16,6 +16,7 @@ use crate::app::config::Settings;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::pump::reader;
+use crate::app::qc_rules;
 use crate::domain::calendar::Zone;
 use crate::domain::names::Source;
 use crate::flow::directory::Directory;
@@ -101,7 +102,10 @@ pub async fn admission(stores: &Stores, settings: &Settings) -> anyhow::Result<I
         letters: Arc::clone(&stores.letters),
         directory: Arc::new(directory),
         touch: Box::new(|_| {}),
-        reader: reader(topics, Decoder::new(settings.payload_bytes_max)),
+        reader: reader(
+            topics,
+            Decoder::new(settings.payload_bytes_max, qc_rules::rules()?),
+        ),
     };
     Ok(Ingest::open(stage).await?)
 }

@@ -6,7 +6,7 @@ use crate::domain::names::Flag;
 use crate::domain::names::SourceId;
 use crate::domain::names::Stat;
 use crate::domain::pollutant::Pollutant;
-use crate::domain::qc::verdict;
+use crate::domain::qc::Rules;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Review;
@@ -16,57 +16,58 @@ use crate::domain::units::Amount;
 use crate::flow::rollup::HOURLY_S;
 
 /// The row's values as means over its interval; a missing value is a reading without one.
-pub fn of_row(row: &Row, now: Instant) -> Vec<Observation> {
-    let values = row.values.iter().copied();
-    Pollutant::ALL
-        .into_iter()
-        .zip(values)
-        .map(|(pollutant, value)| {
-            mean(
-                &row.station,
-                pollutant,
-                row.interval_s,
-                row.time,
-                value,
-                now,
-            )
-        })
-        .collect()
+pub fn of_row(row: &Row, rules: &Rules, now: Instant) -> Vec<Observation> {
+    let values = Pollutant::ALL.into_iter().zip(row.values.iter().copied());
+    let mean = |(pollutant, value)| Mean {
+        source: &row.station,
+        pollutant,
+        interval_s: row.interval_s,
+        time: row.time,
+        value,
+    };
+    let means = values.map(mean);
+    means.map(|mean| mean.observation(rules, now)).collect()
 }
 
 /// The simulated hour's values.
-pub fn of_hour(hour: &ScenarioHour, now: Instant) -> Vec<Observation> {
-    let values = hour.values.iter().copied().map(Some);
-    Pollutant::ALL
-        .into_iter()
-        .zip(values)
-        .map(|(pollutant, value)| mean(&hour.station, pollutant, HOURLY_S, hour.time, value, now))
-        .collect()
+pub fn of_hour(hour: &ScenarioHour, rules: &Rules, now: Instant) -> Vec<Observation> {
+    let values = Pollutant::ALL.into_iter().zip(hour.values.iter().copied());
+    let mean = |(pollutant, value)| Mean {
+        source: &hour.station,
+        pollutant,
+        interval_s: HOURLY_S,
+        time: hour.time,
+        value: Some(value),
+    };
+    let means = values.map(mean);
+    means.map(|mean| mean.observation(rules, now)).collect()
 }
 
-fn mean(
-    source: &SourceId,
+/// One mean of one pollutant.
+struct Mean<'a> {
+    source: &'a SourceId,
     pollutant: Pollutant,
     interval_s: u32,
     time: Instant,
     value: Option<Amount>,
-    now: Instant,
-) -> Observation {
-    let (source, factor, stat) = (source.clone(), pollutant.factor(), Stat::avg());
-    let (flag, qc, review) = (Flag::normal(), verdict(time, value, now), Review::Raw);
-    Observation {
-        key: SeriesKey {
-            source,
-            factor,
-            stat,
-            interval_s,
-        },
-        reading: Reading {
-            time,
-            value,
-            flag,
-            qc,
-            review,
-        },
+}
+
+impl Mean<'_> {
+    fn observation(&self, rules: &Rules, now: Instant) -> Observation {
+        Observation {
+            key: SeriesKey {
+                source: self.source.clone(),
+                factor: self.pollutant.factor(),
+                stat: Stat::avg(),
+                interval_s: self.interval_s,
+            },
+            reading: Reading {
+                time: self.time,
+                value: self.value,
+                flag: Flag::normal(),
+                qc: rules.verdict(Some(self.pollutant), self.time, self.value, now),
+                review: Review::Raw,
+            },
+        }
     }
 }

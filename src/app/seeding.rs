@@ -9,6 +9,7 @@ use crate::adapters::store::Stores;
 use crate::app::fault::bad_input;
 use crate::app::observations;
 use crate::app::open;
+use crate::app::qc_rules;
 use crate::app::rulebooks;
 use crate::app::seed_ledger;
 use crate::app::seeds;
@@ -143,8 +144,11 @@ async fn credit(
 async fn simulated(stores: &Stores, now: Instant) -> anyhow::Result<u64> {
     let mut new = 0;
     let mut batch = Batch::new(now);
+    let rules = qc_rules::rules()?;
     for hour in scenario::readings() {
-        batch.observations.extend(observations::of_hour(&hour, now));
+        batch
+            .observations
+            .extend(observations::of_hour(&hour, &rules, now));
         if batch.observations.len() >= CHUNK_HOURS * 6 {
             new += stores
                 .series

@@ -51,6 +51,8 @@ pub enum Qc {
     Clock,
     /// Below zero.
     Negative,
+    /// More than any instrument shows.
+    Range,
 }
 
 impl Qc {
@@ -60,12 +62,13 @@ impl Qc {
             Self::Passed => "passed",
             Self::Clock => "clock",
             Self::Negative => "negative",
+            Self::Range => "range",
         }
     }
 
     /// From the stored text.
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Passed, Self::Clock, Self::Negative]
+        [Self::Passed, Self::Clock, Self::Negative, Self::Range]
             .into_iter()
             .find(|qc| qc.key() == key)
     }

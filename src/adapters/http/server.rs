@@ -26,6 +26,7 @@ use crate::adapters::http::hours;
 use crate::adapters::http::letters;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
+use crate::adapters::http::qc;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
 use crate::adapters::http::state::WebState;
@@ -58,6 +59,8 @@ pub fn router(state: WebState) -> Router {
             get(registry::list).post(registry::enter),
         )
         .route("/v1/reviews", get(reviews::list).post(reviews::enter))
+        .route("/v1/stations/{id}/qc", get(qc::station))
+        .route("/v1/flags", get(qc::flags))
         .route("/v1/dead-letters", get(letters::list))
         .route("/v1/dead-letters/retry", post(letters::retry))
         .route("/v1/dead-letters/{id}", get(letters::one))

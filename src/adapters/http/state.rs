@@ -9,6 +9,7 @@ use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::exclusion::Reasons;
+use crate::domain::qc::Rules;
 use crate::domain::standards::Editions;
 use crate::flow::assess::Assessor;
 use crate::flow::directory::Directory;
@@ -51,6 +52,8 @@ pub struct WebState {
     pub reviewing: Arc<Reviewing>,
     /// What exclusions may be for.
     pub reasons: Arc<Reasons>,
+    /// Rules for single readings.
+    pub rules: Rules,
     /// The zone whose days count.
     pub zone: Zone,
     /// Host and port of the embedded MQTT endpoint, to show how to publish.

@@ -10,7 +10,7 @@ const GROUP_BITS: u32 = 7;
 /// Set on every byte but a number's last.
 const MORE: u8 = 0x80;
 /// Verdicts by their stored number.
-const VERDICTS: [Qc; 3] = [Qc::Passed, Qc::Clock, Qc::Negative];
+const VERDICTS: [Qc; 4] = [Qc::Passed, Qc::Clock, Qc::Negative, Qc::Range];
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
