@@ -226,7 +226,7 @@ async fn every_way_of_asking_gives_the_same_list() {
     let table = command(&["--area", "station:Dongsi"]);
     for words in [
         "第5号快照：station:Dongsi 2016-11-05，标准2012",
-        "PM2.5       30.0    135.0  105.0",
+        "PM2.5         30.0  135.0  105.0",
         "Dongsi PM2.5 PM10 SO2 NO2 CO O3 迟到 3小时 2016-11-05T01:00:00+08:00/2016-11-05T03:00:00+08:00 收到于 20",
     ] {
         assert!(table.contains(words), "{words}: {table}");

@@ -1,39 +1,74 @@
-//! Columns for a terminal, where a Chinese character takes two places.
+//! Columns for a terminal: as wide as what is in them, figures to the right.
 
 use unicode_width::UnicodeWidthStr;
 
-/// An aligned table; an empty cell prints as `-`.
+/// An aligned table. Widths are those of a terminal, where a Chinese character takes two columns; a column of
+/// numbers alone stands to the right; an empty cell prints as `-`.
 pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let cell = |text: &str| {
+    let filled = |text: &String| {
         if text.is_empty() {
             "-".to_owned()
         } else {
-            text.to_owned()
+            text.clone()
         }
     };
-    let mut lines = vec![
-        header
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect::<Vec<_>>(),
-    ];
-    lines.extend(
-        rows.into_iter()
-            .map(|row| row.iter().map(|text| cell(text)).collect()),
-    );
-    let width = |at: usize| lines.iter().map(|line| line[at].width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(filled).collect())
+        .collect();
+    let columns: Vec<Column> = header
+        .iter()
+        .enumerate()
+        .map(|(at, name)| Column::of(name, rows.iter().map(|row| row[at].as_str())))
+        .collect();
     let mut text = String::new();
-    for line in &lines {
-        let cells: Vec<String> = line
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells = columns
             .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell}{:pad$}", "", pad = width - cell.width()))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
+            .zip(cells)
+            .map(|(column, cell)| column.cell(cell));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
         text.push('\n');
+    };
+    line(&mut header.iter().copied());
+    for row in &rows {
+        line(&mut row.iter().map(String::as_str));
     }
     text
+}
+
+struct Column {
+    width: usize,
+    right: bool,
+}
+
+impl Column {
+    fn of<'a>(name: &str, cells: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let widest = cells.clone().map(UnicodeWidthStr::width).max();
+        let numbers = cells.clone().any(|cell| cell != "-");
+        Self {
+            width: name.width().max(widest.unwrap_or(0)),
+            right: numbers && cells.into_iter().all(|cell| cell == "-" || is_number(cell)),
+        }
+    }
+
+    fn cell(&self, text: &str) -> String {
+        let gap = " ".repeat(self.width - text.width());
+        if self.right {
+            gap + text
+        } else {
+            text.to_owned() + &gap
+        }
+    }
+}
+
+/// Digits with at most a sign and a point, so that neither dates nor codes of letters count.
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    digits(whole) && digits(fraction)
 }
 
 #[cfg(test)]
@@ -41,12 +76,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_under_each_other_in_both_languages() {
-        let rows = vec![
-            vec!["优良天数".to_owned(), "145".to_owned(), String::new()],
-            vec!["PM2.5".to_owned(), "40.7".to_owned(), "x".to_owned()],
+    fn columns_line_up_in_a_terminal() {
+        let rows = [
+            ["江阴市", "40.7", "2020-01-01", ""],
+            ["A", "-9", "2020-01-02", "x"],
         ];
-        let expected = "项目      值    z\n优良天数  145   -\nPM2.5     40.7  x\n";
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec()).to_vec();
+        assert_eq!(
+            table(&["area", "value", "day", "note"], rows),
+            "area    value  day         note\n\
+             江阴市   40.7  2020-01-01  -\n\
+             A          -9  2020-01-02  x\n"
+        );
+        let rows = [["优良天数", "145", ""], ["PM2.5", "40.7", "x"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec()).to_vec();
+        let expected = "项目        值  z\n优良天数   145  -\nPM2.5     40.7  x\n";
         assert_eq!(table(&["项目", "值", "z"], rows), expected);
+        assert_eq!(table(&["only", "names"], Vec::new()), "only  names\n");
     }
 }
