@@ -38,6 +38,8 @@ pub mod targets;
 
 pub mod publish;
 
+pub mod rank;
+
 pub mod rate;
 
 pub mod export;

@@ -38,6 +38,8 @@ pub mod projection;
 
 pub mod target;
 
+pub mod ranking;
+
 pub mod publication;
 
 pub mod restatement;

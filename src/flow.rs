@@ -22,6 +22,8 @@ pub mod pacing;
 
 pub mod restatement;
 
+pub mod ranking;
+
 pub mod hours;
 
 pub mod bulletin;

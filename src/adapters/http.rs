@@ -28,6 +28,8 @@ pub mod targets;
 
 pub mod stations;
 
+pub mod ranking;
+
 pub mod registry;
 
 pub mod reviews;

@@ -8,6 +8,7 @@ pub mod hours;
 pub mod letters;
 pub mod periods;
 pub mod qc;
+pub mod ranking;
 pub mod readings;
 pub mod table;
 pub mod targets;

@@ -8,6 +8,7 @@ mod checks;
 mod decisions;
 mod exclusions;
 mod kinds;
+mod peers;
 mod sheet;
 
 use crate::adapters::tables::sheet::Sheet;

@@ -52,6 +52,10 @@ Examples:
   skytier assess --input seeds/beijing/*.csv.gz --layout beijing-uci --area mean \\
       --from 2015-01-01 --to 2016-12-31 --by year --edition 2012 --format json
   skytier assess --data var/demo --area city --from 2020-01-01 --to 2020-06-30 --by half --format table
+  skytier assess --data var/demo --area group:beijing6 --from 2015-01-01 --to 2016-12-31 --by half \\
+      --edition 2012,2026
+  skytier assess --data var/demo --area group:beijing6 --from 2016-01-01 --to 2016-12-31 --by 12-months \\
+      --format csv --bom
   skytier assess --data var/demo --area station:Dongsi --from 2016-12-01 --to 2016-12-31 --by day --format csv
   skytier assess --data var/demo --area station:Dongsi --from 2016-12-01 --to 2016-12-01 --by hour --realtime hourly-pm
   skytier assess --data var/demo --area station:Dongsi --from 2016-01-01 --to 2016-12-31 --edition who-2021 --format json")]
@@ -91,7 +95,8 @@ pub struct AssessArgs {
     /// As known at this moment (RFC 3339); corrections that came later are left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
-    /// auto (the edition in force), 2012, 2026, 2031, or a profile to compare with: epa-2024, who-2021, eu-2024.
+    /// auto (the edition in force), 2012, 2026, 2031, or a profile to compare with: epa-2024, who-2021, eu-2024;
+    /// several joined by commas stand side by side, and what the rule alone changes is said.
     #[arg(long, default_value = "auto")]
     edition: String,
     /// Round concentrations before the index [default: the edition's].

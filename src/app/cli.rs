@@ -21,6 +21,8 @@ use crate::app::publish::PublishArgs;
 use crate::app::publish::RestatementsArgs;
 use crate::app::qc;
 use crate::app::qc::QcArgs;
+use crate::app::rank;
+use crate::app::rank::RankArgs;
 use crate::app::rate;
 use crate::app::rate::RateArgs;
 use crate::app::register;
@@ -63,6 +65,7 @@ enum Command {
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
+    Rank(RankArgs),
     Bulletin(BulletinArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
@@ -157,6 +160,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Assess(args) => assess::assess(args, now(), &mut out).await?,
         Command::Bulletin(args) => bulletin::run(args, now(), &mut out).await?,
         Command::Targets(args) => targets::run(args, now(), &mut out).await?,
+        Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,

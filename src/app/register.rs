@@ -38,6 +38,8 @@ Tables and their columns:
   grid        id,parent,level,name_zh,name_en
   targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source
+  peers       division_code,name_zh,name_en,period,item,value,edition,source
+              figures of other areas, for skytier rank
   loggers     mn,uscc,outlets,source[,zone,interval_s]
 
 Examples:

@@ -1,6 +1,8 @@
 //! What is registered: stations, their groups, the supervision network, enterprises, outlets, permits,
 //! targets and figures published earlier.
 
+pub mod peer;
+
 use std::cmp::Ordering;
 
 use chrono::NaiveDate;
@@ -10,6 +12,7 @@ use crate::domain::exclusion::Exclusion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
+use crate::domain::registry::peer::Peer;
 use crate::domain::units::Amount;
 use crate::domain::units::Exact;
 
@@ -315,6 +318,8 @@ pub struct Registry {
     pub targets: Vec<Target>,
     /// Figures published earlier.
     pub published: Vec<PublishedFigure>,
+    /// Figures of other areas.
+    pub peers: Vec<Peer>,
     /// Enterprises, by code.
     pub enterprises: Vec<Enterprise>,
     /// Outlets.
@@ -379,6 +384,7 @@ impl Registry {
             + self.grid.len()
             + self.targets.len()
             + self.published.len()
+            + self.peers.len()
             + self.enterprises.len()
             + self.outlets.len()
             + self.permits.len()
@@ -398,6 +404,9 @@ impl Registry {
         replace(&mut self.published, other.published, |a, b| {
             let (own, theirs) = (a.item.key(), b.item.key());
             (&a.group, &a.period, own).cmp(&(&b.group, &b.period, theirs))
+        });
+        replace(&mut self.peers, other.peers, |a, b| {
+            a.identity().cmp(&b.identity())
         });
         replace(&mut self.enterprises, other.enterprises, |a, b| {
             a.uscc.cmp(&b.uscc)

@@ -261,7 +261,30 @@ impl Assessor {
         edition: &EditionChoice,
         choices: Choices,
     ) -> Vec<PeriodReport> {
-        let periods = kind.cut(span);
+        self.reports(area, kind, kind.cut(span), edition, choices)
+    }
+
+    /// One period, whole.
+    pub fn one_period(
+        &self,
+        area: &Area,
+        kind: PeriodKind,
+        period: Period,
+        edition: &EditionChoice,
+        choices: Choices,
+    ) -> PeriodReport {
+        let mut reports = self.reports(area, kind, vec![period], edition, choices);
+        reports.pop().expect("one report a period")
+    }
+
+    fn reports(
+        &self,
+        area: &Area,
+        kind: PeriodKind,
+        periods: Vec<Period>,
+        edition: &EditionChoice,
+        choices: Choices,
+    ) -> Vec<PeriodReport> {
         let spans = periods.iter().map(|period| period.span);
         let all = spans.flat_map(|span| [span, span.year_before()]);
         let all = all.reduce(|a, b| Span {

@@ -12,6 +12,7 @@ mod mqtt;
 mod pacing;
 mod pages;
 mod periods;
+mod ranking;
 mod reference;
 mod register;
 mod restatements;

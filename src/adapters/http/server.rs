@@ -27,6 +27,7 @@ use crate::adapters::http::letters;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
 use crate::adapters::http::qc;
+use crate::adapters::http::ranking;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
 use crate::adapters::http::state::WebState;
@@ -50,6 +51,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/air/hours", get(hours::hours))
         .route("/v1/air/days", get(air::days))
         .route("/v1/air/assessment", get(air::assessment))
+        .route("/v1/air/ranking", get(ranking::ranking))
         .route("/v1/air/targets", get(targets::targets))
         .route("/v1/bulletins/{period}", get(bulletins::bulletin))
         .route("/v1/stations", get(stations::list))

@@ -184,9 +184,14 @@ pub(super) fn targets(
     }
 }
 
-fn known_edition(place: &str, edition: &str, editions: &Editions, faults: &mut Vec<String>) {
+pub(super) fn known_edition(
+    place: &str,
+    edition: &str,
+    editions: &Editions,
+    faults: &mut Vec<String>,
+) {
     if editions.by_id(edition).is_none() {
-        let known = editions.all().iter().map(|known| known.id.as_str());
+        let known = editions.named().map(|known| known.id.as_str());
         let known = known.collect::<Vec<_>>().join(", ");
         faults.push(format!(
             "{place}: edition: {edition:?} is not one of {known}"

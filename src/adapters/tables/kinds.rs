@@ -3,6 +3,7 @@
 use crate::adapters::tables::Kind;
 use crate::adapters::tables::checks;
 use crate::adapters::tables::exclusions;
+use crate::adapters::tables::peers;
 use crate::adapters::tables::sheet::Line;
 use crate::adapters::tables::sheet::date;
 use crate::adapters::tables::sheet::if_filled;
@@ -21,7 +22,7 @@ use crate::domain::registry::Target;
 use crate::domain::units::Amount;
 
 /// Every table there is; one comes after those its rows refer to.
-pub static KINDS: [Kind; 7] = [
+pub static KINDS: [Kind; 8] = [
     Kind {
         name: "stations",
         columns: &[
@@ -133,6 +134,21 @@ pub static KINDS: [Kind; 7] = [
             }
         },
         rows: |registry| registry.published.iter().map(figure_row).collect(),
+    },
+    Kind {
+        name: "peers",
+        columns: &peers::COLUMNS,
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(peers::peer);
+            peers::check(&entries, sheet.rules.editions, sheet.faults);
+            let peers = values(entries);
+            Registry {
+                peers,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.peers.iter().map(peers::row).collect(),
     },
     Kind {
         name: "loggers",

@@ -1,6 +1,7 @@
 //! What is registered, as rows: one table a kind, plain enough to read with any SQLite shell.
 
 mod exclusions;
+mod peers;
 
 use chrono::NaiveDate;
 use rusqlite::Connection;
@@ -57,6 +58,10 @@ pub(super) fn save(connection: &Connection, entries: &Registry) -> Result<(), Fa
         .published
         .iter()
         .try_for_each(|figure| save_published(connection, figure))?;
+    entries
+        .peers
+        .iter()
+        .try_for_each(|peer| peers::save(connection, peer))?;
     entries
         .enterprises
         .iter()
@@ -232,6 +237,12 @@ pub(super) fn load(connection: &Connection) -> Result<Registry, Fault> {
             "published_figure",
             "station_group, period, item",
             published,
+        )?,
+        peers: all(
+            connection,
+            "peer",
+            "period, division_code, item, edition",
+            peers::load,
         )?,
         enterprises: all(connection, "enterprise", "uscc", enterprise)?,
         outlets: all(connection, "outlet", "uscc, id", outlet)?,

@@ -166,6 +166,19 @@ CREATE TABLE published_figure (
     PRIMARY KEY (station_group, period, item)
 ) STRICT;
 
+-- Figures of other areas, to be ranked with.
+CREATE TABLE peer (
+    period        TEXT NOT NULL,
+    division_code TEXT NOT NULL,
+    item          TEXT NOT NULL,
+    edition       TEXT NOT NULL,
+    name_zh       TEXT NOT NULL,
+    name_en       TEXT NOT NULL,
+    value         INTEGER NOT NULL,
+    source        TEXT NOT NULL,
+    PRIMARY KEY (period, division_code, item, edition)
+) STRICT;
+
 CREATE TABLE enterprise (
     uscc     TEXT PRIMARY KEY,
     name_zh  TEXT NOT NULL,

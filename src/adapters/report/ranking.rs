@@ -1,0 +1,101 @@
+//! Ranks among areas as JSON and a table.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::adapters::lang::Lang;
+use crate::adapters::report::Context;
+use crate::adapters::report::number;
+use crate::adapters::report::table::table;
+use crate::domain::ranking::Ranked;
+use crate::domain::units::AMOUNT_DECIMALS;
+use crate::flow::ranking::ItemRanking;
+use crate::flow::ranking::RankQuestion;
+use crate::flow::ranking::Ranking;
+
+fn entry(entry: &Ranked) -> Value {
+    let area = &entry.area;
+    json!({
+        "rank": entry.rank,
+        "tied": entry.tied,
+        "division_code": area.division_code,
+        "name_zh": area.names.zh,
+        "name_en": area.names.en,
+        "value": number(area.value.round(AMOUNT_DECIMALS)),
+        "own": area.is_own(),
+        "source": area.source,
+    })
+}
+
+fn item(ranking: &ItemRanking) -> Value {
+    let own = ranking.own_place();
+    let better = if ranking.item.lower_is_better() {
+        "lower"
+    } else {
+        "higher"
+    };
+    json!({
+        "item": ranking.item.key(),
+        "better": better,
+        "value": ranking.own.map(number),
+        "rank": own.map(|own| own.rank),
+        "tied": own.map(|own| own.tied),
+        "of": ranking.entries.len(),
+        "void_reason": ranking.void_reason,
+        "entries": ranking.entries.iter().map(entry).collect::<Vec<_>>(),
+    })
+}
+
+/// A ranking as JSON.
+pub fn ranking_json(context: Context<'_>, question: &RankQuestion, ranking: &Ranking) -> Value {
+    let span = question.period.span;
+    json!({
+        "area": context.area.id(),
+        "period": question.period.label,
+        "from": span.from.to_string(),
+        "to": span.to.to_string(),
+        "edition": ranking.edition,
+        "known_at": context.zone.text(context.known_at),
+        "simulated": context.simulated,
+        "level": item(&ranking.level),
+        "change": ranking.change.as_ref().map(item),
+    })
+}
+
+fn item_table(ranking: &ItemRanking, lang: Lang) -> String {
+    let header = [
+        lang.pick("名次", "rank"),
+        lang.pick("并列", "tied"),
+        lang.pick("区划代码", "division"),
+        lang.pick("地区", "area"),
+        ranking.item.key(),
+        lang.pick("来源", "source"),
+    ];
+    let yes = |yes: bool| if yes { lang.pick("是", "yes") } else { "" }.to_owned();
+    let row = |own: &Ranked| {
+        let area = &own.area;
+        let here = lang.pick("本系统", "this system");
+        vec![
+            own.rank.to_string(),
+            yes(own.tied),
+            area.division_code.clone().unwrap_or_default(),
+            lang.pick(&area.names.zh, &area.names.en).to_owned(),
+            area.value.round(AMOUNT_DECIMALS).trimmed(),
+            area.source.clone().unwrap_or_else(|| here.to_owned()),
+        ]
+    };
+    let mut text = table(&header, ranking.entries.iter().map(row).collect());
+    if let Some(reason) = &ranking.void_reason {
+        let none = lang.pick("本地区无名次", "no rank of the area");
+        text.push_str(&format!("{none}: {reason}\n"));
+    }
+    text
+}
+
+/// A ranking as aligned tables: by the item, then by its change.
+pub fn ranking_table(ranking: &Ranking, lang: Lang) -> String {
+    let tables = [Some(&ranking.level), ranking.change.as_ref()];
+    let tables = tables.into_iter().flatten();
+    let tables: Vec<String> = tables.map(|own| item_table(own, lang)).collect();
+    tables.join("\n")
+}

@@ -1,0 +1,124 @@
+//! `skytier rank`: an area's rank among registered figures of others.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use clap::ValueEnum;
+
+use crate::adapters::lang::Lang;
+use crate::adapters::report::Context;
+use crate::adapters::report::ranking;
+use crate::app::fault::bad_input;
+use crate::app::open;
+use crate::app::standards;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+use crate::domain::registry::peer::RankItem;
+use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::ranking::RankQuestion;
+use crate::flow::rollup::Recipe;
+
+/// Rank of an area among others in a period, by the level of a figure and by its change; ties share a rank.
+///
+/// Figures of other areas are entered with skytier register (table peers). Without any for the period, item and
+/// edition there is no rank, and the reason is said.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Items: composite_index, pm25_mean, good_day_ratio, each with the rank of its change beside it;
+composite_change_pct, pm25_change_pct, good_day_ratio_change_pp alone; pm10_mean, so2_mean, no2_mean, co_p95,
+o3_p90, good_days, heavy_days.
+
+Examples:
+  skytier rank --data var/demo --area city --period 2020-H1 --item pm25_mean
+  skytier rank --data var/demo --area city --division 320281 --period 2020-H1 --item composite_index --format json")]
+pub struct RankArgs {
+    /// A data directory; may be in use by a running daemon.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// group:ID, city (the group so named), station:ID or mean.
+    #[arg(long, default_value = "city")]
+    area: String,
+    /// 2020, 2020-H1, 2020-Q2, 2020-07, 2020-07-X1, 2019-07..2020-06, 2018..2020 or 2020-01-01..2020-07-27.
+    #[arg(long, value_name = "PERIOD")]
+    period: String,
+    /// What the areas are ranked by.
+    #[arg(long, value_parser = RankItem::parse, value_name = "ITEM")]
+    item: RankItem,
+    /// The area's own division code: its place within a tie, and whose imported figures are left out.
+    #[arg(long, value_name = "CODE")]
+    division: Option<String>,
+    /// auto (the edition in force at the end of the period) or the id of one.
+    #[arg(long, default_value = "auto")]
+    edition: String,
+    /// As known at this moment (RFC 3339); corrections that came later are left out.
+    #[arg(long, value_name = "TIME")]
+    known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// How the ranks are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Language of the table: zh or en.
+    #[arg(long, value_parser = lang, default_value = "zh", value_name = "zh|en")]
+    lang: Lang,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Json,
+    Table,
+}
+
+fn lang(text: &str) -> Result<Lang, String> {
+    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
+}
+
+/// Prints the ranks asked for.
+///
+/// # Errors
+/// Bad input, or those of the store.
+pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
+    let editions = Arc::new(standards::editions()?);
+    let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
+    let question = RankQuestion::read(
+        &args.period,
+        args.item,
+        &args.edition,
+        args.division.as_deref(),
+        &editions,
+    )
+    .map_err(|(name, fault)| bad_input(format!("--{name}: {fault}")))?;
+    let zone = Zone::beijing();
+    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let stores = open::for_reading(&args.data)?;
+    let recipe = Recipe {
+        series: Arc::clone(&stores.series),
+        zone,
+        editions: Arc::clone(&editions),
+    };
+    let assessor = Assessor {
+        registry: Arc::new(stores.registrar.registry().await?),
+        days: Arc::new(recipe.all_days(known_at).await?),
+        publication: standards::publication()?,
+        editions,
+    };
+    area.check(&assessor.registry, &assessor.days)
+        .map_err(|fault| bad_input(format!("--area: {fault}")))?;
+    let found = assessor.ranking(&area, &question, Choices::default());
+    let context = Context {
+        area: &area,
+        zone,
+        known_at: known_at.unwrap_or(now),
+        simulated: assessor.simulated(&area, question.period.span),
+    };
+    match args.format {
+        Format::Json => {
+            let json = ranking::ranking_json(context, &question, &found);
+            writeln!(out, "{json}")?;
+        }
+        Format::Table => write!(out, "{}", ranking::ranking_table(&found, args.lang))?,
+    }
+    Ok(())
+}
