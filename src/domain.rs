@@ -32,6 +32,8 @@ pub mod area;
 
 pub mod hours;
 
+pub mod deduction;
+
 pub mod assessment;
 
 pub mod projection;

@@ -16,6 +16,10 @@ pub mod area;
 
 pub mod assess;
 
+pub mod beside;
+
+mod sheets;
+
 pub mod publishing;
 
 pub mod pacing;

@@ -2,6 +2,7 @@
 //!
 //! The one place that fixes these shapes; the command line and the HTTP interface print the same.
 
+mod beside;
 pub mod days;
 pub mod figures;
 pub mod hours;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::reading::Review;
 use crate::domain::units::AMOUNT_DECIMALS;
 use crate::domain::units::Amount;
 use crate::domain::units::Decimal;
@@ -38,6 +40,8 @@ pub struct Context<'a> {
     pub known_at: Instant,
     /// Whether simulated readings take part.
     pub simulated: bool,
+    /// Which values the figures rest on.
+    pub review: Review,
 }
 
 /// A decimal number as a JSON number of the same digits.

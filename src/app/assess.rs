@@ -29,6 +29,8 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
+use crate::domain::reading::Review;
+use crate::domain::review::Decisions;
 use crate::domain::standards::AreaClass;
 use crate::domain::standards::Editions;
 use crate::domain::standards::Missing;
@@ -37,6 +39,11 @@ use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::assess::PeriodReport;
+use crate::flow::beside::ExclusionView;
+use crate::flow::reviewed::SeenDays;
+use crate::flow::reviewed::over;
+use crate::flow::reviewed::seen_of;
 use crate::flow::rollup::Recipe;
 use crate::ports::Batch;
 
@@ -136,6 +143,13 @@ pub struct AssessArgs {
         value_name = "void|publish-above-100|publish-with-particles|publish"
     )]
     hour_missing: Option<Missing>,
+    /// raw: values as received; reviewed: as reviewers left them.
+    #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]
+    review: Review,
+    /// with: excluded days left out; without: as measured; both: beside one another, the main figures as the
+    /// publication profile says.
+    #[arg(long, value_parser = ExclusionView::parse, default_value = "both", value_name = "with|without|both")]
+    exclusions: ExclusionView,
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -194,6 +208,13 @@ fn hour_missing(text: &str) -> Result<Missing, String> {
     Missing::from_key(text).ok_or_else(|| expected.to_owned())
 }
 
+/// Reads which values are meant.
+fn review(text: &str) -> Result<Review, String> {
+    let known = [Review::Raw, Review::Reviewed];
+    let found = known.into_iter().find(|review| review.key() == text);
+    found.ok_or_else(|| "raw or reviewed is expected".to_owned())
+}
+
 /// Reads the class of an area.
 ///
 /// # Errors
@@ -203,7 +224,7 @@ pub fn area_class(text: &str) -> Result<AreaClass, String> {
 }
 
 impl AssessArgs {
-    fn choices(&self) -> Choices {
+    fn choices(&self, known_on: NaiveDate) -> Choices {
         let yes = |choice: YesNo| matches!(choice, YesNo::Yes);
         Choices {
             round_first: self.round_first.map(yes),
@@ -216,6 +237,9 @@ impl AssessArgs {
             composite_weights: Some(self.composite_weights),
             realtime: self.realtime,
             hour_missing: self.hour_missing,
+            exclusions: self.exclusions,
+            known_on: Some(known_on),
+            fixed_set: matches!(self.format, Format::Json),
         }
     }
 
@@ -251,9 +275,10 @@ impl AssessArgs {
 /// Bad input, an unreadable file or data directory, or a failed write.
 pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
-    let asked = Asked::of(&args, &editions)?;
     let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let known_on = zone.local(known_at.unwrap_or(now)).date_naive();
+    let asked = Asked::of(&args, known_on, &editions)?;
     let stores = args.stores(now).await?;
     let recipe = Recipe {
         series: Arc::clone(&stores.series),
@@ -261,8 +286,9 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         editions: Arc::clone(&editions),
     };
     let registry = Arc::new(stores.registrar.registry().await?);
+    let (days_of, seen) = viewed(args.review, &stores, recipe, known_at).await?;
     let assessor = Assessor {
-        days: Arc::new(asked.area.days(&recipe, &registry, known_at).await?),
+        days: Arc::new(asked.area.days(&days_of, &registry, known_at).await?),
         registry,
         publication: standards::publication()?,
         editions,
@@ -276,10 +302,11 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         zone,
         known_at: known_at.unwrap_or(now),
         simulated: assessor.simulated(&asked.area, asked.span),
+        review: args.review,
     };
     let By::Period(by) = args.by else {
         let hours = Hours {
-            recipe: &recipe,
+            recipe: &days_of,
             assessor: &assessor,
             edition: &asked.edition,
             choices: asked.choices,
@@ -296,8 +323,37 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
     if by == PeriodKind::Day {
         print_days(&args, &assessor, &asked, context, &mut out)
     } else {
-        print_periods(&args, by, &assessor, &asked, context, &mut out)
+        let (area, edition) = (&asked.area, &asked.edition);
+        let mut reports = assessor.periods(area, asked.span, by, edition, asked.choices);
+        for report in &mut reports {
+            let span = report.assessment.period.span;
+            let count = |seen| assessor.reviewed_values(area, span, seen);
+            report.beside.seen = seen.as_ref().map(count);
+        }
+        print_periods(
+            &args,
+            &asked,
+            &reports,
+            &assessor.editions,
+            context,
+            &mut out,
+        )
     }
+}
+
+/// Readings as received or as reviewers left them, and what those looked at.
+async fn viewed(
+    review: Review,
+    stores: &Stores,
+    recipe: Recipe,
+    known_at: Option<Instant>,
+) -> anyhow::Result<(Recipe, Option<SeenDays>)> {
+    if review == Review::Raw {
+        return Ok((recipe, None));
+    }
+    let decisions = Arc::new(Decisions::new(stores.reviews.decisions().await?));
+    let seen = seen_of(&recipe, &decisions, known_at).await?;
+    Ok((over(&recipe, &decisions, true), Some(seen)))
 }
 
 /// What an assessment is asked about, checked.
@@ -309,10 +365,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(args: &AssessArgs, editions: &Editions) -> anyhow::Result<Self> {
+    fn of(args: &AssessArgs, known_on: NaiveDate, editions: &Editions) -> anyhow::Result<Self> {
         let span = Span::checked(args.from, args.to)
             .map_err(|fault| bad_input(format!("--from/--to: {fault}")))?;
-        let choices = args.choices();
+        let choices = args.choices(known_on);
         let area = match args.area.as_str() {
             EACH if args.by != By::Hour => {
                 return Err(bad_input("--area each goes with --by hour"));
@@ -372,23 +428,22 @@ fn print_days(
 
 fn print_periods(
     args: &AssessArgs,
-    by: PeriodKind,
-    assessor: &Assessor,
     asked: &Asked,
+    reports: &[PeriodReport],
+    editions: &Editions,
     context: Context<'_>,
     mut out: impl Write,
 ) -> anyhow::Result<()> {
     let (area, edition) = (&asked.area, &asked.edition);
-    let reports = assessor.periods(area, asked.span, by, edition, asked.choices);
     match args.format {
-        Format::Csv => report::periods::periods_csv(area, edition, &reports, args.bom, &mut out)?,
+        Format::Csv => report::periods::periods_csv(area, edition, reports, args.bom, &mut out)?,
         Format::Table => {
-            let table = report::periods::periods_table(area, edition, &reports);
+            let table = report::periods::periods_table(area, edition, reports);
             write!(out, "{table}")?;
         }
         Format::Json => {
-            for report in &reports {
-                let json = report::periods::period_json(context, &assessor.editions, report);
+            for report in reports {
+                let json = report::periods::period_json(context, editions, report);
                 writeln!(out, "{json}")?;
             }
         }

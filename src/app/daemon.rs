@@ -155,6 +155,7 @@ impl Daemon {
             editions: flows.editions,
             publication: standards::publication()?,
             reviewing: Arc::new(reviewing),
+            reviewed: Arc::default(),
             reasons: Arc::new(exclusions::reasons()?),
             rules: qc_rules::rules()?,
             zone: settings.zone,

@@ -34,6 +34,7 @@ use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::beside::ExclusionView;
 use crate::flow::publishing;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::Release;
@@ -207,6 +208,8 @@ fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
             composite_weights: Some(args.composite_weights),
             realtime: None,
             hour_missing: None,
+            exclusions: ExclusionView::Without,
+            ..Choices::default()
         },
         issued_at: now,
         known_at: known_at.unwrap_or(now),

@@ -15,6 +15,7 @@ use crate::app::open;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::reading::Review;
 use crate::domain::registry::peer::RankItem;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
@@ -112,6 +113,7 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
         zone,
         known_at: known_at.unwrap_or(now),
         simulated: assessor.simulated(&area, question.period.span),
+        review: Review::Raw,
     };
     match args.format {
         Format::Json => {

@@ -97,8 +97,17 @@ pub fn editions() -> Result<Editions, StandardsFault> {
 pub fn publication() -> Result<Publication, StandardsFault> {
     let fault = |fault: toml::de::Error| shape("config/publication.toml", fault.to_string());
     let file: PublicationFile = toml::from_str(PUBLICATION).map_err(fault)?;
+    let deduct = match file.exclusions.as_str() {
+        "with" => true,
+        "without" => false,
+        _ => {
+            let fault = "exclusions: with or without is expected".to_owned();
+            return Err(shape("config/publication.toml", fault));
+        }
+    };
     Ok(Publication {
         decimals: file.decimals.by_pollutant(),
+        deduct,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
+use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
@@ -104,6 +105,7 @@ pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyho
                 to: on,
             },
         ),
+        review: Review::Raw,
     };
     match args.format {
         Format::Json => writeln!(out, "{}", targets::pacing_json(context, &pacing))?,

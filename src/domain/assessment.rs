@@ -21,6 +21,8 @@ use crate::domain::assessment::composite::composite_index;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::deduction::Sided;
+use crate::domain::exclusion;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
@@ -34,6 +36,8 @@ pub const RATIO_DECIMALS: u32 = 1;
 pub struct Publication {
     /// Decimals by pollutant in report order; `None` prints as the edition judges.
     pub decimals: [Option<u32>; 6],
+    /// Whether main figures leave excluded days out.
+    pub deduct: bool,
 }
 
 /// What the figures of a period are made by.
@@ -177,28 +181,61 @@ pub struct Assessment {
     pub composite: CompositeIndex,
 }
 
-/// Assesses one period from its days (days outside the period are passed over).
+/// A figure's days: those it is over, and those that were measured, which the least days are counted of.
+#[derive(Clone, Copy)]
+struct Used<'a> {
+    days: &'a [&'a AreaDay],
+    measured: &'a [&'a AreaDay],
+}
+
+/// Assesses one period from its days (days outside the period are passed over), each statistic from those left
+/// for it.
 ///
 /// # Panics
 /// When a day stands under another edition than that of `rules`: editions never mix within one figure.
-pub fn assess(rules: &Rules<'_>, kind: PeriodKind, period: Period, days: &[AreaDay]) -> Assessment {
-    let edition = rules.edition;
-    let days: Vec<&AreaDay> = days
-        .iter()
-        .filter(|day| period.span.contains(day.day))
-        .collect();
+pub fn assess<'d>(
+    rules: &Rules<'_>,
+    kind: PeriodKind,
+    period: Period,
+    days: impl Into<Sided<'d>>,
+) -> Assessment {
+    let (edition, sided) = (rules.edition, days.into());
+    let own = |days: &'d [AreaDay]| -> Vec<&'d AreaDay> {
+        let within = days.iter().filter(|day| period.span.contains(day.day));
+        within.collect()
+    };
+    let measured = own(sided.measured());
     assert!(
-        days.iter().all(|day| day.edition == edition.id),
+        measured.iter().all(|day| day.edition == edition.id),
         "one figure, one edition"
     );
     let three_years = kind == PeriodKind::ThreeYears;
-    let pollutants = Pollutant::ALL.map(|pollutant| {
-        if three_years {
-            of_three_years(rules, period.span, pollutant, &days)
-        } else {
-            figure(rules, kind, period.span, pollutant, &days)
+    let figures = |statistic| -> Figures {
+        let days = own(sided.of(statistic));
+        let used = Used {
+            days: &days,
+            measured: &measured,
+        };
+        Pollutant::ALL.map(|pollutant| {
+            if three_years {
+                of_three_years(rules, period.span, pollutant, used)
+            } else {
+                figure(rules, kind, period.span, pollutant, used)
+            }
+        })
+    };
+    let mut pollutants = figures(exclusion::Statistic::Mean);
+    if sided.is_deducted() {
+        let percentiles = figures(exclusion::Statistic::Percentile);
+        for (own, other) in pollutants.iter_mut().zip(percentiles) {
+            own.percentile = other.percentile;
         }
-    });
+    }
+    let of_composite = sided
+        .is_deducted()
+        .then(|| figures(exclusion::Statistic::Composite));
+    let of_composite = of_composite.as_ref().unwrap_or(&pollutants);
+    let days = own(sided.of(exclusion::Statistic::GoodDays));
     let mut counts = DayCounts {
         calendar: period.span.length(),
         ..DayCounts::default()
@@ -209,7 +246,7 @@ pub fn assess(rules: &Rules<'_>, kind: PeriodKind, period: Period, days: &[AreaD
         counts.heavy += u32::from(day.index.is_heavy());
     }
     let concentrations = Pollutant::ALL.map(|pollutant| {
-        let headline = pollutants[pollutant.index()].headline(pollutant);
+        let headline = of_composite[pollutant.index()].headline(pollutant);
         headline.map(|own| own.judged)
     });
     Assessment {
@@ -241,15 +278,20 @@ fn figure(
     kind: PeriodKind,
     span: Span,
     pollutant: Pollutant,
-    days: &[&AreaDay],
+    used: Used<'_>,
 ) -> PollutantFigure {
     let (edition, at) = (rules.edition, pollutant.index());
-    let own = days.iter().filter(|day| span.contains(day.day));
-    let own = own.filter_map(|day| Some((day.day, day.values.values[at].as_ref()?)));
-    let (dates, values): (Vec<NaiveDate>, Vec<&Exact>) = own.unzip();
-    let valid_days = u32::try_from(values.len()).expect("a period's days");
+    let valid = |day: &&&AreaDay| span.contains(day.day) && day.values.values[at].is_some();
+    let measured = used.measured.iter().filter(valid);
+    let dates: Vec<NaiveDate> = measured.map(|day| day.day).collect();
+    let own = used.days.iter().filter(valid);
+    let values: Vec<&Exact> = own
+        .filter_map(|day| day.values.values[at].as_ref())
+        .collect();
+    let count = |length| u32::try_from(length).expect("a period's days");
+    let valid_days = count(values.len());
     let nothing = || values.is_empty().then(|| "no valid day".to_owned());
-    let short = shortfall(edition, kind, span, valid_days).or_else(nothing);
+    let short = shortfall(edition, kind, span, count(dates.len())).or_else(nothing);
     if short.is_some() {
         return PollutantFigure {
             valid_days,
@@ -275,9 +317,9 @@ fn of_three_years(
     rules: &Rules<'_>,
     span: Span,
     pollutant: Pollutant,
-    days: &[&AreaDay],
+    used: Used<'_>,
 ) -> PollutantFigure {
-    let year = |year: &Period| figure(rules, PeriodKind::Year, year.span, pollutant, days);
+    let year = |year: &Period| figure(rules, PeriodKind::Year, year.span, pollutant, used);
     let years = PeriodKind::Year.cut(span);
     let figures: Vec<PollutantFigure> = years.iter().map(year).collect();
     let means = figures.iter().filter_map(|own| own.mean.as_ref());

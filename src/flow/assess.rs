@@ -12,17 +12,16 @@ use crate::domain::area::area_day;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
 use crate::domain::assessment::Rules;
-use crate::domain::assessment::assess;
 use crate::domain::assessment::change::EditionEffect;
 use crate::domain::assessment::change::YearOnYear;
 use crate::domain::assessment::change::edition_effect;
-use crate::domain::assessment::change::year_on_year;
 use crate::domain::assessment::composite::CompositeOptions;
 use crate::domain::assessment::composite::Singles;
 use crate::domain::assessment::composite::Weights;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::deduction::without;
 use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
 use crate::domain::registry::Membership;
@@ -34,8 +33,11 @@ use crate::domain::standards::Missing;
 use crate::domain::standards::Realtime;
 use crate::domain::target::Standing;
 use crate::flow::area::Area;
+use crate::flow::beside::Beside;
+use crate::flow::beside::ExclusionView;
 use crate::flow::pacing::Pacer;
 use crate::flow::rollup::StationDays;
+use crate::flow::sheets::Sheets;
 
 /// Which edition judges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +126,12 @@ pub struct Choices {
     pub realtime: Option<Realtime>,
     /// What to do with an hour in which a pollutant is missing.
     pub hour_missing: Option<Missing>,
+    /// Which figures are given where days are excluded.
+    pub exclusions: ExclusionView,
+    /// On which day exclusions are known; `None` takes every one that was not revoked.
+    pub known_on: Option<NaiveDate>,
+    /// Whether the figures of the fixed set of stations are put beside.
+    pub fixed_set: bool,
 }
 
 impl Choices {
@@ -152,6 +160,8 @@ impl Choices {
             composite_weights: Some(composite.weights),
             realtime: None,
             hour_missing: None,
+            exclusions: ExclusionView::Without,
+            ..Self::default()
         }
     }
 
@@ -205,6 +215,8 @@ pub struct PeriodReport {
     pub others: Vec<OtherEdition>,
     /// The options used.
     pub options: AreaOptions,
+    /// What stands beside the figures.
+    pub beside: Beside,
 }
 
 /// A period's figures under a further edition.
@@ -261,7 +273,11 @@ impl Assessor {
         edition: &EditionChoice,
         choices: Choices,
     ) -> Vec<PeriodReport> {
-        self.reports(area, kind, kind.cut(span), edition, choices)
+        let mut reports = self.reports(area, kind, kind.cut(span), edition, choices);
+        if choices.fixed_set {
+            self.put_fixed_set(area, kind, edition, choices, &mut reports);
+        }
+        reports
     }
 
     /// One period, whole.
@@ -277,7 +293,8 @@ impl Assessor {
         reports.pop().expect("one report a period")
     }
 
-    fn reports(
+    /// Reports on periods, with all but the fixed set beside.
+    pub(super) fn reports(
         &self,
         area: &Area,
         kind: PeriodKind,
@@ -297,6 +314,7 @@ impl Assessor {
             area,
             choices,
             span: all,
+            exclusions: self.exclusions(area, &[all], choices.known_on),
             by_edition: Vec::new(),
             pacer: Pacer::new(self, area, choices),
         };
@@ -433,12 +451,27 @@ impl Assessor {
                 .map(Arc::as_ref)
         };
         let members = area.members(&self.registry, all, day);
-        let mut options = *options;
-        if matches!(area, Area::Station(_)) {
-            options.min_stations = MinStations::Count(1);
-        }
         let stations: Vec<Option<&StationDay>> = members.into_iter().map(of).collect();
-        area_day(edition, &options, day, &stations)
+        area_day(edition, &own_options(area, options), day, &stations)
+    }
+
+    /// A day of the area without the pollutants that `taken` marks at each station.
+    pub(super) fn day_without(
+        &self,
+        area: &Area,
+        day: NaiveDate,
+        edition: &Edition,
+        options: &AreaOptions,
+        taken: &dyn Fn(&SourceId) -> [bool; 6],
+    ) -> AreaDay {
+        let of = |id: &SourceId| {
+            let own = self.days.get(id)?.get(&day)?;
+            Some(without(own, taken(id)))
+        };
+        let members = self.members(area, day);
+        let stations: Vec<Option<StationDay>> = members.iter().map(of).collect();
+        let stations: Vec<Option<&StationDay>> = stations.iter().map(Option::as_ref).collect();
+        area_day(edition, &own_options(area, options), day, &stations)
     }
 
     fn period(
@@ -449,9 +482,16 @@ impl Assessor {
         choice: &EditionChoice,
     ) -> PeriodReport {
         let edition = choice.on(&self.editions, period.span.to);
-        let (assessment, yoy) = sheets.both_sides(edition, kind, &period);
+        let deducted = sheets.choices.exclusions.in_main(self.publication.deduct);
+        let (assessment, yoy) = sheets.both_sides(edition, kind, &period, deducted);
+        let beside = Beside {
+            deducted,
+            excluded: sheets.excluded(edition, kind, &period),
+            documents: self.documents(sheets.area, period.span),
+            ..Beside::default()
+        };
         let other = |other: &Edition| {
-            let (own, yoy) = sheets.both_sides(other, kind, &period);
+            let (own, yoy) = sheets.both_sides(other, kind, &period, deducted);
             OtherEdition {
                 effect: edition_effect(&assessment, &own),
                 assessment: own,
@@ -466,6 +506,7 @@ impl Assessor {
             options: sheets.choices.options(edition),
             assessment,
             yoy,
+            beside,
         }
     }
 
@@ -486,54 +527,11 @@ impl Assessor {
     }
 }
 
-/// An area's days under each edition asked for, computed once however many periods use them.
-struct Sheets<'a> {
-    assessor: &'a Assessor,
-    area: &'a Area,
-    choices: Choices,
-    /// Every day any period covers.
-    span: Span,
-    by_edition: Vec<(String, Vec<AreaDay>)>,
-    pacer: Pacer<'a>,
-}
-
-impl Sheets<'_> {
-    /// A period, and its change against the year before under the same edition when both have data.
-    fn both_sides(
-        &mut self,
-        edition: &Edition,
-        kind: PeriodKind,
-        period: &Period,
-    ) -> (Assessment, Option<YearOnYear>) {
-        let rules = self.assessor.rules(edition, self.choices);
-        let mut side = |period: Period| {
-            let days = self.days(edition, period.span);
-            assess(&rules, kind, period, days)
-        };
-        let earlier = Period {
-            label: String::new(),
-            span: period.span.year_before(),
-        };
-        let (now, before) = (side(period.clone()), side(earlier));
-        let has_data = |side: &Assessment| side.days.valid > 0 || side.pm25.valid_days > 0;
-        let comparable = has_data(&now) && has_data(&before);
-        let yoy = comparable.then(|| year_on_year(&now, &before));
-        (now, yoy)
+/// An area of one station has as many as it can have.
+fn own_options(area: &Area, options: &AreaOptions) -> AreaOptions {
+    let mut options = *options;
+    if matches!(area, Area::Station(_)) {
+        options.min_stations = MinStations::Count(1);
     }
-
-    fn days(&mut self, edition: &Edition, span: Span) -> &[AreaDay] {
-        let known = self.by_edition.iter().position(|(id, _)| *id == edition.id);
-        let at = known.unwrap_or_else(|| {
-            let fixed = EditionChoice::Fixed(edition.id.clone());
-            let days = self
-                .assessor
-                .days(self.area, self.span, &fixed, self.choices);
-            self.by_edition.push((edition.id.clone(), days));
-            self.by_edition.len() - 1
-        });
-        let place = |day: NaiveDate| {
-            usize::try_from((day - self.span.from).num_days()).expect("a day of the span")
-        };
-        &self.by_edition[at].1[place(span.from)..=place(span.to)]
-    }
+    options
 }

@@ -122,6 +122,7 @@ fn again(assessor: &Assessor, issue: &Issue) -> Vec<Figure> {
     let assessor = Assessor {
         publication: Publication {
             decimals: settings.decimals,
+            deduct: false,
         },
         ..assessor.clone()
     };

@@ -2,6 +2,7 @@
 
 mod admission;
 mod bad_input;
+mod beside;
 mod browser;
 mod bulletins;
 mod charts;

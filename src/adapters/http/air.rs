@@ -21,12 +21,18 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::RANGE_DAYS_MAX;
 use crate::domain::calendar::Span;
+use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::assess::PeriodReport;
+use crate::flow::beside::ExclusionView;
+use crate::flow::reviewed::SeenDays;
+use crate::flow::reviewed::over;
+use crate::flow::reviewed::seen_of;
 
-pub(super) const PARAMS: [&str; 16] = [
+pub(super) const PARAMS: [&str; 18] = [
     "area",
     "from",
     "to",
@@ -41,6 +47,8 @@ pub(super) const PARAMS: [&str; 16] = [
     "min_stations",
     "composite",
     "composite_weights",
+    "exclusions",
+    "review",
     "format",
     "bom",
 ];
@@ -58,6 +66,9 @@ pub(super) struct Asked {
     pub(super) choices: Choices,
     pub(super) known_at: Option<Instant>,
     pub(super) assessor: Assessor,
+    pub(super) review: Review,
+    /// What reviewers looked at; `None` for raw figures.
+    pub(super) seen: Option<Arc<SeenDays>>,
 }
 
 impl Asked {
@@ -70,6 +81,10 @@ impl Asked {
             .text("min_stations")
             .map(MinStations::parse)
             .transpose();
+        let known_at = params.instant("known_at")?;
+        let moment = known_at.unwrap_or_else(|| state.now());
+        let exclusions = chosen_word(params, "exclusions", ExclusionView::parse)?;
+        let review = params.review()?;
         let choices = Choices {
             round_first: params.yes_no("round_first")?,
             o3_exception: params.yes_no("o3_exception")?,
@@ -81,19 +96,31 @@ impl Asked {
             composite_weights: chosen_word(params, "composite_weights", Weights::parse)?,
             realtime: params.realtime()?,
             hour_missing: params.hour_missing()?,
+            exclusions: exclusions.unwrap_or_default(),
+            known_on: Some(state.zone.local(moment).date_naive()),
+            fixed_set: true,
         };
         choices
             .fit(&edition, &state.editions)
             .map_err(|fault| Problem::bad("edition", fault))?;
-        let known_at = params.instant("known_at")?;
         let now = state.assessor();
         let area = chosen(params, &now)?;
-        let assessor = match known_at {
-            None => now,
-            Some(_) => {
-                let recipe = state.rollup.recipe();
+        let (recipe, decisions) = (state.rollup.recipe(), state.reviewing.now());
+        let (assessor, seen) = match (known_at, review) {
+            (None, Review::Raw) => (now, None),
+            (None, Review::Reviewed) => {
+                let beside = state.reviewed.beside(recipe, &now.days, &decisions).await?;
+                (state.assessor_of(beside.days), Some(beside.seen))
+            }
+            (Some(_), Review::Raw) => {
                 let days = area.days(recipe, &now.registry, known_at).await?;
-                state.assessor_of(Arc::new(days))
+                (state.assessor_of(Arc::new(days)), None)
+            }
+            (Some(_), Review::Reviewed) => {
+                let decided = over(recipe, &decisions, true);
+                let days = area.days(&decided, &now.registry, known_at).await?;
+                let seen = seen_of(recipe, &decisions, known_at).await?;
+                (state.assessor_of(Arc::new(days)), Some(Arc::new(seen)))
             }
         };
         Ok(Self {
@@ -103,7 +130,20 @@ impl Asked {
             choices,
             known_at,
             assessor,
+            review,
+            seen,
         })
+    }
+
+    fn reports(&self, kind: PeriodKind) -> Vec<PeriodReport> {
+        let (assessor, area) = (&self.assessor, &self.area);
+        let mut reports = assessor.periods(area, self.span, kind, &self.edition, self.choices);
+        for report in &mut reports {
+            let span = report.assessment.period.span;
+            let seen = self.seen.as_ref();
+            report.beside.seen = seen.map(|seen| assessor.reviewed_values(area, span, seen));
+        }
+        reports
     }
 
     pub(super) fn context<'a>(&'a self, state: &WebState) -> Context<'a> {
@@ -112,6 +152,7 @@ impl Asked {
             zone: state.zone,
             known_at: self.known_at.unwrap_or_else(|| state.now()),
             simulated: self.assessor.simulated(&self.area, self.span),
+            review: self.review,
         }
     }
 }
@@ -231,11 +272,7 @@ pub async fn assessment(
     let kind = period_kind(&params)?;
     let asked = Asked::read(&state, &params).await?;
     check_length(kind, asked.span)?;
-    let reports = || {
-        asked
-            .assessor
-            .periods(&asked.area, asked.span, kind, &asked.edition, asked.choices)
-    };
+    let reports = || asked.reports(kind);
     let reports = state.compute(reports).await;
     if let Some(bom) = as_csv {
         let mut body = Vec::new();

@@ -21,9 +21,11 @@ use crate::domain::area::MinStations;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::names::SourceId;
+use crate::domain::reading::Review;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::hours::HoursOf;
+use crate::flow::reviewed::over;
 
 const PARAMS: [&str; 12] = [
     "area",
@@ -52,11 +54,14 @@ pub async fn hours(State(state): State<WebState>, params: Params) -> Result<Resp
         .choices
         .fit_hours(&asked.edition, &state.editions, asked.span)
         .map_err(|fault| Problem::bad("realtime", fault))?;
-    let recipe = state.rollup.recipe();
+    let recipe = match asked.review {
+        Review::Raw => state.rollup.recipe().clone(),
+        Review::Reviewed => over(state.rollup.recipe(), &state.reviewing.now(), true),
+    };
     let keys = recipe.series.keys().await?;
     let all: Vec<SourceId> = asked.assessor.days.keys().cloned().collect();
     let of = HoursOf {
-        recipe,
+        recipe: &recipe,
         registry: &asked.assessor.registry,
         all: &all,
         keys: &keys,
@@ -133,6 +138,7 @@ pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<V
         zone: state.zone,
         known_at: now,
         simulated,
+        review: Review::Raw,
     };
     Ok(Json(newest_json(context, hour.as_ref(), age_s)))
 }

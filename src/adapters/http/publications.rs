@@ -24,6 +24,7 @@ use crate::domain::publication::Issue;
 use crate::domain::publication::IssueKind;
 use crate::domain::publication::latest;
 use crate::flow::area::Area;
+use crate::flow::beside::ExclusionView;
 use crate::flow::publishing;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::Release;
@@ -69,7 +70,14 @@ pub async fn publish(
     }
     // Whoever asks may have had readings acknowledged within this very second; they are to count.
     publishing::pass(state.clock, known_at).await;
-    let asked = Asked::read(&state, &params).await?;
+    if params.text("review").is_some() || params.text("exclusions").is_some() {
+        let fault =
+            "figures are remembered as received and as measured; leave review and exclusions out";
+        return Err(Problem::bad("review", fault));
+    }
+    let mut asked = Asked::read(&state, &params).await?;
+    asked.choices.exclusions = ExclusionView::Without;
+    asked.choices.fixed_set = false;
     let release = Release {
         kind: IssueKind::Snapshot,
         area: asked.area,

@@ -12,6 +12,7 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::report::Context;
 use crate::adapters::report::ranking::ranking_json;
+use crate::domain::reading::Review;
 use crate::domain::registry::peer::RankItem;
 use crate::flow::assess::Choices;
 use crate::flow::ranking::RankQuestion;
@@ -58,6 +59,7 @@ pub async fn ranking(
         zone: state.zone,
         known_at: known_at.unwrap_or_else(|| state.now()),
         simulated: assessor.simulated(&area, question.period.span),
+        review: Review::Raw,
     };
     Ok(Json(ranking_json(context, &question, &found)))
 }

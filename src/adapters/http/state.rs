@@ -15,6 +15,7 @@ use crate::flow::assess::Assessor;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
+use crate::flow::reviewed::ReviewedDays;
 use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Rollup;
 use crate::flow::rollup::StationDays;
@@ -50,6 +51,8 @@ pub struct WebState {
     pub publication: Publication,
     /// Decisions of reviewers.
     pub reviewing: Arc<Reviewing>,
+    /// Days as reviewers left them.
+    pub reviewed: Arc<ReviewedDays>,
     /// What exclusions may be for.
     pub reasons: Arc<Reasons>,
     /// Rules for single readings.

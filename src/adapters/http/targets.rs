@@ -15,6 +15,7 @@ use crate::adapters::report::Context;
 use crate::adapters::report::targets::pacing_json;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::reading::Review;
 use crate::flow::assess::Choices;
 
 /// `GET /v1/air/targets`: an area's targets at the end of a day, yesterday if none is named.
@@ -45,6 +46,7 @@ pub async fn targets(
         zone: state.zone,
         known_at: known_at.unwrap_or_else(|| state.now()),
         simulated: assessor.simulated(&area, Span { from, to: on }),
+        review: Review::Raw,
     };
     Ok(Json(pacing_json(context, &pacing)))
 }

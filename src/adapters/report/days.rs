@@ -116,6 +116,7 @@ pub fn day_json(context: Context<'_>, editions: &Editions, day: &AreaDay) -> Val
     put("void_reason", reason.into());
     put("stations", day.stations.into());
     put("simulated", context.simulated.into());
+    put("review", context.review.key().into());
     let converted = edition.filter(|edition| edition.has_index() && edition.comparison);
     if let Some(edition) = converted {
         put("index_values", index_values(edition, day));

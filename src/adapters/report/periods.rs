@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::adapters::report::Context;
+use crate::adapters::report::beside;
 use crate::adapters::report::csv_writer;
 use crate::adapters::report::figures::FiguresShape;
 use crate::adapters::report::figures::effect;
@@ -75,7 +76,7 @@ pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodRep
         from: assessment.period.span.from.to_string(),
         to: assessment.period.span.to.to_string(),
         edition: assessment.edition.clone(),
-        review: "raw",
+        review: context.review.key(),
         known_at: context.zone.text(context.known_at),
         calendar_days: assessment.days.calendar,
         simulated: context.simulated,
@@ -85,7 +86,20 @@ pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodRep
         other_editions: others.map(|other| other_shape(other, editions)).collect(),
         settings: settings(&report.options, assessment.composite.options),
     };
-    serde_json::to_value(shape).expect("plain structs serialise")
+    let mut object = serde_json::to_value(shape).expect("plain structs serialise");
+    if let Some(object) = object.as_object_mut() {
+        beside::put(object, &report.beside, editions);
+    }
+    if let Some(settings) = object["settings"].as_object_mut() {
+        let main = if report.beside.deducted {
+            "with"
+        } else {
+            "without"
+        };
+        settings.insert("exclusions".to_owned(), main.into());
+        settings.insert("review".to_owned(), context.review.key().into());
+    }
+    object
 }
 
 /// Columns of the period table, and the first ones of the CSV.

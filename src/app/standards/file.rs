@@ -8,6 +8,7 @@ use crate::domain::pollutant::Pollutant;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PublicationFile {
+    pub(super) exclusions: String,
     pub(super) decimals: ByPollutant<Option<u32>>,
 }
 
