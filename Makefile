@@ -37,11 +37,12 @@ check: build-needs ## format, lints, documentation, then make test
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
 	@$(MAKE) --no-print-directory test
 
-bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then the store by itself; some minutes
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then the store by itself, then one late hour; some minutes
 	@.ci/need mosquitto=mosquitto
 	cargo bench --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
 	cargo bench --bench store
+	cargo bench --bench late
 
 bless: build-needs ## accept the charts as they are drawn now
 	SKYTIER_BLESS=1 cargo test --release --test it charts
