@@ -278,6 +278,7 @@ fn printed(recipe: &Recipe, days: &Arc<StationDays>) -> String {
             zone: recipe.zone,
             known_at: Instant::from_unix(0),
             simulated: true,
+            review: Review::Raw,
         };
         let mut csv = Vec::new();
         let days = assessor.days(&area, span, &auto, choices);
