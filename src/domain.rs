@@ -36,6 +36,8 @@ pub mod deduction;
 
 pub mod assessment;
 
+pub mod comparison;
+
 pub mod projection;
 
 pub mod target;

@@ -5,6 +5,7 @@
 mod beside;
 pub mod days;
 pub mod figures;
+mod goals;
 pub mod hours;
 pub mod letters;
 pub mod periods;

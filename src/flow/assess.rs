@@ -21,6 +21,7 @@ use crate::domain::assessment::composite::Weights;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::comparison::GoalStanding;
 use crate::domain::deduction::without;
 use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
@@ -211,6 +212,8 @@ pub struct PeriodReport {
     pub yoy: Option<YearOnYear>,
     /// Targets of the area for the period's year.
     pub standings: Vec<Standing>,
+    /// How the span stands against a comparison profile's goals; none under a national edition.
+    pub goals: Vec<GoalStanding>,
     /// The same period under the other editions: those asked for, else those in force within it.
     pub others: Vec<OtherEdition>,
     /// The options used.
@@ -226,6 +229,8 @@ pub struct OtherEdition {
     pub assessment: Assessment,
     /// Against the year before under this edition.
     pub yoy: Option<YearOnYear>,
+    /// As in the report's first result.
+    pub goals: Vec<GoalStanding>,
     /// How it differs from the first result.
     pub effect: EditionEffect,
     /// The options used.
@@ -493,6 +498,7 @@ impl Assessor {
         let other = |other: &Edition| {
             let (own, yoy) = sheets.both_sides(other, kind, &period, deducted);
             OtherEdition {
+                goals: sheets.goals(other, period.span),
                 effect: edition_effect(&assessment, &own),
                 assessment: own,
                 yoy,
@@ -502,6 +508,7 @@ impl Assessor {
         let others = self.others(choice, edition, period.span);
         PeriodReport {
             others: others.into_iter().map(other).collect(),
+            goals: sheets.goals(edition, period.span),
             standings: sheets.pacer.standings(kind, period.span, edition),
             options: sheets.choices.options(edition),
             assessment,

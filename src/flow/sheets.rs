@@ -9,6 +9,8 @@ use crate::domain::assessment::change::year_on_year;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::comparison::GoalStanding;
+use crate::domain::comparison::goal_standings;
 use crate::domain::deduction::Sided;
 use crate::domain::standards::Edition;
 use crate::flow::area::Area;
@@ -98,6 +100,15 @@ impl Sheets<'_> {
             after: self.both_sides(edition, kind, period, true),
             entries,
         }))
+    }
+
+    /// How a span stands against the edition's goals, by all that was measured.
+    pub(super) fn goals(&mut self, edition: &Edition, span: Span) -> Vec<GoalStanding> {
+        if edition.goals.is_empty() {
+            return Vec::new();
+        }
+        let days = self.days(edition, span, false);
+        goal_standings(edition, span, days.measured())
     }
 
     fn days(&mut self, edition: &Edition, span: Span, deducted: bool) -> Sided<'_> {

@@ -6,6 +6,7 @@ mod beside;
 mod browser;
 mod bulletins;
 mod charts;
+mod comparison;
 mod dashboard;
 mod day_laws;
 mod figures;

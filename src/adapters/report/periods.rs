@@ -11,6 +11,8 @@ use crate::adapters::report::figures::FiguresShape;
 use crate::adapters::report::figures::effect;
 use crate::adapters::report::figures::figures;
 use crate::adapters::report::figures::settings;
+use crate::adapters::report::goals::goal_json;
+use crate::adapters::report::goals::reference_states;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::targets::standing_json;
@@ -41,6 +43,9 @@ struct PeriodShape {
     #[serde(flatten)]
     figures: FiguresShape,
     targets: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    goals: Vec<Value>,
+    reference_states: Vec<Value>,
     other_editions: Vec<OtherShape>,
     edition_effect: Vec<Value>,
     settings: Value,
@@ -52,6 +57,8 @@ struct OtherShape {
     edition: String,
     #[serde(flatten)]
     figures: FiguresShape,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    goals: Vec<Value>,
     settings: Value,
 }
 
@@ -60,6 +67,7 @@ fn other_shape(other: &OtherEdition, editions: &Editions) -> OtherShape {
     OtherShape {
         edition: assessment.edition.clone(),
         figures: figures(assessment, other.yoy.as_ref(), editions),
+        goals: other.goals.iter().map(goal_json).collect(),
         settings: settings(&other.options, assessment.composite.options),
     }
 }
@@ -82,6 +90,8 @@ pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodRep
         simulated: context.simulated,
         figures: figures(assessment, report.yoy.as_ref(), editions),
         targets: report.standings.iter().map(target).collect(),
+        goals: report.goals.iter().map(goal_json).collect(),
+        reference_states: reference_states(editions, assessment),
         edition_effect: others.clone().map(|other| effect(&other.effect)).collect(),
         other_editions: others.map(|other| other_shape(other, editions)).collect(),
         settings: settings(&report.options, assessment.composite.options),
