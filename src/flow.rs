@@ -14,6 +14,8 @@ pub mod qc;
 
 pub mod area;
 
+mod unmonitored;
+
 pub mod assess;
 
 pub mod beside;

@@ -35,6 +35,8 @@ Tables and their columns:
   exclusions  id,place,from,to,pollutants,statistics,reason,document,decided_on[,revoked_on]
               days left out of statistics: place is group:ID, station:ID or all; pollutants and statistics
               (mean|percentile|composite|ranking|good_days), empty for what the reason dust takes out
+  unmonitored station,pollutant,from,to,document
+              what a station does not monitor by plan, with the plan (HJ 633-2026 5.3.2)
   grid        id,parent,level,name_zh,name_en
   targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source

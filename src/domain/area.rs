@@ -181,6 +181,41 @@ pub struct AreaDay {
     pub stations: u32,
 }
 
+impl AreaDay {
+    /// The day with pollutants that are not monitored by plan marked `/`, of which those that need not count
+    /// as missing do not (HJ 633-2026 5.3.2).
+    pub fn with_plan(
+        mut self,
+        edition: &Edition,
+        options: &AreaOptions,
+        unmonitored: &[(Pollutant, bool)],
+    ) -> Self {
+        let absent = |pollutant: Pollutant| self.values.values[pollutant.index()].is_none();
+        let unmonitored: Vec<&(Pollutant, bool)> = unmonitored
+            .iter()
+            .filter(|(pollutant, _)| absent(*pollutant))
+            .collect();
+        if unmonitored.is_empty() {
+            return self;
+        }
+        let mut reasons: Vec<String> = self.void_reason.split('|').map(str::to_owned).collect();
+        for (pollutant, shown) in unmonitored {
+            let own = format!("{} ", pollutant.key());
+            for reason in reasons.iter_mut().filter(|reason| reason.starts_with(&own)) {
+                *reason = format!("{own}/");
+            }
+            self.values.unmonitored[pollutant.index()] = *shown;
+            if let Some(highest) = &mut self.highest {
+                highest.unmonitored[pollutant.index()] = *shown;
+            }
+        }
+        self.void_reason = reasons.join("|");
+        let values = self.highest.as_deref().unwrap_or(&self.values);
+        self.index = day_index(edition, options.index, values);
+        self
+    }
+}
+
 /// A station's valid values under the edition, and why the others are missing.
 pub fn station_values(
     edition: &Edition,

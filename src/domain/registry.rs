@@ -12,6 +12,7 @@ use crate::domain::exclusion::Exclusion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
+use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::peer::Peer;
 use crate::domain::units::Amount;
 use crate::domain::units::Exact;
@@ -108,6 +109,21 @@ pub struct Membership {
     pub to: Option<NaiveDate>,
     /// The document of this membership, where it is another than the group's.
     pub document: Option<String>,
+}
+
+/// A pollutant that a station does not monitor, by plan (HJ 633-2026 5.3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmonitored {
+    /// The station.
+    pub station: SourceId,
+    /// The pollutant.
+    pub pollutant: Pollutant,
+    /// First day without it.
+    pub from: NaiveDate,
+    /// Last day without it; open when `None`.
+    pub to: Option<NaiveDate>,
+    /// The plan.
+    pub document: String,
 }
 
 /// A named set of stations whose mean is an area's figure.
@@ -312,6 +328,8 @@ pub struct Registry {
     pub groups: Vec<Group>,
     /// Days left out of statistics.
     pub exclusions: Vec<Exclusion>,
+    /// Pollutants not monitored by plan.
+    pub unmonitored: Vec<Unmonitored>,
     /// The supervision network.
     pub grid: Vec<GridUnit>,
     /// Targets.
@@ -381,6 +399,7 @@ impl Registry {
             + self.loggers.len()
             + self.groups.len()
             + self.exclusions.len()
+            + self.unmonitored.len()
             + self.grid.len()
             + self.targets.len()
             + self.published.len()
@@ -398,6 +417,9 @@ impl Registry {
         replace(&mut self.groups, other.groups, |a, b| a.id.cmp(&b.id));
         replace(&mut self.exclusions, other.exclusions, |a, b| {
             a.id.cmp(&b.id)
+        });
+        replace(&mut self.unmonitored, other.unmonitored, |a, b| {
+            (&a.station, a.pollutant.key(), a.from).cmp(&(&b.station, b.pollutant.key(), b.from))
         });
         replace(&mut self.grid, other.grid, |a, b| a.id.cmp(&b.id));
         replace(&mut self.targets, other.targets, |a, b| a.id.cmp(&b.id));

@@ -39,6 +39,7 @@ use crate::flow::beside::ExclusionView;
 use crate::flow::pacing::Pacer;
 use crate::flow::rollup::StationDays;
 use crate::flow::sheets::Sheets;
+use crate::flow::unmonitored::Plans;
 
 /// Which edition judges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -260,10 +261,20 @@ impl Assessor {
         choices: Choices,
     ) -> Vec<AreaDay> {
         let all = self.stations();
+        let mut plans = Plans::of(&self.registry);
         let mut days = Vec::new();
         for day in span.days() {
             for edition in edition.all_on(&self.editions, day) {
-                days.push(self.day(area, &all, day, edition, &choices.options(edition)));
+                let options = choices.options(edition);
+                let own = |day| self.day(area, &all, day, edition, &options);
+                let found = own(day);
+                let members = || area.members(&self.registry, &all, day);
+                let past = |span: Span| span.days().map(own).collect();
+                let unmonitored = match self.registry.unmonitored.is_empty() {
+                    true => Vec::new(),
+                    false => plans.on(edition, &members(), day, past),
+                };
+                days.push(found.with_plan(edition, &options, &unmonitored));
             }
         }
         days

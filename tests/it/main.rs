@@ -29,3 +29,4 @@ mod targets;
 mod tidy;
 mod tier_laws;
 mod tiers;
+mod unmonitored;

@@ -14,6 +14,7 @@ use crate::domain::registry::Registry;
 use crate::domain::registry::Station;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
+use crate::domain::registry::Unmonitored;
 use crate::domain::standards::Editions;
 
 /// What the code of a simulated station begins with.
@@ -132,6 +133,25 @@ pub(super) fn exclusions(entries: &[Entry<Exclusion>], known: &Registry, faults:
         }
         if value.revoked_on.is_some_and(|day| day < value.decided_on) {
             faults.push(format!("{place}: revoked_on: lies before decided_on"));
+        }
+    }
+}
+
+/// Known stations, days in order, a station's pollutant and first day once.
+pub(super) fn unmonitored(
+    entries: &[Entry<Unmonitored>],
+    known: &Registry,
+    faults: &mut Vec<String>,
+) {
+    let identity = |plan: &Unmonitored| (plan.station.clone(), plan.pollutant, plan.from);
+    once(entries, identity, "station", faults);
+    for Entry { place, value } in entries {
+        if known.station(&value.station).is_none() {
+            let station = &value.station;
+            faults.push(format!("{place}: station: {station} is not registered"));
+        }
+        if value.to.is_some_and(|to| to < value.from) {
+            faults.push(format!("{place}: to: lies before from"));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::adapters::tables::sheet::if_filled;
 use crate::adapters::tables::sheet::values;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::uscc::Uscc;
+use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::GridUnit;
 use crate::domain::registry::Group;
 use crate::domain::registry::Logger;
@@ -19,10 +20,11 @@ use crate::domain::registry::Registry;
 use crate::domain::registry::Station;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
+use crate::domain::registry::Unmonitored;
 use crate::domain::units::Amount;
 
 /// Every table there is; one comes after those its rows refer to.
-pub static KINDS: [Kind; 8] = [
+pub static KINDS: [Kind; 9] = [
     Kind {
         name: "stations",
         columns: &[
@@ -87,6 +89,21 @@ pub static KINDS: [Kind; 8] = [
             }
         },
         rows: |registry| registry.exclusions.iter().map(exclusions::row).collect(),
+    },
+    Kind {
+        name: "unmonitored",
+        columns: &["station", "pollutant", "from", "to", "document"],
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(unmonitored);
+            checks::unmonitored(&entries, sheet.known, sheet.faults);
+            let unmonitored = values(entries);
+            Registry {
+                unmonitored,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.unmonitored.iter().map(unmonitored_row).collect(),
     },
     Kind {
         name: "grid",
@@ -309,6 +326,35 @@ fn group_rows(group: &Group) -> Vec<Vec<String>> {
         ]
     };
     group.members.iter().map(row).collect()
+}
+
+fn unmonitored(line: &mut Line<'_>) -> Option<Unmonitored> {
+    let station = line.source_id("station");
+    let pollutant = line.field("pollutant", "pm25, pm10, so2, no2, co or o3", |text| {
+        Pollutant::from_key(text)
+    });
+    let from = line.field("from", "a date such as 2026-03-01", date);
+    let to = line.field("to", "a date such as 2026-12-31, or empty", |text| {
+        if_filled(text, date)
+    });
+    let document = line.text("document");
+    Some(Unmonitored {
+        station: station?,
+        pollutant: pollutant?,
+        from: from?,
+        to: to?,
+        document: document?,
+    })
+}
+
+fn unmonitored_row(plan: &Unmonitored) -> Vec<String> {
+    vec![
+        plan.station.to_string(),
+        plan.pollutant.key().to_owned(),
+        plan.from.to_string(),
+        or_empty(plan.to.as_ref()),
+        plan.document.clone(),
+    ]
 }
 
 fn grid_unit(line: &mut Line<'_>) -> Option<GridUnit> {

@@ -2,6 +2,7 @@
 
 mod exclusions;
 mod peers;
+mod unmonitored;
 
 use chrono::NaiveDate;
 use rusqlite::Connection;
@@ -46,6 +47,10 @@ pub(super) fn save(connection: &Connection, entries: &Registry) -> Result<(), Fa
         .exclusions
         .iter()
         .try_for_each(|exclusion| exclusions::save(connection, exclusion))?;
+    entries
+        .unmonitored
+        .iter()
+        .try_for_each(|plan| unmonitored::save(connection, plan))?;
     entries
         .grid
         .iter()
@@ -230,6 +235,12 @@ pub(super) fn load(connection: &Connection) -> Result<Registry, Fault> {
         loggers: all(connection, "logger", "id", logger)?,
         groups,
         exclusions: all(connection, "exclusion", "id", exclusions::load)?,
+        unmonitored: all(
+            connection,
+            "unmonitored",
+            "station, pollutant, from_day",
+            unmonitored::load,
+        )?,
         grid: all(connection, "grid_unit", "id", grid_unit)?,
         targets: all(connection, "target", "id", target)?,
         published: all(

@@ -295,3 +295,13 @@ END;
 CREATE TRIGGER review_hold BEFORE DELETE ON review BEGIN
     SELECT RAISE(ABORT, 'decisions of reviewers are append-only');
 END;
+
+-- Pollutants that a station does not monitor, by plan.
+CREATE TABLE unmonitored (
+    station   TEXT NOT NULL,
+    pollutant TEXT NOT NULL,
+    from_day  TEXT NOT NULL,
+    to_day    TEXT,
+    document  TEXT NOT NULL,
+    PRIMARY KEY (station, pollutant, from_day)
+) STRICT;
