@@ -14,6 +14,9 @@ mod text;
 mod typeface;
 mod words;
 
+use sha2::Digest;
+use sha2::Sha256;
+
 use crate::adapters::lang::Lang;
 use crate::flow::bulletin::Bulletin;
 
@@ -52,4 +55,10 @@ pub fn render(bulletin: &Bulletin, lang: Lang, form: Form) -> String {
         Form::Text => text::render(&sheet),
         Form::Html => html::render(&sheet),
     }
+}
+
+/// SHA-256 of a bulletin's text, in hexadecimal.
+pub fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -21,6 +21,8 @@ use crate::flow::assess::EditionChoice;
 use crate::flow::bulletin::BulletinWish;
 use crate::flow::bulletin::Issue;
 use crate::flow::bulletin::gather;
+use crate::flow::publishing::PublishFault;
+use crate::flow::publishing::publish;
 use crate::flow::rollup::Recipe;
 
 /// A bulletin of an area, Chinese or English, as text or as a page to print on A4.
@@ -53,6 +55,10 @@ pub struct BulletinArgs {
     /// As known at this moment (RFC 3339); what came later is left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// Remember the figures as published; `skytier restatements` tells when they change. No daemon may have the
+    /// directory open.
+    #[arg(long)]
+    issue: bool,
     /// Where to; standard output if left out.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -79,7 +85,11 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
         .map_err(|fault| bad_input(format!("--edition {fault}")))?;
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let zone = Zone::beijing();
-    let stores = open::for_reading(&args.data)?;
+    let stores = if args.issue {
+        open::for_writing(&args.data)?
+    } else {
+        open::for_reading(&args.data)?
+    };
     let recipe = Recipe {
         series: Arc::clone(&stores.series),
         zone,
@@ -96,7 +106,7 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     let wish = BulletinWish {
         area,
         issue,
-        edition,
+        edition: edition.clone(),
         known_at,
         now,
         zone,
@@ -104,9 +114,27 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     let gathered =
         gather(&assessor, wish).map_err(|fault| bad_input(format!("--period {fault}")))?;
     let text = bulletin::render(&gathered, args.lang, args.format);
+    let release = match args.issue {
+        true => {
+            let release = gathered.release(edition, bulletin::digest(&text));
+            Some(release.map_err(|fault| bad_input(format!("--issue: {fault}")))?)
+        }
+        false => None,
+    };
     match &args.out {
         None => stdout.write_all(text.as_bytes())?,
         Some(path) => std::fs::write(path, &text).with_context(|| path.display().to_string())?,
+    }
+    if let Some(release) = release {
+        let published = publish(&*stores.publications, &assessor, &release).await;
+        let published = published.map_err(|fault| match fault {
+            PublishFault::Store(cause) => anyhow::Error::new(cause),
+            other => bad_input(format!("--issue: {other}")),
+        })?;
+        for (number, issue) in published {
+            let sha256 = issue.text_sha256.unwrap_or_default();
+            writeln!(std::io::stderr(), "issue {number}, sha256 {sha256}")?;
+        }
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::domain::calendar::YEARS;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::publication::IssueKind;
 use crate::domain::registry::Names;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
@@ -30,6 +31,7 @@ use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
+use crate::flow::publishing::Release;
 
 /// Hour of the next day by which a daily bulletin is due (HJ 633-2026 5.2).
 pub const DUE_HOUR: i64 = 12;
@@ -61,6 +63,20 @@ pub enum BulletinFault {
         as_of: String,
         /// The newest day that was over then.
         newest: NaiveDate,
+    },
+    /// Nobody knows what will be known.
+    #[error("{as_of}: known-at lies ahead")]
+    Ahead {
+        /// The moment the bulletin was to speak of.
+        as_of: String,
+    },
+    /// A bulletin is issued of a whole period only.
+    #[error("{label}: the period is not over; it can be issued from the end of {last} on")]
+    NotOver {
+        /// The period.
+        label: String,
+        /// Its last day.
+        last: NaiveDate,
     },
 }
 
@@ -201,17 +217,19 @@ pub struct Headline {
     pub value: Option<Decimal>,
     /// The same a year before.
     pub before: Option<Decimal>,
-    /// The change in percent, from both as published.
-    pub change_pct: Option<Decimal>,
+    /// The change, from both as published.
+    pub change: Option<Percent>,
 }
 
-/// Whether a pollutant is spoken of by its percentile.
-pub const fn by_percentile(pollutant: Pollutant) -> bool {
-    matches!(pollutant, Pollutant::Co | Pollutant::O3)
-}
-
-fn change_pct(now: Option<Decimal>, before: Option<Decimal>) -> Option<Decimal> {
-    Percent::of(now?, before?).map(Percent::number)
+impl Headline {
+    fn of(value: Option<Decimal>, before: Option<Decimal>) -> Self {
+        let change = value.zip(before);
+        Self {
+            value,
+            before,
+            change: change.and_then(|(now, before)| Percent::of(now, before)),
+        }
+    }
 }
 
 impl Bulletin {
@@ -225,34 +243,49 @@ impl Bulletin {
     pub fn headline(&self, side: &Side, pollutant: Pollutant) -> Headline {
         let published = |assessment: &Assessment| {
             let figure = &assessment.pollutants[pollutant.index()];
-            let value = if by_percentile(pollutant) {
-                &figure.percentile
-            } else {
-                &figure.mean
-            };
-            Some(value.as_ref()?.published)
+            figure.headline(pollutant).map(|own| own.published)
         };
-        let value = published(side.now());
-        let before = side.before.as_ref().and_then(published);
-        Headline {
-            value,
-            before,
-            change_pct: change_pct(value, before),
-        }
+        Headline::of(
+            published(side.now()),
+            side.before.as_ref().and_then(published),
+        )
     }
 
     /// The composite index over a run of days.
     pub fn composite(&self, side: &Side) -> Headline {
-        let value = side.now().composite.value;
-        let before = side
-            .before
-            .as_ref()
-            .and_then(|before| before.composite.value);
-        Headline {
-            value,
-            before,
-            change_pct: change_pct(value, before),
+        let before = side.before.as_ref();
+        Headline::of(
+            side.now().composite.value,
+            before.and_then(|before| before.composite.value),
+        )
+    }
+
+    /// What is remembered of the bulletin when it is issued: the figures of its period and the digest of its text.
+    ///
+    /// # Errors
+    /// [`BulletinFault::NotOver`] before the period's end.
+    pub fn release(
+        &self,
+        edition: EditionChoice,
+        text_sha256: String,
+    ) -> Result<Release, BulletinFault> {
+        if !self.whole() {
+            return Err(BulletinFault::NotOver {
+                label: self.issue.period.label.clone(),
+                last: self.issue.period.span.to,
+            });
         }
+        Ok(Release {
+            kind: IssueKind::Bulletin,
+            area: self.place.area.clone(),
+            span: self.covered,
+            by: self.issue.kind,
+            edition,
+            choices: Choices::default(),
+            issued_at: self.generated_at,
+            known_at: self.known_at,
+            text_sha256: Some(text_sha256),
+        })
     }
 
     /// Whether the figures cover the whole period.
@@ -266,9 +299,8 @@ impl Bulletin {
     }
 
     /// Days with a valid value of the pollutant.
-    pub fn valid_days(&self, pollutant: Pollutant) -> usize {
-        let valid = |day: &&AreaDay| day.values.values[pollutant.index()].is_some();
-        self.days.iter().filter(valid).count()
+    pub fn valid_days(&self, pollutant: Pollutant) -> u32 {
+        self.side.now().pollutants[pollutant.index()].valid_days
     }
 
     /// Days without an AQI.
@@ -301,9 +333,14 @@ impl Bulletin {
 /// Gathers a bulletin.
 ///
 /// # Errors
-/// [`BulletinFault::Early`] when no day of the period is over.
+/// [`BulletinFault::Early`] when no day of the period is over, [`BulletinFault::Ahead`] when it is to be as known at a
+/// moment to come.
 pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, BulletinFault> {
     let known_at = wish.known_at.unwrap_or(wish.now);
+    if known_at > wish.now {
+        let as_of = wish.zone.text(known_at);
+        return Err(BulletinFault::Ahead { as_of });
+    }
     let covered = covered(&wish, known_at)?;
     let whole = covered == wish.issue.period.span;
     let kind = if whole {

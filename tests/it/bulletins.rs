@@ -222,6 +222,97 @@ fn the_rest_of_the_year_is_held_against_its_targets() {
     }
 }
 
+/// Issues a day of a directory that has one issue already, and nothing that cannot be issued.
+fn check_issued_over_http(daemon: &Daemon, this_year: &str) {
+    let ask = |path: &str, body: &str| {
+        let request = ureq::post(format!("{}/v1/bulletins/{path}", daemon.http));
+        let request = request.config().http_status_as_error(false).build();
+        let mut reply = request.content_type("application/json").send(body).unwrap();
+        let text = reply.body_mut().read_to_string().unwrap();
+        (reply.status().as_u16(), text)
+    };
+    let wish = r#"{"area":"city","lang":"en","format":"text"}"#;
+    let (status, issued) = ask("2020-06-30", wish);
+    assert_eq!(status, 201, "{issued}");
+    let issued: serde_json::Value = serde_json::from_str(&issued).unwrap();
+    let row = &issued["publications"][0];
+    assert_eq!((&row["id"], &row["kind"]), (&2.into(), &"bulletin".into()));
+    let words = issued["text"].as_str().unwrap();
+    assert_eq!(row["text_sha256"], digest(words.as_bytes()));
+    assert!(
+        words.contains("30 June 2020: AQI 82, level 2 (Good)"),
+        "{words}"
+    );
+    let listed = daemon.json("/v1/publications");
+    let count = listed["publications"].as_array().map(Vec::len);
+    assert_eq!(count, Some(2), "{listed}");
+    for (path, body, expected) in [
+        (this_year, r#"{"area":"city"}"#, "the period is not over"),
+        ("2020-H1", "{}", "an area is needed"),
+        ("2020-H3", r#"{"area":"city"}"#, "2020-H1, 2020-Q3"),
+        (
+            "2020-07",
+            r#"{"area":"city"}"#,
+            "no period of the range has a valid day",
+        ),
+        (
+            "2020-H1",
+            r#"{"area":"city","known_at":"2999-01-01T00:00:00+08:00"}"#,
+            "known-at lies ahead",
+        ),
+    ] {
+        let (status, problem) = ask(path, body);
+        assert_eq!(status, 400, "{problem}");
+        assert!(problem.contains(expected), "{problem}");
+    }
+    let unmarked = support::post(&format!("{}/v1/bulletins/2020-H1", daemon.http), b"{}");
+    assert_eq!(unmarked.unwrap().status, 415);
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn an_issued_bulletin_is_remembered_with_the_digest_of_its_text() {
+    let (folder, data) = support::seeded(&["jiangyin"]);
+    let out = folder.path().join("h1.txt");
+    let args = [
+        "bulletin",
+        "--data",
+        text(&data),
+        "--area",
+        "city",
+        "--period",
+    ];
+    let ended =
+        support::output(&[&args[..], &["2020-H1", "--issue", "--out", text(&out)]].concat());
+    let (code, said) = support::failed(&ended);
+    assert_eq!(code, 0, "{said}");
+    let printed = fs::read(&out).unwrap();
+    assert_eq!(said, format!("issue 1, sha256 {}\n", digest(&printed)));
+    let verified = support::verify(&data);
+    assert!(verified.contains("all is well"), "{verified}");
+    let this_year = chrono::Utc::now().format("%Y").to_string();
+    let (code, said) = fails(&[&args[..], &[this_year.as_str(), "--issue"]].concat());
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("the period is not over"), "{said}");
+    let (code, said) = fails(&[&args[..], &["2020-07", "--issue"]].concat());
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("no period of the range has a valid day"),
+        "{said}"
+    );
+    let daemon = Daemon::start(&data, &[]);
+    let page = daemon.fetch("/?area=group:city&year=2020").text;
+    let link = "href=\"/v1/bulletins/2020-H1?area=group%3Acity&amp;lang=zh\"";
+    assert!(page.contains(link), "{page}");
+    check_issued_over_http(&daemon, &this_year);
+    let (code, said) = fails(&[&args[..], &["2020-H1", "--issue"]].concat());
+    assert_eq!(code, 3, "{said}");
+}
+
 #[test]
 fn a_period_that_is_none_is_refused_with_what_would_be_right() {
     let (_folder, data) = support::seeded(&["jiangyin"]);

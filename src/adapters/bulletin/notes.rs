@@ -102,7 +102,7 @@ fn completeness(bulletin: &Bulletin, lang: Lang) -> String {
             days.void()
         ),
     }];
-    let total = bulletin.days.len();
+    let total = bulletin.covered.length();
     let short = |own: &Pollutant| bulletin.valid_days(*own) < total;
     let lacking: Vec<String> = Pollutant::ALL
         .into_iter()

@@ -10,6 +10,9 @@ use crate::adapters::bulletin::words::NONE;
 use crate::adapters::lang::Lang;
 use crate::adapters::words::shortfall;
 use crate::domain::assessment::DayCounts;
+use crate::domain::assessment::change::DayDifference;
+use crate::domain::assessment::composite::by_percentile;
+use crate::domain::calendar::PeriodKind;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Item;
@@ -18,7 +21,6 @@ use crate::domain::units::Exact;
 use crate::flow::bulletin::Bulletin;
 use crate::flow::bulletin::Headline;
 use crate::flow::bulletin::Side;
-use crate::flow::bulletin::by_percentile;
 
 /// The sections of a period.
 pub(super) fn sections(bulletin: &Bulletin, lang: Lang) -> Vec<Section> {
@@ -59,25 +61,69 @@ fn composite(bulletin: &Bulletin, lang: Lang) -> Section {
                 Lang::Zh => format!("环境空气质量综合指数{value}"),
                 Lang::En => format!("Composite index {value}"),
             };
-            let change = words::said(index.change_pct.map(Change::Percent), lang);
+            let change = words::said(index.change.map(Change::Percent), lang);
             sentence(&[named, change], lang)
         }
-        None => {
-            let short = lacking(bulletin);
-            let named: Vec<&str> = short.iter().map(|own| own.label()).collect();
-            match lang {
-                Lang::Zh => format!("综合指数无法计算：{}有效天数不足。", named.join("、")),
-                Lang::En => format!(
-                    "No composite index: too few valid days of {}.",
-                    named.join(", ")
-                ),
-            }
-        }
+        None => no_composite(bulletin, lang),
     };
     let mut paragraphs = vec![said];
+    paragraphs.extend(main_pollutants(bulletin, lang));
     paragraphs.extend(targets::any(bulletin, &[Item::CompositeIndex], lang));
     let heading = lang.pick("环境空气质量综合指数", "Composite index");
     Section::new(heading, paragraphs)
+}
+
+fn no_composite(bulletin: &Bulletin, lang: Lang) -> String {
+    let short = lacking(bulletin);
+    let named: Vec<&str> = short.iter().map(|own| own.label()).collect();
+    match (lang, short.is_empty()) {
+        (Lang::Zh, true) => "该版本没有综合指数。".to_owned(),
+        (Lang::En, true) => "This edition has no composite index.".to_owned(),
+        (Lang::Zh, false) => format!("综合指数无法计算：{}有效天数不足。", named.join("、")),
+        (Lang::En, false) => format!(
+            "No composite index: too few valid days of {}.",
+            named.join(", ")
+        ),
+    }
+}
+
+/// The pollutants with the largest single index.
+fn main_pollutants(bulletin: &Bulletin, lang: Lang) -> Option<String> {
+    let composite = &bulletin.side.now().composite;
+    let first = composite.main.first()?;
+    let single = composite.singles[first.index()]?;
+    let named: Vec<&str> = composite.main.iter().map(|own| own.label()).collect();
+    Some(match lang {
+        Lang::Zh => format!("主要污染物：{}（单项指数{single}）。", named.join("、")),
+        Lang::En => format!(
+            "Main pollutant: {} (single index {single}).",
+            named.join(", ")
+        ),
+    })
+}
+
+/// Whether the year keeps the limits of class II.
+fn attains(bulletin: &Bulletin, lang: Lang) -> Option<String> {
+    if bulletin.issue.kind != PeriodKind::Year {
+        return None;
+    }
+    let attainment = bulletin.side.now().attainment.as_ref()?;
+    let named = |attain: Option<bool>| {
+        let items = attainment.items_that(attain);
+        let items: Vec<&str> = items.iter().map(|own| own.label()).collect();
+        items.join(lang.pick("、", ", "))
+    };
+    let (bad, unknown) = (named(Some(false)), named(None));
+    Some(match (attainment.attains, lang) {
+        (Some(true), Lang::Zh) => "六项污染物均达到二级标准。".to_owned(),
+        (Some(true), Lang::En) => "All six pollutants attain class II.".to_owned(),
+        (Some(false), Lang::Zh) => format!("未达到二级标准的污染物：{bad}。"),
+        (Some(false), Lang::En) => format!("Class II is not attained by {bad}."),
+        (None, Lang::Zh) => format!("是否达到二级标准无法判定，缺少：{unknown}。"),
+        (None, Lang::En) => {
+            format!("Whether class II is attained cannot be told without {unknown}.")
+        }
+    })
 }
 
 /// The pollutants without the figure the period speaks of.
@@ -107,7 +153,7 @@ pub(super) fn figure(bulletin: &Bulletin, side: &Side, pollutant: Pollutant, lan
         };
     };
     let value = words::concentration(pollutant, value, lang);
-    let change = words::said(headline.change_pct.map(Change::Percent), lang);
+    let change = words::said(headline.change.map(Change::Percent), lang);
     let before = headline
         .before
         .map(|before| words::concentration(pollutant, before, lang));
@@ -154,7 +200,7 @@ fn ozone(bulletin: &Bulletin, lang: Lang) -> Section {
 pub(super) fn ratio_change(side: &Side) -> Option<Change> {
     let yoy = side.report.yoy.as_ref()?;
     let points = yoy.good_day_ratio_pp?;
-    Some(Change::Points(points.number()))
+    Some(Change::Points(points))
 }
 
 /// Good days and their ratio as a sentence.
@@ -210,7 +256,7 @@ fn bounds(days: DayCounts, lang: Lang) -> Option<String> {
 fn count_change(side: &Side, count: impl Fn(DayCounts) -> u32) -> Option<Change> {
     let (now, before) = (side.now().days, side.before.as_ref()?.days);
     let both = now.valid > 0 && before.valid > 0;
-    both.then(|| Change::Days(i64::from(count(now)) - i64::from(count(before))))
+    both.then(|| Change::Days(DayDifference::of(count(now), count(before))))
 }
 
 fn heavy_days(bulletin: &Bulletin, lang: Lang) -> Section {
@@ -296,7 +342,7 @@ fn run_row(bulletin: &Bulletin, row: RunRow, runs: &[&Side], lang: Lang) -> Vec<
             .to_owned(),
         RunRow::Composite => lang.pick("综合指数", "composite index").to_owned(),
     };
-    let headline = |found: Headline| (number(found.value), found.change_pct.map(Change::Percent));
+    let headline = |found: Headline| (number(found.value), found.change.map(Change::Percent));
     let cells = |side: &&Side| {
         let (value, change) = match row {
             RunRow::Figure(own) => headline(bulletin.headline(side, own)),
@@ -368,13 +414,22 @@ fn limit(bulletin: &Bulletin, pollutant: Pollutant) -> Option<Decimal> {
 
 fn pollutants(bulletin: &Bulletin, lang: Lang) -> Section {
     let mut table = Table::new(&match lang {
-        Lang::Zh => ["污染物", "浓度", "上年同期", "同比", "二级限值", "有效天数"],
+        Lang::Zh => [
+            "污染物",
+            "浓度",
+            "上年同期",
+            "同比",
+            "二级限值",
+            "单项指数",
+            "有效天数",
+        ],
         Lang::En => [
             "pollutant",
             "now",
             "year before",
             "change",
             "class II",
+            "single",
             "valid days",
         ],
     });
@@ -384,16 +439,19 @@ fn pollutants(bulletin: &Bulletin, lang: Lang) -> Section {
             short_statistic(bulletin, pollutant, lang),
             number(found.value),
             number(found.before),
-            words::cell(found.change_pct.map(Change::Percent), lang),
+            words::cell(found.change.map(Change::Percent), lang),
             number(limit(bulletin, pollutant)),
+            number(bulletin.side.now().composite.singles[pollutant.index()]),
             bulletin.valid_days(pollutant).to_string(),
         ]);
     }
     let said = lang.pick(
-        "单位：微克/立方米，CO为毫克/立方米。限值：平均浓度对应年均限值，CO对应24小时、O3对应8小时限值。",
-        "In ug/m3, CO in mg/m3. Limits: of the year for means, of 24 hours for CO, of 8 hours for O3.",
+        "单位：微克/立方米，CO为毫克/立方米。限值：平均浓度对应年均限值，CO对应24小时、O3对应8小时限值；单项指数为浓度与限值之比。",
+        "In ug/m3, CO in mg/m3. Limits: of the year for means, of 24 hours for CO, of 8 hours for O3. \
+         Single: index of the pollutant, its figure over the limit.",
     );
     let mut paragraphs = targets::any(bulletin, &[Item::Pm10Mean], lang);
+    paragraphs.extend(attains(bulletin, lang));
     paragraphs.push(said.to_owned());
     let heading = lang.pick("各项污染物", "All pollutants");
     Section::new(heading, paragraphs).with(table)

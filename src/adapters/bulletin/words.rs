@@ -7,6 +7,9 @@ use chrono::Datelike;
 use chrono::NaiveDate;
 
 use crate::adapters::lang::Lang;
+use crate::domain::assessment::change::DayDifference;
+use crate::domain::assessment::change::Percent;
+use crate::domain::assessment::change::Points;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
@@ -179,33 +182,31 @@ pub(super) fn days(count: i64, lang: Lang) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     /// Of a concentration or an index.
-    Percent(Decimal),
+    Percent(Percent),
     /// Of a ratio.
-    Points(Decimal),
+    Points(Points),
     /// Of a count of days.
-    Days(i64),
+    Days(DayDifference),
 }
 
 impl Change {
     fn sign(self) -> i128 {
         match self {
-            Self::Percent(change) | Self::Points(change) => change.scaled().signum(),
-            Self::Days(change) => i128::from(change.signum()),
+            Self::Percent(change) => change.number().scaled().signum(),
+            Self::Points(change) => change.number().scaled().signum(),
+            Self::Days(change) => i128::from(change.number().signum()),
         }
     }
 
     fn size(self, lang: Lang) -> String {
         let bare = |change: Decimal| change.to_string().trim_start_matches('-').to_owned();
         match self {
-            Self::Percent(change) => format!("{}%", bare(change)),
+            Self::Percent(change) => format!("{}%", bare(change.number())),
             Self::Points(change) => {
-                format!(
-                    "{}{}",
-                    bare(change),
-                    lang.pick("个百分点", " percentage points")
-                )
+                let unit = lang.pick("个百分点", " percentage points");
+                format!("{}{unit}", bare(change.number()))
             }
-            Self::Days(change) => days(change.abs(), lang),
+            Self::Days(change) => days(change.number().abs(), lang),
         }
     }
 
@@ -287,10 +288,26 @@ pub(super) fn document(code: &str, lang: Lang) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::assessment::DayCounts;
     use crate::domain::units::Exact;
 
-    fn tenths(value: i64) -> Decimal {
-        Exact::ratio(value, 10).round(1)
+    fn percent(now: i64, before: i64) -> Change {
+        let tenths = |value| Exact::ratio(value, 10).round(1);
+        Change::Percent(Percent::of(tenths(now), tenths(before)).expect("not from zero"))
+    }
+
+    fn points(good: u32, good_before: u32) -> Change {
+        let of = |good| DayCounts {
+            calendar: 1_000,
+            valid: 1_000,
+            good,
+            heavy: 0,
+        };
+        Change::Points(Points::of(of(good), of(good_before)).expect("valid days"))
+    }
+
+    fn difference(now: u32, before: u32) -> Change {
+        Change::Days(DayDifference::of(now, before))
     }
 
     #[test]
@@ -301,31 +318,31 @@ mod tests {
             assert_eq!(change.cell(Lang::En), cell);
         };
         check(
-            Change::Percent(tenths(-163)),
+            percent(407, 486),
             "同比下降16.3%",
             "down 16.3% year on year",
             "-16.3%",
         );
         check(
-            Change::Points(tenths(95)),
+            points(797, 702),
             "同比上升9.5个百分点",
             "up 9.5 percentage points year on year",
             "+9.5 pp",
         );
         check(
-            Change::Days(-1),
+            difference(3, 4),
             "同比减少1天",
             "down 1 day year on year",
             "-1 day",
         );
         check(
-            Change::Days(18),
+            difference(145, 127),
             "同比增加18天",
             "up 18 days year on year",
             "+18 days",
         );
         check(
-            Change::Percent(tenths(0)),
+            percent(10, 10),
             "同比持平",
             "unchanged year on year",
             "unchanged",

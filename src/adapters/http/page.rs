@@ -22,6 +22,7 @@ use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::EnterpriseView;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
+use crate::domain::calendar::PeriodKind;
 
 /// The dashboard, at `/`. It understands `area`, `year`, `lang` and `after` (a key of the enterprise list).
 pub fn dashboard(view: &DashboardView) -> Markup {
@@ -111,6 +112,31 @@ fn heading(view: &DashboardView) -> Markup {
             }
         }
         (basis_line(&view.basis, view.lang))
+        (bulletins(view))
+    }
+}
+
+/// Links to the bulletins of the newest day shown.
+fn bulletins(view: &DashboardView) -> Markup {
+    let words = phrases(view.lang);
+    let kinds = [
+        PeriodKind::Day,
+        PeriodKind::Xun,
+        PeriodKind::Month,
+        PeriodKind::Quarter,
+        PeriodKind::Half,
+        PeriodKind::Year,
+    ];
+    let query = query(&[("area", &view.area.id), ("lang", view.lang.key())]);
+    html! {
+        @if let Some(newest) = view.days.last() {
+            p.bulletins {
+                (words.bulletins)
+                @for (kind, name) in kinds.into_iter().zip(words.bulletin_kinds) {
+                    " " a href={ "/v1/bulletins/" (kind.containing(newest.day).label) "?" (query) } { (name) }
+                }
+            }
+        }
     }
 }
 

@@ -53,6 +53,9 @@ pub(crate) struct Phrases {
     pub(crate) days_title: &'static str,
     pub(crate) trend_title: &'static str,
     pub(crate) stations_title: &'static str,
+    pub(crate) bulletins: &'static str,
+    /// Of a day, ten days, a month, a quarter, half a year, a year.
+    pub(crate) bulletin_kinds: [&'static str; 6],
     pub(crate) published_title: &'static str,
     pub(crate) tiers_title: &'static str,
     pub(crate) enterprises_title: &'static str,

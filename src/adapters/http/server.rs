@@ -53,7 +53,10 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/air/assessment", get(air::assessment))
         .route("/v1/air/ranking", get(ranking::ranking))
         .route("/v1/air/targets", get(targets::targets))
-        .route("/v1/bulletins/{period}", get(bulletins::bulletin))
+        .route(
+            "/v1/bulletins/{period}",
+            get(bulletins::bulletin).post(bulletins::issue),
+        )
         .route("/v1/stations", get(stations::list))
         .route("/v1/stations/{id}/readings", get(stations::readings))
         .route(

@@ -32,6 +32,8 @@ pub(super) const PHRASES: Phrases = Phrases {
     days_title: "PM2.5 by day",
     trend_title: "Trend",
     stations_title: "Stations",
+    bulletins: "Bulletins:",
+    bulletin_kinds: ["day", "ten days", "month", "quarter", "half-year", "year"],
     published_title: "Published figures beside ours",
     tiers_title: "Enterprises by credit tier",
     enterprises_title: "Enterprises",

@@ -32,6 +32,8 @@ pub(super) const PHRASES: Phrases = Phrases {
     days_title: "PM2.5 日均值",
     trend_title: "变化趋势",
     stations_title: "监测站点",
+    bulletins: "公报：",
+    bulletin_kinds: ["日报", "旬报", "月报", "季报", "半年报", "年报"],
     published_title: "已发布数据对照",
     tiers_title: "企业信用等级分布",
     enterprises_title: "企业名单",
