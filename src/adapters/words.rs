@@ -96,7 +96,7 @@ pub fn gap(gap: &Gap, lang: Lang) -> String {
         Gap::OutOfReach => "已无法达到：现有各天已超出目标".to_owned(),
         Gap::RoundingOnly => "现有各天已超出目标值，修约后仍可达到".to_owned(),
         Gap::NoPastYear { need } => format!("没有有效天数达到 {need} 天的往年"),
-        Gap::NotOfItem => "此项不计算".to_owned(),
+        Gap::NotDrawn => "往年同期没有此项统计值".to_owned(),
         Gap::NotOfEdition => "该标准版本没有此项统计值".to_owned(),
     }
 }

@@ -16,6 +16,9 @@ use chrono::NaiveDate;
 
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::DayCounts;
+use crate::domain::assessment::Rules;
+use crate::domain::assessment::composite::CompositeOptions;
+use crate::domain::assessment::composite::composite_index;
 use crate::domain::assessment::percentile;
 use crate::domain::calendar::Span;
 use crate::domain::pollutant::Pollutant;
@@ -37,8 +40,10 @@ pub const YEARS_MAX: usize = 5;
 pub const METHOD: &str = "past weeks, same dates +-7 days";
 /// Decimals a projected figure is printed with.
 const PRINTED_DECIMALS: u32 = 1;
-/// The percentile of [`Item::O3P90`].
-const OZONE_PERCENTILE: usize = 90;
+/// Decimals a projected composite index is printed with.
+const INDEX_DECIMALS: u32 = 2;
+/// The pollutants whose figure is a percentile.
+const RANKED: [Pollutant; 2] = [Pollutant::Co, Pollutant::O3];
 /// Micro-units in one unit.
 const SCALE: i64 = 1_000_000;
 
@@ -72,8 +77,8 @@ impl Tally {
 /// What is counted of a run of days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Totals {
-    pm25: Tally,
-    pm10: Tally,
+    /// By pollutant in report order.
+    tallies: [Tally; 6],
     valid: u32,
     good: u32,
     heavy: u32,
@@ -87,8 +92,7 @@ impl Totals {
         };
         let valid = day.index.aqi.is_some();
         Self {
-            pm25: tally(Pollutant::Pm25),
-            pm10: tally(Pollutant::Pm10),
+            tallies: Pollutant::ALL.map(tally),
             valid: u32::from(valid),
             good: u32::from(valid && day.index.is_good()),
             heavy: u32::from(valid && day.index.is_heavy()),
@@ -97,8 +101,7 @@ impl Totals {
 
     fn plus(self, other: Self) -> Self {
         Self {
-            pm25: self.pm25.plus(other.pm25),
-            pm10: self.pm10.plus(other.pm10),
+            tallies: std::array::from_fn(|at| self.tallies[at].plus(other.tallies[at])),
             valid: self.valid + other.valid,
             good: self.good + other.good,
             heavy: self.heavy + other.heavy,
@@ -107,8 +110,7 @@ impl Totals {
 
     fn minus(self, other: Self) -> Self {
         Self {
-            pm25: self.pm25.minus(other.pm25),
-            pm10: self.pm10.minus(other.pm10),
+            tallies: std::array::from_fn(|at| self.tallies[at].minus(other.tallies[at])),
             valid: self.valid - other.valid,
             good: self.good - other.good,
             heavy: self.heavy - other.heavy,
@@ -128,8 +130,8 @@ pub struct PastYear {
     year: i32,
     /// What the days before each day come to; one entry more than there are days.
     before: Vec<Totals>,
-    /// Ozone of each day.
-    ozone: Vec<Option<i64>>,
+    /// Of each day what percentiles are made of.
+    ranked: [Vec<Option<i64>>; 2],
 }
 
 impl PastYear {
@@ -150,17 +152,26 @@ impl PastYear {
         let need = edition.validity.year_days_min;
         // Some editions have no index, and so no day with one.
         let indexed = all.valid >= need || all.valid == 0;
-        let enough = indexed && all.pm25.days >= i64::from(need);
+        let enough = indexed && all.tallies[Pollutant::Pm25.index()].days >= i64::from(need);
         enough.then(|| Self {
             year: first.year(),
             before,
-            ozone: days.iter().map(|day| micros(day, Pollutant::O3)).collect(),
+            ranked: RANKED.map(|own| days.iter().map(|day| micros(day, own)).collect()),
         })
     }
 
     /// Which year it is.
     pub fn year(&self) -> i32 {
         self.year
+    }
+
+    fn all(&self) -> Totals {
+        self.before[self.before.len() - 1]
+    }
+
+    fn has(&self, edition: &Edition, pollutant: Pollutant) -> bool {
+        let days = self.all().tallies[pollutant.index()].days;
+        days >= i64::from(edition.validity.year_days_min)
     }
 
     /// First days a block of `length` that stands at `date` may be taken from.
@@ -171,7 +182,7 @@ impl PastYear {
         });
         let same = same.map_or(0, |day| day.ordinal0()) as usize;
         let first = same.saturating_sub(SHIFT_DAYS);
-        let last = (same + SHIFT_DAYS).min(self.ozone.len() - length);
+        let last = (same + SHIFT_DAYS).min(self.ranked[0].len() - length);
         (first..=last).collect()
     }
 }
@@ -206,9 +217,8 @@ pub fn seed(area: &str, on: NaiveDate) -> u64 {
 /// One year made up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Draw {
-    pm25: Option<Exact>,
-    pm10: Option<Exact>,
-    ozone: Option<Exact>,
+    /// Means by pollutant in report order, but percentiles for [`RANKED`].
+    figures: [Option<Exact>; 6],
     days: DayCounts,
 }
 
@@ -229,10 +239,16 @@ pub struct Projection {
     /// What the draws follow from.
     pub seed: u64,
     /// Edition of all days.
-    pub edition: String,
+    pub edition: Edition,
+    /// How composite indices are computed.
+    pub composite: CompositeOptions,
     /// Past years drawn from, oldest first.
     pub years: Vec<i32>,
     draws: Vec<Draw>,
+    /// Which pollutants all past years have enough days of.
+    drawn: [bool; 6],
+    /// Whether they have enough days with an AQI.
+    indexed: bool,
 }
 
 impl Projection {
@@ -241,12 +257,13 @@ impl Projection {
     /// # Panics
     /// When there are no days left, or a day stands under another edition.
     pub fn of(
-        edition: &Edition,
+        rules: &Rules<'_>,
         seed: u64,
         so_far: &[AreaDay],
         left: Span,
         past: &[PastYear],
     ) -> Option<Self> {
+        let edition = rules.edition;
         assert!(left.length() > 0, "a year that is over has no projection");
         assert!(
             so_far.iter().all(|day| day.edition == edition.id),
@@ -258,26 +275,31 @@ impl Projection {
         let known = so_far
             .iter()
             .fold(Totals::default(), |all, day| all.plus(Totals::of(day)));
-        let known_ozone = so_far.iter().filter_map(|day| micros(day, Pollutant::O3));
-        let known_ozone: Vec<i64> = known_ozone.collect();
+        let known_ranked: [Vec<i64>; 2] =
+            RANKED.map(|own| so_far.iter().filter_map(|day| micros(day, own)).collect());
         let calendar = u32::try_from(so_far.len()).expect("days of a year") + left.length();
         let blocks = blocks(left, past);
         let mut numbers = Numbers(seed);
         let mut draw = |_| {
             let mut all = known;
-            let mut ozone = known_ozone.clone();
+            let mut ranked = known_ranked.clone();
             for block in &blocks {
                 let (of, starts) = numbers.pick(&block.choices);
                 let from = *numbers.pick(starts);
                 let to = from + block.length;
                 let year = &past[*of];
                 all = all.plus(year.before[to].minus(year.before[from]));
-                ozone.extend(year.ozone[from..to].iter().flatten());
+                for (values, past) in ranked.iter_mut().zip(&year.ranked) {
+                    values.extend(past[from..to].iter().flatten());
+                }
+            }
+            let mut figures = all.tallies.map(Tally::mean);
+            for (pollutant, values) in RANKED.into_iter().zip(&mut ranked) {
+                let percent = edition.percentiles[pollutant.index()];
+                figures[pollutant.index()] = percent.and_then(|own| upper(values, own));
             }
             Draw {
-                pm25: all.pm25.mean(),
-                pm10: all.pm10.mean(),
-                ozone: upper_percentile(&mut ozone),
+                figures,
                 days: DayCounts {
                     calendar,
                     valid: all.valid,
@@ -291,7 +313,10 @@ impl Projection {
         years.sort_unstable();
         Some(Self {
             seed,
-            edition: edition.id.clone(),
+            edition: edition.clone(),
+            composite: rules.composite,
+            drawn: Pollutant::ALL.map(|own| past.iter().all(|year| year.has(edition, own))),
+            indexed: past.iter().all(|year| year.all().valid > 0),
             years,
             draws,
         })
@@ -299,11 +324,15 @@ impl Projection {
 
     /// How the item's figure is spread; `None` for an item that is not projected.
     pub fn spread(&self, item: Item) -> Option<Spread> {
-        let figures = self.draws.iter().map(|draw| draw.figure(item));
+        let figures = self.draws.iter().map(|draw| self.figure(draw, item));
         let figures: Vec<Exact> = figures.collect::<Option<_>>()?;
+        let decimals = match item {
+            Item::CompositeIndex => INDEX_DECIMALS,
+            _ => PRINTED_DECIMALS,
+        };
         let at = |percent| {
             let figure = percentile(figures.iter().collect(), percent)?;
-            Some(figure.round(PRINTED_DECIMALS))
+            Some(figure.round(decimals))
         };
         Some(Spread {
             p10: at(10)?,
@@ -313,14 +342,51 @@ impl Projection {
     }
 
     /// In how many of a hundred years the item's figure, as judged by the edition, meets the limit.
-    pub fn chance(&self, item: Item, edition: &Edition, limit: &Exact) -> Option<u32> {
+    pub fn chance(&self, item: Item, limit: &Exact) -> Option<u32> {
         let mut met: i64 = 0;
         for draw in &self.draws {
-            met += i64::from(item.meets(&draw.judged(item, edition)?, limit));
+            met += i64::from(item.meets(&self.judged(draw, item)?, limit));
         }
         let draws = i64::try_from(self.draws.len()).expect("as many as made");
         let percent = Exact::ratio(met * 100, draws).round(0).scaled();
         Some(u32::try_from(percent).expect("0 to 100"))
+    }
+
+    /// The figure of a year made up, unrounded.
+    fn figure(&self, draw: &Draw, item: Item) -> Option<Exact> {
+        let count = |days: u32| Exact::whole(i64::from(days));
+        match item {
+            Item::Pm25Mean | Item::Pm10Mean | Item::O3P90 => {
+                self.concentration(draw, item.pollutant()?).cloned()
+            }
+            Item::GoodDayRatio if self.indexed => draw.days.ratio().map(Decimal::exact),
+            Item::GoodDays if self.indexed => Some(count(draw.days.good)),
+            Item::HeavyDays if self.indexed => Some(count(draw.days.heavy)),
+            Item::GoodDayRatio | Item::GoodDays | Item::HeavyDays => None,
+            Item::CompositeIndex => {
+                let judged = Pollutant::ALL.map(|own| self.rounded(draw, own));
+                let index = composite_index(&self.edition, self.composite, &judged);
+                index.value.map(Decimal::exact)
+            }
+        }
+    }
+
+    fn concentration<'d>(&self, draw: &'d Draw, pollutant: Pollutant) -> Option<&'d Exact> {
+        let at = pollutant.index();
+        draw.figures[at].as_ref().filter(|_| self.drawn[at])
+    }
+
+    /// A concentration as the edition rounds it.
+    fn rounded(&self, draw: &Draw, pollutant: Pollutant) -> Option<Decimal> {
+        let decimals = self.edition.decimals[pollutant.index()];
+        Some(self.concentration(draw, pollutant)?.round(decimals))
+    }
+
+    fn judged(&self, draw: &Draw, item: Item) -> Option<Exact> {
+        match item.pollutant() {
+            Some(pollutant) => self.rounded(draw, pollutant).map(Decimal::exact),
+            None => self.figure(draw, item),
+        }
     }
 }
 
@@ -344,38 +410,12 @@ fn blocks(left: Span, past: &[PastYear]) -> Vec<Block> {
 }
 
 /// The percentile of HJ 663 Annex A.6 as [`percentile`] has it, of whole numbers, without sorting them all.
-fn upper_percentile(values: &mut [i64]) -> Option<Exact> {
-    let scaled = values.len().checked_sub(1)? * OZONE_PERCENTILE;
+fn upper(values: &mut [i64], percent: u32) -> Option<Exact> {
+    let scaled = values.len().checked_sub(1)? * percent as usize;
     let (rank, rest) = (scaled / 100, scaled % 100);
     let (_, low, above) = values.select_nth_unstable(rank);
     let low = *low;
     let high = above.iter().min().copied().unwrap_or(low);
     let rest = i64::try_from(rest).expect("below 100");
     Some(Exact::ratio(low * 100 + (high - low) * rest, 100 * SCALE))
-}
-
-impl Draw {
-    fn figure(&self, item: Item) -> Option<Exact> {
-        let count = |days: u32| Exact::whole(i64::from(days));
-        match item {
-            Item::Pm25Mean => self.pm25.clone(),
-            Item::Pm10Mean => self.pm10.clone(),
-            Item::O3P90 => self.ozone.clone(),
-            Item::GoodDayRatio => self.days.ratio().map(Decimal::exact),
-            Item::GoodDays => Some(count(self.days.good)),
-            Item::HeavyDays => Some(count(self.days.heavy)),
-            Item::CompositeIndex => None,
-        }
-    }
-
-    fn judged(&self, item: Item, edition: &Edition) -> Option<Exact> {
-        let pollutant = match item {
-            Item::Pm25Mean => Pollutant::Pm25,
-            Item::Pm10Mean => Pollutant::Pm10,
-            Item::O3P90 => Pollutant::O3,
-            _ => return self.figure(item),
-        };
-        let decimals = edition.decimals[pollutant.index()];
-        Some(self.figure(item)?.round(decimals).exact())
-    }
 }

@@ -218,6 +218,16 @@ impl Item {
         !matches!(self, Self::GoodDayRatio | Self::GoodDays)
     }
 
+    /// The pollutant of a concentration.
+    pub const fn pollutant(self) -> Option<Pollutant> {
+        match self {
+            Self::Pm25Mean => Some(Pollutant::Pm25),
+            Self::Pm10Mean => Some(Pollutant::Pm10),
+            Self::O3P90 => Some(Pollutant::O3),
+            _ => None,
+        }
+    }
+
     /// Whether a figure is on the right side of a limit; one equal to it is.
     pub fn meets(self, figure: &Exact, limit: &Exact) -> bool {
         if self.at_most() {

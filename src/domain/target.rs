@@ -15,6 +15,8 @@ use crate::domain::area::AreaDay;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::DayCounts;
 use crate::domain::assessment::Statistic;
+use crate::domain::assessment::composite::by_percentile;
+use crate::domain::assessment::composite::composite_index;
 use crate::domain::assessment::percentile;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
@@ -94,8 +96,8 @@ pub enum Gap {
         /// Valid days a past year needs.
         need: u32,
     },
-    /// There is no such figure for this item.
-    NotOfItem,
+    /// The past days drawn from have no such figure.
+    NotDrawn,
     /// The edition has no such statistic.
     NotOfEdition,
 }
@@ -114,7 +116,7 @@ impl fmt::Display for Gap {
                 f.write_str("the days so far alone exceed the target; rounded, it can still be met")
             }
             Self::NoPastYear { need } => write!(f, "no past year with {need} valid days"),
-            Self::NotOfItem => f.write_str("not computed for this item"),
+            Self::NotDrawn => f.write_str("the past days have no such figure"),
             Self::NotOfEdition => f.write_str("the edition has no such statistic"),
         }
     }
@@ -379,17 +381,8 @@ fn own_figures(item: Item) -> &'static [Figure] {
     }
 }
 
-fn pollutant_of(item: Item) -> Option<Pollutant> {
-    match item {
-        Item::Pm25Mean => Some(Pollutant::Pm25),
-        Item::Pm10Mean => Some(Pollutant::Pm10),
-        Item::O3P90 => Some(Pollutant::O3),
-        _ => None,
-    }
-}
-
 fn valid_days(item: Item, basis: &Basis<'_>) -> u32 {
-    match pollutant_of(item) {
+    match item.pollutant() {
         Some(pollutant) => u32::try_from(basis.values(pollutant).len()).expect("days of a year"),
         None => basis.assessment.days.valid,
     }
@@ -401,13 +394,13 @@ fn no_value(item: Item, basis: &Basis<'_>) -> Gap {
     if item == Item::O3P90 && no_percentile {
         return Gap::NotOfEdition;
     }
-    let short = basis.assessment.pm25.void_reason.as_deref();
-    let reason = match (item, short) {
-        _ if valid_days(item, basis) == 0 => "no valid day",
-        (Item::Pm25Mean, Some(reason)) => reason,
-        _ => "too few valid days",
+    let assessment = basis.assessment;
+    let reason = match item.pollutant() {
+        _ if valid_days(item, basis) == 0 => None,
+        Some(pollutant) => assessment.pollutants[pollutant.index()].void_reason.clone(),
+        None => assessment.composite.void_reason.clone(),
     };
-    Gap::Data(reason.to_owned())
+    Gap::Data(reason.unwrap_or_else(|| "no valid day".to_owned()))
 }
 
 /// What the days left must be for the year to meet the target.
@@ -430,7 +423,10 @@ fn pace(standing: &mut Standing, limit: &Exact, basis: &Basis<'_>) {
     };
     match standing.item {
         Item::Pm25Mean | Item::Pm10Mean => control(standing, limit, basis),
-        Item::O3P90 => standing.reachable = best_ozone(basis).map(|best| best <= *limit),
+        Item::O3P90 => {
+            let best = best(basis, Pollutant::O3).map(Decimal::exact);
+            standing.reachable = best.map(|best| best <= *limit);
+        }
         Item::GoodDayRatio => {
             let whole = days.valid + basis.days_left;
             days_of(standing, good_days_needed(limit, whole) - good, left);
@@ -441,7 +437,12 @@ fn pace(standing: &mut Standing, limit: &Exact, basis: &Basis<'_>) {
             standing.heavy_days_left = Some(allowed.min(left));
             standing.reachable = Some(allowed >= 0);
         }
-        Item::CompositeIndex => standing.lack(&[Figure::Reachable], &Gap::NotOfItem),
+        Item::CompositeIndex => {
+            let options = basis.assessment.composite.options;
+            let least = Pollutant::ALL.map(|own| best(basis, own));
+            let least = composite_index(basis.edition, options, &least).value;
+            standing.reachable = least.map(|least| least.exact() <= *limit);
+        }
     }
 }
 
@@ -453,15 +454,12 @@ fn days_of(standing: &mut Standing, short: i64, left: i64) {
 }
 
 fn control(standing: &mut Standing, limit: &Exact, basis: &Basis<'_>) {
-    let pollutant = pollutant_of(standing.item).expect("a mean's pollutant");
+    let pollutant = standing.item.pollutant().expect("a mean's pollutant");
     let values = basis.values(pollutant);
     let sum = values
         .iter()
         .fold(Exact::zero(), |sum, value| sum.plus(value));
-    let whole = Exact::whole(i64::from(standing.valid_days) + i64::from(basis.days_left));
-    let decimals = basis.edition.decimals[pollutant.index()];
-    let best = sum.over(&whole).map(|best| best.round(decimals).exact());
-    let reachable = best.is_some_and(|best| best <= *limit);
+    let reachable = best(basis, pollutant).is_some_and(|best| best.exact() <= *limit);
     standing.reachable = Some(reachable);
     let control = control_value(limit, &sum, standing.valid_days, basis.days_left);
     let control = control.filter(|control| !control.is_negative());
@@ -476,17 +474,18 @@ fn control(standing: &mut Standing, limit: &Exact, basis: &Basis<'_>) {
     }
 }
 
-/// The ozone percentile of the year if no ozone came any more.
-fn best_ozone(basis: &Basis<'_>) -> Option<Exact> {
+/// A pollutant's figure of the year, as judged, if nothing of it came any more.
+fn best(basis: &Basis<'_>, pollutant: Pollutant) -> Option<Decimal> {
     let zero = Exact::zero();
-    let mut values = basis.values(Pollutant::O3);
+    let mut values = basis.values(pollutant);
     values.extend((0..basis.days_left).map(|_| &zero));
-    let decimals = basis.edition.decimals[Pollutant::O3.index()];
-    Some(
-        percentile(values, OZONE_PERCENTILE)?
-            .round(decimals)
-            .exact(),
-    )
+    let at = pollutant.index();
+    let figure = if by_percentile(pollutant) {
+        percentile(values, basis.edition.percentiles[at]?)
+    } else {
+        Exact::mean(values)
+    };
+    Some(figure?.round(basis.edition.decimals[at]))
 }
 
 fn look_ahead(
@@ -502,10 +501,10 @@ fn look_ahead(
         return;
     };
     assert_eq!(
-        projection.edition, basis.edition.id,
+        projection.edition.id, basis.edition.id,
         "one figure, one edition"
     );
-    let chance = projection.chance(standing.item, basis.edition, limit);
+    let chance = projection.chance(standing.item, limit);
     let found = projection.spread(standing.item).zip(chance);
     standing.outlook = found.map(|(spread, chance)| Outlook {
         spread,
@@ -514,7 +513,7 @@ fn look_ahead(
         years: projection.years.clone(),
     });
     if standing.outlook.is_none() {
-        standing.lack(&figures, &Gap::NotOfItem);
+        standing.lack(&figures, &Gap::NotDrawn);
     }
 }
 

@@ -154,7 +154,7 @@ impl<'a> Pacer<'a> {
         let seed = seed(&self.area.text(), on);
         let projection = match left {
             None => Err(Gap::YearOver),
-            Some(left) => Projection::of(edition, seed, &days, left, self.past(edition, year))
+            Some(left) => Projection::of(&rules, seed, &days, left, self.past(edition, year))
                 .ok_or(Gap::NoPastYear { need }),
         };
         let found = YearSoFar {

@@ -87,7 +87,7 @@ pub fn standing_json(standing: &Standing, this_year: i32) -> Value {
 
 fn projection_json(projection: &Projection) -> Value {
     let mut object = method(projection.seed, &projection.years);
-    object.insert("edition".to_owned(), projection.edition.clone().into());
+    object.insert("edition".to_owned(), projection.edition.id.clone().into());
     for item in PROJECTED {
         let spread = projection.spread(item).map(spread_json);
         object.insert(item.key().to_owned(), spread.map(Value::Object).into());
