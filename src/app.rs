@@ -50,6 +50,14 @@ pub mod dead_letters;
 
 pub mod qc;
 
+pub mod load;
+
+pub mod import;
+
+pub mod stats;
+
+pub mod backup;
+
 pub mod daemon;
 
 pub mod serve;

@@ -9,6 +9,7 @@ pub mod broker;
 mod connection;
 pub mod endpoint;
 mod handshake;
+pub mod load;
 pub mod publisher;
 mod session;
 pub mod settings;

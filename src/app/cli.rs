@@ -9,6 +9,9 @@ use clap::Subcommand;
 
 use crate::app::assess;
 use crate::app::assess::AssessArgs;
+use crate::app::backup;
+use crate::app::backup::BackupArgs;
+use crate::app::backup::RestoreArgs;
 use crate::app::bulletin;
 use crate::app::bulletin::BulletinArgs;
 use crate::app::dead_letters;
@@ -16,6 +19,10 @@ use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
+use crate::app::import;
+use crate::app::import::ImportArgs;
+use crate::app::load;
+use crate::app::load::LoadArgs;
 use crate::app::publish;
 use crate::app::publish::PublishArgs;
 use crate::app::publish::RestatementsArgs;
@@ -36,6 +43,8 @@ use crate::app::seeding::SeedArgs;
 use crate::app::serve;
 use crate::app::serve::DemoArgs;
 use crate::app::serve::ServeArgs;
+use crate::app::stats;
+use crate::app::stats::StatsArgs;
 use crate::app::targets;
 use crate::app::targets::TargetsArgs;
 use crate::app::verify;
@@ -73,6 +82,11 @@ enum Command {
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
     Verify(VerifyArgs),
+    Load(LoadArgs),
+    Restore(RestoreArgs),
+    Backup(BackupArgs),
+    Stats(StatsArgs),
+    Import(ImportArgs),
     Qc(QcArgs),
     #[command(name = "dead-letters")]
     DeadLetters(DeadLettersArgs),
@@ -167,6 +181,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Publish(args) => publish::publish(args, now, &mut out).await?,
         Command::Restatements(args) => publish::restatements(args, &mut out).await?,
         Command::Qc(args) => qc::run(&args, &mut out).await?,
+        Command::Import(args) => import::run(&args, &mut out).await?,
+        Command::Stats(args) => stats::run(&args, &mut out).await?,
+        Command::Backup(args) => backup::backup(&args, &mut out).await?,
+        Command::Restore(args) => backup::restore(&args, &mut out).await?,
+        Command::Load(args) => load::run(&args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;

@@ -11,6 +11,7 @@ mod dashboard;
 mod day_laws;
 mod figures;
 mod hours;
+mod keeping;
 mod mqtt;
 mod pacing;
 mod pages;

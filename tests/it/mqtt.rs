@@ -3,6 +3,7 @@
 mod broker;
 mod endpoint;
 mod limits;
+mod load;
 pub(crate) mod raw;
 mod replay;
 pub(crate) mod support;

@@ -11,6 +11,7 @@
 mod append;
 mod block;
 mod bytes;
+pub mod copy;
 mod index;
 mod ledger;
 mod letters;

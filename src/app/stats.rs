@@ -1,0 +1,120 @@
+//! `skytier stats`: what a data directory holds, and what it takes.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::adapters::store::embedded::copy;
+use crate::app::open;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+use crate::domain::names::SourceId;
+use crate::ports::LetterState;
+use crate::ports::Range;
+
+/// Readings fetched at a time.
+const CHUNK_READINGS: usize = 100_000;
+
+/// Print how much a data directory holds: series, values, bytes a value, first and last, source by source.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skytier stats --data var/demo")]
+pub struct StatsArgs {
+    /// The data directory; may be in use by a running daemon.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// What some series hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    series: u64,
+    values: u64,
+    missing: u64,
+    extent: Option<(Instant, Instant)>,
+}
+
+impl Held {
+    fn add(&mut self, other: Self) {
+        self.series += other.series;
+        self.values += other.values;
+        self.missing += other.missing;
+        self.extent = match (self.extent, other.extent) {
+            (Some((from, to)), Some((first, last))) => Some((from.min(first), to.max(last))),
+            (own, others) => own.or(others),
+        };
+    }
+
+    fn line(&self, name: &str) -> String {
+        let zone = Zone::beijing();
+        let ends = self
+            .extent
+            .map_or(("-".to_owned(), "-".to_owned()), |(from, to)| {
+                (zone.text(from), zone.text(to))
+            });
+        format!(
+            "{name}\t{}\t{}\t{}\t{}\t{}",
+            self.series, self.values, self.missing, ends.0, ends.1
+        )
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Those of the store.
+pub async fn run(args: &StatsArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let stores = open::for_reading(&args.data)?;
+    let mut sources: BTreeMap<SourceId, Held> = BTreeMap::new();
+    for key in stores.series.keys().await? {
+        let mut held = Held {
+            series: 1,
+            ..Held::default()
+        };
+        let mut range = Range {
+            limit: CHUNK_READINGS,
+            ..Range::ALL
+        };
+        loop {
+            let chunk = stores.series.column(&key, range).await?;
+            let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else {
+                break;
+            };
+            let missing = chunk
+                .iter()
+                .filter(|reading| reading.value.is_none())
+                .count() as u64;
+            held.add(Held {
+                series: 0,
+                values: chunk.len() as u64 - missing,
+                missing,
+                extent: Some((first.time, last.time)),
+            });
+            range.after = last.time;
+        }
+        sources.entry(key.source).or_default().add(held);
+    }
+    let mut all = Held::default();
+    writeln!(out, "source\tseries\tvalues\twithout_value\tfirst\tlast")?;
+    for (source, held) in &sources {
+        all.add(*held);
+        writeln!(out, "{}", held.line(source.as_str()))?;
+    }
+    writeln!(out, "{}", all.line("all"))?;
+    let bytes = copy::size_bytes(&args.data)?;
+    let rows = all.values + all.missing;
+    // Hundredths of a byte, in whole numbers.
+    let each = (bytes * 100).checked_div(rows);
+    let each = each.map_or("-".to_owned(), |each| {
+        format!("{}.{:02}", each / 100, each % 100)
+    });
+    writeln!(out, "bytes\t{bytes}\nbytes_a_reading\t{each}")?;
+    let counts = stores.letters.letter_counts().await?;
+    for state in LetterState::ALL {
+        let own = counts.iter().filter(|(_, found, _)| *found == state);
+        let count: u64 = own.map(|(.., count)| count).sum();
+        writeln!(out, "letters_{}\t{count}", state.key())?;
+    }
+    Ok(())
+}
