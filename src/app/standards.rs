@@ -207,7 +207,8 @@ impl ScaleTable {
             .iter()
             .map(|text| amount(text))
             .collect::<Result<_, _>>()?;
-        if points.first() != Some(&Amount::from_units(0)) {
+        let rises = points.windows(2).all(|pair| pair[0] < pair[1]);
+        if !rises || points.first() != Some(&Amount::from_units(0)) {
             return Err(format!("{what}: breakpoints must rise from 0"));
         }
         let run = |(ends, index): (&[Amount], &[i64])| Run {

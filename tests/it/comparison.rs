@@ -1,7 +1,7 @@
 //! Other authorities' profiles through the program, against figures computed separately from the same files, and
 //! the laws that every scale of every edition keeps.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use crate::support::fails;
 use crate::support::run;
 use crate::support::text;
 
-fn assess(file: &PathBuf, more: &[&str]) -> String {
+fn assess(file: &Path, more: &[&str]) -> String {
     let mut args = vec!["assess", "--input", text(file), "--layout", "beijing-uci"];
     args.extend(["--area", "station:Dongsi"]);
     args.extend(more);

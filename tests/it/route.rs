@@ -7,12 +7,13 @@ mod credit;
 
 use serde_json::Value;
 
-/// The figures of periods, without what differs by nature: the area's name, the moment, the targets.
+/// The figures of periods, without what differs by nature: who the area is, the moment, the targets.
 fn figures(periods: &[Value]) -> Vec<Value> {
     let mut bare = periods.to_vec();
     for period in &mut bare {
         let object = period.as_object_mut().expect("a period");
-        for key in ["area", "known_at", "targets"] {
+        let place = ["area", "area_documents", "fixed_set"];
+        for key in place.into_iter().chain(["known_at", "targets"]) {
             object.remove(key).expect("part of every period");
         }
     }

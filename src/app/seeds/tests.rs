@@ -296,7 +296,7 @@ fn wrong_columns_end_the_table() {
 fn check_columns(text: &'static str, expected: &str) {
     let seed = [("stations", "stations", text), ("groups", "groups", GROUPS)];
     let message = load(&seed).unwrap_err().to_string();
-    let columns = "id,name_zh,name_en,class,longitude,latitude,simulated,source";
+    let columns = "id,name_zh,name_en,class,longitude,latitude,simulated,source,zone,interval_s";
     assert_eq!(message, format!("{expected} {columns}"));
 }
 

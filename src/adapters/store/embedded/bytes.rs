@@ -277,7 +277,7 @@ mod tests {
             let found = Remark::read(&mut Cursor::new(bytes));
             assert_eq!(found, Err(Malformed(expected)), "{bytes:?}");
         };
-        check(&[0x18], "an unknown verdict");
+        check(&[0x20], "an unknown verdict");
         check(&[4, 2, b'M'], "a count beyond the end");
         check(&[4, 1, 0xff], "a flag that is no text");
         check(&[4, 1, b' '], "an impossible flag");
