@@ -4,8 +4,8 @@
 //! while one commit is under way goes into the next together (natural batching). A failed write other than a
 //! full disk poisons the store: nothing is tried again on the same file.
 //!
-//! Readings are first one row a commit in table `wal`, and in memory ([`index`]); later, in steps between
-//! commits, they are merged into compressed blocks ([`block`]) of a series and a day, or 60 days. A reader takes
+//! Readings are first one row a commit in table `wal`, and in memory (module `index`); later, in steps between
+//! commits, they are merged into compressed blocks (module `block`) of a series and a day, or 60 days. A reader takes
 //! blocks and what waits from one snapshot, so it sees every commit at once and whole.
 
 mod append;
