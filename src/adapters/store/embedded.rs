@@ -11,15 +11,13 @@
 mod append;
 mod block;
 mod bytes;
+mod chain;
 pub mod copy;
 mod index;
-mod ledger;
 mod letters;
 mod merge;
-mod publications;
 mod readings;
 mod registry;
-mod reviews;
 mod rows;
 mod schema;
 pub mod tuning;
@@ -42,6 +40,9 @@ use rusqlite::OpenFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::adapters::store::embedded::chain::LEDGER;
+use crate::adapters::store::embedded::chain::PUBLICATIONS;
+use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::adapters::store::embedded::writer::Task;
@@ -381,7 +382,7 @@ impl Ledger for Embedded {
     }
 
     fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
-        Box::pin(self.read(ledger::events))
+        Box::pin(self.read(|connection| LEDGER.all(connection)))
     }
 }
 
@@ -391,7 +392,7 @@ impl Publications for Embedded {
     }
 
     fn issues(&self) -> Answer<'_, Vec<(u64, Issue)>> {
-        Box::pin(self.read(publications::issues))
+        Box::pin(self.read(|connection| PUBLICATIONS.entries(connection)))
     }
 }
 
@@ -401,7 +402,7 @@ impl Reviews for Embedded {
     }
 
     fn decisions(&self) -> Answer<'_, Vec<Decision>> {
-        Box::pin(self.read(reviews::decisions))
+        Box::pin(self.read(|connection| REVIEWS.all(connection)))
     }
 }
 

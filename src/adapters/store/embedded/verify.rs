@@ -1,6 +1,7 @@
 //! Reads everything back and compares it with its checksums and links.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use rusqlite::Connection;
 
@@ -8,12 +9,13 @@ use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::block::Block;
 use crate::adapters::store::embedded::block::Cut;
+use crate::adapters::store::embedded::chain::Chain;
+use crate::adapters::store::embedded::chain::LEDGER;
+use crate::adapters::store::embedded::chain::PUBLICATIONS;
+use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::index::Index;
-use crate::adapters::store::embedded::ledger;
 use crate::adapters::store::embedded::letters;
-use crate::adapters::store::embedded::publications;
 use crate::adapters::store::embedded::registry;
-use crate::adapters::store::embedded::reviews;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::rows::SeriesRow;
@@ -34,9 +36,13 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
         ("revisions", revisions),
         ("dead letters", dead_letters),
         ("registry entries", registered),
-        ("ledger entries", ledger_entries),
-        ("publications", published),
-        ("review decisions", reviewed),
+        ("ledger entries", |connection| chained(&LEDGER, connection)),
+        ("publications", |connection| {
+            chained(&PUBLICATIONS, connection)
+        }),
+        ("review decisions", |connection| {
+            chained(&REVIEWS, connection)
+        }),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {
@@ -193,26 +199,13 @@ fn tallied(connection: &Connection, table: &str, count: u64) -> Result<Option<St
     Ok((count != put.cast_unsigned()).then(fault))
 }
 
-/// Walks the ledger's chain, then asks whether its end is still there.
-fn ledger_entries(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
-    match ledger::check(connection)? {
-        (count, None) => Ok((count, tallied(connection, "ledger", count)?)),
-        broken => Ok(broken),
-    }
-}
-
-/// The same for what was published.
-fn published(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
-    match publications::check(connection)? {
-        (count, None) => Ok((count, tallied(connection, "publication", count)?)),
-        broken => Ok(broken),
-    }
-}
-
-/// The same for what reviewers decided.
-fn reviewed(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
-    match reviews::check(connection)? {
-        (count, None) => Ok((count, tallied(connection, "review", count)?)),
+/// Walks a chain, then asks whether its end is still there.
+fn chained<T, E: Display>(
+    chain: &Chain<T, E>,
+    connection: &Connection,
+) -> Result<(u64, Option<String>), Fault> {
+    match chain.check(connection)? {
+        (count, None) => Ok((count, tallied(connection, chain.table(), count)?)),
         broken => Ok(broken),
     }
 }

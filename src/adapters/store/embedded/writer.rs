@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::append::Appender;
-use crate::adapters::store::embedded::ledger;
+use crate::adapters::store::embedded::chain::LEDGER;
+use crate::adapters::store::embedded::chain::PUBLICATIONS;
+use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::merge;
 use crate::adapters::store::embedded::merge::Round;
-use crate::adapters::store::embedded::publications;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
-use crate::adapters::store::embedded::reviews;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
@@ -262,12 +262,12 @@ impl Writer {
             Task::Mark { name, value, .. } => {
                 registry::set_mark(&transaction, name, value).map(|()| Applied::Unit)
             }
-            Task::Ledger { events, .. } => ledger::append(&transaction, events).map(Applied::Count),
-            Task::Publish { issues, .. } => {
-                publications::remember(&transaction, issues).map(Applied::Count)
-            }
+            Task::Ledger { events, .. } => LEDGER.append(&transaction, events).map(Applied::Count),
+            Task::Publish { issues, .. } => PUBLICATIONS
+                .append(&transaction, issues)
+                .map(Applied::Count),
             Task::Review { decisions, .. } => {
-                reviews::decide(&transaction, decisions).map(Applied::Count)
+                REVIEWS.append(&transaction, decisions).map(Applied::Count)
             }
             Task::Merge { .. } => Ok(Applied::Unit),
         };
