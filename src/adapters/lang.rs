@@ -36,6 +36,14 @@ impl Lang {
             .find(|lang| lang.key() == key)
     }
 
+    /// From the short key, as an option of the command line.
+    ///
+    /// # Errors
+    /// In words, naming the keys.
+    pub fn parse(key: &str) -> Result<Self, String> {
+        Self::from_key(key).ok_or_else(|| "zh or en is expected".to_owned())
+    }
+
     /// The other language.
     pub const fn other(self) -> Self {
         match self {

@@ -16,14 +16,12 @@ use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::flow::area::Area;
-use crate::flow::assess::Assessor;
 use crate::flow::assess::EditionChoice;
 use crate::flow::bulletin::BulletinWish;
 use crate::flow::bulletin::Issue;
 use crate::flow::bulletin::gather;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::publish;
-use crate::flow::rollup::Recipe;
 
 /// A bulletin of an area, Chinese or English, as text or as a page to print on A4.
 #[derive(clap::Args, Debug)]
@@ -44,7 +42,7 @@ pub struct BulletinArgs {
     #[arg(long, value_name = "PERIOD")]
     period: String,
     /// zh or en.
-    #[arg(long, value_parser = lang, default_value = "zh")]
+    #[arg(long, value_parser = Lang::parse, default_value = "zh")]
     lang: Lang,
     /// text or html.
     #[arg(long, value_parser = form, default_value = "text")]
@@ -62,10 +60,6 @@ pub struct BulletinArgs {
     /// Where to; standard output if left out.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-fn lang(text: &str) -> Result<Lang, String> {
-    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
 }
 
 fn form(text: &str) -> Result<Form, String> {
@@ -90,17 +84,7 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     } else {
         open::for_reading(&args.data)?
     };
-    let recipe = Recipe {
-        series: Arc::clone(&stores.series),
-        zone,
-        editions: Arc::clone(&editions),
-    };
-    let assessor = Assessor {
-        registry: Arc::new(stores.registrar.registry().await?),
-        days: Arc::new(recipe.all_days(known_at).await?),
-        publication: standards::publication()?,
-        editions,
-    };
+    let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(bad_input)?;
     let wish = BulletinWish {

@@ -12,7 +12,6 @@ use clap::ValueEnum;
 use crate::adapters::lang::Lang;
 use crate::adapters::publications::issue_json;
 use crate::adapters::publications::print;
-use crate::adapters::store::Stores;
 use crate::app::assess::YesNo;
 use crate::app::assess::area_class;
 use crate::app::assess::period_kind;
@@ -123,7 +122,7 @@ pub struct RestatementsArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Language of the table: zh or en.
-    #[arg(long, value_parser = lang, default_value = "zh")]
+    #[arg(long, value_parser = Lang::parse, default_value = "zh")]
     lang: Lang,
 }
 
@@ -132,10 +131,6 @@ enum Format {
     Json,
     Csv,
     Table,
-}
-
-fn lang(text: &str) -> Result<Lang, String> {
-    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
 }
 
 /// Remembers the figures asked for and prints them.
@@ -158,14 +153,9 @@ pub async fn publish(
         .context("to publish beside a running daemon, use POST /v1/publications")?;
     let now = clock();
     let release = release(&args, now)?;
-    let (recipe, assessor) = tools(&stores).await?;
-    let days = release
-        .area
-        .days(&recipe, &assessor.registry, Some(release.known_at));
-    let assessor = Assessor {
-        days: Arc::new(days.await?),
-        ..assessor
-    };
+    let editions = Arc::new(standards::editions()?);
+    let known_at = Some(release.known_at);
+    let assessor = open::assessor(&stores, editions, &release.area, known_at).await?;
     release
         .area
         .check(&assessor.registry, &assessor.days)
@@ -217,23 +207,6 @@ fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
     })
 }
 
-/// The recipe of the store's days, and an assessor that has none yet.
-async fn tools(stores: &Stores) -> anyhow::Result<(Recipe, Assessor)> {
-    let editions = Arc::new(standards::editions()?);
-    let recipe = Recipe {
-        series: Arc::clone(&stores.series),
-        zone: Zone::beijing(),
-        editions: Arc::clone(&editions),
-    };
-    let assessor = Assessor {
-        registry: Arc::new(stores.registrar.registry().await?),
-        days: Arc::default(),
-        publication: standards::publication()?,
-        editions,
-    };
-    Ok((recipe, assessor))
-}
-
 fn print_issues(zone: Zone, issues: &[(u64, Issue)], out: &mut impl Write) -> anyhow::Result<()> {
     for (number, issue) in issues {
         writeln!(out, "{}", issue_json(zone, *number, issue))?;
@@ -251,7 +224,8 @@ pub async fn restatements(args: RestatementsArgs, mut out: impl Write) -> anyhow
     let stores = open::for_reading(&args.data)?;
     let mut issues = stores.publications.issues().await?;
     issues.retain(|(_, issue)| area.as_ref().is_none_or(|area| *area == issue.area));
-    let (recipe, assessor) = tools(&stores).await?;
+    let editions = Arc::new(standards::editions()?);
+    let (recipe, assessor) = open::tools(&stores, editions).await?;
     let assessor = Assessor {
         days: Arc::new(days_of(&recipe, &assessor, &issues).await?),
         ..assessor

@@ -18,10 +18,8 @@ use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
 use crate::domain::registry::peer::RankItem;
 use crate::flow::area::Area;
-use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::ranking::RankQuestion;
-use crate::flow::rollup::Recipe;
 
 /// Rank of an area among others in a period, by the level of a figure and by its change; ties share a rank.
 ///
@@ -62,7 +60,7 @@ pub struct RankArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Language of the table: zh or en.
-    #[arg(long, value_parser = lang, default_value = "zh", value_name = "zh|en")]
+    #[arg(long, value_parser = Lang::parse, default_value = "zh", value_name = "zh|en")]
     lang: Lang,
 }
 
@@ -70,10 +68,6 @@ pub struct RankArgs {
 enum Format {
     Json,
     Table,
-}
-
-fn lang(text: &str) -> Result<Lang, String> {
-    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
 }
 
 /// Prints the ranks asked for.
@@ -94,17 +88,7 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
     let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = open::for_reading(&args.data)?;
-    let recipe = Recipe {
-        series: Arc::clone(&stores.series),
-        zone,
-        editions: Arc::clone(&editions),
-    };
-    let assessor = Assessor {
-        registry: Arc::new(stores.registrar.registry().await?),
-        days: Arc::new(recipe.all_days(known_at).await?),
-        publication: standards::publication()?,
-        editions,
-    };
+    let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;
     let found = assessor.ranking(&area, &question, Choices::default());

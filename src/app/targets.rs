@@ -20,9 +20,7 @@ use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
 use crate::flow::area::Area;
-use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
-use crate::flow::rollup::Recipe;
 
 /// Targets of an area on a day: value so far, control value for the days left, days short, where the year may end.
 #[derive(clap::Args, Debug)]
@@ -51,7 +49,7 @@ pub struct TargetsArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Language of the table: zh or en.
-    #[arg(long, value_parser = lang, default_value = "zh", value_name = "zh|en")]
+    #[arg(long, value_parser = Lang::parse, default_value = "zh", value_name = "zh|en")]
     lang: Lang,
 }
 
@@ -59,10 +57,6 @@ pub struct TargetsArgs {
 enum Format {
     Json,
     Table,
-}
-
-fn lang(text: &str) -> Result<Lang, String> {
-    Lang::from_key(text).ok_or_else(|| "zh or en is expected".to_owned())
 }
 
 /// Prints the targets asked for.
@@ -80,17 +74,7 @@ pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyho
     let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = open::for_reading(&args.data)?;
-    let recipe = Recipe {
-        series: Arc::clone(&stores.series),
-        zone,
-        editions: Arc::clone(&editions),
-    };
-    let assessor = Assessor {
-        registry: Arc::new(stores.registrar.registry().await?),
-        days: Arc::new(recipe.all_days(known_at).await?),
-        publication: standards::publication()?,
-        editions,
-    };
+    let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;
     let pacing = assessor.pacing(&area, on, Choices::default());
