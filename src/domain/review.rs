@@ -88,11 +88,6 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether it is about the reading of that time.
-    pub fn covers(&self, time: Instant) -> bool {
-        self.after < time && time <= self.upto
-    }
-
     /// Whether it is about a single time, not a range.
     pub fn is_single(&self) -> bool {
         self.after.plus_s(1) == self.upto
@@ -164,18 +159,22 @@ impl Decisions {
     }
 }
 
-/// A column with what was decided over it. `readings` come with when they were received; the last decision
-/// about a reading counts. With `apply` values are as decided, without it they stay as received and only the
-/// mark says that a decision stands.
+/// A column with what was decided over it. `readings` stand in time order and come with when they were received;
+/// the last decision about a reading counts. With `apply` values are as decided, without it they stay as received
+/// and only the mark says that a decision stands.
 pub fn over(
     readings: Vec<(Instant, Reading)>,
     decisions: &[&Decision],
     apply: bool,
 ) -> Vec<(Instant, Reading)> {
-    let decided = |(received_at, reading): (Instant, Reading)| {
-        let mut latest_first = decisions.iter().rev();
-        let last = latest_first.find(|decision| decision.covers(reading.time));
-        let stands = |decision: &&&Decision| {
+    let mut last: Vec<Option<&Decision>> = vec![None; readings.len()];
+    let upto = |time: Instant| readings.partition_point(|(_, reading)| reading.time <= time);
+    for decision in decisions {
+        let to = upto(decision.upto);
+        last[upto(decision.after).min(to)..to].fill(Some(decision));
+    }
+    let decided = |((received_at, reading), last): ((Instant, Reading), Option<&Decision>)| {
+        let stands = |decision: &&Decision| {
             // What the sender corrected since was not what was confirmed.
             decision.verdict != Verdict::Confirm || received_at <= decision.decided_at
         };
@@ -194,7 +193,7 @@ pub fn over(
             ),
         }
     };
-    readings.into_iter().map(decided).collect()
+    readings.into_iter().zip(last).map(decided).collect()
 }
 
 fn as_decided(reading: Reading, verdict: Verdict) -> Reading {
@@ -214,6 +213,8 @@ fn as_decided(reading: Reading, verdict: Verdict) -> Reading {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::names::Factor;
     use crate::domain::names::SourceId;
@@ -306,6 +307,40 @@ mod tests {
             ],
             "- raw 100; - raw 100; - raw 100",
         );
+    }
+
+    proptest! {
+        #[test]
+        fn of_many_decisions_the_last_one_about_a_reading_counts(
+            spans in prop::collection::vec((0i64..30, 0i64..12), 0..20),
+            times in prop::collection::btree_set(0i64..40, 0..30),
+        ) {
+            let at = |(number, (after, length)): (usize, &(i64, i64))| {
+                let value = Verdict::Correct(Amount::from_units(number as i64));
+                decision(*after, after + length, value, 0)
+            };
+            let decisions: Vec<Decision> = spans.iter().enumerate().map(at).collect();
+            let received = |time: &i64| {
+                let reading = Reading {
+                    time: Instant::from_unix(*time),
+                    value: Some(Amount::from_units(-1)),
+                    flag: Flag::normal(),
+                    qc: Qc::Passed,
+                    review: Review::Raw,
+                };
+                (Instant::from_unix(0), reading)
+            };
+            let readings = times.iter().map(received).collect();
+            let own: Vec<&Decision> = decisions.iter().collect();
+            for (_, reading) in over(readings, &own, true) {
+                let about = |own: &&Decision| own.after < reading.time && reading.time <= own.upto;
+                let last = decisions.iter().rev().find(about);
+                let value = last.map_or(Amount::from_units(-1), |own| {
+                    own.verdict.value().expect("a correction")
+                });
+                prop_assert_eq!(reading.value, Some(value));
+            }
+        }
     }
 
     #[test]
