@@ -18,6 +18,8 @@ pub mod flag;
 
 pub mod reading;
 
+pub mod strip;
+
 pub mod review;
 
 pub mod qc;

@@ -16,6 +16,7 @@ use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
 use crate::domain::review::Decision;
+use crate::domain::strip::Strip;
 
 /// The answer of an object-safe asynchronous method.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -250,6 +251,9 @@ pub struct Verified {
     pub fault: Option<String>,
 }
 
+/// What a scan hands its strips to: the column's position among those asked for, and the strip.
+pub type Visit = Box<dyn FnMut(usize, Strip<'_>) + Send>;
+
 /// The time-series store.
 pub trait Series: Send + Sync {
     /// Makes the batch durable as one unit. Applying it again changes nothing.
@@ -264,6 +268,10 @@ pub trait Series: Send + Sync {
         key: &'a SeriesKey,
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>>;
+    /// Hands on whole columns as bare numbers: one column after the other in the order asked for, each strip after
+    /// strip in time order, together what [`Self::column`] gives of it. The limit holds for each column. After an
+    /// error part of it was handed on.
+    fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()>;
 }
 
 /// The messages that could not be used when they came. [`Series::append`] adds to them.

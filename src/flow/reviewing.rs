@@ -1,6 +1,7 @@
 //! Decisions of reviewers: entered durably, and laid over the readings when those are read.
 
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
@@ -11,6 +12,8 @@ use crate::domain::review::Decision;
 use crate::domain::review::Decisions;
 use crate::domain::review::Verdict;
 use crate::domain::review::over;
+use crate::domain::strip::Numbers;
+use crate::domain::strip::Strip;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
@@ -18,6 +21,7 @@ use crate::ports::Range;
 use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::StoreError;
+use crate::ports::Visit;
 
 /// Longest range of one decision, in seconds: ten years.
 const RANGE_MAX_S: i64 = 3_653 * 86_400;
@@ -61,6 +65,49 @@ impl Series for Overlay {
             let own: Vec<&Decision> = self.decisions.of(key, range.known_at).collect();
             Ok(over(readings, &own, self.apply))
         })
+    }
+
+    fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {
+        let decided =
+            move |key: &SeriesKey| self.decisions.of(key, range.known_at).next().is_some();
+        if !keys.iter().any(decided) {
+            return self.series.scan(keys, range, visit);
+        }
+        Box::pin(async move {
+            let visit = Arc::new(Mutex::new(visit));
+            let mut first = 0;
+            for run in keys.chunk_by(|a, b| decided(a) == decided(b)) {
+                self.scan_run(run, decided(&run[0]), range, first, &visit)
+                    .await?;
+                first += run.len();
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Overlay {
+    /// Scans neighbouring columns, all of them decided about or none; the first is at a position of those asked for.
+    async fn scan_run(
+        &self,
+        keys: &[SeriesKey],
+        decided: bool,
+        range: Range,
+        first: usize,
+        visit: &Arc<Mutex<Visit>>,
+    ) -> Result<(), StoreError> {
+        if decided {
+            for (at, key) in (first..).zip(keys) {
+                let numbers = Numbers::of(&self.column(key, range).await?);
+                visit.lock().unwrap_or_else(PoisonError::into_inner)(at, numbers.strip());
+            }
+            return Ok(());
+        }
+        let visit = Arc::clone(visit);
+        let shifted = move |at: usize, strip: Strip<'_>| {
+            visit.lock().unwrap_or_else(PoisonError::into_inner)(first + at, strip);
+        };
+        self.series.scan(keys, range, Box::new(shifted)).await
     }
 }
 

@@ -11,6 +11,7 @@ mod letters;
 mod moments;
 mod published;
 mod reviewed;
+mod scans;
 mod verify;
 
 use chrono::NaiveDate;

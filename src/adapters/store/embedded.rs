@@ -19,6 +19,7 @@ mod merge;
 mod readings;
 mod registry;
 mod rows;
+mod scan;
 mod schema;
 pub mod tuning;
 mod verify;
@@ -44,6 +45,7 @@ use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::readings::Waiting;
+use crate::adapters::store::embedded::scan::Scan;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::adapters::store::embedded::writer::Task;
 use crate::adapters::store::embedded::writer::Writer;
@@ -71,6 +73,7 @@ use crate::ports::Series;
 use crate::ports::StoreError;
 use crate::ports::Verified;
 use crate::ports::Verify;
+use crate::ports::Visit;
 
 /// The database inside the data directory.
 const DATABASE: &str = "skytier.db";
@@ -337,6 +340,18 @@ impl Series for Embedded {
             readings::column(connection, &waiting, &key, range, |at, reading| {
                 (at, reading)
             })
+        }))
+    }
+
+    fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {
+        let keys = keys.to_vec();
+        let waiting = Arc::clone(&self.readers.waiting);
+        Box::pin(self.read(move |connection| {
+            let mut scan = Scan::new(connection, &waiting, range);
+            for (at, key) in keys.iter().enumerate() {
+                scan.column(key, &mut |strip| visit(at, strip))?;
+            }
+            Ok(())
         }))
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
 use crate::domain::review::Decision;
+use crate::domain::strip::Numbers;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
@@ -31,6 +32,7 @@ use crate::ports::Series;
 use crate::ports::StoreError;
 use crate::ports::Verified;
 use crate::ports::Verify;
+use crate::ports::Visit;
 
 /// One identity's values in the order they counted, each with when it was received.
 type Versions = Vec<(Instant, Reading)>;
@@ -150,6 +152,15 @@ impl Series for Memory {
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         ready(self.state().received(key, range))
+    }
+
+    fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {
+        for (at, key) in keys.iter().enumerate() {
+            let readings = self.state().received(key, range);
+            let numbers = Numbers::of(readings.iter().map(|(_, reading)| reading));
+            visit(at, numbers.strip());
+        }
+        ready(())
     }
 }
 

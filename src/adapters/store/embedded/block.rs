@@ -14,6 +14,8 @@
 //! number, then differences. Numbers are those of `bytes`. The row beside the data carries count, sum, least,
 //! greatest, first and last time, format and a checksum over all of it and the series' key.
 
+mod bare;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ use crate::domain::reading::Qc;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Review;
 use crate::domain::units::Amount;
+
+pub(super) use crate::adapters::store::embedded::block::bare::Bare;
 
 /// Format of a block's data.
 pub(super) const BLOCK_FORMAT: u32 = 1;
@@ -358,45 +362,54 @@ impl Block {
             codes: Vec::new(),
         };
         if cursor.left() > 0 {
-            block.read_remarks(&mut cursor)?;
+            let (all, codes) = remarks(&mut cursor, n)?;
+            block.remarks = all.into_iter().map(Arc::new).collect();
+            block.codes = codes;
         }
         cursor.finish()?;
         Ok(block)
     }
+}
 
-    fn read_remarks(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
-        let count = cursor.count()?;
-        let remarks = (0..count).map(|_| Remark::read(cursor).map(Arc::new));
-        self.remarks = remarks.collect::<Result<_, _>>()?;
-        while self.codes.len() < self.len() {
-            let code = cursor.number()?;
-            let run = cursor.number()?;
-            let left = (self.len() - self.codes.len()) as u64;
-            if code > count as u64 || run == 0 || run > left {
-                return Err(Malformed("an impossible run of remarks"));
-            }
-            let end = self.codes.len() + run as usize;
-            self.codes.resize(end, code as u32);
+/// The remarks of `n` readings: each once, then which one each reading has, 0 for the plain one.
+fn remarks(cursor: &mut Cursor<'_>, n: usize) -> Result<(Vec<Remark>, Vec<u32>), Malformed> {
+    let count = cursor.count()?;
+    let remarks: Result<Vec<Remark>, Malformed> =
+        (0..count).map(|_| Remark::read(cursor)).collect();
+    let mut codes = Vec::with_capacity(n);
+    while codes.len() < n {
+        let code = cursor.number()?;
+        let run = cursor.number()?;
+        let left = (n - codes.len()) as u64;
+        if code > count as u64 || run == 0 || run > left {
+            return Err(Malformed("an impossible run of remarks"));
         }
-        Ok(())
+        codes.resize(codes.len() + run as usize, code as u32);
     }
+    Ok((remarks?, codes))
 }
 
 fn offsets_of(column: Vec<i64>, cut: Cut) -> Result<Vec<u32>, Malformed> {
-    let mut offsets = Vec::with_capacity(column.len());
+    check_offsets(&column, cut)?;
+    Ok(column.into_iter().map(|offset| offset as u32).collect())
+}
+
+/// Checks that offsets ascend within a span.
+fn check_offsets(offsets: &[i64], cut: Cut) -> Result<(), Malformed> {
     let mut before = 0;
-    for offset in column {
-        let offset = u32::try_from(offset).map_err(|_| Malformed("a time outside its span"))?;
+    for offset in offsets.iter().copied() {
+        if u32::try_from(offset).is_err() {
+            return Err(Malformed("a time outside its span"));
+        }
         if offset <= before {
             return Err(Malformed("times out of order"));
         }
         before = offset;
-        offsets.push(offset);
     }
-    if before > cut.readings_max() {
+    if before > i64::from(cut.readings_max()) {
         return Err(Malformed("a time outside its span"));
     }
-    Ok(offsets)
+    Ok(())
 }
 
 fn put_column(out: &mut Vec<u8>, numbers: &[i64]) {
@@ -441,52 +454,86 @@ fn progression(numbers: &[i64]) -> Option<(i64, i64)> {
     regular.then_some((first, step))
 }
 
-fn column(cursor: &mut Cursor<'_>, n: usize) -> Result<Vec<i64>, Malformed> {
+/// How the numbers of a column are coded, its head read.
+enum Coding<'a> {
+    Regular {
+        first: i64,
+        step: i64,
+    },
+    Packed(&'a [u8]),
+    /// The numbers themselves come next.
+    Differences,
+}
+
+/// Reads a column's head: how it is coded, and what its numbers are divided by.
+fn coding<'a>(cursor: &mut Cursor<'a>) -> Result<(Coding<'a>, i64), Malformed> {
     let head = cursor.byte()?;
     let (code, scale) = (head & 0xf, head >> 4);
     if scale > MAX_SCALE {
         return Err(Malformed("an unknown scale"));
     }
-    let mut numbers = match code {
-        REGULAR => {
-            let (first, step) = (cursor.signed()?, cursor.signed()?);
-            let follow = |before: &i64| Some(before.wrapping_add(step));
-            std::iter::successors(Some(first), follow).take(n).collect()
-        }
-        DIFFERENCES => {
-            if n > cursor.left() {
-                return Err(Malformed("ends early"));
-            }
-            let mut before = 0i64;
-            let mut next = || {
-                before = before.wrapping_add(cursor.signed()?);
-                Ok(before)
-            };
-            (0..n).map(|_| next()).collect::<Result<_, Malformed>>()?
-        }
+    let coding = match code {
+        REGULAR => Coding::Regular {
+            first: cursor.signed()?,
+            step: cursor.signed()?,
+        },
+        DIFFERENCES => Coding::Differences,
         PCO => {
             let length = cursor.count()?;
-            unpacked(cursor.take(length)?, n)?
+            Coding::Packed(cursor.take(length)?)
         }
         _ => return Err(Malformed("an unknown coding")),
     };
-    if scale > 0 {
-        let power = power(scale);
+    Ok((coding, power(scale)))
+}
+
+fn column(cursor: &mut Cursor<'_>, n: usize) -> Result<Vec<i64>, Malformed> {
+    let mut numbers = Vec::new();
+    let (coding, power) = coding(cursor)?;
+    unpack(coding, power, cursor, n, &mut numbers)?;
+    Ok(numbers)
+}
+
+/// Puts the `n` numbers of a column in the place of those in `numbers`.
+fn unpack(
+    coding: Coding<'_>,
+    power: i64,
+    cursor: &mut Cursor<'_>,
+    n: usize,
+    numbers: &mut Vec<i64>,
+) -> Result<(), Malformed> {
+    match coding {
+        Coding::Regular { first, step } => {
+            let follow = |before: &i64| Some(before.wrapping_add(step));
+            numbers.clear();
+            numbers.extend(std::iter::successors(Some(first), follow).take(n));
+        }
+        Coding::Differences => {
+            if n > cursor.left() {
+                return Err(Malformed("ends early"));
+            }
+            numbers.clear();
+            let mut before = 0i64;
+            for _ in 0..n {
+                before = before.wrapping_add(cursor.signed()?);
+                numbers.push(before);
+            }
+        }
+        Coding::Packed(packed) => {
+            numbers.resize(n, 0);
+            let done = simple_decompress_into(packed, numbers.as_mut_slice());
+            let done = done.map_err(|_| Malformed("columns that do not unpack"))?;
+            if done.n_processed != n || !done.finished {
+                return Err(Malformed("another count of readings than the row says"));
+            }
+        }
+    }
+    if power > 1 {
         numbers
             .iter_mut()
             .for_each(|number| *number = number.wrapping_mul(power));
     }
-    Ok(numbers)
-}
-
-fn unpacked(packed: &[u8], n: usize) -> Result<Vec<i64>, Malformed> {
-    let mut numbers = vec![0i64; n];
-    let done = simple_decompress_into(packed, &mut numbers);
-    let done = done.map_err(|_| Malformed("columns that do not unpack"))?;
-    if done.n_processed != n || !done.finished {
-        return Err(Malformed("another count of readings than the row says"));
-    }
-    Ok(numbers)
+    Ok(())
 }
 
 /// The checksum of a row: over its series' key, its place, its summary and its data.

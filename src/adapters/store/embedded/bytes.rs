@@ -142,6 +142,11 @@ impl Remark {
         }
     }
 
+    /// Whether a value with it may enter means.
+    pub(super) fn usable(&self) -> bool {
+        !self.missing && self.qc == Qc::Passed && self.flag.is_normal()
+    }
+
     /// Appends it: a byte of bits, then the flag's text if it is not normal.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         let verdict = VERDICTS.iter().position(|qc| *qc == self.qc);

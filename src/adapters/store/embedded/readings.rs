@@ -17,6 +17,7 @@ use crate::adapters::store::embedded::index::Progress;
 use crate::adapters::store::embedded::merge;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
+use crate::adapters::store::embedded::rows::Packed;
 use crate::adapters::store::embedded::rows::SeriesRow;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Flag;
@@ -93,6 +94,86 @@ pub(super) fn keys(connection: &Connection) -> Result<Vec<SeriesKey>, Fault> {
     Ok(keys)
 }
 
+/// A column in one snapshot, with what waits of it.
+pub(super) struct Column<'s> {
+    snapshot: &'s Connection,
+    series: i64,
+    key_hash: i64,
+    pub(super) cut: Cut,
+    spans: RangeInclusive<i64>,
+    waiting: BTreeMap<i64, Vec<Cell>>,
+}
+
+impl<'s> Column<'s> {
+    /// Passes a column to `then`, unless nothing of it can lie in the range.
+    pub(super) fn open<T: Default>(
+        connection: &'s Connection,
+        waiting: &Waiting,
+        key: &SeriesKey,
+        range: Range,
+        then: impl FnOnce(Column<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let Range { after, upto, .. } = range;
+        if after >= upto || range.limit == 0 {
+            return Ok(T::default());
+        }
+        let cut = Cut::of(key.interval_s);
+        // The first second asked for is the one after `after`.
+        let spans = cut.span(after.plus_s(1).unix())..=cut.span(upto.unix());
+        loop {
+            let snapshot = connection.unchecked_transaction()?;
+            let progress = rows::progress(&snapshot)?;
+            let Some(series) = rows::find_series(&snapshot, key)? else {
+                return Ok(T::default());
+            };
+            // `None` means that a step of merging ended since the snapshot was taken; the next one knows of it.
+            if let Some(waiting) = waiting.of(&snapshot, progress, series, spans.clone())? {
+                return then(Column {
+                    snapshot: &snapshot,
+                    series,
+                    key_hash: rows::key_hash(key),
+                    cut,
+                    spans,
+                    waiting,
+                });
+            }
+        }
+    }
+
+    /// Passes on span after span what is packed of it and what waits, until told to stop.
+    pub(super) fn each(
+        mut self,
+        mut take: impl FnMut(i64, Option<&Packed<'_>>, Vec<Cell>) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        let select = format!(
+            "SELECT {} FROM block WHERE series = ?1 AND span BETWEEN ?2 AND ?3 ORDER BY span",
+            BlockRow::COLUMNS
+        );
+        let mut statement = self.snapshot.prepare_cached(&select)?;
+        let mut rows =
+            statement.query(params![self.series, self.spans.start(), self.spans.end()])?;
+        while let Some(row) = rows.next()? {
+            let packed = Packed::read(row, self.key_hash)?;
+            let later = self.waiting.split_off(&packed.span);
+            for (span, cells) in std::mem::replace(&mut self.waiting, later) {
+                if !take(span, None, cells)? {
+                    return Ok(());
+                }
+            }
+            let cells = self.waiting.remove(&packed.span).unwrap_or_default();
+            if !take(packed.span, Some(&packed), cells)? {
+                return Ok(());
+            }
+        }
+        for (span, cells) in self.waiting {
+            if !take(span, None, cells)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// One column, now or as known at a time: of each reading, with when it was received, what `keep` makes of it.
 pub(super) fn column<T>(
     connection: &Connection,
@@ -101,33 +182,14 @@ pub(super) fn column<T>(
     range: Range,
     keep: impl Fn(Instant, Reading) -> T + Copy,
 ) -> Result<Vec<T>, Fault> {
-    let Range { after, upto, .. } = range;
-    if after >= upto || range.limit == 0 {
-        return Ok(Vec::new());
-    }
-    let cut = Cut::of(key.interval_s);
-    // The first second asked for is the one after `after`.
-    let spans = cut.span(after.plus_s(1).unix())..=cut.span(upto.unix());
-    loop {
-        let snapshot = connection.unchecked_transaction()?;
-        let progress = rows::progress(&snapshot)?;
-        let Some(series) = rows::find_series(&snapshot, key)? else {
-            return Ok(Vec::new());
-        };
-        // `None` means that a step of merging ended since the snapshot was taken; the next one knows of it.
-        if let Some(waiting) = waiting.of(&snapshot, progress, series, spans.clone())? {
-            let mut gather = Gather {
-                cut,
-                range,
-                replaced: replaced(&snapshot, series, range)?,
-                normal: Flag::normal(),
-                keep,
-                readings: Vec::new(),
-            };
-            gather.blocks(&snapshot, (series, rows::key_hash(key)), spans, waiting)?;
-            return Ok(gather.readings);
-        }
-    }
+    Column::open(connection, waiting, key, range, |column| {
+        let mut gather = Gather::of(&column, range, keep)?;
+        column.each(|span, packed, cells| {
+            gather.take(span, packed, cells)?;
+            Ok(!gather.full())
+        })?;
+        Ok(gather.readings)
+    })
 }
 
 /// Revisions, with when they were received, by the time of the reading.
@@ -152,58 +214,46 @@ fn replaced(snapshot: &Connection, series: i64, range: Range) -> Result<Replaced
 }
 
 /// A column that is being put together.
-struct Gather<T, F> {
+pub(super) struct Gather<T, F> {
     cut: Cut,
     range: Range,
     replaced: Replaced,
     normal: Flag,
     keep: F,
-    readings: Vec<T>,
+    /// What was made so far.
+    pub(super) readings: Vec<T>,
 }
 
 impl<T, F: Fn(Instant, Reading) -> T> Gather<T, F> {
+    /// An empty one.
+    pub(super) fn of(column: &Column<'_>, range: Range, keep: F) -> Result<Self, Fault> {
+        Ok(Self {
+            cut: column.cut,
+            range,
+            replaced: replaced(column.snapshot, column.series, range)?,
+            normal: Flag::normal(),
+            keep,
+            readings: Vec::new(),
+        })
+    }
+
     fn full(&self) -> bool {
         self.readings.len() >= self.range.limit
     }
 
-    fn blocks(
+    /// Adds what lies in the range of a span's block and of what waits to be laid over it.
+    pub(super) fn take(
         &mut self,
-        snapshot: &Connection,
-        (series, key_hash): (i64, i64),
-        spans: RangeInclusive<i64>,
-        mut waiting: BTreeMap<i64, Vec<Cell>>,
+        span: i64,
+        packed: Option<&Packed<'_>>,
+        cells: Vec<Cell>,
     ) -> Result<(), Fault> {
-        let select = format!(
-            "SELECT {} FROM block WHERE series = ?1 AND span BETWEEN ?2 AND ?3 ORDER BY span",
-            BlockRow::COLUMNS
-        );
-        let mut statement = snapshot.prepare_cached(&select)?;
-        let mut rows = statement.query(params![series, spans.start(), spans.end()])?;
-        while let Some(row) = rows.next()? {
-            let row = BlockRow::read(row, key_hash, self.cut)?;
-            let later = waiting.split_off(&row.span);
-            self.take_waiting(waiting);
-            waiting = later;
-            let block = match waiting.remove(&row.span) {
-                Some(cells) => row.block.with(cells.into_iter()),
-                None => row.block,
-            };
-            self.take(row.span, &block);
-            if self.full() {
-                return Ok(());
-            }
-        }
-        self.take_waiting(waiting);
+        let block = packed.map_or_else(|| Ok(Block::default()), |packed| packed.block(self.cut))?;
+        self.take_block(span, &block.with(cells.into_iter()));
         Ok(())
     }
 
-    fn take_waiting(&mut self, waiting: BTreeMap<i64, Vec<Cell>>) {
-        for (span, cells) in waiting {
-            self.take(span, &Block::default().with(cells.into_iter()));
-        }
-    }
-
-    fn take(&mut self, span: i64, block: &Block) {
+    fn take_block(&mut self, span: i64, block: &Block) {
         let cut = self.cut;
         let times = block.offsets().iter().map(|offset| cut.time(span, *offset));
         let (after, upto) = (self.range.after.unix(), self.range.upto.unix());

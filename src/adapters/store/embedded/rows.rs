@@ -161,7 +161,6 @@ pub(super) fn insert_series(connection: &Connection, key: &SeriesKey) -> Result<
 
 /// A block as it is stored.
 pub(super) struct BlockRow {
-    pub(super) span: i64,
     pub(super) summary: Summary,
     pub(super) checksum: i64,
     pub(super) block: Block,
@@ -174,37 +173,11 @@ impl BlockRow {
 
     /// From a row of [`Self::COLUMNS`], its checksum compared.
     pub(super) fn read(row: &Row<'_>, key_hash: i64, cut: Cut) -> Result<Self, Fault> {
-        let (span, series): (i64, i64) = (row.get(0)?, row.get(10)?);
-        let damaged = |what: &str| {
-            Fault::Row(format!(
-                "table block, span {span} of series {series}: {what}"
-            ))
-        };
-        let format: u32 = row.get(7)?;
-        if format != BLOCK_FORMAT {
-            return Err(damaged(&format!(
-                "its format {format} is unknown; this program reads {BLOCK_FORMAT}"
-            )));
-        }
-        let summary = Summary {
-            n: row.get(1)?,
-            sum: row.get(2)?,
-            min: row.get(3)?,
-            max: row.get(4)?,
-            first: row.get(5)?,
-            last: row.get(6)?,
-        };
-        let checksum: i64 = row.get(8)?;
-        let data = row.get_ref(9)?.as_blob().map_err(text)?;
-        if block::checksum(key_hash, span, &summary, data) != checksum {
-            return Err(damaged("does not match its checksum"));
-        }
-        let block = Block::decode(data, summary.n, cut, span);
+        let packed = Packed::read(row, key_hash)?;
         Ok(Self {
-            span,
-            summary,
-            checksum,
-            block: block.map_err(|fault| damaged(fault.0))?,
+            summary: packed.summary,
+            checksum: packed.checksum,
+            block: packed.block(cut)?,
         })
     }
 
@@ -224,6 +197,65 @@ impl BlockRow {
         let mut rows = statement.query([span, series])?;
         let row = rows.next()?;
         row.map(|row| Self::read(row, key_hash, cut)).transpose()
+    }
+}
+
+/// A block as it is stored, its checksum compared and its columns not unpacked.
+pub(super) struct Packed<'r> {
+    pub(super) span: i64,
+    pub(super) summary: Summary,
+    pub(super) checksum: i64,
+    pub(super) data: &'r [u8],
+    series: i64,
+}
+
+impl<'r> Packed<'r> {
+    /// From a row of [`BlockRow::COLUMNS`].
+    pub(super) fn read(row: &'r Row<'_>, key_hash: i64) -> Result<Self, Fault> {
+        let packed = Self {
+            span: row.get(0)?,
+            summary: Summary {
+                n: row.get(1)?,
+                sum: row.get(2)?,
+                min: row.get(3)?,
+                max: row.get(4)?,
+                first: row.get(5)?,
+                last: row.get(6)?,
+            },
+            checksum: row.get(8)?,
+            data: row.get_ref(9)?.as_blob().map_err(text)?,
+            series: row.get(10)?,
+        };
+        let format: u32 = row.get(7)?;
+        if format != BLOCK_FORMAT {
+            return Err(packed.damaged(&format!(
+                "its format {format} is unknown; this program reads {BLOCK_FORMAT}"
+            )));
+        }
+        let Self {
+            span,
+            summary,
+            data,
+            ..
+        } = &packed;
+        if block::checksum(key_hash, *span, summary, data) != packed.checksum {
+            return Err(packed.damaged("does not match its checksum"));
+        }
+        Ok(packed)
+    }
+
+    /// Its readings.
+    pub(super) fn block(&self, cut: Cut) -> Result<Block, Fault> {
+        let block = Block::decode(self.data, self.summary.n, cut, self.span);
+        block.map_err(|fault| self.damaged(fault.0))
+    }
+
+    /// Says what is wrong with it.
+    pub(super) fn damaged(&self, what: &str) -> Fault {
+        Fault::Row(format!(
+            "table block, span {} of series {}: {what}",
+            self.span, self.series
+        ))
     }
 }
 
