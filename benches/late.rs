@@ -214,6 +214,7 @@ fn registry(size: &Size) -> anyhow::Result<Registry> {
             en: "City".to_owned(),
         },
         document: "generated".to_owned(),
+        division_code: None,
         members: members?,
     };
     let target = |year, item: Item, limit| Target {

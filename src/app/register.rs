@@ -31,7 +31,8 @@ with all its members. A file named after its table needs no TABLE=.
 
 Tables and their columns:
   stations    id,name_zh,name_en,class,longitude,latitude,simulated,source[,zone,interval_s]
-  groups      id,name_zh,name_en,document,station,from,to[,member_document]
+  groups      id,name_zh,name_en,document,station,from,to[,member_document[,division_code]]
+              division_code: of the area the group stands for; its place in ranks
   exclusions  id,place,from,to,pollutants,statistics,reason,document,decided_on[,revoked_on]
               days left out of statistics: place is group:ID, station:ID or all; pollutants and statistics
               (mean|percentile|composite|ranking|good_days), empty for what the reason dust takes out

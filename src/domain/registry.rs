@@ -135,6 +135,8 @@ pub struct Group {
     pub names: Names,
     /// The document that says which points count.
     pub document: String,
+    /// Division code of the area it stands for, where that has one; its place among others it is ranked with.
+    pub division_code: Option<String>,
     /// Dated members.
     pub members: Vec<Membership>,
 }

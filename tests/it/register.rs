@@ -16,6 +16,9 @@ const TARGETS: &str = "id,group,item,year,limit,issuer,document,edition\n\
     t1,city,pm25_mean,2026,30.5,bureau,\"plan, page 3\",2012\n";
 const GROUPS: &str = "id,name_zh,name_en,document,station,from,to,member_document\n\
     city,市,City,doc 1,a,2020-01-01,,\ncity,市,City,doc 1,b,2020-01-01,2020-12-31,\"doc 1, annex\"\n";
+/// A group that stands for a county.
+const COUNTY: &str = "id,name_zh,name_en,document,station,from,to,member_document,division_code\n\
+    city,市,City,doc 1,a,2020-01-01,,,999903\ncity,市,City,doc 1,b,2020-01-01,2020-12-31,,999903\n";
 const EXCLUSIONS: &str = "id,place,from,to,pollutants,statistics,reason,document,decided_on,revoked_on\n\
     d1,group:city,2023-04-10,2023-04-12,pm25|pm10,mean|percentile|composite|ranking,dust,doc 2,2023-05-04,\n\
     e1,station:a,2023-07-01,2023-07-01,o3,good_days,exceptional,doc 3,2023-08-01,2023-09-01\n";
@@ -68,6 +71,10 @@ fn tables_are_entered_together_once_and_printed_as_they_came() {
         let listed = run(&["register", "--data", text(&data), "--list", name]);
         assert_eq!(listed, lines, "{name}");
     }
+    let file = write(folder.path(), "groups.csv", COUNTY);
+    run(&["register", "--data", text(&data), &file]);
+    let listed = run(&["register", "--data", text(&data), "--list", "groups"]);
+    assert_eq!(listed, COUNTY);
     // A later table may lean on what is registered; its group is replaced with its members.
     let one = "id,name_zh,name_en,document,station,from,to\ncity,市,City,doc 2,a,2020-01-01,\n";
     let file = write(folder.path(), "groups.csv", one);
@@ -101,6 +108,16 @@ fn with_any_fault_nothing_is_entered() {
         &targets,
     ]);
     assert_eq!(code, 2, "{said}");
+    let unlike = COUNTY.replacen("999903", "3202", 1);
+    let unlike = write(folder.path(), "county.csv", &unlike);
+    let (code, complaint) = fails(&[
+        "register",
+        "--data",
+        text(&data),
+        &format!("groups={unlike}"),
+    ]);
+    let part = "county.csv:2: division_code: \"3202\" is not six to twelve digits, or empty";
+    assert!(code == 2 && complaint.contains(part), "{complaint}");
     let expected = format!(
         "skytier: {groups}:3: station: is not in the stations' table\n\
          {targets}:2: limit: \"low\" is not a number of at least 0\n"

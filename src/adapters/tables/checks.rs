@@ -82,9 +82,13 @@ pub(super) fn groups(
             groups.len() - 1
         });
         let group = &mut groups[at];
-        if (&group.names, &group.document) != (&head.names, &head.document) {
+        let head_of = |group: &Group| Group {
+            members: Vec::new(),
+            ..group.clone()
+        };
+        if head_of(group) != head {
             faults.push(format!(
-                "{place}: id: names and document differ from the group's first line"
+                "{place}: id: names, document and division code differ from the group's first line"
             ));
         }
         if member.to.is_some_and(|to| to < member.from) {

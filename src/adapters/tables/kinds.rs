@@ -21,6 +21,7 @@ use crate::domain::registry::Station;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
 use crate::domain::registry::Unmonitored;
+use crate::domain::registry::peer::is_division_code;
 use crate::domain::units::Amount;
 
 /// Every table there is; one comes after those its rows refer to.
@@ -62,8 +63,9 @@ pub static KINDS: [Kind; 9] = [
             "from",
             "to",
             "member_document",
+            "division_code",
         ],
-        optional: 1,
+        optional: 2,
         read: |sheet| {
             let lines = sheet.entries(group_line);
             let groups = checks::groups(lines, sheet.known, sheet.faults);
@@ -296,11 +298,15 @@ fn group_line(line: &mut Line<'_>) -> Option<GroupLine> {
     let own_document = line.field("member_document", "a text, or empty", |text| {
         if_filled(text, |text| Some(text.to_owned()))
     });
+    let division_code = line.field("division_code", "six to twelve digits, or empty", |text| {
+        if_filled(text, |text| is_division_code(text).then(|| text.to_owned()))
+    });
     Some(GroupLine {
         head: Group {
             id: id?,
             names: names?,
             document: document?,
+            division_code: division_code?,
             members: Vec::new(),
         },
         member: Membership {
@@ -323,6 +329,7 @@ fn group_rows(group: &Group) -> Vec<Vec<String>> {
             member.from.to_string(),
             or_empty(member.to.as_ref()),
             or_empty(member.document.as_ref()),
+            or_empty(group.division_code.as_ref()),
         ]
     };
     group.members.iter().map(row).collect()

@@ -276,7 +276,7 @@ fn entries_must_agree_with_each_other() {
         ],
         &[
             "groups:2: to: lies before from",
-            "groups:3: id: names and document differ from the group's first line",
+            "groups:3: id: names, document and division code differ from the group's first line",
             "groups:3: station: is not in the stations' table",
             "groups:4: station: a micro-station never counts in a group",
             "groups:6: station: counts twice on a day",

@@ -128,8 +128,13 @@ fn save_group(connection: &Connection, group: &Group) -> Result<(), Fault> {
         "DELETE FROM membership WHERE station_group = ?1",
         [&group.id],
     )?;
+    let gone = "DELETE FROM group_division WHERE station_group = ?1";
+    connection.execute(gone, [&group.id])?;
     let values = params![group.id, group.names.zh, group.names.en, group.document];
     replace(connection, "station_group", values)?;
+    if let Some(code) = &group.division_code {
+        replace(connection, "group_division", params![group.id, code])?;
+    }
     for (position, member) in group.members.iter().enumerate() {
         let position = i64::try_from(position).expect("a position fits 64 bits");
         let to = member.to.map(|day| day.to_string());
@@ -229,6 +234,11 @@ pub(super) fn load(connection: &Connection) -> Result<Registry, Fault> {
             .ok_or_else(|| damaged("membership", &id))?
             .members
             .push(member);
+    }
+    for (id, code) in all(connection, "group_division", "station_group", division)? {
+        let group = groups.iter_mut().find(|group| group.id == id);
+        let group = group.ok_or_else(|| damaged("group_division", &id))?;
+        group.division_code = Some(code);
     }
     Ok(Registry {
         stations: all(connection, "station", "id", station)?,
@@ -349,8 +359,13 @@ fn group(row: &Row<'_>) -> Result<Group, Fault> {
         id: row.get("id")?,
         names: names(row)?,
         document,
+        division_code: None,
         members: Vec::new(),
     })
+}
+
+fn division(row: &Row<'_>) -> Result<(String, String), Fault> {
+    Ok((row.get("station_group")?, row.get("division_code")?))
 }
 
 fn membership(row: &Row<'_>) -> Result<(String, Membership), Fault> {

@@ -127,6 +127,12 @@ CREATE TABLE station_group (
     document TEXT NOT NULL
 ) STRICT;
 
+-- Division codes of the areas groups stand for.
+CREATE TABLE group_division (
+    station_group TEXT PRIMARY KEY REFERENCES station_group (id),
+    division_code TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE membership (
     station_group TEXT NOT NULL REFERENCES station_group (id),
     position      INTEGER NOT NULL,
