@@ -8,6 +8,7 @@ mod daily;
 mod html;
 mod notes;
 mod period;
+mod ranks;
 mod sheet;
 mod targets;
 mod text;

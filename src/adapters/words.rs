@@ -4,8 +4,10 @@ use crate::adapters::lang::Lang;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::projection::Spread;
 use crate::domain::registry::Item;
+use crate::domain::registry::peer::RankItem;
 use crate::domain::target::Gap;
 use crate::domain::target::Standing;
+use crate::flow::ranking::RankGap;
 
 /// Why a day is void, from the reasons the core joins by `|`.
 pub fn void_day(reasons: &str, lang: Lang) -> String {
@@ -79,6 +81,53 @@ pub fn item(item: Item, lang: Lang) -> &'static str {
         Item::Pm10Mean => lang.pick("PM10 均值", "PM10 mean"),
         Item::O3P90 => lang.pick("臭氧第 90 百分位数", "ozone, 90th percentile"),
         Item::CompositeIndex => lang.pick("综合指数", "composite index"),
+    }
+}
+
+/// What areas are ranked by.
+pub fn rank_item(item: RankItem, lang: Lang) -> &'static str {
+    match item {
+        RankItem::CompositeIndex => lang.pick("综合指数", "composite index"),
+        RankItem::CompositeChangePct => {
+            lang.pick("综合指数同比变幅", "change of the composite index")
+        }
+        RankItem::Pm25Mean => lang.pick("PM2.5 均值", "PM2.5 mean"),
+        RankItem::Pm25ChangePct => lang.pick("PM2.5 均值同比变幅", "change of the PM2.5 mean"),
+        RankItem::Pm10Mean => lang.pick("PM10 均值", "PM10 mean"),
+        RankItem::So2Mean => lang.pick("SO2 均值", "SO2 mean"),
+        RankItem::No2Mean => lang.pick("NO2 均值", "NO2 mean"),
+        RankItem::CoP95 => lang.pick("CO 第 95 百分位数", "CO, 95th percentile"),
+        RankItem::O3P90 => lang.pick("臭氧第 90 百分位数", "ozone, 90th percentile"),
+        RankItem::GoodDayRatio => lang.pick("优良天数比例", "good-day ratio"),
+        RankItem::GoodDayRatioChangePp => {
+            lang.pick("优良天数比例同比变幅", "change of the good-day ratio")
+        }
+        RankItem::GoodDays => lang.pick("优良天数", "good days"),
+        RankItem::HeavyDays => lang.pick("重度及以上污染天数", "heavy days"),
+    }
+}
+
+/// Why an area has no rank.
+pub fn rank_gap(gap: &RankGap, lang: Lang) -> String {
+    match (gap, lang) {
+        (_, Lang::En) => gap.to_string(),
+        (RankGap::NoFigure(item), Lang::Zh) => format!("本地区没有{}", rank_item(*item, lang)),
+        (
+            RankGap::NoPeers {
+                item,
+                period,
+                edition,
+                others,
+            },
+            Lang::Zh,
+        ) => {
+            let item = rank_item(*item, lang);
+            let none = format!("未登记其他地区 {period} 版本 {edition} 的{item}");
+            match others.as_slice() {
+                [] => none,
+                others => format!("{none}；有版本 {} 的", others.join("、")),
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::flow::bulletin::Issue;
 use crate::flow::bulletin::gather;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::publish;
+use crate::flow::ranking::read_division;
 
 /// A bulletin of an area, Chinese or English, as text or as a page to print on A4.
 #[derive(clap::Args, Debug)]
@@ -50,6 +51,9 @@ pub struct BulletinArgs {
     /// auto (the edition in force on the last day) or the id of an edition.
     #[arg(long, default_value = "auto")]
     edition: String,
+    /// The area's own division code, for its place among others [default: that of its group].
+    #[arg(long, value_parser = read_division, value_name = "CODE")]
+    division: Option<String>,
     /// As known at this moment (RFC 3339); what came later is left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
@@ -91,6 +95,7 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
         area,
         issue,
         edition: edition.clone(),
+        division_code: args.division,
         known_at,
         now,
         zone,

@@ -47,7 +47,8 @@ pub struct RankArgs {
     /// What the areas are ranked by.
     #[arg(long, value_parser = RankItem::parse, value_name = "ITEM")]
     item: RankItem,
-    /// The area's own division code: its place within a tie, and whose imported figures are left out.
+    /// The area's own division code: its place within a tie, and whose imported figures are left out [default: that
+    /// of its group].
     #[arg(long, value_name = "CODE")]
     division: Option<String>,
     /// auto (the edition in force at the end of the period) or the id of one.
@@ -79,7 +80,6 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
     let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
     let question = RankQuestion::read(
         &args.period,
-        args.item,
         &args.edition,
         args.division.as_deref(),
         &editions,
@@ -91,7 +91,7 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
     let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;
-    let found = assessor.ranking(&area, &question, Choices::default());
+    let found = assessor.ranking(&area, &question, args.item, Choices::default());
     let context = Context {
         area: &area,
         zone,

@@ -42,7 +42,7 @@ Tables and their columns:
   targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source
   peers       division_code,name_zh,name_en,period,item,value,edition,source
-              figures of other areas, for skytier rank
+              figures of other areas, for skytier rank and bulletins
   loggers     mn,uscc,outlets,source[,zone,interval_s]
 
 Examples:

@@ -24,6 +24,7 @@ use crate::domain::pollutant::Pollutant;
 use crate::domain::publication::IssueKind;
 use crate::domain::registry::Names;
 use crate::domain::registry::Target;
+use crate::domain::registry::peer::RankItem;
 use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
 use crate::flow::area::Area;
@@ -31,6 +32,7 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
 use crate::flow::publishing::Release;
+use crate::flow::ranking::Ranking;
 
 pub use crate::flow::bulletin::gather::gather;
 
@@ -44,6 +46,12 @@ const KINDS: [PeriodKind; 6] = [
     PeriodKind::Quarter,
     PeriodKind::Half,
     PeriodKind::Year,
+];
+/// What a bulletin gives ranks by, each with the rank of its change.
+pub const RANKED: [RankItem; 3] = [
+    RankItem::CompositeIndex,
+    RankItem::Pm25Mean,
+    RankItem::GoodDayRatio,
 ];
 /// What a period's name looks like.
 const PERIOD_FORMS: &str =
@@ -117,6 +125,8 @@ pub struct BulletinWish {
     pub issue: Issue,
     /// Which edition judges.
     pub edition: EditionChoice,
+    /// The place's division code where it is not that of its group.
+    pub division_code: Option<String>,
     /// As known at this moment; `None` for all that is known.
     pub known_at: Option<Instant>,
     /// The present moment.
@@ -199,6 +209,8 @@ pub struct Bulletin {
     pub month_to_date: Option<Side>,
     /// From the first of January; its targets stand for the year. `None` where it is the period itself.
     pub year_to_date: Option<Side>,
+    /// Its places among other areas by each of [`RANKED`]; none in a daily bulletin and of a period that is not over.
+    pub ranks: Vec<Ranking>,
     /// Every target registered for the place, whatever its year.
     pub targets: Vec<Target>,
     /// Whether generated readings take part.

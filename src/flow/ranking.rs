@@ -1,5 +1,7 @@
 //! An area's rank among registered figures of others.
 
+use std::fmt;
+
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::ranking::Contender;
@@ -26,11 +28,10 @@ pub struct RankQuestion {
     pub kind: PeriodKind,
     /// Its days, and its name, under which peers' figures are looked up.
     pub period: Period,
-    /// What the areas are ranked by.
-    pub item: RankItem,
     /// The edition of all figures; several are not ranked at once.
     pub edition: EditionChoice,
-    /// The area's own division code, if it is known: peers' figures of it are not ranked beside its own.
+    /// The area's own division code where it is not that of its group: peers' figures of it are not ranked beside
+    /// its own.
     pub division_code: Option<String>,
 }
 
@@ -41,7 +42,6 @@ impl RankQuestion {
     /// Which of `period`, `edition` and `division` is wrong, and what would be right.
     pub fn read(
         period: &str,
-        item: RankItem,
         edition: &str,
         division_code: Option<&str>,
         editions: &Editions,
@@ -60,18 +60,67 @@ impl RankQuestion {
                 "ranks are given under one edition at a time".to_owned(),
             ));
         }
-        let digits = |code: &&str| !is_division_code(code);
-        if let Some(code) = division_code.filter(digits) {
-            let fault = format!("{:?} is not six to twelve digits", short(code));
-            return Err(("division", fault));
-        }
+        let division_code = division_code.map(read_division).transpose();
         Ok(Self {
             kind,
             period,
-            item,
             edition,
-            division_code: division_code.map(str::to_owned),
+            division_code: division_code.map_err(|fault| ("division", fault))?,
         })
+    }
+}
+
+/// Reads a division code.
+///
+/// # Errors
+/// In words.
+pub fn read_division(text: &str) -> Result<String, String> {
+    let short: String = text.chars().take(40).collect();
+    match is_division_code(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{short:?} is not six to twelve digits")),
+    }
+}
+
+/// Why an area has no rank by an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RankGap {
+    /// No other area's figure is registered.
+    NoPeers {
+        /// The item.
+        item: RankItem,
+        /// Of which period.
+        period: String,
+        /// Under which edition.
+        edition: String,
+        /// Editions there are such figures under.
+        others: Vec<String>,
+    },
+    /// The area itself has no such figure.
+    NoFigure(RankItem),
+}
+
+impl fmt::Display for RankGap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFigure(item) => write!(f, "the area has no {} of its own", item.key()),
+            Self::NoPeers {
+                item,
+                period,
+                edition,
+                others,
+            } => {
+                let item = item.key();
+                write!(
+                    f,
+                    "no other area's {item} of {period} under edition {edition} is registered"
+                )?;
+                match others.as_slice() {
+                    [] => Ok(()),
+                    others => write!(f, "; there are some under {}", others.join(", ")),
+                }
+            }
+        }
     }
 }
 
@@ -85,14 +134,14 @@ pub struct ItemRanking {
     /// Every area that has a figure, best first.
     pub entries: Vec<Ranked>,
     /// Why the area has no rank.
-    pub void_reason: Option<String>,
+    pub gap: Option<RankGap>,
 }
 
 impl ItemRanking {
     /// The area's own place.
     pub fn own_place(&self) -> Option<&Ranked> {
         let own = self.entries.iter().find(|entry| entry.area.is_own());
-        own.filter(|_| self.void_reason.is_none())
+        own.filter(|_| self.gap.is_none())
     }
 }
 
@@ -108,44 +157,77 @@ pub struct Ranking {
 }
 
 impl Assessor {
-    /// The area's rank in a period.
-    pub fn ranking(&self, area: &Area, question: &RankQuestion, choices: Choices) -> Ranking {
+    /// The area's ranks in a period by each of the items.
+    pub fn rankings(
+        &self,
+        area: &Area,
+        question: &RankQuestion,
+        items: &[RankItem],
+        choices: Choices,
+    ) -> Vec<Ranking> {
         let (period, kind) = (question.period.clone(), question.kind);
         let report = self.one_period(area, kind, period, &question.edition, choices);
-        let change = question.item.change();
-        Ranking {
+        let group = match area {
+            Area::Group(id) => self.registry.group(id),
+            Area::Station(_) | Area::Mean => None,
+        };
+        let registered = || group.and_then(|group| group.division_code.clone());
+        let field = Field {
+            assessor: self,
+            area,
+            division_code: question.division_code.clone().or_else(registered),
+        };
+        let ranking = |item: &RankItem| Ranking {
             edition: report.assessment.edition.clone(),
-            level: self.by_item(area, question, question.item, &report),
-            change: change.map(|item| self.by_item(area, question, item, &report)),
-        }
+            level: field.by_item(*item, &report),
+            change: item.change().map(|item| field.by_item(item, &report)),
+        };
+        items.iter().map(ranking).collect()
     }
 
-    fn by_item(
+    /// The area's rank in a period by one item.
+    pub fn ranking(
         &self,
         area: &Area,
         question: &RankQuestion,
         item: RankItem,
-        report: &PeriodReport,
-    ) -> ItemRanking {
+        choices: Choices,
+    ) -> Ranking {
+        let mut rankings = self.rankings(area, question, &[item], choices);
+        rankings.pop().expect("one ranking an item")
+    }
+}
+
+/// An area among the others.
+struct Field<'a> {
+    assessor: &'a Assessor,
+    area: &'a Area,
+    division_code: Option<String>,
+}
+
+impl Field<'_> {
+    fn by_item(&self, item: RankItem, report: &PeriodReport) -> ItemRanking {
         let assessment = &report.assessment;
-        let edition = self.editions.by_id(&assessment.edition);
+        let (id, period) = (&assessment.edition, &assessment.period.label);
+        let edition = self.assessor.editions.by_id(id);
         let own =
             edition.and_then(|edition| own_figure(item, edition, assessment, report.yoy.as_ref()));
-        let about = |peer: &&Peer| peer.item == item && peer.period == question.period.label;
-        let peers: Vec<&Peer> = self.registry.peers.iter().filter(about).collect();
-        let same = |peer: &&&Peer| peer.edition == assessment.edition;
-        let other = |peer: &&&Peer| question.division_code.as_ref() != Some(&peer.division_code);
+        let about = |peer: &&Peer| peer.item == item && peer.period == *period;
+        let peers = self.assessor.registry.peers.iter().filter(about);
+        let peers: Vec<&Peer> = peers.collect();
+        let same = |peer: &&&Peer| peer.edition == *id;
+        let other = |peer: &&&Peer| self.division_code.as_ref() != Some(&peer.division_code);
         let ranked = peers.iter().filter(same).filter(other);
         let mut entries: Vec<Contender> = ranked.map(|peer| contender(peer)).collect();
-        let void_reason = match (entries.is_empty(), own) {
-            (true, _) => Some(no_peers(item, question, &assessment.edition, &peers)),
-            (_, None) => Some(format!("the area has no {} of its own", item.key())),
+        let gap = match (entries.is_empty(), own) {
+            (true, _) => Some(no_peers(item, period, id, &peers)),
+            (_, None) => Some(RankGap::NoFigure(item)),
             _ => None,
         };
         let own_place = own.filter(|_| !entries.is_empty());
         entries.extend(own_place.map(|value| Contender {
-            division_code: question.division_code.clone(),
-            names: self.names(area),
+            division_code: self.division_code.clone(),
+            names: self.names(),
             value: value.exact(),
             source: None,
         }));
@@ -153,14 +235,15 @@ impl Assessor {
             item,
             own,
             entries: ranks(entries, item.lower_is_better()),
-            void_reason,
+            gap,
         }
     }
 
-    fn names(&self, area: &Area) -> Names {
+    fn names(&self) -> Names {
+        let (registry, area) = (&self.assessor.registry, self.area);
         let registered = match area {
-            Area::Group(id) => self.registry.group(id).map(|group| &group.names),
-            Area::Station(id) => self.registry.station(id).map(|station| &station.names),
+            Area::Group(id) => registry.group(id).map(|group| &group.names),
+            Area::Station(id) => registry.station(id).map(|station| &station.names),
             Area::Mean => None,
         };
         registered.cloned().unwrap_or_else(|| Names {
@@ -179,16 +262,16 @@ fn contender(peer: &Peer) -> Contender {
     }
 }
 
-/// Says what is missing: figures at all, or figures under the same edition.
-fn no_peers(item: RankItem, question: &RankQuestion, edition: &str, peers: &[&Peer]) -> String {
-    let (item, period) = (item.key(), &question.period.label);
-    let mut others: Vec<&str> = peers.iter().map(|peer| peer.edition.as_str()).collect();
+/// What is missing: figures at all, or figures under the same edition.
+fn no_peers(item: RankItem, period: &str, edition: &str, peers: &[&Peer]) -> RankGap {
+    let mut others: Vec<String> = peers.iter().map(|peer| peer.edition.clone()).collect();
     others.retain(|other| *other != edition);
     others.sort_unstable();
     others.dedup();
-    let under = match others.as_slice() {
-        [] => String::new(),
-        others => format!("; there are some under {}", others.join(", ")),
-    };
-    format!("no other area's {item} of {period} under edition {edition} is registered{under}")
+    RankGap::NoPeers {
+        item,
+        period: period.to_owned(),
+        edition: edition.to_owned(),
+        others,
+    }
 }

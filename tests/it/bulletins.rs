@@ -4,6 +4,7 @@
 //! accepted. Moments and the present year are masked, nothing else.
 
 mod pages;
+mod ranks;
 
 use std::fs;
 use std::path::Path;

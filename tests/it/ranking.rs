@@ -146,6 +146,32 @@ fn an_area_is_ranked_among_registered_figures_only() {
     by_command(&data);
     side_by_side(&daemon);
     faults(&daemon);
+    with_the_code_of_the_group(&daemon);
+}
+
+/// A group's own code takes the place of the option.
+fn with_the_code_of_the_group(daemon: &Daemon) {
+    let lines = GROUPS.replace("from,to", "from,to,member_document,division_code");
+    let groups = lines.replace("2019-01-01,", "2019-01-01,,,320281");
+    let url = format!("{}/v1/registry/groups", daemon.http);
+    let reply = post_json(&url, &json!({"csv": groups}));
+    assert_eq!(reply.json()["new_or_changed"], 1, "{}", reply.text);
+    let bare = QUERY.replace("&division=320281", "");
+    let found = daemon.json(&format!("{bare}pm25_mean"));
+    assert_eq!(
+        found["level"],
+        daemon.json(&format!("{QUERY}pm25_mean"))["level"]
+    );
+    let other = QUERY.replace("320281", "320205");
+    let level = &daemon.json(&format!("{other}pm25_mean"))["level"];
+    let own = [
+        "1=:320205",
+        "1=:320206",
+        "1=:320282",
+        "4:320211",
+        "5:320281",
+    ];
+    assert_eq!(order(level), own);
 }
 
 const QUERY: &str = "/v1/air/ranking?area=city&period=2020-01&division=320281&item=";

@@ -5,6 +5,7 @@ use chrono::Datelike;
 
 use crate::adapters::bulletin::daily::station_name;
 use crate::adapters::bulletin::period::stop;
+use crate::adapters::bulletin::ranks;
 use crate::adapters::bulletin::words;
 use crate::adapters::lang::Lang;
 use crate::adapters::words::shortfall;
@@ -38,6 +39,8 @@ pub(super) fn notes(bulletin: &Bulletin, lang: Lang) -> Vec<Note> {
             comparability(bulletin, lang),
         ));
     }
+    let ranks = ranks::sources(bulletin, lang);
+    notes.extend(ranks.map(|sources| note("名次", "Ranks", sources)));
     notes.push(note("审核状态", "Review state", review(lang)));
     notes.push(note("站点", "Stations", stations(bulletin, lang)));
     notes.push(note("年度目标", "Targets", targets(bulletin, lang)));

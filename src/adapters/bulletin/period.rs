@@ -1,6 +1,7 @@
 //! The sections of a bulletin of ten days and more, in the order county bulletins have: composite index, PM2.5, ozone,
 //! good days, heavy days, runs to date, all pollutants, primary pollutants.
 
+use crate::adapters::bulletin::ranks;
 use crate::adapters::bulletin::sheet::Section;
 use crate::adapters::bulletin::sheet::Table;
 use crate::adapters::bulletin::targets;
@@ -16,6 +17,7 @@ use crate::domain::calendar::PeriodKind;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Item;
+use crate::domain::registry::peer::RankItem;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::bulletin::Bulletin;
@@ -67,6 +69,8 @@ fn composite(bulletin: &Bulletin, lang: Lang) -> Section {
         None => no_composite(bulletin, lang),
     };
     let mut paragraphs = vec![said];
+    paragraphs.extend(ranks::said(bulletin, RankItem::CompositeIndex, lang));
+    paragraphs.extend(ranks::unranked(bulletin, lang));
     paragraphs.extend(main_pollutants(bulletin, lang));
     paragraphs.extend(targets::any(bulletin, &[Item::CompositeIndex], lang));
     let heading = lang.pick("环境空气质量综合指数", "Composite index");
@@ -185,6 +189,7 @@ fn statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
 fn pm25(bulletin: &Bulletin, lang: Lang) -> Section {
     let own = Pollutant::Pm25;
     let mut paragraphs = vec![figure(bulletin, &bulletin.side, own, lang)];
+    paragraphs.extend(ranks::said(bulletin, RankItem::Pm25Mean, lang));
     paragraphs.extend(targets::said(bulletin, &[Item::Pm25Mean], lang));
     Section::new(words::pollutant(own, lang), paragraphs)
 }
@@ -229,6 +234,7 @@ fn good_days(bulletin: &Bulletin, lang: Lang) -> Section {
     let days = bulletin.side.now().days;
     let mut paragraphs = vec![good_days_said(&bulletin.side, lang)];
     paragraphs.extend(bounds(days, lang));
+    paragraphs.extend(ranks::said(bulletin, RankItem::GoodDayRatio, lang));
     let items = [Item::GoodDayRatio, Item::GoodDays];
     paragraphs.extend(targets::said(bulletin, &items, lang));
     Section::new(

@@ -31,6 +31,7 @@ use crate::flow::bulletin::BulletinWish;
 use crate::flow::bulletin::Issue;
 use crate::flow::bulletin::gather;
 use crate::flow::publishing;
+use crate::flow::ranking::read_division;
 
 /// The page carries its own style and its own typeface; nothing else is allowed, no script and nothing from elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; frame-ancestors 'none'";
@@ -42,7 +43,7 @@ impl From<BulletinFault> for Problem {
 }
 
 /// What a bulletin may be asked for by.
-const PARAMS: [&str; 5] = ["area", "lang", "format", "edition", "known_at"];
+const PARAMS: [&str; 6] = ["area", "lang", "format", "edition", "division", "known_at"];
 
 /// A bulletin in words, with the assessor its figures come from.
 struct Printed {
@@ -59,6 +60,7 @@ async fn print(
 ) -> Result<Printed, Problem> {
     let lang = lang(params)?;
     let issue = Issue::parse(period)?;
+    let division_code = params.text("division").map(read_division).transpose();
     let known_at = params.instant("known_at")?;
     let now = state.now();
     let assessor = match known_at {
@@ -72,6 +74,7 @@ async fn print(
         area: chosen(params, &assessor)?,
         issue,
         edition: edition(state, params)?,
+        division_code: division_code.map_err(|fault| Problem::bad("division", fault))?,
         known_at,
         now,
         zone: state.zone,

@@ -36,7 +36,6 @@ pub async fn ranking(
         .map_err(|fault| Problem::bad("item", fault))?;
     let question = RankQuestion::read(
         need("period", "a period such as 2020-H1")?,
-        item,
         params.text("edition").unwrap_or("auto"),
         params.text("division"),
         &state.editions,
@@ -52,7 +51,7 @@ pub async fn ranking(
     };
     let area = chosen(&params, &assessor)?;
     let found = state
-        .compute(|| assessor.ranking(&area, &question, Choices::default()))
+        .compute(|| assessor.ranking(&area, &question, item, Choices::default()))
         .await;
     let context = Context {
         area: &area,

@@ -7,6 +7,7 @@ use crate::adapters::lang::Lang;
 use crate::adapters::report::Context;
 use crate::adapters::report::number;
 use crate::adapters::report::table::table;
+use crate::adapters::words;
 use crate::domain::ranking::Ranked;
 use crate::domain::units::AMOUNT_DECIMALS;
 use crate::flow::ranking::ItemRanking;
@@ -41,7 +42,7 @@ fn item(ranking: &ItemRanking) -> Value {
         "rank": own.map(|own| own.rank),
         "tied": own.map(|own| own.tied),
         "of": ranking.entries.len(),
-        "void_reason": ranking.void_reason,
+        "void_reason": ranking.gap.as_ref().map(ToString::to_string),
         "entries": ranking.entries.iter().map(entry).collect::<Vec<_>>(),
     })
 }
@@ -85,9 +86,12 @@ fn item_table(ranking: &ItemRanking, lang: Lang) -> String {
         ]
     };
     let mut text = table(&header, ranking.entries.iter().map(row).collect());
-    if let Some(reason) = &ranking.void_reason {
-        let none = lang.pick("本地区无名次", "no rank of the area");
-        text.push_str(&format!("{none}: {reason}\n"));
+    if let Some(gap) = &ranking.gap {
+        let reason = words::rank_gap(gap, lang);
+        text.push_str(&match lang {
+            Lang::Zh => format!("本地区无名次：{reason}\n"),
+            Lang::En => format!("no rank of the area: {reason}\n"),
+        });
     }
     text
 }

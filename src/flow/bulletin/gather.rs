@@ -17,8 +17,11 @@ use crate::flow::bulletin::BulletinFault;
 use crate::flow::bulletin::BulletinWish;
 use crate::flow::bulletin::Member;
 use crate::flow::bulletin::Place;
+use crate::flow::bulletin::RANKED;
 use crate::flow::bulletin::Side;
 use crate::flow::bulletin::StationRow;
+use crate::flow::ranking::RankQuestion;
+use crate::flow::ranking::Ranking;
 
 /// Gathers a bulletin.
 ///
@@ -62,6 +65,10 @@ pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, Bulle
         PeriodKind::Day => desk.stations(&members, covered, &fixed),
         _ => Vec::new(),
     };
+    let ranks = match (wish.issue.kind, whole) {
+        (PeriodKind::Day, _) | (_, false) => Vec::new(),
+        _ => desk.ranks(&wish, &fixed),
+    };
     Ok(Bulletin {
         place: desk.place(members),
         publication: assessor.publication,
@@ -69,6 +76,7 @@ pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, Bulle
         stations,
         month_to_date,
         year_to_date,
+        ranks,
         targets: desk.targets(),
         simulated: assessor.simulated(area, covered),
         known_at,
@@ -218,6 +226,17 @@ impl Desk<'_> {
             document,
             members,
         }
+    }
+
+    fn ranks(&self, wish: &BulletinWish, edition: &EditionChoice) -> Vec<Ranking> {
+        let question = RankQuestion {
+            kind: wish.issue.kind,
+            period: wish.issue.period.clone(),
+            edition: edition.clone(),
+            division_code: wish.division_code.clone(),
+        };
+        self.assessor
+            .rankings(self.area, &question, &RANKED, Choices::default())
     }
 
     fn targets(&self) -> Vec<Target> {
