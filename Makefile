@@ -16,7 +16,11 @@ TEST_NEEDS := mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chrom
 # The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.
 RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
 
-.PHONY: help run demo test check bench bless build-needs test-needs cargo
+# Readings of `make simulate`, and the seed it begins with.
+READINGS ?= 100000000
+SEED ?= 1
+
+.PHONY: help run demo test check bench simulate bless build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +47,9 @@ bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then t
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
 	cargo bench --bench store
 	cargo bench --bench late
+
+simulate: build-needs ## many lives of the daemon, full of faults, against a naive model (READINGS=100000000 SEED=1)
+	SKYTIER_SIM_SEED=$(SEED) SKYTIER_SIM_READINGS=$(READINGS) cargo test --release --test it simulation::in_the_end -- --nocapture
 
 bless: build-needs ## accept the charts as they are drawn now
 	SKYTIER_BLESS=1 cargo test --release --test it charts

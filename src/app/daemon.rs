@@ -23,6 +23,7 @@ use crate::app::config::Settings;
 use crate::app::exclusions;
 use crate::app::open;
 use crate::app::pump::Pump;
+use crate::app::pump::RETRY_PAUSE;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
 use crate::app::rulebooks;
@@ -136,6 +137,7 @@ impl Daemon {
             health: Arc::clone(&health),
             stop: switch.clone(),
             clock,
+            retry_pause: RETRY_PAUSE,
         };
         let readmission = Arc::clone(&flows.ingest);
         let listener = TcpListener::bind(settings.http_listen).await;

@@ -28,7 +28,7 @@ const COMMIT_MESSAGES_MAX: usize = 1_024;
 /// A commit that holds this many readings takes no further message.
 const COMMIT_READINGS_MAX: usize = 20_000;
 /// Pause before a commit that found no room is tried again.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+pub const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The part of the daemon this is, for its health.
 const PART: &str = "store";
 
@@ -42,6 +42,8 @@ pub struct Pump {
     pub stop: watch::Receiver<bool>,
     /// The clock.
     pub clock: fn() -> Instant,
+    /// Pause before a commit that found no room is tried again; [`RETRY_PAUSE`] in use.
+    pub retry_pause: Duration,
 }
 
 /// Messages that become durable together.
@@ -101,7 +103,7 @@ impl Pump {
                     self.health.trouble(PART, error.to_string());
                     let mut stop = self.stop.clone();
                     tokio::select! {
-                        () = tokio::time::sleep(RETRY_PAUSE) => {}
+                        () = tokio::time::sleep(self.retry_pause) => {}
                         // Nothing of this was acknowledged, so nothing is lost by going.
                         _ = stop.wait_for(|stop| *stop) => return Err(error),
                     }
@@ -190,6 +192,7 @@ mod tests {
             ingest: Arc::new(ingest),
             health: Arc::new(Health::default()),
             clock: || Instant::from_unix(1_600_000_000),
+            retry_pause: RETRY_PAUSE,
         }
     }
 

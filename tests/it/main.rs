@@ -23,6 +23,7 @@ mod restatements;
 mod reviews;
 mod route;
 mod sample;
+mod simulation;
 mod standards;
 mod store_contract;
 mod support;
