@@ -42,6 +42,8 @@ pub mod rank;
 
 pub mod rate;
 
+pub mod rulebook;
+
 pub mod export;
 
 pub mod verify;

@@ -38,6 +38,8 @@ use crate::app::replay;
 use crate::app::replay::ReplayArgs;
 use crate::app::review;
 use crate::app::review::ReviewArgs;
+use crate::app::rulebook;
+use crate::app::rulebook::RulebookArgs;
 use crate::app::seeding;
 use crate::app::seeding::SeedArgs;
 use crate::app::serve;
@@ -78,6 +80,7 @@ enum Command {
     Bulletin(BulletinArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
+    Rulebook(RulebookArgs),
     Export(ExportArgs),
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
@@ -176,6 +179,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Targets(args) => targets::run(args, now(), &mut out).await?,
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
+        Command::Rulebook(args) => rulebook::run(args, today(), &mut out).await?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,
         Command::Publish(args) => publish::publish(args, now, &mut out).await?,

@@ -2,6 +2,7 @@
 
 use crate::adapters::layout::LayoutFault;
 use crate::app::rate::RateError;
+use crate::app::rulebooks::RulebookError;
 use crate::ports::StoreError;
 
 /// Bad input or usage.
@@ -25,7 +26,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         if cause.is::<AnswerIsNo>() {
             return 1;
         }
-        if cause.is::<BadInput>() || cause.is::<LayoutFault>() || cause.is::<RateError>() {
+        let credit = cause.is::<RateError>() || cause.is::<RulebookError>();
+        if cause.is::<BadInput>() || cause.is::<LayoutFault>() || credit {
             return 2;
         }
         if cause.is::<StoreError>() || cause.is::<std::io::Error>() {

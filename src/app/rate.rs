@@ -51,8 +51,8 @@ pub struct RateArgs {
     #[arg(long, value_name = "FILE")]
     pub events: PathBuf,
 
-    /// Rulebook by its id; auto takes the one in force on each day
-    #[arg(long, value_name = "ID|auto", default_value = "auto")]
+    /// Rulebook by its id or as a .toml file; auto takes the one in force on each day
+    #[arg(long, value_name = "ID|FILE|auto", default_value = "auto")]
     pub rulebook: String,
 
     /// Days to rate, to their end; repeat it or separate with commas [default: today]
@@ -192,6 +192,15 @@ pub fn run_rate(
     Ok(ratings)
 }
 
+/// The entries of a file, in its order.
+///
+/// # Errors
+///
+/// [`RateError`]: the file, or the first wrong line with the numbers of the others.
+pub fn entries(path: &Path) -> Result<Vec<CreditEvent>, RateError> {
+    read_events(path).map(|(_, events)| events)
+}
+
 /// The entries of a file with the number of each one's line.
 fn read_events(path: &Path) -> Result<(Vec<usize>, Vec<CreditEvent>), RateError> {
     let name = || path.display().to_string();
@@ -307,7 +316,7 @@ fn table_line(subject: &Uscc, rating: &Rating) -> String {
     )
 }
 
-fn parse_day(text: &str) -> Result<NaiveDate, String> {
+pub(super) fn parse_day(text: &str) -> Result<NaiveDate, String> {
     let shaped = text.len() == "YYYY-MM-DD".len();
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .ok()
@@ -316,7 +325,7 @@ fn parse_day(text: &str) -> Result<NaiveDate, String> {
 }
 
 /// A time, or a date for the end of that day in Beijing time.
-fn parse_known_at(text: &str) -> Result<DateTime<FixedOffset>, String> {
+pub(super) fn parse_known_at(text: &str) -> Result<DateTime<FixedOffset>, String> {
     if let Ok(day) = parse_day(text) {
         let zone = Zone::beijing();
         return Ok(zone.local(zone.day_end(day)));

@@ -1,65 +1,122 @@
 //! Rulebook files: TOML text to a checked [`Rulebook`], and the editions compiled in.
 //!
 //! Reading is strict and tells everything at once: a key that is unknown, missing or of the wrong kind is a
-//! fault with its path, and all faults of a file come back together. The digest of the exact bytes goes with
-//! the rulebook into every answer.
+//! fault with its line and path, and all faults of a file come back together. The digest of the exact bytes goes
+//! with the rulebook into every answer.
+
+mod file;
 
 pub mod reader;
 
+use crate::app::rulebooks::file::Model;
+use crate::app::rulebooks::reader::Notes;
 use crate::app::rulebooks::reader::Reader;
 use crate::domain::credit::Code;
-use crate::domain::credit::Confidence;
-use crate::domain::credit::Tier;
-use crate::domain::credit::rulebook::BonusEffect;
-use crate::domain::credit::rulebook::BonusRow;
-use crate::domain::credit::rulebook::DeductionRow;
-use crate::domain::credit::rulebook::Figure;
-use crate::domain::credit::rulebook::PenaltyClass;
-use crate::domain::credit::rulebook::RepairPolicy;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::rulebook::RulebookFault;
 use crate::domain::credit::rulebook::RulebookParts;
-use crate::domain::credit::rulebook::SpecialRow;
-use crate::domain::credit::rulebook::Stacking;
-use crate::domain::credit::rulebook::Term;
-use crate::domain::credit::rulebook::Unit;
-use crate::domain::credit::rulebook::VetoRow;
+use crate::domain::credit::rulebook::yearly::YearlyBook;
+use chrono::NaiveDate;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fmt::Write;
+use toml::de::DeTable;
 
-/// The format this reader knows.
-const FORMAT: i64 = 1;
-
-/// The files compiled in: identifier and text.
-const BUILT_IN: [(&str, &str); 2] = [
+/// The files compiled in, oldest first: identifier and text.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("JS2013", include_str!("../../config/rulebooks/JS2013.toml")),
+    ("JS2019", include_str!("../../config/rulebooks/JS2019.toml")),
     ("JS2020", include_str!("../../config/rulebooks/JS2020.toml")),
     (
         "JS2020+N2026",
         include_str!("../../config/rulebooks/JS2020+N2026.toml"),
     ),
 ];
+/// The editions `auto` takes by date. It starts with JS2020, for days before 2020 too; earlier ones are named.
+const AUTO: [&str; 2] = ["JS2020", "JS2020+N2026"];
+/// Largest rulebook file read, in bytes.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// A rulebook as its file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edition {
+    /// Counts points day by day; the ledger is rated under it.
+    Points(Box<Rulebook>),
+    /// Scored by the year; only its bands are known.
+    Yearly(YearlyBook),
+}
+
+impl Edition {
+    /// Identifier.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Edition::Points(book) => book.id(),
+            Edition::Yearly(book) => &book.parts().id,
+        }
+    }
+
+    /// First day in force.
+    #[must_use]
+    pub fn in_force_from(&self) -> NaiveDate {
+        match self {
+            Edition::Points(book) => book.parts().in_force_from,
+            Edition::Yearly(book) => book.parts().in_force_from,
+        }
+    }
+}
+
+/// A fault of a rulebook's file with its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {key}: {what}")]
+pub struct FileFault {
+    /// Line of the file, from 1; of the table where the key is missing.
+    pub line: usize,
+    /// Key path.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
 
 /// What is wrong with a rulebook, or with asking for one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RulebookError {
     /// No such edition.
-    #[error("rulebook {id:?} is not known; use auto or one of {known}")]
+    #[error(
+        "rulebook {id:?} is not known; use auto or one of {known}, or a file that ends in .toml"
+    )]
     Unknown {
         /// What was asked for.
         id: String,
         /// What there is.
         known: String,
     },
+    /// An edition without a table of points.
+    #[error(
+        "rulebook {id} is scored by the year and its table of points is unpublished, so a ledger cannot be rated \
+         under it; `skytier rulebook show {id} --score N` tells the tier of a score"
+    )]
+    NoPoints {
+        /// Which.
+        id: String,
+    },
+    /// A file that cannot be read.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
     /// The text is not TOML.
     #[error("the rulebook is not TOML: {0}")]
     Syntax(String),
-    /// Faults with their keys, all of them.
+    /// Faults with their keys, all of them, in the order of their lines.
     #[error("the rulebook is wrong: {}", joined(.0))]
-    Faults(Vec<RulebookFault>),
+    Faults(Vec<FileFault>),
 }
 
-fn joined(faults: &[RulebookFault]) -> String {
+fn joined(faults: &[FileFault]) -> String {
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     faults.join("; ")
 }
@@ -70,60 +127,190 @@ pub fn ids() -> Vec<&'static str> {
     BUILT_IN.iter().map(|(id, _)| *id).collect()
 }
 
-/// An edition compiled in.
+/// The text of an edition compiled in.
 ///
 /// # Errors
 ///
-/// An identifier nobody knows. The files themselves are checked by tests.
-pub fn built_in(id: &str) -> Result<Rulebook, RulebookError> {
+/// An identifier nobody knows.
+pub fn text_of(id: &str) -> Result<&'static str, RulebookError> {
     let found = BUILT_IN.iter().find(|(known, _)| *known == id);
     let unknown = || RulebookError::Unknown {
         id: id.to_owned(),
         known: ids().join(", "),
     };
-    let (_, text) = found.ok_or_else(unknown)?;
-    parse(text)
+    found.map(|(_, text)| *text).ok_or_else(unknown)
 }
 
-/// The editions named by `rulebook`: one by its identifier, or with `auto` all of them, to be taken by date.
+/// An edition compiled in that counts points.
 ///
 /// # Errors
 ///
-/// An identifier nobody knows.
+/// An identifier nobody knows, or an edition that is scored by the year.
+pub fn built_in(id: &str) -> Result<Rulebook, RulebookError> {
+    parse(text_of(id)?)
+}
+
+/// The text of a rulebook named by its identifier or by a file that ends in `.toml`.
+///
+/// # Errors
+///
+/// An identifier nobody knows, or a file that cannot be read.
+pub fn text_named(name: &str) -> Result<String, RulebookError> {
+    if !name.ends_with(".toml") {
+        return text_of(name).map(str::to_owned);
+    }
+    let unreadable = |cause: String| RulebookError::Unreadable {
+        path: name.to_owned(),
+        cause,
+    };
+    let bytes = std::fs::read(name).map_err(|cause| {
+        unreadable(format!(
+            "cannot be read: {cause}; name a readable TOML file"
+        ))
+    })?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(unreadable(format!("more than {FILE_BYTES_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8; save it as UTF-8".to_owned()))
+}
+
+/// The editions named by `rulebook`: one by its identifier or file, or with `auto` those taken by date.
+///
+/// # Errors
+///
+/// An identifier nobody knows, a file with faults, or an edition that is scored by the year.
 pub fn named(rulebook: &str) -> Result<Vec<Rulebook>, RulebookError> {
     if rulebook == "auto" {
-        return ids().into_iter().map(built_in).collect();
+        return AUTO.into_iter().map(built_in).collect();
     }
-    Ok(vec![built_in(rulebook)?])
+    Ok(vec![parse(&text_named(rulebook)?)?])
 }
 
-/// Reads a rulebook from its text.
+/// Reads a rulebook that counts points from its text.
 ///
 /// # Errors
 ///
-/// Text that is not TOML, or every fault with its key.
+/// Text that is not TOML, every fault with its line, or an edition that is scored by the year.
 pub fn parse(text: &str) -> Result<Rulebook, RulebookError> {
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| RulebookError::Syntax(one_line(&error)))?;
-    let faults = std::cell::RefCell::new(Vec::new());
-    let root = Reader::root(&table, &faults);
-    let parts = parts(&root, sha256(text));
-    root.finish();
-    let faults = faults.into_inner();
-    if faults.is_empty() {
-        Rulebook::new(parts).map_err(RulebookError::Faults)
-    } else {
-        Err(RulebookError::Faults(faults))
+    match parse_edition(text)? {
+        Edition::Points(book) => Ok(*book),
+        Edition::Yearly(book) => Err(RulebookError::NoPoints {
+            id: book.parts().id.clone(),
+        }),
     }
 }
 
-fn one_line(error: &toml::de::Error) -> String {
-    error
-        .to_string()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+/// Reads a rulebook of either model from its text.
+///
+/// # Errors
+///
+/// Text that is not TOML, or every fault with its line and key.
+pub fn parse_edition(text: &str) -> Result<Edition, RulebookError> {
+    let table = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
+    let notes = Notes::default();
+    let root = Reader::root(&table, &notes);
+    let model = file::model(&root);
+    let mut faults: Vec<(usize, RulebookFault)>;
+    let edition = match model {
+        Model::Points => {
+            let parts = file::parts(&root, sha256(text));
+            root.finish();
+            faults = notes.take();
+            let places = Places::new(&notes, &parts);
+            checked(&mut faults, &places, Rulebook::new(parts))
+                .map(|book| Edition::Points(Box::new(book)))
+        }
+        Model::Yearly => {
+            let parts = file::yearly(&root, sha256(text));
+            root.finish();
+            faults = notes.take();
+            let places = Places::of(&notes);
+            checked(&mut faults, &places, YearlyBook::new(parts)).map(Edition::Yearly)
+        }
+    };
+    match edition {
+        Some(edition) => Ok(edition),
+        None => Err(RulebookError::Faults(with_lines(text, faults))),
+    }
+}
+
+/// The rulebook unless anything was found; contradictions are only looked for in a file whose shape is right.
+fn checked<T>(
+    faults: &mut Vec<(usize, RulebookFault)>,
+    places: &Places,
+    book: Result<T, Vec<RulebookFault>>,
+) -> Option<T> {
+    if !faults.is_empty() {
+        return None;
+    }
+    let placed = |fault: RulebookFault| (places.offset(&fault.key), fault);
+    match book {
+        Ok(book) => Some(book),
+        Err(found) => {
+            faults.extend(found.into_iter().map(placed));
+            None
+        }
+    }
+}
+
+fn with_lines(text: &str, mut faults: Vec<(usize, RulebookFault)>) -> Vec<FileFault> {
+    faults.sort_by_key(|(offset, _)| *offset);
+    let line = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+    let faults = faults.into_iter().map(|(offset, fault)| FileFault {
+        line: line(offset),
+        key: fault.key,
+        what: fault.what,
+    });
+    faults.collect()
+}
+
+/// Where the keys of a file stand. A contradiction names a row by its code, the file's keys by its position.
+struct Places<'a> {
+    notes: &'a Notes,
+    rows: Vec<(String, String)>,
+}
+
+impl<'a> Places<'a> {
+    fn of(notes: &'a Notes) -> Places<'a> {
+        Places {
+            notes,
+            rows: Vec::new(),
+        }
+    }
+
+    fn new(notes: &'a Notes, parts: &RulebookParts) -> Places<'a> {
+        let rows = |table: &'static str, codes: Vec<&Code>| {
+            let rows = codes.into_iter().enumerate();
+            rows.map(move |(at, code)| (format!("{table}.{code}"), format!("{table}[{at}]")))
+                .collect::<Vec<_>>()
+        };
+        let deductions = parts.deductions.iter().map(|row| &row.code).collect();
+        let bonuses = parts.bonuses.iter().map(|row| &row.code).collect();
+        let vetoes = parts.vetoes.iter().map(|row| &row.code).collect();
+        let mut all = rows("deduction", deductions);
+        all.extend(rows("bonus", bonuses));
+        all.extend(rows("veto", vetoes));
+        Places { notes, rows: all }
+    }
+
+    /// Of a code that stands twice the second row is meant.
+    fn offset(&self, key: &str) -> usize {
+        let row = self.rows.iter().rev().find_map(|(coded, placed)| {
+            let rest = key.strip_prefix(coded.as_str())?;
+            let whole = rest.is_empty() || rest.starts_with('.');
+            let rest = if rest.is_empty() { ".code" } else { rest };
+            whole.then(|| format!("{placed}{rest}"))
+        });
+        self.notes.place(&row.unwrap_or_else(|| key.to_owned()))
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> RulebookError {
+    let line = error.span().map_or(1, |span| {
+        text[..span.start.min(text.len())].matches('\n').count() + 1
+    });
+    let message: Vec<&str> = error.message().split_whitespace().collect();
+    RulebookError::Syntax(format!("line {line}: {}", message.join(" ")))
 }
 
 fn sha256(text: &str) -> String {
@@ -135,374 +322,5 @@ fn sha256(text: &str) -> String {
         })
 }
 
-fn parts(root: &Reader<'_>, sha256: String) -> RulebookParts {
-    if root.integer("format") != FORMAT {
-        root.fault("format", format!("this program reads format {FORMAT}"));
-    }
-    let scale = root.table("scale");
-    let clock = root.table("clock");
-    let stacking = root.table("stacking");
-    let parts = RulebookParts {
-        id: root.text("id"),
-        title_zh: root.text("title_zh"),
-        title_en: root.text("title_en"),
-        jurisdiction: root.text("jurisdiction"),
-        in_force_from: root.date("in_force_from"),
-        sha256,
-        scale_max: points(&scale, "max"),
-        initial: points(&scale, "initial"),
-        record_min: points(&scale, "record_min"),
-        record_max: points(&scale, "record_max"),
-        bands: root.list("band").iter().map(band).collect(),
-        offset_days: count(&clock, "offset_days"),
-        unit: figure(&clock, "unit", |at| at.word("value", &UNITS)),
-        clamping: clamping(&clock),
-        stacking: figure(&stacking, "mode", |at| at.word("value", &STACKINGS)),
-        absorbed: codes(&stacking, "absorbed"),
-        case_cap: points(&stacking, "case_cap"),
-        deductions: root.list("deduction").iter().map(deduction).collect(),
-        bonuses: root.list("bonus").iter().map(bonus).collect(),
-        vetoes: root.list("veto").iter().map(veto).collect(),
-        manual: special(&root.table("override")),
-        halted: special(&root.table("halted")),
-        repair: repair(&root.table("repair")),
-    };
-    scale.finish();
-    clock.finish();
-    stacking.finish();
-    parts
-}
-
-const UNITS: [(&str, Unit); 2] = [("months", Unit::Months), ("days", Unit::Days)];
-const STACKINGS: [(&str, Stacking); 2] = [
-    ("absorb_then_sum", Stacking::AbsorbThenSum),
-    ("max_only", Stacking::MaxOnly),
-];
-const CLAMPINGS: [(&str, ()); 1] = [("last_day_of_month", ())];
-const CLASSES: [(&str, PenaltyClass); 3] = [
-    ("minor", PenaltyClass::Minor),
-    ("general", PenaltyClass::General),
-    ("severe", PenaltyClass::Severe),
-];
-const COLOURS: [(&str, Tier); 5] = [
-    ("green", Tier::Green),
-    ("blue", Tier::Blue),
-    ("yellow", Tier::Yellow),
-    ("red", Tier::Red),
-    ("black", Tier::Black),
-];
-
-/// `{ value, mark, source }`.
-fn figure<T>(at: &Reader<'_>, key: &str, value: impl Fn(&Reader<'_>) -> T) -> Figure<T> {
-    let at = at.table(key);
-    let figure = Figure {
-        value: value(&at),
-        mark: mark(&at),
-        source: at.text("source"),
-    };
-    at.finish();
-    figure
-}
-
-fn points(at: &Reader<'_>, key: &str) -> Figure<i32> {
-    figure(at, key, |at| i32::from(at.number("value")))
-}
-
-fn count(at: &Reader<'_>, key: &str) -> Figure<u32> {
-    figure(at, key, |at| at.number("value").unsigned_abs().into())
-}
-
-fn clamping(clock: &Reader<'_>) -> Confidence {
-    figure(clock, "clamping", |at| at.word("value", &CLAMPINGS)).mark
-}
-
-fn mark(at: &Reader<'_>) -> Confidence {
-    let word = at.text("mark");
-    Confidence::from_mark(&word).unwrap_or_else(|| {
-        at.fault(
-            "mark",
-            format!("{word:?} is no mark; use V2, V3, .., S, S-law, I, D or U"),
-        );
-        Confidence::U
-    })
-}
-
-fn term(at: &Reader<'_>, key: &str) -> Term {
-    let at = at.table(key);
-    let term = Term {
-        months: at.number("months").unsigned_abs().into(),
-        days: at.number("days").unsigned_abs().into(),
-        mark: mark(&at),
-        source: at.text("source"),
-    };
-    at.finish();
-    term
-}
-
-fn code(at: &Reader<'_>, key: &str) -> Code {
-    read_code(at, key, &at.text(key))
-}
-
-fn codes(at: &Reader<'_>, key: &str) -> Vec<Code> {
-    at.texts(key)
-        .iter()
-        .map(|text| read_code(at, key, text))
-        .collect()
-}
-
-fn read_code(at: &Reader<'_>, key: &str, text: &str) -> Code {
-    Code::new(text).unwrap_or_else(|| {
-        at.fault(
-            key,
-            format!("{text:?} is no code; write a capital and two digits, as D03"),
-        );
-        Code::new("X00").expect("a capital and two digits")
-    })
-}
-
-fn band(at: &Reader<'_>) -> (Tier, Figure<i32>) {
-    let band = (at.word("tier", &COLOURS), points(at, "least"));
-    at.finish();
-    band
-}
-
-fn deduction(at: &Reader<'_>) -> DeductionRow {
-    let row = DeductionRow {
-        code: code(at, "code"),
-        zh: at.text("zh"),
-        en: at.text("en"),
-        document: at.text("document"),
-        class: at.word("class", &CLASSES),
-        points: points(at, "points"),
-        term: term(at, "term"),
-        includes: if at.has("includes") {
-            codes(at, "includes")
-        } else {
-            Vec::new()
-        },
-        enabled: !at.has("enabled") || at.flag("enabled"),
-    };
-    at.finish();
-    row
-}
-
-fn bonus(at: &Reader<'_>) -> BonusRow {
-    let effect = if at.has("floor") {
-        BonusEffect::Floor(points(at, "floor"))
-    } else {
-        BonusEffect::Points(points(at, "points"))
-    };
-    let row = BonusRow {
-        code: code(at, "code"),
-        zh: at.text("zh"),
-        en: at.text("en"),
-        effect,
-        term: term(at, "term"),
-        max_active: count(at, "max_active"),
-        enabled: !at.has("enabled") || at.flag("enabled"),
-    };
-    at.finish();
-    row
-}
-
-fn veto(at: &Reader<'_>) -> VetoRow {
-    let row = VetoRow {
-        code: code(at, "code"),
-        zh: at.text("zh"),
-        en: at.text("en"),
-        tier: at.word("tier", &COLOURS),
-        follows: codes(at, "follows"),
-        mark: mark(at),
-        source: at.text("source"),
-    };
-    at.finish();
-    row
-}
-
-fn special(at: &Reader<'_>) -> SpecialRow {
-    let row = SpecialRow {
-        code: code(at, "code"),
-        zh: at.text("zh"),
-        en: at.text("en"),
-        term: term(at, "term"),
-    };
-    at.finish();
-    row
-}
-
-fn repair(at: &Reader<'_>) -> RepairPolicy {
-    let policy = RepairPolicy {
-        early: figure(at, "early", |at| at.flag("value")),
-        minor: term(at, "minor"),
-        general: term(at, "general"),
-        severe: term(at, "severe"),
-    };
-    at.finish();
-    policy
-}
-
 #[cfg(test)]
-mod tests {
-    use crate::app::rulebooks;
-    use crate::domain::credit::Code;
-    use crate::domain::credit::Confidence;
-    use crate::domain::credit::Tier;
-    use crate::domain::credit::rulebook::Rulebook;
-
-    const TEXT: &str = include_str!("../../config/rulebooks/JS2020.toml");
-
-    fn js2020() -> Rulebook {
-        rulebooks::built_in("JS2020").expect("the file is right")
-    }
-
-    #[test]
-    fn every_edition_reads_under_its_own_name() {
-        for id in rulebooks::ids() {
-            assert_eq!(rulebooks::built_in(id).expect(id).id(), id);
-        }
-        assert_eq!(
-            rulebooks::named("auto").expect("all").len(),
-            rulebooks::ids().len()
-        );
-        let error = rulebooks::named("JS1999").expect_err("unknown").to_string();
-        assert_eq!(
-            error,
-            "rulebook \"JS1999\" is not known; use auto or one of JS2020, JS2020+N2026"
-        );
-    }
-
-    #[test]
-    fn band_edges_fall_where_the_rule_puts_them() {
-        let rulebook = js2020();
-        let edges = [
-            (12, Tier::Green),
-            (11, Tier::Green),
-            (10, Tier::Blue),
-            (6, Tier::Blue),
-            (5, Tier::Yellow),
-            (3, Tier::Yellow),
-            (2, Tier::Red),
-            (1, Tier::Red),
-            (0, Tier::Black),
-            (-1, Tier::Black),
-        ];
-        for (score, tier) in edges {
-            assert_eq!(rulebook.band(score), (tier, Confidence::S), "{score}");
-        }
-    }
-
-    #[test]
-    fn the_table_is_whole() {
-        let rulebook = js2020();
-        let parts = rulebook.parts();
-        assert_eq!(
-            (
-                parts.deductions.len(),
-                parts.bonuses.len(),
-                parts.vetoes.len()
-            ),
-            (27, 4, 3)
-        );
-        let off: Vec<&str> = parts
-            .deductions
-            .iter()
-            .filter(|row| !row.enabled)
-            .map(|row| row.code.as_str())
-            .chain(
-                parts
-                    .bonuses
-                    .iter()
-                    .filter(|row| !row.enabled)
-                    .map(|row| row.code.as_str()),
-            )
-            .collect();
-        assert_eq!(off, ["D03a", "B04"]);
-        let fine = rulebook
-            .deduction(&Code::new("D03").expect("a code"))
-            .expect("the fine");
-        assert_eq!((fine.points.value, fine.term.months), (3, 6));
-        assert_eq!(
-            (fine.points.mark, fine.term.mark),
-            (Confidence::S, Confidence::V)
-        );
-    }
-
-    #[test]
-    fn the_digest_is_that_of_the_bytes() {
-        let rulebook = js2020();
-        assert_eq!(rulebook.sha256().len(), 64);
-        let other = rulebooks::parse(&format!("{TEXT}\n")).expect("a line more is still right");
-        assert_ne!(rulebook.sha256(), other.sha256());
-    }
-
-    fn check(from: &str, to: &str, expected: &[&str]) {
-        assert!(TEXT.contains(from), "{from} is not in the file");
-        let error = rulebooks::parse(&TEXT.replacen(from, to, 1))
-            .expect_err(to)
-            .to_string();
-        for part in expected {
-            assert!(error.contains(part), "{to}: {error}");
-        }
-    }
-
-    #[test]
-    fn faults_name_their_key_and_come_together() {
-        check("id = ", "ident = ", &["id: missing", "ident: unknown key"]);
-        check(
-            "format = 1",
-            "format = 2",
-            &["format: this program reads format 1"],
-        );
-        check(
-            "\"2020-01-01\"",
-            "\"2020-13-01\"",
-            &["in_force_from: \"2020-13-01\" is no date"],
-        );
-        check(
-            "mark = \"V3\"",
-            "mark = \"V1\"",
-            &["scale.max.mark: \"V1\" is no mark"],
-        );
-        check(
-            "value = 9,",
-            "value = 9.5,",
-            &["scale.initial.value: expected a whole number"],
-        );
-        check(
-            "value = 9,",
-            "value = 90,",
-            &["scale.initial: 90 is above scale.max"],
-        );
-        check(
-            "tier = \"red\"",
-            "tier = \"pink\"",
-            &["band[3].tier: \"pink\"", "green, blue, yellow"],
-        );
-        check(
-            "code = \"D02\"",
-            "code = \"D01\"",
-            &["deduction.D01: the code is given twice"],
-        );
-        check(
-            "code = \"D26\"",
-            "code = \"26\"",
-            &["deduction[25].code: \"26\" is no code"],
-        );
-        check(
-            "value = 5,",
-            "value = 13,",
-            &["deduction.D06.points: 13 is outside 1 to 12"],
-        );
-        check(
-            "months = 6, days = 180, mark = \"V2\"",
-            "months = 0, days = 180, mark = \"V2\"",
-            &["deduction.D03.term: must last"],
-        );
-        check(
-            "follows = [\"D15\"]",
-            "follows = [\"D99\"]",
-            &["veto.V01.follows: D99 is no deduction"],
-        );
-        check("[scale]", "[scale", &["the rulebook is not TOML"]);
-    }
-}
+mod tests;

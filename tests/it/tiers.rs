@@ -554,7 +554,7 @@ fn bad_usage_is_refused() {
     for (args, expected) in [
         (
             ["--rulebook", "JS1999"],
-            "use auto or one of JS2020, JS2020+N2026",
+            "use auto or one of JS2013, JS2019, JS2020, JS2020+N2026",
         ),
         (["--on", "2026-02-30"], "no such date; write YYYY-MM-DD"),
         (["--known-at", "yesterday"], "write a time such as"),

@@ -10,6 +10,8 @@
 //!
 //! What this module refuses: adding up points (see [`tier`](crate::domain::credit::tier)) and deleting anything.
 
+mod clean;
+
 pub mod fault;
 
 use crate::domain::credit::Bonus;
@@ -138,6 +140,8 @@ pub struct History {
     pub deductions: Vec<(CaseKey, Span)>,
     /// Bonuses.
     pub bonuses: Vec<Span>,
+    /// Commitments that give nothing by themselves; clean months are counted under them.
+    pub commitments: Vec<Span>,
     /// Leader awards, already cut at the first deduction.
     pub leaders: Vec<Span>,
     /// Tiers forced by a grave record, a national list or by hand.
@@ -183,6 +187,8 @@ impl History {
         }
         history.unrated = unrated(&known, rulebook);
         history.cut_leaders();
+        let clean = clean::spans(&history, rulebook);
+        history.bonuses.extend(clean);
         assert!(
             history.spans().all(|span| !span.is_empty()),
             "a span without days was kept"
@@ -256,18 +262,19 @@ impl History {
             return Ok(());
         };
         let (end, mark) = rulebook.end_of(bonus.date, &row.term);
-        let (BonusEffect::Points(figure) | BonusEffect::Floor(figure)) = &row.effect;
+        let (spans, points, given) = match &row.effect {
+            BonusEffect::Points(figure) => (&mut self.bonuses, figure.value, figure.mark),
+            BonusEffect::Floor(figure) => (&mut self.leaders, figure.value, figure.mark),
+            BonusEffect::Commitment(mark) => (&mut self.commitments, 0, *mark),
+            BonusEffect::Clean { .. } => return Ok(()),
+        };
         let span = Span {
             id: bonus.id.clone(),
             code: bonus.code.clone(),
-            points: figure.value,
+            points,
             start: bonus.date,
             end: earlier(Some(end), cut),
-            mark: mark.weaker(figure.mark),
-        };
-        let spans = match row.effect {
-            BonusEffect::Points(_) => &mut self.bonuses,
-            BonusEffect::Floor(_) => &mut self.leaders,
+            mark: mark.weaker(given),
         };
         keep(spans, span, |span| span);
         Ok(())

@@ -4,13 +4,20 @@
 //! are data with a mark each, and none is written into code. This module knows the shape a rulebook must have
 //! and refuses one that contradicts itself; reading the file is an adapter's work.
 
+mod check;
+
+pub mod yearly;
+
 use crate::domain::credit::Code;
 use crate::domain::credit::Confidence;
 use crate::domain::credit::Tier;
+use crate::domain::credit::rulebook::check::check_bands;
+use crate::domain::credit::rulebook::check::check_codes;
+use crate::domain::credit::rulebook::check::check_initial;
+use crate::domain::credit::rulebook::check::check_points;
 use chrono::Days;
 use chrono::Months;
 use chrono::NaiveDate;
-use std::collections::BTreeSet;
 
 /// A figure and how firmly it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +95,36 @@ pub struct DeductionRow {
     pub enabled: bool,
 }
 
+/// How long the authority has to enter a document, from its date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryLimit {
+    /// Working days of the State Council's calendar.
+    WorkingDays(u32),
+    /// Days.
+    Days(u32),
+}
+
+/// Points after so many clean months.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanStep {
+    /// Calendar months without any deduction in force.
+    pub months: u32,
+    /// Points from then on, in place of those of the step before.
+    pub points: Figure<i32>,
+}
+
 /// What a bonus row gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BonusEffect {
+    /// Nothing by itself; clean months are counted while it stands.
+    Commitment(Confidence),
+    /// Points for clean months under a commitment. Never entered: it follows by itself.
+    Clean {
+        /// The row of the commitment.
+        commitment: Code,
+        /// The steps, shortest first.
+        steps: Vec<CleanStep>,
+    },
     /// Points on top.
     Points(Figure<i32>),
     /// A score the unit does not fall below until a deduction starts.
@@ -188,6 +222,8 @@ pub struct RulebookParts {
     pub bands: Vec<(Tier, Figure<i32>)>,
     /// Days from the record date to the start of a deduction.
     pub offset_days: Figure<u32>,
+    /// How long the authority has to enter a document.
+    pub entry_limit: Figure<EntryLimit>,
     /// What terms are counted in.
     pub unit: Figure<Unit>,
     /// How a day missing from a month is treated: the mark of using its last day.
@@ -234,7 +270,8 @@ impl Rulebook {
     /// Every fault found, not only the first.
     pub fn new(parts: RulebookParts) -> Result<Rulebook, Vec<RulebookFault>> {
         let mut faults = Vec::new();
-        check_bands(&parts, &mut faults);
+        check_bands(&parts.bands, parts.scale_max.value, &mut faults);
+        check_initial(&parts, &mut faults);
         check_codes(&parts, &mut faults);
         check_points(&parts, &mut faults);
         if faults.is_empty() {
@@ -283,13 +320,7 @@ impl Rulebook {
     /// The colour of a score, with the mark of the band edge it rests on.
     #[must_use]
     pub fn band(&self, score: i32) -> (Tier, Confidence) {
-        let reached = self.0.bands.iter().find(|(_, least)| score >= least.value);
-        let lowest = self
-            .0
-            .bands
-            .last()
-            .map_or(Confidence::U, |(_, least)| least.mark);
-        reached.map_or((Tier::Black, lowest), |(tier, least)| (*tier, least.mark))
+        band_of(&self.0.bands, score)
     }
 
     /// The day a term ends that begins on `start`, and the mark of that step: a month without the day
@@ -336,145 +367,15 @@ impl Rulebook {
     }
 }
 
+/// The colour of a score, and the mark of the edge it rests on.
+fn band_of(bands: &[(Tier, Figure<i32>)], score: i32) -> (Tier, Confidence) {
+    let reached = bands.iter().find(|(_, least)| score >= least.value);
+    let lowest = bands.last().map_or(Confidence::U, |(_, least)| least.mark);
+    reached.map_or((Tier::Black, lowest), |(tier, least)| (*tier, least.mark))
+}
+
 fn plus_days(start: NaiveDate, days: u32) -> NaiveDate {
     start
         .checked_add_days(Days::new(u64::from(days)))
         .unwrap_or(NaiveDate::MAX)
-}
-
-fn check_bands(parts: &RulebookParts, faults: &mut Vec<RulebookFault>) {
-    let colours: Vec<Tier> = parts.bands.iter().map(|(tier, _)| *tier).collect();
-    if colours != [Tier::Green, Tier::Blue, Tier::Yellow, Tier::Red] {
-        let what = "give green, blue, yellow and red once each, in this order".to_owned();
-        faults.push(RulebookFault {
-            key: "band".to_owned(),
-            what,
-        });
-    }
-    if !parts
-        .bands
-        .windows(2)
-        .all(|pair| pair[0].1.value > pair[1].1.value)
-    {
-        let what = "each colour must begin below the one before it".to_owned();
-        faults.push(RulebookFault {
-            key: "band".to_owned(),
-            what,
-        });
-    }
-    if parts
-        .bands
-        .first()
-        .is_some_and(|(_, least)| least.value > parts.scale_max.value)
-    {
-        let what = "the best colour begins above scale.max".to_owned();
-        faults.push(RulebookFault {
-            key: "band".to_owned(),
-            what,
-        });
-    }
-    if parts.initial.value > parts.scale_max.value {
-        let what = format!("{} is above scale.max", parts.initial.value);
-        faults.push(RulebookFault {
-            key: "scale.initial".to_owned(),
-            what,
-        });
-    }
-}
-
-fn check_codes(parts: &RulebookParts, faults: &mut Vec<RulebookFault>) {
-    let deductions = parts
-        .deductions
-        .iter()
-        .map(|row| ("deduction", &row.code, 'D'));
-    let bonuses = parts.bonuses.iter().map(|row| ("bonus", &row.code, 'B'));
-    let vetoes = parts.vetoes.iter().map(|row| ("veto", &row.code, 'V'));
-    let special = [
-        ("override", &parts.manual.code, 'V'),
-        ("halted", &parts.halted.code, 'N'),
-    ];
-    let mut seen = BTreeSet::new();
-    for (table, code, letter) in deductions.chain(bonuses).chain(vetoes).chain(special) {
-        let key = format!("{table}.{code}");
-        if !code.as_str().starts_with(letter) {
-            let what = format!("codes of this table begin with {letter}");
-            faults.push(RulebookFault {
-                key: key.clone(),
-                what,
-            });
-        }
-        if !seen.insert(code) {
-            faults.push(RulebookFault {
-                key,
-                what: "the code is given twice".to_owned(),
-            });
-        }
-    }
-    let known = |code: &Code| parts.deductions.iter().any(|row| row.code == *code);
-    let absorbed = parts
-        .absorbed
-        .iter()
-        .map(|code| ("stacking.absorbed".to_owned(), code));
-    let included = parts.deductions.iter().flat_map(|row| {
-        row.includes
-            .iter()
-            .map(move |code| (format!("deduction.{}.includes", row.code), code))
-    });
-    let followed = parts.vetoes.iter().flat_map(|row| {
-        row.follows
-            .iter()
-            .map(move |code| (format!("veto.{}.follows", row.code), code))
-    });
-    for (key, code) in absorbed.chain(included).chain(followed) {
-        if !known(code) {
-            let what = format!("{code} is no deduction of this rulebook");
-            faults.push(RulebookFault { key, what });
-        }
-    }
-}
-
-fn check_points(parts: &RulebookParts, faults: &mut Vec<RulebookFault>) {
-    let (least, most) = (parts.record_min.value, parts.record_max.value);
-    for row in &parts.deductions {
-        if !(least..=most).contains(&row.points.value) {
-            let key = format!("deduction.{}.points", row.code);
-            let what = format!("{} is outside {least} to {most}", row.points.value);
-            faults.push(RulebookFault { key, what });
-        }
-    }
-    for row in &parts.bonuses {
-        let (BonusEffect::Points(figure) | BonusEffect::Floor(figure)) = &row.effect;
-        if !(1..=parts.scale_max.value).contains(&figure.value) {
-            let key = format!("bonus.{}", row.code);
-            let what = format!("{} is outside 1 to {}", figure.value, parts.scale_max.value);
-            faults.push(RulebookFault { key, what });
-        }
-    }
-    let deductions = parts
-        .deductions
-        .iter()
-        .map(|row| ("deduction", &row.code, &row.term));
-    let bonuses = parts
-        .bonuses
-        .iter()
-        .map(|row| ("bonus", &row.code, &row.term));
-    for (table, code, term) in deductions.chain(bonuses) {
-        if term.months == 0 || term.days == 0 {
-            let what = "must last at least one month and one day".to_owned();
-            faults.push(RulebookFault {
-                key: format!("{table}.{code}.term"),
-                what,
-            });
-        }
-    }
-    if parts.case_cap.value < most {
-        let what = format!(
-            "{} is below what one record may take, {most}",
-            parts.case_cap.value
-        );
-        faults.push(RulebookFault {
-            key: "stacking.case_cap".to_owned(),
-            what,
-        });
-    }
 }

@@ -10,6 +10,7 @@ use crate::domain::credit::EventBody;
 use crate::domain::credit::Override;
 use crate::domain::credit::Record;
 use crate::domain::credit::Tier;
+use crate::domain::credit::rulebook::BonusEffect;
 use crate::domain::credit::rulebook::BonusRow;
 use crate::domain::credit::rulebook::DeductionRow;
 use crate::domain::credit::rulebook::Rulebook;
@@ -258,6 +259,14 @@ pub(crate) fn bonus_row<'a>(
     let row = rulebook
         .bonus(code)
         .ok_or_else(|| unknown(code, rulebook, usable))?;
+    if let BonusEffect::Clean { commitment, .. } = &row.effect
+        && row.enabled
+    {
+        return Err(LedgerError::Follows {
+            code: code.clone(),
+            follows: commitment.to_string(),
+        });
+    }
     if row.enabled {
         Ok(row)
     } else {
