@@ -21,7 +21,11 @@ use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
+use crate::domain::exclusion::Exclusion;
+use crate::domain::exclusion::Place;
+use crate::domain::exclusion::Statistic;
 use crate::domain::names::SourceId;
+use crate::domain::pollutant::Pollutant;
 use crate::domain::publication::Figure;
 use crate::domain::publication::Issue;
 use crate::domain::publication::IssueKind;
@@ -31,6 +35,7 @@ use crate::domain::publication::item;
 use crate::domain::reading::Review;
 use crate::domain::standards::AreaClass;
 use crate::domain::units::Amount;
+use crate::flow::beside::ExclusionView;
 
 /// Version of the line.
 const VERSION: u32 = 1;
@@ -51,6 +56,8 @@ struct Shape {
     review: String,
     settings: SettingsShape,
     stations: Vec<StationShape>,
+    #[serde(default)]
+    exclusions: Vec<ExclusionShape>,
     figures: Vec<(String, Option<String>)>,
     text_sha256: Option<String>,
 }
@@ -67,6 +74,81 @@ struct SettingsShape {
     composite: String,
     composite_weights: String,
     decimals: [Option<u32>; 6],
+    #[serde(default = "measured")]
+    exclusions: String,
+    #[serde(default = "beijing")]
+    zone: String,
+}
+
+/// What lines without exclusions were made under.
+fn measured() -> String {
+    ExclusionView::Without.key().to_owned()
+}
+
+/// The zone of lines that name none.
+fn beijing() -> String {
+    Zone::beijing().to_string()
+}
+
+/// A decision by which days were left out, as it stood.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExclusionShape {
+    id: String,
+    place: String,
+    from: NaiveDate,
+    to: NaiveDate,
+    pollutants: Vec<String>,
+    statistics: Vec<String>,
+    reason: String,
+    document: String,
+    decided_on: NaiveDate,
+    revoked_on: Option<NaiveDate>,
+}
+
+impl ExclusionShape {
+    fn of(own: &Exclusion) -> Self {
+        let pollutants = own.pollutants.iter().map(|one| one.key().to_owned());
+        let statistics = own.statistics.iter().map(|one| one.key().to_owned());
+        Self {
+            id: own.id.clone(),
+            place: own.place.to_string(),
+            from: own.span.from,
+            to: own.span.to,
+            pollutants: pollutants.collect(),
+            statistics: statistics.collect(),
+            reason: own.reason.clone(),
+            document: own.document.clone(),
+            decided_on: own.decided_on,
+            revoked_on: own.revoked_on,
+        }
+    }
+
+    fn read(self) -> Result<Exclusion, String> {
+        let unknown = |field: &str, text: &str| format!("exclusions.{field}: {text:?} is unknown");
+        let pollutant = |key: &String| {
+            let found = Pollutant::from_key(key);
+            found.ok_or_else(|| unknown("pollutants", key))
+        };
+        let statistic = |key: &String| {
+            let found = Statistic::from_key(key);
+            found.ok_or_else(|| unknown("statistics", key))
+        };
+        let pollutants: Result<_, _> = self.pollutants.iter().map(pollutant).collect();
+        let statistics: Result<_, _> = self.statistics.iter().map(statistic).collect();
+        Ok(Exclusion {
+            id: self.id,
+            place: Place::parse(&self.place).ok_or_else(|| unknown("place", &self.place))?,
+            span: Span::checked(self.from, self.to)
+                .map_err(|fault| format!("exclusions.from: {fault}"))?,
+            pollutants: pollutants?,
+            statistics: statistics?,
+            reason: self.reason,
+            document: self.document,
+            decided_on: self.decided_on,
+            revoked_on: self.revoked_on,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +172,11 @@ impl SettingsShape {
             composite: settings.composite.singles.key().to_owned(),
             composite_weights: settings.composite.weights.key().to_owned(),
             decimals: settings.decimals,
+            exclusions: match settings.deducted {
+                true => ExclusionView::With.key().to_owned(),
+                false => ExclusionView::Without.key().to_owned(),
+            },
+            zone: settings.zone.to_string(),
         }
     }
 
@@ -114,6 +201,13 @@ impl SettingsShape {
                 weights: Weights::parse(&self.composite_weights)?,
             },
             decimals: self.decimals,
+            deducted: match ExclusionView::parse(&self.exclusions)? {
+                ExclusionView::With => true,
+                ExclusionView::Without => false,
+                ExclusionView::Both => return Err("settings.exclusions: both is no side".into()),
+            },
+            zone: Zone::parse(&self.zone)
+                .ok_or_else(|| format!("settings.zone: {:?} is no offset", self.zone))?,
         })
     }
 }
@@ -143,6 +237,7 @@ pub fn to_line(issue: &Issue) -> String {
         review: issue.review.key().to_owned(),
         settings: SettingsShape::of(&issue.settings),
         stations: issue.stations.iter().map(station).collect(),
+        exclusions: issue.exclusions.iter().map(ExclusionShape::of).collect(),
         figures: issue.figures.iter().map(figure).collect(),
         text_sha256: issue.text_sha256.clone(),
     };
@@ -190,6 +285,11 @@ pub fn from_line(line: &str) -> Result<Issue, String> {
             .into_iter()
             .map(station)
             .collect::<Result<_, _>>()?,
+        exclusions: shape
+            .exclusions
+            .into_iter()
+            .map(ExclusionShape::read)
+            .collect::<Result<_, _>>()?,
         figures: shape
             .figures
             .into_iter()
@@ -221,6 +321,7 @@ pub fn issue_json(zone: Zone, number: u64, issue: &Issue) -> serde_json::Value {
         "figures": figures,
         "text_sha256": issue.text_sha256,
         "settings": SettingsShape::of(&issue.settings),
+        "exclusions": issue.exclusions.iter().map(ExclusionShape::of).collect::<Vec<_>>(),
     })
 }
 

@@ -30,7 +30,6 @@ use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
-use crate::domain::review::Decisions;
 use crate::domain::standards::AreaClass;
 use crate::domain::standards::Editions;
 use crate::domain::standards::Missing;
@@ -41,9 +40,6 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
 use crate::flow::beside::ExclusionView;
-use crate::flow::reviewed::SeenDays;
-use crate::flow::reviewed::over;
-use crate::flow::reviewed::seen_of;
 use crate::flow::rollup::Recipe;
 use crate::ports::Batch;
 
@@ -209,7 +205,10 @@ fn hour_missing(text: &str) -> Result<Missing, String> {
 }
 
 /// Reads which values are meant.
-fn review(text: &str) -> Result<Review, String> {
+///
+/// # Errors
+/// In words.
+pub fn review(text: &str) -> Result<Review, String> {
     let known = [Review::Raw, Review::Reviewed];
     let found = known.into_iter().find(|review| review.key() == text);
     found.ok_or_else(|| "raw or reviewed is expected".to_owned())
@@ -286,7 +285,7 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
         editions: Arc::clone(&editions),
     };
     let registry = Arc::new(stores.registrar.registry().await?);
-    let (days_of, seen) = viewed(args.review, &stores, recipe, known_at).await?;
+    let (days_of, seen) = open::viewed(args.review, &stores, recipe, known_at).await?;
     let assessor = Assessor {
         days: Arc::new(asked.area.days(&days_of, &registry, known_at).await?),
         registry,
@@ -339,21 +338,6 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
             &mut out,
         )
     }
-}
-
-/// Readings as received or as reviewers left them, and what those looked at.
-async fn viewed(
-    review: Review,
-    stores: &Stores,
-    recipe: Recipe,
-    known_at: Option<Instant>,
-) -> anyhow::Result<(Recipe, Option<SeenDays>)> {
-    if review == Review::Raw {
-        return Ok((recipe, None));
-    }
-    let decisions = Arc::new(Decisions::new(stores.reviews.decisions().await?));
-    let seen = seen_of(&recipe, &decisions, known_at).await?;
-    Ok((over(&recipe, &decisions, true), Some(seen)))
 }
 
 /// What an assessment is asked about, checked.

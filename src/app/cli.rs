@@ -183,7 +183,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,
         Command::Publish(args) => publish::publish(args, now, &mut out).await?,
-        Command::Restatements(args) => publish::restatements(args, &mut out).await?,
+        Command::Restatements(args) => publish::restatements(args, now(), &mut out).await?,
         Command::Qc(args) => qc::run(&args, &mut out).await?,
         Command::Import(args) => import::run(&args, &mut out).await?,
         Command::Stats(args) => stats::run(&args, &mut out).await?,

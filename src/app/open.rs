@@ -13,9 +13,14 @@ use crate::app::config::StoreKind;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::reading::Review;
+use crate::domain::review::Decisions;
 use crate::domain::standards::Editions;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
+use crate::flow::reviewed::SeenDays;
+use crate::flow::reviewed::over;
+use crate::flow::reviewed::seen_of;
 use crate::flow::rollup::Recipe;
 
 /// The stores of a daemon or of a command that writes.
@@ -76,12 +81,56 @@ pub async fn assessor(
     area: &Area,
     known_at: Option<Instant>,
 ) -> anyhow::Result<Assessor> {
+    assessor_of(stores, editions, area, known_at, Review::Raw).await
+}
+
+/// An assessor of the days of an area's stations, as known at a time, of values as received or as reviewers left them.
+///
+/// # Errors
+/// Those of the store.
+pub async fn assessor_of(
+    stores: &Stores,
+    editions: Arc<Editions>,
+    area: &Area,
+    known_at: Option<Instant>,
+    review: Review,
+) -> anyhow::Result<Assessor> {
     let (recipe, assessor) = tools(stores, editions).await?;
+    let recipe = match review {
+        Review::Raw => recipe,
+        Review::Reviewed => over(&recipe, &decisions(stores).await?, true),
+    };
     let days = area.days(&recipe, &assessor.registry, known_at).await?;
     Ok(Assessor {
         days: Arc::new(days),
         ..assessor
     })
+}
+
+/// Readings as received or as reviewers left them, and what those looked at.
+///
+/// # Errors
+/// Those of the store.
+pub async fn viewed(
+    review: Review,
+    stores: &Stores,
+    recipe: Recipe,
+    known_at: Option<Instant>,
+) -> anyhow::Result<(Recipe, Option<SeenDays>)> {
+    if review == Review::Raw {
+        return Ok((recipe, None));
+    }
+    let decisions = decisions(stores).await?;
+    let seen = seen_of(&recipe, &decisions, known_at).await?;
+    Ok((over(&recipe, &decisions, true), Some(seen)))
+}
+
+/// Every decision of reviewers.
+///
+/// # Errors
+/// Those of the store.
+pub async fn decisions(stores: &Stores) -> anyhow::Result<Arc<Decisions>> {
+    Ok(Arc::new(Decisions::new(stores.reviews.decisions().await?)))
 }
 
 fn place(directory: &Path) -> String {

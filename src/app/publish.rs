@@ -12,9 +12,11 @@ use clap::ValueEnum;
 use crate::adapters::lang::Lang;
 use crate::adapters::publications::issue_json;
 use crate::adapters::publications::print;
+use crate::adapters::store::Stores;
 use crate::app::assess::YesNo;
 use crate::app::assess::area_class;
 use crate::app::assess::period_kind;
+use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
@@ -28,6 +30,7 @@ use crate::domain::calendar::Zone;
 use crate::domain::publication::Issue;
 use crate::domain::publication::IssueKind;
 use crate::domain::publication::latest;
+use crate::domain::reading::Review;
 use crate::domain::standards::AreaClass;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
@@ -38,6 +41,8 @@ use crate::flow::publishing;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::Release;
 use crate::flow::restatement;
+use crate::flow::restatement::Present;
+use crate::flow::reviewed::over;
 use crate::flow::rollup::Recipe;
 use crate::flow::rollup::StationDays;
 
@@ -50,6 +55,8 @@ use crate::flow::rollup::StationDays;
 Examples:
   skytier publish --data var/city --area city --from 2020-01-01 --to 2020-06-30 --by half
   skytier publish --data var/city --area city --from 2020-01-01 --to 2020-01-31 --by day --edition 2012
+  skytier publish --data var/city --area city --from 2020-01-01 --to 2020-12-31 --by year --review reviewed \
+      --exclusions with
   skytier publish --data var/city --list")]
 pub struct PublishArgs {
     /// The data directory.
@@ -76,6 +83,12 @@ pub struct PublishArgs {
     /// As known at this moment (RFC 3339), for what was published earlier [default: now].
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// raw: values as received; reviewed: as reviewers left them.
+    #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]
+    review: Review,
+    /// with: excluded days left out of periods; without: every day as measured [default: the publication profile's].
+    #[arg(long, value_parser = side, value_name = "with|without")]
+    exclusions: Option<ExclusionView>,
     /// Round concentrations before the index [default: the edition's].
     #[arg(long, value_enum)]
     round_first: Option<YesNo>,
@@ -155,7 +168,8 @@ pub async fn publish(
     let release = release(&args, now)?;
     let editions = Arc::new(standards::editions()?);
     let known_at = Some(release.known_at);
-    let assessor = open::assessor(&stores, editions, &release.area, known_at).await?;
+    let (area, review) = (&release.area, release.review);
+    let assessor = open::assessor_of(&stores, editions, area, known_at, review).await?;
     release
         .area
         .check(&assessor.registry, &assessor.days)
@@ -167,6 +181,14 @@ pub async fn publish(
     })?;
     publishing::pass(clock, now).await;
     print_issues(zone, &published, &mut out)
+}
+
+/// Reads whether excluded days are left out.
+fn side(text: &str) -> Result<ExclusionView, String> {
+    match ExclusionView::parse(text) {
+        Ok(ExclusionView::Both) | Err(_) => Err("with or without is expected".to_owned()),
+        view => view,
+    }
 }
 
 fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
@@ -198,9 +220,11 @@ fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
             composite_weights: Some(args.composite_weights),
             realtime: None,
             hour_missing: None,
-            exclusions: ExclusionView::Without,
+            exclusions: args.exclusions.unwrap_or_default(),
             ..Choices::default()
         },
+        review: args.review,
+        zone: Zone::beijing(),
         issued_at: now,
         known_at: known_at.unwrap_or(now),
         text_sha256: None,
@@ -218,20 +242,19 @@ fn print_issues(zone: Zone, issues: &[(u64, Issue)], out: &mut impl Write) -> an
 ///
 /// # Errors
 /// Bad input, an unreadable data directory, or a failed write.
-pub async fn restatements(args: RestatementsArgs, mut out: impl Write) -> anyhow::Result<()> {
+pub async fn restatements(
+    args: RestatementsArgs,
+    now: Instant,
+    mut out: impl Write,
+) -> anyhow::Result<()> {
     let area = args.area.as_deref().map(Area::parse).transpose();
     let area = area.map_err(bad_input)?.map(|area| area.text());
     let stores = open::for_reading(&args.data)?;
     let mut issues = stores.publications.issues().await?;
     issues.retain(|(_, issue)| area.as_ref().is_none_or(|area| *area == issue.area));
-    let editions = Arc::new(standards::editions()?);
-    let (recipe, assessor) = open::tools(&stores, editions).await?;
-    let assessor = Assessor {
-        days: Arc::new(days_of(&recipe, &assessor, &issues).await?),
-        ..assessor
-    };
-    let found = restatement::restatements(&recipe, &assessor, &issues).await?;
-    let zone = recipe.zone;
+    let present = present(&stores, &issues, now).await?;
+    let found = restatement::restatements(&present, &issues).await?;
+    let zone = present.recipe.zone;
     match args.format {
         Format::Csv => print::restatements_csv(zone, &found, &mut out)?,
         Format::Table => write!(
@@ -248,14 +271,43 @@ pub async fn restatements(args: RestatementsArgs, mut out: impl Write) -> anyhow
     Ok(())
 }
 
-/// The days that any of the issues rests on.
+/// What the issues are held against.
+async fn present(
+    stores: &Stores,
+    issues: &[(u64, Issue)],
+    now: Instant,
+) -> anyhow::Result<Present> {
+    let editions = Arc::new(standards::editions()?);
+    let (recipe, assessor) = open::tools(stores, editions).await?;
+    let decisions = open::decisions(stores).await?;
+    let decided = over(&recipe, &decisions, true);
+    let of = async |recipe: &Recipe, review| {
+        let days = days_of(recipe, &assessor, issues, review).await?;
+        let assessor = assessor.clone();
+        anyhow::Ok(Assessor {
+            days: Arc::new(days),
+            ..assessor
+        })
+    };
+    Ok(Present {
+        raw: of(&recipe, Review::Raw).await?,
+        reviewed: of(&decided, Review::Reviewed).await?,
+        known_on: recipe.zone.local(now).date_naive(),
+        recipe,
+        decisions,
+    })
+}
+
+/// The days that any of the issues of raw or reviewed values rests on.
 async fn days_of(
     recipe: &Recipe,
     assessor: &Assessor,
     issues: &[(u64, Issue)],
+    review: Review,
 ) -> anyhow::Result<StationDays> {
     let mut areas: Vec<&str> = latest(issues)
         .into_iter()
+        .filter(|(_, issue)| issue.review == review)
         .map(|(_, issue)| issue.area.as_str())
         .collect();
     areas.sort_unstable();

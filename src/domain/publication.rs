@@ -17,6 +17,9 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::domain::exclusion::Exclusion;
+use crate::domain::exclusion::Statistic as Excluded;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Review;
@@ -60,6 +63,10 @@ pub struct IssueSettings {
     pub composite: CompositeOptions,
     /// Decimals printed, by pollutant; `None` prints as the edition judges.
     pub decimals: [Option<u32>; 6],
+    /// Whether excluded days are left out.
+    pub deducted: bool,
+    /// The zone whose days counted.
+    pub zone: Zone,
 }
 
 /// Days on which a station counted.
@@ -103,6 +110,8 @@ pub struct Issue {
     pub settings: IssueSettings,
     /// Which stations counted on which days, from the year before on.
     pub stations: Vec<Stretch>,
+    /// The decisions by which days of the period, or of the year before, were left out of the figures.
+    pub exclusions: Vec<Exclusion>,
     /// The figures.
     pub figures: Vec<Figure>,
     /// SHA-256 of the bulletin's text, in hexadecimal.
@@ -195,10 +204,15 @@ const OTHERS: [&str; 9] = [
     "good_day_ratio_yoy_pp",
 ];
 
+/// The names of all items.
+pub fn items() -> impl Iterator<Item = &'static str> {
+    let all = MEANS.iter().chain(&PERCENTILES).chain(&OTHERS);
+    all.copied()
+}
+
 /// The item of a name, or `None` when there is no such item.
 pub fn item(name: &str) -> Option<&'static str> {
-    let all = MEANS.iter().chain(&PERCENTILES).chain(&OTHERS);
-    all.copied().find(|item| *item == name)
+    items().find(|item| *item == name)
 }
 
 /// The pollutant an item is about; `None` when all of them enter.
@@ -209,6 +223,19 @@ pub fn pollutant_of(item: &str) -> Option<Pollutant> {
     let own = |names: &[&str; 6]| names.iter().position(|name| *name == item);
     let at = own(&MEANS).or_else(|| own(&PERCENTILES))?;
     Some(Pollutant::ALL[at])
+}
+
+/// Whether an exclusion takes anything out of an item.
+pub fn is_excluded_from(item: &str, exclusion: &Exclusion) -> bool {
+    let statistic = match item {
+        "composite_index" => Excluded::Composite,
+        "pm25_yoy_pct" => Excluded::Mean,
+        _ if PERCENTILES.contains(&item) => Excluded::Percentile,
+        _ if MEANS.contains(&item) => Excluded::Mean,
+        _ => Excluded::GoodDays,
+    };
+    let of_item = pollutant_of(item).is_none_or(|own| exclusion.pollutants.contains(&own));
+    of_item && exclusion.statistics.contains(&statistic)
 }
 
 /// Whether the year before enters an item.

@@ -1,15 +1,18 @@
-//! Why a published figure would be said otherwise now: which readings changed since, who counted then and does
-//! not now, or that the same readings give another figure because rules or programs changed.
+//! Why a published figure would be said otherwise now: which readings changed since, what reviewers decided about
+//! them, which days are left out, who counted then and does not now, or that the same readings give another figure
+//! because rules or programs changed.
 
 use chrono::NaiveDate;
 
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
+use crate::domain::exclusion::Exclusion;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::publication::Stretch;
 use crate::domain::reading::Reading;
+use crate::domain::review::Decision;
 
 /// What happened to readings since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,11 +25,19 @@ pub enum Turn {
     NoValue,
     /// The value stands, but is flagged and does not enter means any more.
     Flagged,
+    /// A reviewer decided about it.
+    Reviewed,
 }
 
 impl Turn {
     /// Every turn.
-    pub const ALL: [Self; 4] = [Self::Late, Self::Corrected, Self::NoValue, Self::Flagged];
+    pub const ALL: [Self; 5] = [
+        Self::Late,
+        Self::Corrected,
+        Self::NoValue,
+        Self::Flagged,
+        Self::Reviewed,
+    ];
 
     /// The word used on every interface.
     pub const fn key(self) -> &'static str {
@@ -35,6 +46,7 @@ impl Turn {
             Self::Corrected => "corrected",
             Self::NoValue => "no_value",
             Self::Flagged => "flagged",
+            Self::Reviewed => "reviewed",
         }
     }
 
@@ -52,7 +64,28 @@ impl Turn {
     }
 }
 
-/// Readings of one station's pollutant that took the same turn.
+/// Who decided what about readings, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// `confirm`, `void` or `correct`.
+    pub verdict: &'static str,
+    /// Who.
+    pub reviewer: String,
+    /// Why; may be empty for a confirmation.
+    pub reason: String,
+}
+
+impl Decided {
+    fn of(decision: &Decision) -> Self {
+        Self {
+            verdict: decision.verdict.key(),
+            reviewer: decision.reviewer.clone(),
+            reason: decision.reason.clone(),
+        }
+    }
+}
+
+/// Readings of one station's pollutant that took the same turn, by the same decision if one was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadingCause {
     /// What happened.
@@ -67,8 +100,43 @@ pub struct ReadingCause {
     pub hours: u32,
     /// First and last of their times.
     pub times: (Instant, Instant),
-    /// When the first and the last of them was received.
+    /// When the first and the last of them was received, or decided about.
     pub received: (Instant, Instant),
+    /// What a reviewer decided.
+    pub decided: Option<Decided>,
+}
+
+/// What happened to an exclusion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExclusionTurn {
+    /// It came to be known after.
+    Entered,
+    /// It does not stand any more.
+    Revoked,
+    /// It takes something else out.
+    Changed,
+}
+
+impl ExclusionTurn {
+    /// The word used on every interface.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Entered => "entered",
+            Self::Revoked => "revoked",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// An exclusion that came, went or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExclusionCause {
+    /// What happened.
+    pub turn: ExclusionTurn,
+    /// The exclusion as it is listed now.
+    pub exclusion: Exclusion,
+    /// As it stood at the issue; `None` when it did not.
+    pub before: Option<Exclusion>,
 }
 
 /// One reason for a difference.
@@ -94,18 +162,28 @@ pub enum Cause {
         /// First and last of them.
         span: Span,
     },
+    /// A decision to leave days out came, went or changed.
+    Exclusion(ExclusionCause),
+    /// Days are those of another zone.
+    Zone {
+        /// At the issue.
+        then: Zone,
+        /// As asked.
+        now: Zone,
+    },
     /// The readings as known then give another figure now.
     Rules,
 }
 
-/// Readings that changed, gathered by what happened to them. `before` and `now` are in time order; only days that
-/// `counts` takes are looked at.
+/// Readings that changed, gathered by what happened to them. `before` and `now` are in time order; `decided` names,
+/// in the order of `now`, decisions taken since that stand; only days that `counts` takes are looked at.
 pub fn turns(
     zone: Zone,
     station: &SourceId,
     pollutant: Pollutant,
     before: &[Reading],
     now: &[(Instant, Reading)],
+    decided: &[Option<&Decision>],
     counts: impl Fn(NaiveDate) -> bool,
 ) -> Vec<ReadingCause> {
     let known = |time: Instant| {
@@ -113,7 +191,7 @@ pub fn turns(
         at.ok().map(|at| &before[at])
     };
     let mut causes: Vec<ReadingCause> = Vec::new();
-    for (received, reading) in now {
+    for (place, (received, reading)) in now.iter().enumerate() {
         let time = reading.time;
         let Some(turn) = Turn::of(known(time), reading) else {
             continue;
@@ -121,14 +199,19 @@ pub fn turns(
         if !counts(zone.day_of_ending(time)) {
             continue;
         }
+        let decision = decided.get(place).copied().flatten();
+        let turn = decision.map_or(turn, |_| Turn::Reviewed);
+        let received = decision.map_or(*received, |decision| decision.decided_at);
+        let decided = decision.map(Decided::of);
         let hour = |time| (zone.day_of_ending(time), zone.hour_of_ending(time));
-        match causes.iter_mut().find(|own| own.turn == turn) {
+        let same = |own: &&mut ReadingCause| own.turn == turn && own.decided == decided;
+        match causes.iter_mut().find(same) {
             Some(own) => {
                 own.readings += 1;
                 own.hours += u32::from(hour(own.times.1) != hour(time));
                 own.times.1 = time;
-                own.received.0 = own.received.0.min(*received);
-                own.received.1 = own.received.1.max(*received);
+                own.received.0 = own.received.0.min(received);
+                own.received.1 = own.received.1.max(received);
             }
             None => causes.push(ReadingCause {
                 turn,
@@ -137,7 +220,8 @@ pub fn turns(
                 readings: 1,
                 hours: 1,
                 times: (time, time),
-                received: (*received, *received),
+                received: (received, received),
+                decided,
             }),
         }
     }
@@ -150,6 +234,46 @@ pub fn counted(stretches: &[Stretch], station: &SourceId, day: NaiveDate) -> boo
     stretches
         .iter()
         .any(|own| own.station == *station && own.days.contains(day))
+}
+
+/// Exclusions that came, went or changed since. `then` and `now` are those in force; `known` finds an exclusion as
+/// it stands in the list now, in force or not.
+pub fn exclusions(
+    then: &[Exclusion],
+    now: &[Exclusion],
+    known: impl Fn(&str) -> Option<Exclusion>,
+) -> Vec<Cause> {
+    let takes = |own: &Exclusion| {
+        let place = (own.place.clone(), own.span);
+        (place, own.pollutants.clone(), own.statistics.clone())
+    };
+    let cause = |turn, exclusion: Exclusion, before: Option<&Exclusion>| {
+        Cause::Exclusion(ExclusionCause {
+            turn,
+            exclusion,
+            before: before.cloned(),
+        })
+    };
+    let mut causes = Vec::new();
+    for before in then {
+        match now.iter().find(|own| own.id == before.id) {
+            Some(own) if takes(own) == takes(before) => {}
+            Some(own) => causes.push(cause(ExclusionTurn::Changed, own.clone(), Some(before))),
+            None => {
+                let own = known(&before.id).unwrap_or_else(|| before.clone());
+                let turn = match own.revoked_on {
+                    Some(_) => ExclusionTurn::Revoked,
+                    None => ExclusionTurn::Changed,
+                };
+                causes.push(cause(turn, own, Some(before)));
+            }
+        }
+    }
+    let fresh = now
+        .iter()
+        .filter(|own| then.iter().all(|before| before.id != own.id));
+    causes.extend(fresh.map(|own| cause(ExclusionTurn::Entered, own.clone(), None)));
+    causes
 }
 
 /// Stations that joined or left since, on days of `span`.
@@ -244,6 +368,7 @@ mod tests {
             Pollutant::So2,
             &before,
             &now,
+            &[],
             |day| day == first,
         );
         let text = |own: &ReadingCause| {

@@ -167,18 +167,9 @@ pub fn over(
     decisions: &[&Decision],
     apply: bool,
 ) -> Vec<(Instant, Reading)> {
-    let mut last: Vec<Option<&Decision>> = vec![None; readings.len()];
-    let upto = |time: Instant| readings.partition_point(|(_, reading)| reading.time <= time);
-    for decision in decisions {
-        let to = upto(decision.upto);
-        last[upto(decision.after).min(to)..to].fill(Some(decision));
-    }
-    let decided = |((received_at, reading), last): ((Instant, Reading), Option<&Decision>)| {
-        let stands = |decision: &&Decision| {
-            // What the sender corrected since was not what was confirmed.
-            decision.verdict != Verdict::Confirm || received_at <= decision.decided_at
-        };
-        match last.filter(stands) {
+    let standing = standing(&readings, decisions);
+    let decided =
+        |((received_at, reading), stands): ((Instant, Reading), Option<&Decision>)| match stands {
             None => (received_at, reading),
             Some(decision) if apply => (
                 received_at.max(decision.decided_at),
@@ -191,9 +182,30 @@ pub fn over(
                     ..reading
                 },
             ),
-        }
-    };
-    readings.into_iter().zip(last).map(decided).collect()
+        };
+    readings.into_iter().zip(standing).map(decided).collect()
+}
+
+/// The decision that stands about each of the readings, which are in time order and come with when they were
+/// received.
+pub fn standing<'d>(
+    readings: &[(Instant, Reading)],
+    decisions: &[&'d Decision],
+) -> Vec<Option<&'d Decision>> {
+    let mut last: Vec<Option<&Decision>> = vec![None; readings.len()];
+    let upto = |time: Instant| readings.partition_point(|(_, reading)| reading.time <= time);
+    for decision in decisions {
+        let to = upto(decision.upto);
+        last[upto(decision.after).min(to)..to].fill(Some(decision));
+    }
+    for (last, (received_at, _)) in last.iter_mut().zip(readings) {
+        let stands = |decision: &&Decision| {
+            // What the sender corrected since was not what was confirmed.
+            decision.verdict != Verdict::Confirm || *received_at <= decision.decided_at
+        };
+        *last = last.filter(stands);
+    }
+    last
 }
 
 fn as_decided(reading: Reading, verdict: Verdict) -> Reading {

@@ -295,6 +295,8 @@ impl Bulletin {
             by: self.issue.kind,
             edition,
             choices: Choices::default(),
+            review: crate::domain::reading::Review::Raw,
+            zone: self.zone,
             issued_at: self.generated_at,
             known_at: self.known_at,
             text_sha256: Some(text_sha256),
@@ -348,10 +350,9 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<(PeriodKind, &str, &str)>) {
-        let found = Issue::parse(text).ok();
-        let found = found.map(|issue| {
-            let span = issue.period.span;
-            (issue.kind, span.from.to_string(), span.to.to_string())
+        let found = Issue::parse(text).ok().map(|issue| {
+            let Span { from, to } = issue.period.span;
+            (issue.kind, from.to_string(), to.to_string())
         });
         let expected = expected.map(|(kind, from, to)| (kind, from.to_owned(), to.to_owned()));
         assert_eq!(found, expected, "{text}");

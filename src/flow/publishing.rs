@@ -10,6 +10,8 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::domain::exclusion::Exclusion;
 use crate::domain::publication::Figure;
 use crate::domain::publication::Issue;
 use crate::domain::publication::IssueKind;
@@ -17,11 +19,14 @@ use crate::domain::publication::IssueSettings;
 use crate::domain::publication::Stretch;
 use crate::domain::publication::figures_of_day;
 use crate::domain::publication::figures_of_period;
+use crate::domain::publication::is_excluded_from;
+use crate::domain::publication::items;
 use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::beside::ExclusionView;
 use crate::ports::Publications;
 use crate::ports::StoreError;
 
@@ -43,8 +48,13 @@ pub struct Release {
     pub by: PeriodKind,
     /// Which edition judges.
     pub edition: EditionChoice,
-    /// Choices that differ from the edition's.
+    /// Choices that differ from the edition's. Their `exclusions` say whether excluded days are left out;
+    /// [`ExclusionView::Both`] does as the publication profile says. Days are always as measured.
     pub choices: Choices,
+    /// Whether the assessor's days are of values as received or as reviewers left them.
+    pub review: Review,
+    /// The zone of those days.
+    pub zone: Zone,
     /// When it is issued.
     pub issued_at: Instant,
     /// As of when the assessor's days are known.
@@ -67,6 +77,9 @@ pub enum PublishFault {
     /// There is nothing to say: no period has a valid day.
     #[error("no period of the range has a valid day; there is nothing to publish")]
     Nothing,
+    /// Days are to be published with exclusions.
+    #[error("a day is published as measured; excluded days are left out of longer periods only")]
+    Measured,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -116,14 +129,22 @@ pub fn issues(assessor: &Assessor, release: &Release) -> Result<Vec<Issue>, Publ
     if asked > ISSUES_MAX {
         return Err(PublishFault::TooMany { asked });
     }
-    let said = figures(
-        assessor,
-        &release.area,
-        release.span,
-        release.by,
-        &release.edition,
-        release.choices,
-    );
+    let with = release.choices.exclusions == ExclusionView::With;
+    if with && release.by == PeriodKind::Day {
+        return Err(PublishFault::Measured);
+    }
+    let wanted = Wanted {
+        area: &release.area,
+        span: release.span,
+        by: release.by,
+        edition: &release.edition,
+        choices: Choices {
+            known_on: Some(release.zone.local(release.known_at).date_naive()),
+            ..release.choices
+        },
+        zone: release.zone,
+    };
+    let said = figures(assessor, &wanted);
     let issue = |said: Said| Issue {
         kind: release.kind,
         issued_at: release.issued_at,
@@ -131,10 +152,14 @@ pub fn issues(assessor: &Assessor, release: &Release) -> Result<Vec<Issue>, Publ
         area: release.area.text(),
         by: release.by,
         stations: stations(assessor, &release.area, said.period.span),
+        exclusions: match said.settings.deducted {
+            true => exclusions(assessor, &wanted, said.period.span),
+            false => Vec::new(),
+        },
         period: said.period,
         settings: said.settings,
         edition: said.edition,
-        review: Review::Raw,
+        review: release.review,
         figures: said.figures,
         text_sha256: release.text_sha256.clone(),
     };
@@ -163,17 +188,28 @@ pub(crate) struct Said {
     pub(crate) figures: Vec<Figure>,
 }
 
+/// Which figures are wanted.
+pub(crate) struct Wanted<'a> {
+    pub(crate) area: &'a Area,
+    pub(crate) span: Span,
+    pub(crate) by: PeriodKind,
+    pub(crate) edition: &'a EditionChoice,
+    pub(crate) choices: Choices,
+    pub(crate) zone: Zone,
+}
+
 /// The figures of an area's periods, as they would be published.
-pub(crate) fn figures(
-    assessor: &Assessor,
-    area: &Area,
-    span: Span,
-    by: PeriodKind,
-    edition: &EditionChoice,
-    choices: Choices,
-) -> Vec<Said> {
+pub(crate) fn figures(assessor: &Assessor, wanted: &Wanted<'_>) -> Vec<Said> {
+    let Wanted { area, span, by, .. } = *wanted;
+    let (edition, zone) = (wanted.edition, wanted.zone);
     let editions = &assessor.editions;
     let publication = &assessor.publication;
+    let deducted = deducted(assessor, wanted);
+    let mut choices = wanted.choices;
+    choices.exclusions = match deducted {
+        true => ExclusionView::With,
+        false => ExclusionView::Without,
+    };
     let named = |id: &str| editions.by_id(id).expect("an edition in use is known");
     if by == PeriodKind::Day {
         let days = assessor.days(area, span, edition, choices).into_iter();
@@ -186,6 +222,8 @@ pub(crate) fn figures(
                         options: choices.options(edition),
                         composite: CompositeOptions::default(),
                         decimals: publication.decimals,
+                        deducted,
+                        zone,
                     },
                     figures: figures_of_day(edition, publication, &day),
                     edition: day.edition,
@@ -204,6 +242,8 @@ pub(crate) fn figures(
                     options: report.options,
                     composite: assessment.composite.options,
                     decimals: publication.decimals,
+                    deducted,
+                    zone,
                 },
                 figures: figures_of_period(edition, publication, &assessment, report.yoy.as_ref()),
                 period: assessment.period,
@@ -211,6 +251,22 @@ pub(crate) fn figures(
             }
         })
         .collect()
+}
+
+/// Whether excluded days are left out. A day is no statistic: what is said of it stands as measured.
+fn deducted(assessor: &Assessor, wanted: &Wanted<'_>) -> bool {
+    let view = wanted.choices.exclusions;
+    wanted.by != PeriodKind::Day && view.in_main(assessor.publication.deduct)
+}
+
+/// The exclusions that take something out of what is published of a span, by what is known on the day the choices
+/// name, of the span itself and of the year before.
+pub(crate) fn exclusions(assessor: &Assessor, wanted: &Wanted<'_>, span: Span) -> Vec<Exclusion> {
+    let spans = [span, span.year_before()];
+    let touching = assessor.exclusions(wanted.area, &spans, wanted.choices.known_on);
+    let enters = |own: &Exclusion| items().any(|item| is_excluded_from(item, own));
+    let decisions = touching.into_iter().map(|applied| applied.exclusion);
+    decisions.filter(enters).collect()
 }
 
 /// Which stations count on which days of the span and of the year before: each stretch of days once.

@@ -1,5 +1,7 @@
 //! What was published is remembered, and what would be said otherwise later is listed with what changed since.
 
+mod basis;
+
 use std::path::Path;
 
 use chrono::NaiveDateTime;
@@ -64,7 +66,18 @@ fn restated(site: &Site) -> Vec<Value> {
 /// `item old>new difference: cause station pollutant hours`, an item a line.
 fn told(restatements: &[Value]) -> Vec<String> {
     let cause = |cause: &Value| {
-        let words = ["cause", "station", "pollutant", "hours", "days"];
+        let words = [
+            "cause",
+            "change",
+            "exclusion",
+            "document",
+            "station",
+            "pollutant",
+            "hours",
+            "days",
+            "decision",
+            "reviewer",
+        ];
         let words = words.iter().filter_map(|key| cause.get(*key));
         let words: Vec<String> = words
             .map(|word| {

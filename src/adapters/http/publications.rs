@@ -24,11 +24,11 @@ use crate::domain::publication::Issue;
 use crate::domain::publication::IssueKind;
 use crate::domain::publication::latest;
 use crate::flow::area::Area;
-use crate::flow::beside::ExclusionView;
 use crate::flow::publishing;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::Release;
 use crate::flow::restatement;
+use crate::flow::restatement::Present;
 
 /// Issues of one answer unless asked for fewer.
 const PAGE_ROWS: usize = 100;
@@ -40,6 +40,7 @@ impl From<PublishFault> for Problem {
         match fault {
             PublishFault::Store(cause) => cause.into(),
             PublishFault::TooMany { .. } | PublishFault::Nothing => Self::bad("from", fault),
+            PublishFault::Measured => Self::bad("exclusions", fault),
         }
     }
 }
@@ -70,13 +71,7 @@ pub async fn publish(
     }
     // Whoever asks may have had readings acknowledged within this very second; they are to count.
     publishing::pass(state.clock, known_at).await;
-    if params.text("review").is_some() || params.text("exclusions").is_some() {
-        let fault =
-            "figures are remembered as received and as measured; leave review and exclusions out";
-        return Err(Problem::bad("review", fault));
-    }
     let mut asked = Asked::read(&state, &params).await?;
-    asked.choices.exclusions = ExclusionView::Without;
     asked.choices.fixed_set = false;
     let release = Release {
         kind: IssueKind::Snapshot,
@@ -85,6 +80,8 @@ pub async fn publish(
         by,
         edition: asked.edition,
         choices: asked.choices,
+        review: asked.review,
+        zone: state.zone,
         issued_at: now,
         known_at,
         text_sha256: None,
@@ -152,15 +149,24 @@ pub async fn restatements(
     let issues = asked(&state, &params).await?;
     let counting = latest(&issues).into_iter();
     let rest = counting.filter(|(number, _)| *number > after);
-    let assessor = state.assessor();
+    let raw = state.assessor();
+    let decisions = state.reviewing.now();
+    let recipe = state.rollup.recipe();
+    let beside = state.reviewed.beside(recipe, &raw.days, &decisions).await?;
+    let present = Present {
+        recipe: recipe.clone(),
+        reviewed: state.assessor_of(beside.days),
+        decisions,
+        raw,
+        known_on: state.zone.local(state.now()).date_naive(),
+    };
     let mut found = state
-        .compute(|| restatement::differing(&assessor, rest))
+        .compute(|| restatement::differing(&present, rest))
         .await;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(number, _, _)| *number);
-    let recipe = state.rollup.recipe();
-    let found = restatement::explained(recipe, &assessor, found).await?;
+    let found = restatement::explained(&present, found).await?;
     if as_csv {
         let mut body = Vec::new();
         print::restatements_csv(state.zone, &found, &mut body).map_err(|_| Problem::Internal)?;

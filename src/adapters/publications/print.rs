@@ -11,16 +11,25 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
+use crate::domain::publication::Issue;
 use crate::domain::publication::IssueKind;
 use crate::domain::publication::pollutant_of;
+use crate::domain::reading::Review;
 use crate::domain::restatement::Cause;
+use crate::domain::restatement::Decided;
+use crate::domain::restatement::ExclusionCause;
+use crate::domain::restatement::ExclusionTurn;
 use crate::domain::restatement::ReadingCause;
 use crate::domain::restatement::Turn;
+use crate::flow::beside::ExclusionView;
 use crate::flow::restatement::Restated;
 use crate::flow::restatement::Restatement;
 
+/// What a changed exclusion is called.
+const EXCLUSION_CHANGED: &str = "exclusion_changed";
+
 /// Columns of the CSV: one row an item.
-pub const COLUMNS: [&str; 14] = [
+pub const COLUMNS: [&str; 15] = [
     "issue",
     "kind",
     "area",
@@ -35,6 +44,7 @@ pub const COLUMNS: [&str; 14] = [
     "new",
     "difference",
     "causes",
+    "exclusions",
 ];
 
 /// One issue that would be said otherwise, as an object of the interface.
@@ -60,9 +70,60 @@ pub fn restatement_json(zone: Zone, restatement: &Restatement) -> Value {
         "to": issue.period.span.to.to_string(),
         "edition": issue.edition,
         "review": issue.review.key(),
+        "exclusions": side(issue).key(),
         "issued_at": zone.text(issue.issued_at),
         "known_at": zone.text(issue.known_at),
         "items": restatement.items.iter().map(item).collect::<Vec<_>>(),
+    })
+}
+
+/// Whether an issue leaves excluded days out.
+fn side(issue: &Issue) -> ExclusionView {
+    match issue.settings.deducted {
+        true => ExclusionView::With,
+        false => ExclusionView::Without,
+    }
+}
+
+fn reading_json(zone: Zone, own: &ReadingCause) -> Value {
+    let mut object = json!({
+        "cause": own.turn.key(),
+        "station": own.station.as_str(),
+        "pollutant": own.pollutant.key(),
+        "readings": own.readings,
+        "hours": own.hours,
+        "first": zone.text(own.times.0),
+        "last": zone.text(own.times.1),
+    });
+    let (first, last) = match own.decided {
+        None => ("received_first", "received_last"),
+        Some(_) => ("decided_first", "decided_last"),
+    };
+    object[first] = zone.text(own.received.0).into();
+    object[last] = zone.text(own.received.1).into();
+    if let Some(decided) = &own.decided {
+        object["decision"] = decided.verdict.into();
+        object["reviewer"] = decided.reviewer.as_str().into();
+        object["reason"] = decided.reason.as_str().into();
+    }
+    object
+}
+
+fn exclusion_json(cause: &ExclusionCause) -> Value {
+    let own = &cause.exclusion;
+    json!({
+        "cause": EXCLUSION_CHANGED,
+        "change": cause.turn.key(),
+        "exclusion": own.id,
+        "place": own.place.to_string(),
+        "first": own.span.from.to_string(),
+        "last": own.span.to.to_string(),
+        "pollutants": own.pollutants.iter().map(|one| one.key()).collect::<Vec<_>>(),
+        "statistics": own.statistics.iter().map(|one| one.key()).collect::<Vec<_>>(),
+        "reason": own.reason,
+        "document": own.document,
+        "decided_on": own.decided_on.to_string(),
+        "revoked_on": own.revoked_on.map(|day| day.to_string()),
     })
 }
 
@@ -77,16 +138,12 @@ fn cause_json(zone: Zone, cause: &Cause) -> Value {
         })
     };
     match cause {
-        Cause::Readings(own) => json!({
-            "cause": own.turn.key(),
-            "station": own.station.as_str(),
-            "pollutant": own.pollutant.key(),
-            "readings": own.readings,
-            "hours": own.hours,
-            "first": zone.text(own.times.0),
-            "last": zone.text(own.times.1),
-            "received_first": zone.text(own.received.0),
-            "received_last": zone.text(own.received.1),
+        Cause::Readings(own) => reading_json(zone, own),
+        Cause::Exclusion(own) => exclusion_json(own),
+        Cause::Zone { then, now } => json!({
+            "cause": "zone",
+            "then": then.to_string(),
+            "now": now.to_string(),
         }),
         Cause::Joined {
             station,
@@ -133,6 +190,7 @@ pub fn restatements_csv(
                 difference.new.as_deref().unwrap_or(""),
                 change.as_deref().unwrap_or(""),
                 &causes(zone, Lang::En, &own.causes),
+                side(issue).key(),
             ])?;
         }
     }
@@ -161,9 +219,14 @@ fn block(zone: Zone, lang: Lang, restatement: &Restatement) -> String {
     };
     let (number, period) = (restatement.number, &issue.period.label);
     let (area, edition, at) = (&issue.area, &issue.edition, zone.text(issue.issued_at));
+    let basis = basis(lang, issue);
     let heading = match lang {
-        Lang::Zh => format!("第{number}号{kind}：{area} {period}，标准{edition}，发布于{at}"),
-        Lang::En => format!("{kind} {number}: {area} {period}, edition {edition}, issued {at}"),
+        Lang::Zh => {
+            format!("第{number}号{kind}：{area} {period}，标准{edition}{basis}，发布于{at}")
+        }
+        Lang::En => {
+            format!("{kind} {number}: {area} {period}, edition {edition}{basis}, issued {at}")
+        }
     };
     let header = [
         lang.pick("项目", "item"),
@@ -192,6 +255,18 @@ fn block(zone: Zone, lang: Lang, restatement: &Restatement) -> String {
     let reasons = reasons.iter().map(|line| format!("  {line}\n"));
     let why = lang.pick("原因：", "causes:");
     format!("{heading}\n{items}{why}\n{}", reasons.collect::<String>())
+}
+
+/// What an issue rests on, where that is not values as received with every day as measured.
+fn basis(lang: Lang, issue: &Issue) -> String {
+    let mut words = String::new();
+    if issue.review == Review::Reviewed {
+        words.push_str(lang.pick("，审核数据", ", reviewed"));
+    }
+    if issue.settings.deducted {
+        words.push_str(lang.pick("，已扣除剔除日", ", excluded days left out"));
+    }
+    words
 }
 
 /// An item's name for people.
@@ -230,7 +305,7 @@ fn causes(zone: Zone, lang: Lang, causes: &[Cause]) -> String {
 fn cause_lines(zone: Zone, lang: Lang, causes: &[Cause]) -> Vec<String> {
     let same = |a: &ReadingCause, b: &ReadingCause| {
         let key = |own: &ReadingCause| (own.turn, own.hours, own.times, own.received);
-        a.station == b.station && key(a) == key(b)
+        a.station == b.station && key(a) == key(b) && a.decided == b.decided
     };
     let mut shared: Vec<(&ReadingCause, Vec<&str>)> = Vec::new();
     let mut lines = Vec::new();
@@ -262,6 +337,11 @@ fn cause_lines(zone: Zone, lang: Lang, causes: &[Cause]) -> Vec<String> {
                 *days,
                 *span,
             )),
+            Cause::Exclusion(own) => lines.push(exclusion_text(lang, own)),
+            Cause::Zone { then, now } => {
+                let words = lang.pick("时区变化", "zone changed");
+                lines.push(format!("{words} {then} > {now}"));
+            }
             Cause::Rules => {
                 let words = lang.pick("规则或程序变化", "rules or program changed");
                 lines.push(words.to_owned());
@@ -273,6 +353,24 @@ fn cause_lines(zone: Zone, lang: Lang, causes: &[Cause]) -> Vec<String> {
     };
     lines.extend(shared.into_iter().map(reading));
     lines
+}
+
+fn exclusion_text(lang: Lang, cause: &ExclusionCause) -> String {
+    let own = &cause.exclusion;
+    let word = match cause.turn {
+        ExclusionTurn::Entered => lang.pick("新增剔除", "exclusion entered"),
+        ExclusionTurn::Revoked => lang.pick("撤销剔除", "exclusion revoked"),
+        ExclusionTurn::Changed => lang.pick("变更剔除", "exclusion changed"),
+    };
+    let labels: Vec<&str> = own.pollutants.iter().map(|one| one.label()).collect();
+    let (id, place, labels) = (&own.id, &own.place, labels.join(" "));
+    let (from, to, document) = (own.span.from, own.span.to, &own.document);
+    let at = match (cause.turn, own.revoked_on) {
+        (ExclusionTurn::Revoked, Some(day)) => day,
+        _ => own.decided_on,
+    };
+    let of = lang.pick("决定于", "decided");
+    format!("{word} {id} {place} {labels} {from}/{to} {document} {of} {at}")
 }
 
 fn member_text(
@@ -292,6 +390,7 @@ fn reading_text(zone: Zone, lang: Lang, own: &ReadingCause, labels: &str) -> Str
         Turn::Corrected => lang.pick("更正", "corrected"),
         Turn::NoValue => lang.pick("撤回", "taken back"),
         Turn::Flagged => lang.pick("标记无效", "flagged"),
+        Turn::Reviewed => lang.pick("审核", "reviewed"),
     };
     let unit = match (lang, own.hours) {
         (Lang::Zh, _) => "小时",
@@ -304,6 +403,24 @@ fn reading_text(zone: Zone, lang: Lang, own: &ReadingCause, labels: &str) -> Str
     };
     let (station, hours, times) = (&own.station, own.hours, stretch(own.times));
     let received = stretch(own.received);
-    let at = lang.pick("收到于", "received");
-    format!("{station} {labels} {word} {hours}{unit} {times} {at} {received}")
+    let Some(Decided {
+        verdict,
+        reviewer,
+        reason,
+    }) = &own.decided
+    else {
+        let at = lang.pick("收到于", "received");
+        return format!("{station} {labels} {word} {hours}{unit} {times} {at} {received}");
+    };
+    let verdict = match (lang, *verdict) {
+        (Lang::Zh, "confirm") => "确认有效",
+        (Lang::Zh, "void") => "判为无效",
+        (Lang::Zh, "correct") => "改正",
+        (_, other) => other,
+    };
+    let at = lang.pick("决定于", "decided");
+    let said = format!("{station} {labels} {word} {verdict} {hours}{unit} {times}");
+    format!("{said} {at} {received} {reviewer} {reason}")
+        .trim_end()
+        .to_owned()
 }

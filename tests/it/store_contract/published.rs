@@ -17,7 +17,12 @@ use skytier::domain::assessment::composite::CompositeOptions;
 use skytier::domain::calendar::Period;
 use skytier::domain::calendar::PeriodKind;
 use skytier::domain::calendar::Span;
+use skytier::domain::calendar::Zone;
+use skytier::domain::exclusion::Exclusion;
+use skytier::domain::exclusion::Place;
+use skytier::domain::exclusion::Statistic;
 use skytier::domain::names::SourceId;
+use skytier::domain::pollutant::Pollutant;
 use skytier::domain::publication::Figure;
 use skytier::domain::publication::Issue;
 use skytier::domain::publication::IssueKind;
@@ -58,10 +63,23 @@ pub(super) fn issue(pm25: Option<&str>) -> Issue {
             },
             composite: CompositeOptions::default(),
             decimals: [Some(1), None, None, None, Some(2), None],
+            deducted: true,
+            zone: Zone::parse("+05:30").expect("an offset"),
         },
         stations: vec![Stretch {
             station: SourceId::new("1999A").expect("a test's station"),
             days: Span { from, to },
+        }],
+        exclusions: vec![Exclusion {
+            id: "d1".to_owned(),
+            place: Place::Group("city".to_owned()),
+            span: Span { from, to: from },
+            pollutants: vec![Pollutant::Pm10, Pollutant::Pm25],
+            statistics: vec![Statistic::Mean],
+            reason: "dust".to_owned(),
+            document: "notice 1".to_owned(),
+            decided_on: to,
+            revoked_on: pm25.map(|_| to),
         }],
         figures: vec![
             Figure {
@@ -189,9 +207,25 @@ fn a_line_that_is_none_says_what_is_wrong() {
     };
     check(r#""v":1"#, r#""v":2"#, "use a newer skytier");
     check("bulletin", "poster", r#"kind: "poster" is unknown"#);
-    check(r#""pm25""#, r#""pm3""#, r#"figures: "pm3" is unknown"#);
+    check(r#"["pm25""#, r#"["pm3""#, r#"figures: "pm3" is unknown"#);
     check("2020-01-31", "2019-12-31", "from: ");
     check(r#""area""#, r#""arena""#, "unknown field `arena`");
+    check(
+        "\"with\"",
+        "\"both\"",
+        "settings.exclusions: both is no side",
+    );
+    check("+05:30", "UTC", "settings.zone: \"UTC\" is no offset");
+    check("pm10", "pm11", "exclusions.pollutants: \"pm11\" is unknown");
+}
+
+/// As written before exclusions and zones were remembered: every day as measured, in Beijing's time.
+#[test]
+fn a_line_of_before_exclusions_is_still_read() {
+    let line = r#"{"v":1,"kind":"snapshot","issued_at":1580500000,"known_at":1580490000,"area":"station:1999A","by":"month","period":"2020-01","from":"2020-01-01","to":"2020-01-31","edition":"2012","review":"raw","settings":{"round_first":false,"o3_exception":false,"o3_1h_item":false,"lift_zero":false,"area_class":"2","min_stations":"standard","composite":"rounded","composite_weights":"equal","decimals":[1,null,null,null,null,null]},"stations":[],"figures":[["pm25","40.7"]],"text_sha256":null}"#;
+    let read = from_line(line).expect("an issue");
+    assert_eq!(read.settings.zone, Zone::beijing());
+    assert_eq!((read.settings.deducted, read.exclusions), (false, vec![]));
 }
 
 proptest! {
