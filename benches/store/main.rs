@@ -33,6 +33,8 @@ const MINUTES: usize = 2_000;
 const CHILD_RUNS: Duration = Duration::from_secs(8);
 /// Batches in flight.
 const IN_FLIGHT: usize = 2;
+/// How Linux counts processor time.
+const TICKS_A_SECOND: f64 = 100.0;
 /// Threads of the scan.
 const SCANNERS: usize = 2;
 
@@ -110,6 +112,11 @@ fn minute_values(runtime: &tokio::runtime::Runtime) -> anyhow::Result<f64> {
         4.0,
         "M values/s",
         false,
+    );
+    println!(
+        "  {:.2} M values a second of the writer's processor time, {:.2} of the process's",
+        values as f64 / processor_s(Some("skytier-store"))? / 1e6,
+        values as f64 / processor_s(None)? / 1e6
     );
     waits.sort();
     let at = |share: usize| waits[(waits.len() - 1) * share / 100].as_secs_f64() * 1e3;
@@ -282,6 +289,24 @@ fn child(directory: &Path) -> anyhow::Result<()> {
 
 fn millions(values: usize, took: Duration) -> f64 {
     values as f64 / took.as_secs_f64() / 1e6
+}
+
+/// Processor time that a thread of this process, or all of them together, have taken so far.
+fn processor_s(thread: Option<&str>) -> anyhow::Result<f64> {
+    let mut ticks = 0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let task = task?.path();
+        let name = std::fs::read_to_string(task.join("comm"))?;
+        if thread.is_none_or(|thread| name.trim() == thread) {
+            let stat = std::fs::read_to_string(task.join("stat"))?;
+            let after = stat.rsplit_once(')').context("a name in brackets")?.1;
+            let fields = after.split_whitespace().skip(11).take(2);
+            for field in fields {
+                ticks += field.parse::<u64>()?;
+            }
+        }
+    }
+    Ok(ticks as f64 / TICKS_A_SECOND)
 }
 
 /// Most memory this process ever had resident.

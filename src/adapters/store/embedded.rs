@@ -16,6 +16,7 @@ pub mod copy;
 mod index;
 mod letters;
 mod merge;
+mod pack;
 mod readings;
 mod registry;
 mod rows;
@@ -37,13 +38,13 @@ use std::sync::RwLock;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use rusqlite::OpenFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
+use crate::adapters::store::embedded::pack::Packer;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::scan::Scan;
 use crate::adapters::store::embedded::tuning::Tuning;
@@ -148,7 +149,9 @@ impl Embedded {
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
         let waiting = Arc::clone(&readers.waiting);
-        let writer = Writer::open(connection, place.clone(), waiting, tuning)
+        let packer = Packer::start(path.clone(), Arc::clone(&waiting))
+            .map_err(|cause| unavailable(&path, cause))?;
+        let writer = Writer::open(connection, place.clone(), (waiting, packer), tuning)
             .map_err(|fault| fault.store_error(&place, false))?;
         let writer = std::thread::Builder::new()
             .name("skytier-store".to_owned())
@@ -278,15 +281,9 @@ struct Readers {
 
 impl Readers {
     fn connect(&self) -> Result<Connection, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = || {
-            let connection = Connection::open_with_flags(&self.path, flags)?;
-            connection.busy_timeout(schema::BUSY_WAIT)?;
-            connection.pragma_update(None, "query_only", true)?;
-            Ok(connection)
-        };
         let place = self.path.display().to_string();
-        open().map_err(|error| Fault::Sql(error).store_error(&place, false))
+        let connection = schema::connect_for_reading(&self.path);
+        connection.map_err(|error| Fault::Sql(error).store_error(&place, false))
     }
 
     fn with<T>(

@@ -38,7 +38,7 @@ type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The writer's way from batches to the index.
 pub(super) struct Appender {
-    by_key: FastMap<SeriesKey, u32>,
+    series: Known,
     seen: Seen,
     commit: Commit,
     /// Receipts of the commit by content, with their number there; for those that are not plain.
@@ -56,13 +56,13 @@ impl Appender {
     /// # Errors
     /// Those of the database; a damaged row.
     pub(super) fn open(connection: &Connection, index: &mut Index) -> Result<Self, Fault> {
-        let mut by_key = FastMap::default();
+        let mut series = Known::default();
         *index = Index::default();
         SeriesRow::each(connection, |row| {
             let cut = Cut::of(row.key.interval_s);
             let merged_upto = row.last_time.unwrap_or(i64::MIN);
             let slot = index.add(row.id, rows::key_hash(&row.key), cut, merged_upto);
-            by_key.insert(row.key, slot);
+            series.add(row.key, slot);
             Ok(())
         })?;
         let progress = rows::progress(connection)?;
@@ -75,7 +75,7 @@ impl Appender {
         })?;
         index.progress = progress;
         Ok(Self {
-            by_key,
+            series,
             seen: Seen::default(),
             commit: Commit::default(),
             receipts: FastMap::default(),
@@ -97,29 +97,18 @@ impl Appender {
     ) -> Result<Appended, Fault> {
         let mut appended = Appended::default();
         self.clock = self.clock.max(Some(batch.received_at.unix()));
-        let touched: Vec<bool> = batch
-            .observations
-            .iter()
-            .map(|observation| {
-                self.observe(
-                    connection,
-                    index,
-                    observation,
-                    batch.received_at,
-                    &mut appended,
-                )
-            })
-            .collect::<Result<_, _>>()?;
-        let news = batch
-            .observations
-            .iter()
-            .zip(touched)
-            .filter(|(_, touched)| *touched);
-        for (Observation { key, reading }, _) in news {
-            let (source, time) = (&key.source, reading.time);
-            if !matches!(appended.touched.last(), Some((last, at)) if at == &time && last == source)
-            {
-                appended.touched.push((source.clone(), time));
+        for Observation { key, reading } in &batch.observations {
+            let slot = match self.series.find(key) {
+                Some(slot) => slot,
+                None => self.take_up(connection, index, key)?,
+            };
+            let received_at = batch.received_at;
+            if !self.observe(connection, index, slot, reading, received_at, &mut appended)? {
+                continue;
+            }
+            let last = appended.touched.last();
+            if last.is_none_or(|(last, at)| *at != reading.time || *last != key.source) {
+                appended.touched.push((key.source.clone(), reading.time));
             }
         }
         appended.touched.sort_unstable();
@@ -128,25 +117,26 @@ impl Appender {
         Ok(appended)
     }
 
-    /// Whether the observation is new or corrects.
+    /// Whether the reading is new or corrects.
     fn observe(
         &mut self,
         connection: &Connection,
         index: &mut Index,
-        observation: &Observation,
+        slot: u32,
+        reading: &Reading,
         received_at: Instant,
         appended: &mut Appended,
     ) -> Result<bool, Fault> {
-        let reading = &observation.reading;
-        let slot = match self.by_key.get(&observation.key) {
-            Some(slot) => *slot,
-            None => self.series(connection, index, &observation.key)?,
-        };
         let time = reading.time.unix();
-        let before = match index.find(slot, time) {
-            Some(cell) => Some(cell),
-            None if time > index.slot(slot).merged_upto => None,
-            None => self.seen.find(connection, index.slot(slot), slot, time)?,
+        let series = index.slot(slot);
+        let before = if time > series.last {
+            None
+        } else if let Some(cell) = index.find(slot, time) {
+            Some(cell)
+        } else if time > series.merged_upto {
+            None
+        } else {
+            self.seen.find(connection, series, slot, time)?
         };
         let mut counts_from = received_at;
         match before {
@@ -169,7 +159,7 @@ impl Appender {
         Ok(true)
     }
 
-    fn series(
+    fn take_up(
         &mut self,
         connection: &Connection,
         index: &mut Index,
@@ -178,7 +168,7 @@ impl Appender {
         let id = rows::insert_series(connection, key)?;
         let cut = Cut::of(key.interval_s);
         let slot = index.add(id, rows::key_hash(key), cut, i64::MIN);
-        self.by_key.insert(key.clone(), slot);
+        self.series.add(key.clone(), slot);
         Ok(slot)
     }
 
@@ -191,7 +181,12 @@ impl Appender {
             value: reading.value.map_or(0, Amount::micros),
             receipt,
         };
-        index.set(slot, change.time, change.value, self.first_stamp + receipt);
+        index.set(
+            slot,
+            change.time,
+            change.value,
+            self.first_stamp.wrapping_add(receipt),
+        );
         self.commit.changes.push(change);
     }
 
@@ -215,7 +210,7 @@ impl Appender {
                 *first_stamp = stamp;
             }
             commit.receipts.push(receipt);
-            stamp - *first_stamp
+            stamp.wrapping_sub(*first_stamp)
         })
     }
 
@@ -250,6 +245,39 @@ impl Appender {
     /// Forgets the block of a span, which has been written anew.
     pub(super) fn rewritten(&mut self, slot: u32, span: i64) {
         self.seen.forget(slot, span);
+    }
+}
+
+/// Series by key.
+#[derive(Default)]
+struct Known {
+    by_key: FastMap<SeriesKey, u32>,
+    /// By slot.
+    keys: Vec<SeriesKey>,
+    /// The slot after the one found last, and after the one before it broke the order.
+    guesses: [u32; 2],
+}
+
+impl Known {
+    /// Takes up a series; slots are given in order.
+    fn add(&mut self, key: SeriesKey, slot: u32) {
+        self.keys.push(key.clone());
+        self.by_key.insert(key, slot);
+    }
+
+    /// The slot of a series. Senders say the same things in the same order, so it is mostly the next one.
+    fn find(&mut self, key: &SeriesKey) -> Option<u32> {
+        let Self { keys, guesses, .. } = self;
+        let right = |guess: &u32| keys.get(*guess as usize) == Some(key);
+        let slot = match guesses.iter().position(right) {
+            Some(at) => {
+                guesses[at] += 1;
+                return Some(guesses[at] - 1);
+            }
+            None => *self.by_key.get(key)?,
+        };
+        self.guesses = [slot + 1, self.guesses[0]];
+        Some(slot)
     }
 }
 

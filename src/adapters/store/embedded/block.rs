@@ -31,6 +31,7 @@ use crate::adapters::store::embedded::bytes::MAX_SCALE;
 use crate::adapters::store::embedded::bytes::Malformed;
 use crate::adapters::store::embedded::bytes::Remark;
 use crate::adapters::store::embedded::bytes::common_scale;
+use crate::adapters::store::embedded::bytes::divided;
 use crate::adapters::store::embedded::bytes::power;
 use crate::adapters::store::embedded::bytes::put;
 use crate::adapters::store::embedded::bytes::put_signed;
@@ -97,6 +98,14 @@ impl Cut {
     pub(super) fn offset(self, span: i64, time: i64) -> u32 {
         let offset = time.wrapping_sub(self.start(span));
         u32::try_from(offset).expect("a time of this span")
+    }
+
+    /// As [`Self::offset`], if the time is of that span.
+    pub(super) fn within(self, span: i64, time: i64) -> Option<u32> {
+        let offset = time.wrapping_sub(self.start(span));
+        (1..=self.seconds)
+            .contains(&offset)
+            .then_some(offset as u32)
     }
 
     /// The time at an offset of a span.
@@ -418,7 +427,10 @@ fn put_column(out: &mut Vec<u8>, numbers: &[i64]) {
     let numbers = if scale == 0 {
         numbers
     } else {
-        scaled = numbers.iter().map(|number| number / power(scale)).collect();
+        scaled = numbers
+            .iter()
+            .map(|number| divided(*number, scale))
+            .collect();
         &scaled
     };
     if let Some((first, step)) = progression(numbers) {

@@ -189,7 +189,7 @@ impl Remark {
 pub(super) fn common_scale(numbers: impl Iterator<Item = i64>) -> u8 {
     let mut scale = MAX_SCALE;
     for number in numbers {
-        while scale > 0 && number % power(scale) != 0 {
+        while scale > 0 && divided(number, scale).wrapping_mul(power(scale)) != number {
             scale -= 1;
         }
         if scale == 0 {
@@ -199,12 +199,27 @@ pub(super) fn common_scale(numbers: impl Iterator<Item = i64>) -> u8 {
     scale
 }
 
+/// A number by ten to a scale, cut off. Each divisor stands here as itself, for that is several times as fast.
+pub(super) const fn divided(number: i64, scale: u8) -> i64 {
+    match scale {
+        0 => number,
+        1 => number / 10,
+        2 => number / 100,
+        3 => number / 1_000,
+        4 => number / 10_000,
+        5 => number / 100_000,
+        _ => number / 1_000_000,
+    }
+}
+
 /// Largest exponent that [`common_scale`] finds.
 pub(super) const MAX_SCALE: u8 = 6;
 
+const POWERS: [i64; MAX_SCALE as usize + 1] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+
 /// Ten to a scale.
 pub(super) const fn power(scale: u8) -> i64 {
-    10i64.pow(scale as u32)
+    POWERS[scale as usize]
 }
 
 #[cfg(test)]

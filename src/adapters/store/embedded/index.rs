@@ -6,11 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::VecDeque;
 
 use crate::adapters::store::embedded::block::Cell;
 use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::wal::Commit;
 use crate::adapters::store::embedded::wal::Receipt;
+
+/// Room for entries that a series keeps for its next ones.
+const ENTRIES_KEPT: usize = 16;
 
 /// One value that waits to be merged. Small, for there are millions.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +48,59 @@ pub(super) struct Slot {
     pub(super) cut: Cut,
     /// The last time that blocks hold; nothing after it needs to be looked up there.
     pub(super) merged_upto: i64,
-    chunks: Vec<Chunk>,
+    /// The last time that is known at all, in blocks or waiting; nothing after it needs to be looked up.
+    pub(super) last: i64,
+    /// The span that values come to now, perhaps empty. It stands here so that the next value finds its place
+    /// without a look at other memory.
+    newest: Chunk,
+    /// Spans before it, in order, none empty.
+    older: Vec<Chunk>,
 }
 
 impl Slot {
-    fn chunk(&self, span: i64) -> Result<usize, usize> {
-        match self.chunks.last() {
-            Some(last) if last.span == span => Ok(self.chunks.len() - 1),
-            Some(last) if last.span > span => {
-                self.chunks.binary_search_by_key(&span, |chunk| chunk.span)
-            }
-            _ => Err(self.chunks.len()),
+    /// What waits of a span.
+    fn entries(&self, span: i64) -> &[Entry] {
+        if span == self.newest.span {
+            return &self.newest.entries;
         }
+        let found = self.older.binary_search_by_key(&span, |chunk| chunk.span);
+        found.map_or(&[], |at| &self.older[at].entries)
+    }
+
+    /// Where an entry of a span belongs.
+    fn place(&mut self, span: i64) -> &mut Vec<Entry> {
+        if span > self.newest.span {
+            let next = Chunk {
+                span,
+                entries: Vec::new(),
+            };
+            let before = std::mem::replace(&mut self.newest, next);
+            if !before.entries.is_empty() {
+                self.older.push(before);
+            }
+        }
+        if span == self.newest.span {
+            return &mut self.newest.entries;
+        }
+        let found = self.older.binary_search_by_key(&span, |chunk| chunk.span);
+        let at = found.unwrap_or_else(|at| {
+            let entries = Vec::new();
+            self.older.insert(at, Chunk { span, entries });
+            at
+        });
+        &mut self.older[at].entries
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        let newest = std::iter::once(&self.newest);
+        let newest = newest.filter(|chunk| !chunk.entries.is_empty());
+        self.older.iter().chain(newest)
+    }
+
+    fn chunks_mut(&mut self) -> impl Iterator<Item = &mut Chunk> {
+        self.older
+            .iter_mut()
+            .chain(std::iter::once(&mut self.newest))
     }
 }
 
@@ -70,12 +115,18 @@ pub(super) struct Progress {
     pub(super) slice: i64,
 }
 
+fn stamped<'a>(stamps: &'a VecDeque<Stamp>, first: u32, entry: &Entry) -> &'a Stamp {
+    &stamps[entry.stamp.wrapping_sub(first) as usize]
+}
+
 /// Everything that waits to be merged, by series and span.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     slots: Vec<Slot>,
     by_id: HashMap<i64, u32, foldhash::fast::RandomState>,
-    stamps: Vec<Stamp>,
+    stamps: VecDeque<Stamp>,
+    /// Number of the first of them; numbers wrap.
+    first_stamp: u32,
     values: usize,
     pub(super) progress: Progress,
 }
@@ -88,7 +139,7 @@ impl Index {
 
     /// When the first of what waits was received.
     pub(super) fn waits_since(&self) -> Option<i64> {
-        self.stamps.first().map(|stamp| stamp.receipt.received_at)
+        self.stamps.front().map(|stamp| stamp.receipt.received_at)
     }
 
     /// The place of a series.
@@ -109,7 +160,12 @@ impl Index {
             key_hash,
             cut,
             merged_upto,
-            chunks: Vec::new(),
+            last: merged_upto,
+            newest: Chunk {
+                span: cut.span(merged_upto),
+                entries: Vec::new(),
+            },
+            older: Vec::new(),
         });
         self.by_id.insert(id, slot);
         slot
@@ -119,37 +175,44 @@ impl Index {
     pub(super) fn merged_upto(&mut self, slot: u32, time: i64) {
         let slot = &mut self.slots[slot as usize];
         slot.merged_upto = slot.merged_upto.max(time);
+        slot.last = slot.last.max(time);
     }
 
     /// Takes up a receipt of a row; its number for [`Self::set`].
     pub(super) fn stamp(&mut self, wal: i64, receipt: Receipt) -> u32 {
-        self.stamps.push(Stamp { wal, receipt });
-        u32::try_from(self.stamps.len() - 1).expect("fewer receipts than 32 bits count")
+        let count = u32::try_from(self.stamps.len()).expect("fewer receipts than 32 bits count");
+        self.stamps.push_back(Stamp { wal, receipt });
+        self.first_stamp.wrapping_add(count)
+    }
+
+    fn stamped(&self, entry: &Entry) -> &Stamp {
+        stamped(&self.stamps, self.first_stamp, entry)
     }
 
     /// Sets a value; what was set before at its time stays until merged, but no longer counts.
     pub(super) fn set(&mut self, slot: u32, time: i64, value: i64, stamp: u32) {
+        self.values += 1;
         let slot = &mut self.slots[slot as usize];
-        let span = slot.cut.span(time);
-        let at = slot.chunk(span).unwrap_or_else(|at| {
-            let entries = Vec::new();
-            slot.chunks.insert(at, Chunk { span, entries });
-            at
-        });
+        let (cut, in_order) = (slot.cut, time > slot.last);
+        slot.last = slot.last.max(time);
+        let (offset, entries) = match cut.within(slot.newest.span, time) {
+            Some(offset) => (offset, &mut slot.newest.entries),
+            None => {
+                let span = cut.span(time);
+                (cut.offset(span, time), slot.place(span))
+            }
+        };
         let entry = Entry {
-            offset: slot.cut.offset(span, time),
+            offset,
             stamp,
             value,
         };
-        let entries = &mut slot.chunks[at].entries;
-        match entries.last() {
-            Some(last) if last.offset > entry.offset => {
-                let at = entries.partition_point(|before| before.offset <= entry.offset);
-                entries.insert(at, entry);
-            }
-            _ => entries.push(entry),
+        if in_order {
+            entries.push(entry);
+        } else {
+            let at = entries.partition_point(|before| before.offset <= offset);
+            entries.insert(at, entry);
         }
-        self.values += 1;
     }
 
     /// Takes up a row of `wal`; `slot` finds the series of an id.
@@ -159,16 +222,17 @@ impl Index {
         commit: Commit,
         mut slot: impl FnMut(&mut Self, i64) -> Result<u32, E>,
     ) -> Result<(), E> {
-        let first = self.stamps.len();
-        for receipt in commit.receipts {
-            self.stamp(wal, receipt);
-        }
+        let stamps: Vec<u32> = commit
+            .receipts
+            .into_iter()
+            .map(|receipt| self.stamp(wal, receipt))
+            .collect();
         for change in &commit.changes {
             let at = match self.slot_of(change.series) {
                 Some(at) => at,
                 None => slot(self, change.series)?,
             };
-            let stamp = u32::try_from(first).expect("counted above") + change.receipt;
+            let stamp = stamps[change.receipt as usize];
             self.set(at, change.time, change.value, stamp);
         }
         self.progress.last = wal;
@@ -176,7 +240,7 @@ impl Index {
     }
 
     fn cell(&self, entry: &Entry) -> Cell {
-        let receipt = &self.stamps[entry.stamp as usize].receipt;
+        let receipt = &self.stamped(entry).receipt;
         Cell {
             offset: entry.offset,
             value: entry.value,
@@ -186,14 +250,14 @@ impl Index {
     }
 
     fn wal(&self, entry: &Entry) -> i64 {
-        self.stamps[entry.stamp as usize].wal
+        self.stamped(entry).wal
     }
 
     /// What counts at a time, if it waits here.
     pub(super) fn find(&self, slot: u32, time: i64) -> Option<Cell> {
         let slot = self.slot(slot);
         let span = slot.cut.span(time);
-        let entries = &slot.chunks[slot.chunk(span).ok()?].entries;
+        let entries = slot.entries(span);
         let offset = slot.cut.offset(span, time);
         if entries.last()?.offset < offset {
             return None;
@@ -206,11 +270,8 @@ impl Index {
     /// What waits of a span, of rows up to one: in order of time, the one that counts last.
     pub(super) fn cells(&self, slot: u32, span: i64, through: i64) -> Vec<Cell> {
         let slot = self.slot(slot);
-        let Ok(at) = slot.chunk(span) else {
-            return Vec::new();
-        };
         let known = |entry: &&Entry| self.wal(entry) <= through;
-        let entries = slot.chunks[at].entries.iter().filter(known);
+        let entries = slot.entries(span).iter().filter(known);
         entries.map(|entry| self.cell(entry)).collect()
     }
 
@@ -221,7 +282,7 @@ impl Index {
         spans: std::ops::RangeInclusive<i64>,
         through: i64,
     ) -> BTreeMap<i64, Vec<Cell>> {
-        let chunks = self.slot(slot).chunks.iter().map(|chunk| chunk.span);
+        let chunks = self.slot(slot).chunks().map(|chunk| chunk.span);
         let wanted = chunks.filter(|span| spans.contains(span));
         wanted
             .map(|span| (span, self.cells(slot, span, through)))
@@ -232,27 +293,25 @@ impl Index {
     /// Every span that waits, as `(span, series id, slot, entries)`.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (i64, i64, u32, usize)> {
         (0u32..).zip(&self.slots).flat_map(|(at, slot)| {
-            let chunks = slot.chunks.iter();
+            let chunks = slot.chunks();
             chunks.map(move |chunk| (chunk.span, slot.id, at, chunk.entries.len()))
         })
     }
 
     /// Drops what blocks hold now: a span's entries of rows up to one.
     pub(super) fn purge(&mut self, slot: u32, span: i64, through: i64) {
-        let stamps = &self.stamps;
+        let (stamps, first) = (&self.stamps, self.first_stamp);
         let slot = &mut self.slots[slot as usize];
-        let Ok(at) = slot.chunk(span) else {
+        let mut chunks = slot.chunks_mut();
+        let Some(Chunk { entries, .. }) = chunks.find(|chunk| chunk.span == span) else {
             return;
         };
-        let entries = &mut slot.chunks[at].entries;
         let before = entries.len();
-        entries.retain(|entry| stamps[entry.stamp as usize].wal > through);
+        entries.retain(|entry| stamped(stamps, first, entry).wal > through);
         self.values -= before - entries.len();
-        if entries.is_empty() {
-            slot.chunks.remove(at);
-        } else {
-            entries.shrink_to_fit();
-        }
+        entries.shrink_to(entries.len().max(ENTRIES_KEPT));
+        drop(chunks);
+        slot.older.retain(|chunk| !chunk.entries.is_empty());
     }
 
     /// Drops what is known of rows up to one, whose entries have all left.
@@ -261,10 +320,7 @@ impl Index {
         self.stamps.drain(..gone);
         self.stamps.shrink_to(self.stamps.len() * 2);
         let gone = u32::try_from(gone).expect("counted in 32 bits");
-        let chunks = self.slots.iter_mut().flat_map(|slot| &mut slot.chunks);
-        for entry in chunks.flat_map(|chunk| &mut chunk.entries) {
-            entry.stamp -= gone;
-        }
+        self.first_stamp = self.first_stamp.wrapping_add(gone);
     }
 
     /// Drops all entries of rows up to one, wherever they are.

@@ -1,8 +1,9 @@
 //! From commits to blocks, in rounds of short steps.
 //!
-//! A round takes everything that rows of `wal` up to one hold, span by span. A step is a transaction that writes
-//! some blocks anew; the last step of a round also deletes the rows. Setting a value twice is setting it once, so
-//! a crash between two steps is harmless: the rows are read again, and say what the blocks say already.
+//! A round takes everything that rows of `wal` up to one hold, span by span. Blocks are packed beside the writer
+//! (module `pack`); a step is a transaction that writes some of them, and the last step of a round notes that the
+//! rows are done with. Setting a value twice is setting it once, so a crash between two steps is harmless: the rows
+//! are read again, and say what the blocks say already. Rows that are done with are deleted a few at a time.
 
 use std::sync::PoisonError;
 use std::sync::RwLock;
@@ -13,11 +14,13 @@ use rusqlite::Connection;
 use rusqlite::params;
 
 use crate::adapters::store::embedded::Fault;
-use crate::adapters::store::embedded::block::Block;
 use crate::adapters::store::embedded::index::Index;
-use crate::adapters::store::embedded::index::Slot;
+use crate::adapters::store::embedded::pack::Fresh;
+use crate::adapters::store::embedded::pack::ORDERS_MAX;
+use crate::adapters::store::embedded::pack::Order;
+use crate::adapters::store::embedded::pack::Packer;
+use crate::adapters::store::embedded::pack::Place;
 use crate::adapters::store::embedded::rows;
-use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 
@@ -31,26 +34,27 @@ pub(super) fn writing(index: &RwLock<Index>) -> RwLockWriteGuard<'_, Index> {
     index.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A span of a series that waits to be merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    span: i64,
-    series: i64,
-    slot: u32,
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing is packed yet.
+    Awaited,
+    /// Some blocks were written; others follow.
+    Written,
+    /// The round is over.
+    Over,
 }
 
 /// A round under way.
 pub(super) struct Round {
     /// Rows up to this one.
     through: i64,
-    /// What is left to do, the next one last.
+    /// What is not ordered yet, the next one last.
     places: Vec<Place>,
-}
-
-/// A block that a step has written.
-struct Written {
-    place: Place,
-    last: i64,
+    /// Orders without an answer.
+    ordered: usize,
+    /// What is packed and not written.
+    packed: Vec<Fresh>,
 }
 
 impl Round {
@@ -64,118 +68,112 @@ impl Round {
         (!places.is_empty()).then_some(Self {
             through: index.progress.last,
             places,
+            ordered: 0,
+            packed: Vec::new(),
         })
     }
 
-    /// Does a step: some blocks, until at least `values` entries have been merged or the step is long enough.
-    /// Returns what was merged, and whether the round is over.
+    /// Keeps the packer at work and takes what it has done; `false` when that is nothing.
+    fn fetch(&mut self, packer: &Packer, blocks_max: usize, wait: bool) -> Result<bool, Fault> {
+        while self.packed.is_empty() {
+            while self.ordered < ORDERS_MAX && !self.places.is_empty() {
+                let left = self.places.len().saturating_sub(blocks_max);
+                let mut places = self.places.split_off(left);
+                places.reverse();
+                packer.order(Order {
+                    through: self.through,
+                    places,
+                })?;
+                self.ordered += 1;
+            }
+            let Some(packed) = packer.answer(wait)? else {
+                return Ok(false);
+            };
+            self.ordered -= 1;
+            self.packed = packed?;
+        }
+        Ok(true)
+    }
+
+    /// Ends the round as it is. The packer is at rest afterwards.
+    pub(super) fn give_up(self, packer: &Packer) {
+        for _ in 0..self.ordered {
+            // What it found does not matter any more.
+            drop(packer.answer(true));
+        }
+    }
+
+    /// Does a step: writes what one order packed.
     ///
     /// # Errors
     /// Those of the database; then nothing of the step was kept, and it may be tried again.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
+        (packer, wait): (&Packer, bool),
         shared: &RwLock<Index>,
         tuning: &Tuning,
-        values: usize,
         mut rewritten: impl FnMut(u32, i64),
-    ) -> Result<(usize, bool), Fault> {
-        let index = reading(shared);
-        let transaction = connection.unchecked_transaction()?;
-        let mut progress = index.progress;
-        let (mut written, mut merged) = (Vec::new(), 0);
-        let next = self.places.iter().rev().take(tuning.step_blocks_max);
-        for place in next {
-            let (entries, last) = self.write(&transaction, &index, *place)?;
-            written.push(Written {
-                place: *place,
-                last,
-            });
-            merged += entries;
-            if merged >= values {
-                break;
-            }
+    ) -> Result<Step, Fault> {
+        if !self.fetch(packer, tuning.step_blocks_max, wait)? {
+            return Ok(Step::Awaited);
         }
-        drop(index);
-        let left = self.places.len() - written.len();
+        let transaction = connection.unchecked_transaction()?;
+        let mut progress = reading(shared).progress;
+        for packed in &self.packed {
+            write(&transaction, packed)?;
+        }
+        let over = self.ordered == 0 && self.places.is_empty();
         progress.slice += 1;
-        if left == 0 {
-            let delete = "DELETE FROM wal WHERE id <= ?1";
-            transaction
-                .prepare_cached(delete)?
-                .execute([self.through])?;
+        if over {
             progress.merged = self.through;
         }
         rows::set_progress(&transaction, progress)?;
-        let last = left == 0;
-        tuning.reach(if last {
+        tuning.reach(if over {
             Moment::RoundWritten
         } else {
             Moment::StepWritten
         });
         transaction.commit()?;
-        tuning.reach(if last {
+        tuning.reach(if over {
             Moment::RoundMerged
         } else {
             Moment::StepMerged
         });
-        self.places.truncate(left);
         let mut index = writing(shared);
-        for Written { place, last } in written {
+        for Fresh { place, summary, .. } in self.packed.drain(..) {
             index.purge(place.slot, place.span, self.through);
-            index.merged_upto(place.slot, last);
+            index.merged_upto(place.slot, summary.last);
             rewritten(place.slot, place.span);
         }
-        if last {
+        if over {
             index.forget(self.through);
         }
         index.progress = progress;
-        Ok((merged, last))
+        Ok(if over { Step::Over } else { Step::Written })
     }
+}
 
-    /// Merges a place into its block; the entries merged, and the last time blocks of the series then hold.
-    fn write(
-        &self,
-        connection: &Connection,
-        index: &Index,
-        place: Place,
-    ) -> Result<(usize, i64), Fault> {
-        let slot = index.slot(place.slot);
-        let Slot {
-            id, key_hash, cut, ..
-        } = *slot;
-        let cells = index.cells(place.slot, place.span, self.through);
-        let entries = cells.len();
-        let before = BlockRow::of(connection, id, key_hash, cut, place.span)?;
-        let (readings_before, checksum_before) = before
-            .as_ref()
-            .map_or((0, 0), |row| (row.summary.n, row.checksum));
-        let block = before.map_or_else(Block::default, |row| row.block);
-        let block = block.with(cells.into_iter());
-        let summary = block.summary(cut, place.span);
-        let data = block.encode(cut, place.span);
-        let checksum = rows::save_block(connection, id, key_hash, place.span, (&summary, &data))?;
-        let newest = (summary.last >= slot.merged_upto).then(|| block.cell(block.len() - 1));
-        let value = newest.as_ref().and_then(|cell| {
-            let missing = cell.remark.as_ref().is_some_and(|remark| remark.missing);
-            (!missing).then_some(cell.value)
-        });
-        let update = "UPDATE series SET readings = readings + ?2, checksum = ?3,
-                      last_time = iif(?4, ?5, last_time), last_value = iif(?4, ?6, last_value)
-                      WHERE id = ?1";
-        let select = "SELECT checksum FROM series WHERE id = ?1";
-        let sum: i64 = connection
-            .prepare_cached(select)?
-            .query_row([id], |row| row.get(0))?;
-        let sum = sum.wrapping_add(checksum.wrapping_sub(checksum_before));
-        connection.prepare_cached(update)?.execute(params![
-            id,
-            i64::from(summary.n) - i64::from(readings_before),
-            sum,
-            newest.is_some(),
-            summary.last,
-            value
-        ])?;
-        Ok((entries, summary.last))
-    }
+/// Writes a block and what its series' row says of it.
+fn write(connection: &Connection, packed: &Fresh) -> Result<(), Fault> {
+    let Fresh { place, summary, .. } = packed;
+    rows::save_block(connection, packed)?;
+    let update = "UPDATE series SET readings = readings + ?2, checksum = ?3,
+                  last_time = iif(?4, ?5, last_time), last_value = iif(?4, ?6, last_value)
+                  WHERE id = ?1";
+    let select = "SELECT checksum, last_time FROM series WHERE id = ?1";
+    let (sum, last): (i64, Option<i64>) = connection
+        .prepare_cached(select)?
+        .query_row([place.series], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (readings_before, checksum_before) = packed.before;
+    let sum = sum.wrapping_add(packed.checksum.wrapping_sub(checksum_before));
+    connection.prepare_cached(update)?.execute(params![
+        place.series,
+        i64::from(summary.n) - i64::from(readings_before),
+        sum,
+        last.is_none_or(|last| summary.last >= last),
+        summary.last,
+        packed.last_value
+    ])?;
+    Ok(())
 }

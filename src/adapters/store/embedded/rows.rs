@@ -13,6 +13,7 @@ use crate::adapters::store::embedded::block::Block;
 use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::block::Summary;
 use crate::adapters::store::embedded::index::Progress;
+use crate::adapters::store::embedded::pack::Fresh;
 use crate::adapters::store::embedded::wal;
 use crate::adapters::store::embedded::wal::Commit;
 use crate::domain::calendar::Instant;
@@ -259,22 +260,16 @@ impl<'r> Packed<'r> {
     }
 }
 
-/// Writes a block, packed already, in place of the one that stands there; its checksum.
-pub(super) fn save_block(
-    connection: &Connection,
-    series: i64,
-    key_hash: i64,
-    span: i64,
-    (summary, data): (&Summary, &[u8]),
-) -> Result<i64, Fault> {
-    let checksum = block::checksum(key_hash, span, summary, data);
+/// Writes a fresh block in place of the one that stands there.
+pub(super) fn save_block(connection: &Connection, fresh: &Fresh) -> Result<(), Fault> {
+    let Fresh { place, summary, .. } = fresh;
     let insert = "INSERT INTO block (span, series, n, sum, min, max, first, last, format, checksum, data)
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                   ON CONFLICT DO UPDATE SET n = ?3, sum = ?4, min = ?5, max = ?6, first = ?7, last = ?8,
                   format = ?9, checksum = ?10, data = ?11";
     connection.prepare_cached(insert)?.execute(params![
-        span,
-        series,
+        place.span,
+        place.series,
         summary.n,
         summary.sum,
         summary.min,
@@ -282,10 +277,24 @@ pub(super) fn save_block(
         summary.first,
         summary.last,
         BLOCK_FORMAT,
-        checksum,
-        data
+        fresh.checksum,
+        fresh.data
     ])?;
-    Ok(checksum)
+    Ok(())
+}
+
+/// The oldest row of `wal`.
+pub(super) fn oldest_commit(connection: &Connection) -> Result<Option<i64>, Fault> {
+    let select = "SELECT min(id) FROM wal";
+    let mut statement = connection.prepare_cached(select)?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+/// Deletes the rows of `wal` up to one, whose content is in blocks.
+pub(super) fn delete_commits(connection: &Connection, upto: i64) -> Result<(), Fault> {
+    let delete = "DELETE FROM wal WHERE id <= ?1";
+    connection.prepare_cached(delete)?.execute([upto])?;
+    Ok(())
 }
 
 /// Writes what a commit set.

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::OpenFlags;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::unavailable;
@@ -46,6 +47,15 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
         }
     };
     setup(&mut connection).map_err(fault)?;
+    Ok(connection)
+}
+
+/// Opens the file for queries.
+pub(super) fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 

@@ -65,7 +65,7 @@ impl fmt::Debug for Tuning {
 }
 
 impl Default for Tuning {
-    /// For use. A value that waits takes 16 bytes of memory; a step writes blocks for 10 to 20 ms.
+    /// For use. A value that waits takes 16 bytes of memory; commits wait for one step of merging at most, unless too much waits.
     fn default() -> Self {
         Self {
             commit_values_max: 50_000,

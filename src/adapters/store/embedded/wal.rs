@@ -23,6 +23,7 @@ use crate::adapters::store::embedded::bytes::MAX_SCALE;
 use crate::adapters::store::embedded::bytes::Malformed;
 use crate::adapters::store::embedded::bytes::Remark;
 use crate::adapters::store::embedded::bytes::common_scale;
+use crate::adapters::store::embedded::bytes::divided;
 use crate::adapters::store::embedded::bytes::folded;
 use crate::adapters::store::embedded::bytes::power;
 use crate::adapters::store::embedded::bytes::put;
@@ -104,7 +105,7 @@ impl Commit {
             }
             put_signed(&mut out, change.time.wrapping_sub(last.time));
             if !self.missing(change) {
-                put_signed(&mut out, change.value / power(scale));
+                put_signed(&mut out, divided(change.value, scale));
             }
             last = *change;
         }

@@ -15,8 +15,11 @@ use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::merge;
 use crate::adapters::store::embedded::merge::Round;
+use crate::adapters::store::embedded::merge::Step;
+use crate::adapters::store::embedded::pack::Packer;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
@@ -29,8 +32,10 @@ use crate::ports::StoreError;
 
 /// Tasks taken into one commit at most.
 const COMMIT_TASKS_MAX: usize = 64;
-/// A busy writer merges this many times what it has just taken in, so that what waits shrinks.
-const MERGE_LEAD: usize = 2;
+/// Merged rows of `wal` deleted with a commit: more than it adds, so that they become fewer.
+const SWEPT_WITH_COMMIT: i64 = 4;
+/// Merged rows of `wal` deleted at once by a writer with nothing else to do.
+const SWEPT_IDLE: i64 = 32;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -136,7 +141,10 @@ pub(super) struct Writer {
     waiting: Arc<Waiting>,
     tuning: Tuning,
     appender: Appender,
+    packer: Packer,
     round: Option<Round>,
+    /// The oldest row that is still in `wal`, or the next one.
+    oldest: i64,
     /// Why merging found no room: it rests until a commit has found some.
     rests: Option<StoreError>,
     poison: Option<StoreError>,
@@ -150,17 +158,22 @@ impl Writer {
     pub(super) fn open(
         connection: Connection,
         place: String,
-        waiting: Arc<Waiting>,
+        (waiting, packer): (Arc<Waiting>, Packer),
         tuning: Tuning,
     ) -> Result<Self, Fault> {
-        let appender = Appender::open(&connection, &mut merge::writing(&waiting.index))?;
+        let mut index = merge::writing(&waiting.index);
+        let appender = Appender::open(&connection, &mut index)?;
+        let oldest = rows::oldest_commit(&connection)?.unwrap_or(index.progress.last + 1);
+        drop(index);
         Ok(Self {
             connection,
             place,
             waiting,
             tuning,
             appender,
+            packer,
             round: None,
+            oldest,
             rests: None,
             poison: None,
         })
@@ -174,7 +187,7 @@ impl Writer {
                 Ok(task) => task,
                 Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) if self.idle_work() => {
-                    self.merge(usize::MAX);
+                    self.work();
                     continue;
                 }
                 Err(TryRecvError::Empty) => match queue.blocking_recv() {
@@ -191,8 +204,17 @@ impl Writer {
             }
             self.take(tasks, values);
         }
-        while self.works() && self.values() > 0 {
-            self.merge(usize::MAX);
+        while self.works() && (self.values() > 0 || self.unswept()) {
+            self.work();
+        }
+    }
+
+    /// Some work of a writer that nobody waits for.
+    fn work(&mut self) {
+        if self.unswept() {
+            self.sweep();
+        } else {
+            self.merge(true);
         }
     }
 
@@ -212,7 +234,7 @@ impl Writer {
             let waited = waited.map_or(0, |(now, since)| now.saturating_sub(since));
             index.values() >= self.tuning.idle_values_min || waited >= self.tuning.waiting_s_max
         };
-        self.works() && (self.round.is_some() || due())
+        self.works() && (self.round.is_some() || self.unswept() || due())
     }
 
     /// Commits tasks and tells them.
@@ -223,8 +245,12 @@ impl Writer {
         } else {
             self.tuning.waiting_values_max.saturating_sub(values)
         };
-        while self.works() && self.values() > room {
-            self.merge(usize::MAX);
+        while self.works() && (self.values() > room || (all && self.unswept())) {
+            if self.values() > room {
+                self.merge(true);
+            } else {
+                self.sweep();
+            }
         }
         let refusal = self.poison.as_ref().or(self.rests.as_ref().filter(|_| all));
         if let Some(error) = refusal {
@@ -237,7 +263,7 @@ impl Writer {
                 let pairs = tasks.into_iter().zip(applied);
                 pairs.for_each(|(task, applied)| task.done(applied).tell());
                 if self.round.is_some() || self.values() >= self.tuning.busy_values_min {
-                    self.merge(values.saturating_mul(MERGE_LEAD));
+                    self.merge(false);
                 }
             }
             Err(fault) => {
@@ -274,16 +300,42 @@ impl Writer {
         let applied = tasks.iter().map(apply).collect::<Result<_, _>>()?;
         self.appender
             .write(&transaction, &merge::reading(&self.waiting.index))?;
+        let swept = self.swept(SWEPT_WITH_COMMIT);
+        if let Some(upto) = swept {
+            rows::delete_commits(&transaction, upto)?;
+        }
         self.tuning.reach(Moment::CommitWritten);
         transaction.commit()?;
+        self.oldest = swept.map_or(self.oldest, |upto| upto + 1);
         self.tuning.reach(Moment::Committed);
         self.appender
             .committed(&mut merge::writing(&self.waiting.index));
         Ok(applied)
     }
 
-    /// Does a step of merging.
-    fn merge(&mut self, values: usize) {
+    /// The last of the merged rows of `wal` that may go now, at most some.
+    fn swept(&self, count: i64) -> Option<i64> {
+        let merged = merge::reading(&self.waiting.index).progress.merged;
+        (self.oldest <= merged).then(|| merged.min(self.oldest + count - 1))
+    }
+
+    /// Whether merged rows are still there.
+    fn unswept(&self) -> bool {
+        self.swept(1).is_some()
+    }
+
+    fn sweep(&mut self) {
+        let Some(upto) = self.swept(SWEPT_IDLE) else {
+            return;
+        };
+        match rows::delete_commits(&self.connection, upto) {
+            Ok(()) => self.oldest = upto + 1,
+            Err(fault) => self.rest(fault),
+        }
+    }
+
+    /// Does a step of merging. `wait` is for one that nothing can go on without.
+    fn merge(&mut self, wait: bool) {
         if self.round.is_none() {
             self.round = Round::begin(&merge::reading(&self.waiting.index));
         }
@@ -291,22 +343,29 @@ impl Writer {
         let appender = &mut self.appender;
         let rewritten = |slot, span| appender.rewritten(slot, span);
         let index = &self.waiting.index;
-        match round.step(&self.connection, index, &self.tuning, values, rewritten) {
-            Ok((_, over)) => self.round = self.round.take().filter(|_| !over),
-            Err(fault) => {
-                let error = fault.store_error(&self.place, true);
-                tracing::warn!(%error, "readings wait to be merged into blocks");
-                self.rests = Some(error.clone());
-                self.heed(error);
-            }
+        let packer = (&self.packer, wait);
+        match round.step(&self.connection, packer, index, &self.tuning, rewritten) {
+            Ok(Step::Over) => self.round = None,
+            Ok(Step::Awaited | Step::Written) => {}
+            Err(fault) => self.rest(fault),
         }
+    }
+
+    /// Merging failed: it is tried again when a commit has found room.
+    fn rest(&mut self, fault: Fault) {
+        let error = fault.store_error(&self.place, true);
+        tracing::warn!(%error, "readings wait to be merged into blocks");
+        self.rests = Some(error.clone());
+        self.heed(error);
     }
 
     /// A commit has failed: what the index took up of it goes. Returns what to tell.
     fn failed(&mut self, fault: Fault) -> StoreError {
         let error = fault.store_error(&self.place, true);
         self.heed(error.clone());
-        self.round = None;
+        if let Some(round) = self.round.take() {
+            round.give_up(&self.packer);
+        }
         let opened = Appender::open(&self.connection, &mut merge::writing(&self.waiting.index));
         match opened {
             Ok(appender) => self.appender = appender,
