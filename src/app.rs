@@ -8,6 +8,8 @@ pub mod exclusions;
 
 pub mod rulebooks;
 
+pub mod holidays;
+
 pub mod qc_rules;
 
 pub mod config;
@@ -43,6 +45,8 @@ pub mod rank;
 pub mod rate;
 
 pub mod rulebook;
+
+pub mod credit;
 
 pub mod export;
 

@@ -294,12 +294,25 @@ pub trait Registrar: Send + Sync {
     fn set_mark<'a>(&'a self, name: &'a str, value: &'a str) -> Answer<'a, ()>;
 }
 
+/// An entry of the ledger where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Its number, from 1, without gaps.
+    pub seq: u64,
+    /// SHA-256 over the row before, the number and the line: it stands for all entries so far.
+    pub hash: [u8; 32],
+    /// The entry.
+    pub event: CreditEvent,
+}
+
 /// The append-only ledger of legal documents.
 pub trait Ledger: Send + Sync {
     /// Appends events in order as one unit; returns the count of entries the ledger holds after.
     fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64>;
     /// All events, in the order they were appended.
     fn events(&self) -> Answer<'_, Vec<CreditEvent>>;
+    /// The rows behind a number, in order.
+    fn rows(&self, after: u64) -> Answer<'_, Vec<LedgerRow>>;
 }
 
 /// Figures that were published, each issue remembered for ever.

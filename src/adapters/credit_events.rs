@@ -9,25 +9,29 @@
 
 pub mod object;
 
+pub mod rating;
+
+pub mod views;
+
 use crate::adapters::credit_events::object::Object;
 use crate::adapters::credit_events::object::Writer;
 use crate::domain::credit::Bonus;
 use crate::domain::credit::Code;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::Objection;
 use crate::domain::credit::OfficialTier;
 use crate::domain::credit::Override;
 use crate::domain::credit::Record;
 use crate::domain::credit::Repair;
 use crate::domain::credit::Revocation;
+use crate::domain::credit::Settlement;
 use crate::domain::credit::SubjectDay;
 use crate::domain::credit::Tier;
-use crate::domain::credit::tier::Rating;
 use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::SecondsFormat;
-use serde::Serialize;
 
 /// Longest line read, in bytes.
 pub const LINE_BYTES_MAX: usize = 65_536;
@@ -36,7 +40,9 @@ pub const ID_BYTES_MAX: usize = 128;
 /// Most persons an override names.
 pub const APPROVERS_MAX: usize = 16;
 
-const OPS: &str = "list, record, bonus, revoke, repair, override, halt, resume, official";
+const OPS: &str = "list, record, bonus, revoke, repair, override, halt, resume, delist, objection, settle, official";
+/// Fields that whoever takes an act fills in.
+const GIVEN: [&str; 3] = ["op", "subject", "captured_at"];
 
 /// What is wrong with a line, as a fragment that names the field and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +74,14 @@ pub enum LineFault {
         /// What it has.
         known: String,
     },
+    /// A field that is not the sender's to give.
+    #[error("field {field:?} is not given with {op:?}; the path and the clock say it")]
+    Given {
+        /// The operation.
+        op: String,
+        /// The key.
+        field: String,
+    },
     /// A value that cannot be.
     #[error("field {field:?}: {what}")]
     Value {
@@ -94,7 +108,35 @@ pub fn from_line(line: &str) -> Result<CreditEvent, LineFault> {
     if line.len() > LINE_BYTES_MAX {
         return Err(LineFault::TooLong);
     }
-    let mut object = Object::parse(line)?;
+    event(Object::parse(line)?)
+}
+
+/// Reads an act out of its own fields: what kind it is, whom it concerns and when it was taken come from elsewhere, and
+/// fields that say so are refused.
+///
+/// # Errors
+///
+/// The first fault of the fields.
+pub fn from_fields(
+    op: &str,
+    fields: &str,
+    subject: &Uscc,
+    captured_at: DateTime<FixedOffset>,
+) -> Result<CreditEvent, LineFault> {
+    if fields.len() > LINE_BYTES_MAX {
+        return Err(LineFault::TooLong);
+    }
+    let mut object = Object::parse(fields)?;
+    object.refuse(op, &GIVEN)?;
+    object.give("op", op);
+    if !["revoke", "repair", "objection", "settle"].contains(&op) {
+        object.give("subject", subject.as_str());
+    }
+    object.give("captured_at", &instant_text(captured_at));
+    event(object)
+}
+
+fn event(mut object: Object) -> Result<CreditEvent, LineFault> {
     let op = object.begin()?;
     let body = match op.as_str() {
         "list" => EventBody::List(subject_day(&mut object)?),
@@ -117,6 +159,17 @@ pub fn from_line(line: &str) -> Result<CreditEvent, LineFault> {
         "override" => EventBody::Override(manual(&mut object)?),
         "halt" => EventBody::Halt(subject_day(&mut object)?),
         "resume" => EventBody::Resume(subject_day(&mut object)?),
+        "delist" => EventBody::Delist(subject_day(&mut object)?),
+        "objection" => EventBody::Objection(Objection {
+            id: id(&mut object)?,
+            date: object.date("date")?,
+            reason: object.text("reason")?,
+        }),
+        "settle" => EventBody::Settle(Settlement {
+            id: id(&mut object)?,
+            date: object.date("date")?,
+            upheld: object.flag("upheld")?,
+        }),
         "official" => EventBody::Official(OfficialTier {
             subject: subject(&mut object)?,
             site: object.optional_text("site")?,
@@ -130,8 +183,16 @@ pub fn from_line(line: &str) -> Result<CreditEvent, LineFault> {
         }
     };
     let captured_at = object.instant("captured_at")?;
+    let entered_by = object.optional_text("entered_by")?;
+    let entered_by = entered_by
+        .map(|name| short("entered_by", name))
+        .transpose()?;
     object.finish()?;
-    Ok(CreditEvent { captured_at, body })
+    Ok(CreditEvent {
+        captured_at,
+        body,
+        entered_by,
+    })
 }
 
 /// Writes an event in its canonical form, without a line end.
@@ -139,7 +200,10 @@ pub fn from_line(line: &str) -> Result<CreditEvent, LineFault> {
 pub fn to_line(event: &CreditEvent) -> String {
     let mut line = Writer::begin(event.op());
     match &event.body {
-        EventBody::List(at) | EventBody::Halt(at) | EventBody::Resume(at) => {
+        EventBody::List(at)
+        | EventBody::Delist(at)
+        | EventBody::Halt(at)
+        | EventBody::Resume(at) => {
             line.text("subject", at.subject.as_str());
             line.date("date", at.date);
         }
@@ -166,7 +230,18 @@ pub fn to_line(event: &CreditEvent) -> String {
             line.date("from", manual.from);
             line.date("to", manual.to);
             line.text("reason", &manual.reason);
+            line.optional_text("legal_basis", manual.legal_basis.as_deref());
             line.texts("approved_by", &manual.approved_by);
+        }
+        EventBody::Objection(objection) => {
+            line.text("id", &objection.id);
+            line.date("date", objection.date);
+            line.text("reason", &objection.reason);
+        }
+        EventBody::Settle(settlement) => {
+            line.text("id", &settlement.id);
+            line.date("date", settlement.date);
+            line.flag("upheld", settlement.upheld);
         }
         EventBody::Official(official) => {
             line.text("subject", official.subject.as_str());
@@ -177,19 +252,8 @@ pub fn to_line(event: &CreditEvent) -> String {
         }
     }
     line.text("captured_at", &instant_text(event.captured_at));
+    line.optional_text("entered_by", event.entered_by.as_deref());
     line.finish()
-}
-
-/// A unit's rating as the tier endpoint shows it, keys in the order of the interface.
-#[must_use]
-pub fn rating_json(subject: &Uscc, rating: &Rating) -> serde_json::Value {
-    serde_json::to_value(RatingWire::new(subject, rating)).expect("plain data is always JSON")
-}
-
-/// A unit's rating as one line, keys in the order of the interface.
-#[must_use]
-pub fn rating_line(subject: &Uscc, rating: &Rating) -> String {
-    serde_json::to_string(&RatingWire::new(subject, rating)).expect("plain data is always JSON")
 }
 
 /// RFC 3339 with the offset it was given in.
@@ -249,6 +313,7 @@ fn manual(object: &mut Object) -> Result<Override, LineFault> {
         from: object.date("from")?,
         to: object.date("to")?,
         reason: object.text("reason")?,
+        legal_basis: object.optional_text("legal_basis")?,
         approved_by: object.texts("approved_by")?,
     };
     if manual.approved_by.len() > APPROVERS_MAX {
@@ -317,82 +382,6 @@ fn tier(object: &mut Object) -> Result<Tier, LineFault> {
         }
     };
     Tier::from_word(&text).ok_or_else(wrong)
-}
-
-#[derive(Serialize)]
-struct RatingWire<'a> {
-    subject: &'a str,
-    on: String,
-    known_at: Option<String>,
-    rulebook: &'a str,
-    rulebook_sha256: &'a str,
-    score: i32,
-    tier: &'static str,
-    confidence: &'static str,
-    official: Option<OfficialWire<'a>>,
-    reasons: Vec<ReasonWire<'a>>,
-    next_change: Option<NextWire>,
-}
-
-#[derive(Serialize)]
-struct OfficialWire<'a> {
-    tier: &'static str,
-    as_of: String,
-    source: &'a str,
-}
-
-#[derive(Serialize)]
-struct ReasonWire<'a> {
-    id: &'a str,
-    code: &'a str,
-    points: i32,
-    start: String,
-    end: Option<String>,
-    confidence: &'static str,
-}
-
-#[derive(Serialize)]
-struct NextWire {
-    date: String,
-    score: i32,
-    tier: &'static str,
-}
-
-impl<'a> RatingWire<'a> {
-    fn new(subject: &'a Uscc, rating: &'a Rating) -> RatingWire<'a> {
-        RatingWire {
-            subject: subject.as_str(),
-            on: rating.on.to_string(),
-            known_at: rating.known_at.map(instant_text),
-            rulebook: &rating.rulebook,
-            rulebook_sha256: &rating.rulebook_sha256,
-            score: rating.score,
-            tier: rating.tier.as_str(),
-            confidence: rating.confidence.as_str(),
-            official: rating.official.as_ref().map(|official| OfficialWire {
-                tier: official.tier.as_str(),
-                as_of: official.as_of.to_string(),
-                source: &official.source,
-            }),
-            reasons: rating
-                .reasons
-                .iter()
-                .map(|reason| ReasonWire {
-                    id: &reason.id,
-                    code: &reason.code,
-                    points: reason.points,
-                    start: reason.start.to_string(),
-                    end: reason.end.map(|end| end.to_string()),
-                    confidence: reason.confidence.as_str(),
-                })
-                .collect(),
-            next_change: rating.next_change.map(|next| NextWire {
-                date: next.date.to_string(),
-                score: next.score,
-                tier: next.tier.as_str(),
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::app::backup::BackupArgs;
 use crate::app::backup::RestoreArgs;
 use crate::app::bulletin;
 use crate::app::bulletin::BulletinArgs;
+use crate::app::credit;
+use crate::app::credit::CreditArgs;
 use crate::app::dead_letters;
 use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::export;
@@ -81,6 +83,7 @@ enum Command {
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
     Rulebook(RulebookArgs),
+    Credit(CreditArgs),
     Export(ExportArgs),
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
@@ -179,6 +182,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Targets(args) => targets::run(args, now(), &mut out).await?,
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
+        Command::Credit(args) => credit::run(args, now(), &mut out).await?,
         Command::Rulebook(args) => rulebook::run(args, today(), &mut out).await?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,

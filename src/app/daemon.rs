@@ -21,6 +21,7 @@ use crate::adapters::payload::topic::Topics;
 use crate::adapters::store::Stores;
 use crate::app::config::Settings;
 use crate::app::exclusions;
+use crate::app::holidays;
 use crate::app::open;
 use crate::app::pump::Pump;
 use crate::app::pump::RETRY_PAUSE;
@@ -159,6 +160,7 @@ impl Daemon {
             reviewing: Arc::new(reviewing),
             reviewed: Arc::default(),
             reasons: Arc::new(exclusions::reasons()?),
+            workdays: Arc::new(holidays::workdays()?),
             rules: qc_rules::rules()?,
             zone: settings.zone,
             mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),

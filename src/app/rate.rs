@@ -147,7 +147,7 @@ pub fn rate(args: RateArgs, today: NaiveDate, out: &mut dyn Write) -> anyhow::Re
     }
     for (subject, rating) in &ratings {
         let line = match args.format {
-            RateFormat::Json => credit_events::rating_line(subject, rating),
+            RateFormat::Json => credit_events::rating::rating_line(subject, rating),
             RateFormat::Table => table_line(subject, rating),
         };
         writeln!(out, "{line}").context("failed to write the answer")?;

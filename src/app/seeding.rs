@@ -128,7 +128,12 @@ async fn credit(
     registry.permits = examples.permits;
     let tiering = Tiering::open(Arc::clone(&stores.ledger), rulebooks::named("auto")?).await?;
     let known = tiering.now();
-    let standing = |event: &CreditEvent| known.subjects().any(|(_, events)| events.contains(event));
+    let standing = |event: &CreditEvent| {
+        known
+            .ledger()
+            .subjects()
+            .any(|(_, events)| events.contains(event))
+    };
     let events: Vec<_> = examples
         .events
         .into_iter()

@@ -13,11 +13,17 @@
 
 pub mod uscc;
 
+pub mod workdays;
+
 pub mod rulebook;
 
 pub mod ledger;
 
 pub mod tier;
+
+pub mod timeline;
+
+pub mod dossier;
 
 use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
@@ -178,6 +184,8 @@ pub struct CreditEvent {
     pub captured_at: DateTime<FixedOffset>,
     /// What was entered.
     pub body: EventBody,
+    /// Who entered it; entries made before names were asked for have none.
+    pub entered_by: Option<String>,
 }
 
 /// The kinds of entry.
@@ -199,6 +207,12 @@ pub enum EventBody {
     Halt(SubjectDay),
     /// The unit operates again.
     Resume(SubjectDay),
+    /// The unit leaves the list of rated subjects.
+    Delist(SubjectDay),
+    /// The unit objects to a record; it counts on until it is revoked.
+    Objection(Objection),
+    /// The authority decides on an objection.
+    Settle(Settlement),
     /// The authority's own published tier; kept beside the computed one, never mixed with it.
     Official(OfficialTier),
 }
@@ -261,6 +275,28 @@ pub struct Revocation {
     pub void_ab_initio: bool,
 }
 
+/// A unit's objection to a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The record.
+    pub id: String,
+    /// Day it was filed.
+    pub date: NaiveDate,
+    /// What the unit says.
+    pub reason: String,
+}
+
+/// The decision on an objection. One that is upheld goes with a revocation, entered by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The record.
+    pub id: String,
+    /// Day of the decision.
+    pub date: NaiveDate,
+    /// Whether the unit was right.
+    pub upheld: bool,
+}
+
 /// An approved repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
@@ -283,8 +319,10 @@ pub struct Override {
     pub from: NaiveDate,
     /// The day after the last.
     pub to: NaiveDate,
-    /// Why, with the legal basis.
+    /// Why.
     pub reason: String,
+    /// The provision that allows it; entries made before it was asked for have it in the reason.
+    pub legal_basis: Option<String>,
     /// Who approved; two different persons at least.
     pub approved_by: Vec<String>,
 }
@@ -317,6 +355,9 @@ impl CreditEvent {
             EventBody::Override(_) => "override",
             EventBody::Halt(_) => "halt",
             EventBody::Resume(_) => "resume",
+            EventBody::Delist(_) => "delist",
+            EventBody::Objection(_) => "objection",
+            EventBody::Settle(_) => "settle",
             EventBody::Official(_) => "official",
         }
     }
@@ -325,12 +366,18 @@ impl CreditEvent {
     #[must_use]
     pub fn subject(&self) -> Option<&Uscc> {
         match &self.body {
-            EventBody::List(at) | EventBody::Halt(at) | EventBody::Resume(at) => Some(&at.subject),
+            EventBody::List(at)
+            | EventBody::Delist(at)
+            | EventBody::Halt(at)
+            | EventBody::Resume(at) => Some(&at.subject),
             EventBody::Record(record) => Some(&record.subject),
             EventBody::Bonus(bonus) => Some(&bonus.subject),
             EventBody::Override(manual) => Some(&manual.subject),
             EventBody::Official(official) => Some(&official.subject),
-            EventBody::Revoke(_) | EventBody::Repair(_) => None,
+            EventBody::Revoke(_)
+            | EventBody::Repair(_)
+            | EventBody::Objection(_)
+            | EventBody::Settle(_) => None,
         }
     }
 
@@ -351,6 +398,8 @@ impl CreditEvent {
         match &self.body {
             EventBody::Revoke(revocation) => Some(&revocation.id),
             EventBody::Repair(repair) => Some(&repair.id),
+            EventBody::Objection(objection) => Some(&objection.id),
+            EventBody::Settle(settlement) => Some(&settlement.id),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod browser;
 mod bulletins;
 mod charts;
 mod comparison;
+mod credit;
 mod dashboard;
 mod day_laws;
 mod figures;

@@ -142,6 +142,7 @@ fn event(at: usize, seed: &Seed, earlier: &[Seed]) -> CreditEvent {
             from: date,
             to: date + Days::new(60),
             reason: "emergency order".to_owned(),
+            legal_basis: None,
             approved_by: vec!["Li".to_owned(), "Wang".to_owned()],
         }),
         6 if !earlier.is_empty() => EventBody::Revoke(Revocation {
@@ -158,6 +159,7 @@ fn event(at: usize, seed: &Seed, earlier: &[Seed]) -> CreditEvent {
     CreditEvent {
         captured_at: noon(day(seed.day + seed.late)),
         body,
+        entered_by: None,
     }
 }
 
@@ -182,7 +184,10 @@ fn shifted(event: &CreditEvent, days: u64) -> CreditEvent {
     let mut event = event.clone();
     event.captured_at = event.captured_at + by;
     match &mut event.body {
-        EventBody::List(at) | EventBody::Halt(at) | EventBody::Resume(at) => at.date = at.date + by,
+        EventBody::List(at) | EventBody::Delist(at) => at.date = at.date + by,
+        EventBody::Halt(at) | EventBody::Resume(at) => at.date = at.date + by,
+        EventBody::Objection(objection) => objection.date = objection.date + by,
+        EventBody::Settle(settlement) => settlement.date = settlement.date + by,
         EventBody::Record(record) => record.doc_date = record.doc_date + by,
         EventBody::Bonus(bonus) => bonus.date = bonus.date + by,
         EventBody::Revoke(revocation) => revocation.date = revocation.date + by,
@@ -228,7 +233,7 @@ proptest! {
         let before = ledger(&seeds);
         let mut after = before.clone();
         let body = record("more".to_owned(), &more);
-        after.push(CreditEvent { captured_at: noon(day(more.day)), body });
+        after.push(CreditEvent { captured_at: noon(day(more.day)), body, entered_by: None });
         for on in (0..HORIZON).step_by(7) {
             let (before, after) = (rating(&before, &book, day(on)), rating(&after, &book, day(on)));
             prop_assert!(after.score <= before.score, "on {}", day(on));

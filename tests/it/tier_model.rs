@@ -394,6 +394,7 @@ fn event(at: usize, entry: &Entry) -> CreditEvent {
             from: date,
             to: months_after(date, *months),
             reason: "emergency order".to_owned(),
+            legal_basis: None,
             approved_by: vec!["Li".to_owned(), "Wang".to_owned()],
         }),
         Act::Halt => EventBody::Halt(SubjectDay { subject, date }),
@@ -402,6 +403,7 @@ fn event(at: usize, entry: &Entry) -> CreditEvent {
     CreditEvent {
         captured_at: evening(entry.captured),
         body,
+        entered_by: None,
     }
 }
 

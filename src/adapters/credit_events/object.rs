@@ -72,6 +72,26 @@ impl Object {
         Ok(self.op.clone())
     }
 
+    /// Refuses fields that are filled in by whoever takes the act.
+    pub(crate) fn refuse(&self, op: &str, given: &[&str]) -> Result<(), LineFault> {
+        let found = self
+            .fields
+            .iter()
+            .find(|(key, _)| given.contains(&key.as_str()));
+        match found {
+            None => Ok(()),
+            Some((field, _)) => Err(LineFault::Given {
+                op: op.to_owned(),
+                field: field.clone(),
+            }),
+        }
+    }
+
+    /// Fills in a field.
+    pub(crate) fn give(&mut self, field: &str, text: &str) {
+        self.fields.push((field.to_owned(), Value::from(text)));
+    }
+
     /// Takes a field; `null` counts as absent.
     fn take(&mut self, field: &'static str) -> Option<Value> {
         self.known.push(field);
@@ -156,6 +176,11 @@ impl Object {
             Some(Value::Bool(flag)) => Ok(Some(flag)),
             Some(value) => Err(wrong(field, format!("{value} is neither true nor false"))),
         }
+    }
+
+    pub(crate) fn flag(&mut self, field: &'static str) -> Result<bool, LineFault> {
+        let flag = self.optional_flag(field)?;
+        self.need(field, flag)
     }
 
     pub(crate) fn texts(&mut self, field: &'static str) -> Result<Vec<String>, LineFault> {

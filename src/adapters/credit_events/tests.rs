@@ -9,11 +9,13 @@ use crate::domain::credit::Bonus;
 use crate::domain::credit::Code;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::Objection;
 use crate::domain::credit::OfficialTier;
 use crate::domain::credit::Override;
 use crate::domain::credit::Record;
 use crate::domain::credit::Repair;
 use crate::domain::credit::Revocation;
+use crate::domain::credit::Settlement;
 use crate::domain::credit::SubjectDay;
 use crate::domain::credit::Tier;
 use crate::domain::credit::uscc::Uscc;
@@ -227,6 +229,14 @@ fn body() -> impl Strategy<Value = EventBody> {
         at().prop_map(EventBody::List),
         at().prop_map(EventBody::Halt),
         at().prop_map(EventBody::Resume),
+        at().prop_map(EventBody::Delist),
+        (text(), date(), text()).prop_map(|(id, date, reason)| EventBody::Objection(Objection {
+            id,
+            date,
+            reason
+        })),
+        (text(), date(), any::<bool>())
+            .prop_map(|(id, date, upheld)| EventBody::Settle(Settlement { id, date, upheld })),
         record().prop_map(EventBody::Record),
         (text(), subject(), code(), date()).prop_map(|(id, subject, code, date)| EventBody::Bonus(
             Bonus {
@@ -250,20 +260,23 @@ fn body() -> impl Strategy<Value = EventBody> {
             tier(),
             date(),
             date(),
-            text(),
+            (text(), option::of(text())),
             prop::collection::vec(text(), 0..4)
         )
-            .prop_map(|(id, subject, tier, from, to, reason, approved_by)| {
-                EventBody::Override(Override {
-                    id,
-                    subject,
-                    tier,
-                    from,
-                    to,
-                    reason,
-                    approved_by,
-                })
-            }),
+            .prop_map(
+                |(id, subject, tier, from, to, (reason, legal_basis), approved_by)| {
+                    EventBody::Override(Override {
+                        id,
+                        subject,
+                        tier,
+                        from,
+                        to,
+                        reason,
+                        legal_basis,
+                        approved_by,
+                    })
+                }
+            ),
         (subject(), option::of(text()), tier(), date(), text()).prop_map(
             |(subject, site, tier, as_of, source)| {
                 EventBody::Official(OfficialTier {
@@ -280,8 +293,8 @@ fn body() -> impl Strategy<Value = EventBody> {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back(captured_at in captured_at(), body in body()) {
-        let event = CreditEvent { captured_at, body };
+    fn what_is_written_reads_back(captured_at in captured_at(), body in body(), by in option::of(text())) {
+        let event = CreditEvent { captured_at, body, entered_by: by };
         let line = to_line(&event);
         prop_assert!(!line.contains('\n'));
         let again = from_line(&line);

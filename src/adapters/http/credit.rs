@@ -1,19 +1,28 @@
 //! Tiers for banks and the bureau. The official tier is the province's; ours stands beside it, never for it.
 
+pub mod acts;
+
+pub mod behind;
+
+pub mod lookup;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::adapters::credit_events::instant_text;
-use crate::adapters::credit_events::rating_json;
+use crate::adapters::credit_events::views::Seals;
+use crate::adapters::credit_events::views::official_json;
+use crate::adapters::credit_events::views::rating_view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
-use crate::domain::credit::tier::Rating;
+use crate::domain::credit::dossier;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
+use crate::domain::registry::Names;
+use crate::flow::tiering::book::Book;
 
 /// Enterprises of one answer unless asked for fewer.
 const PAGE_ROWS: usize = 100;
@@ -22,19 +31,40 @@ const PAGE_ROWS_MAX: usize = 1_000;
 /// Longest reference a client may have signed, in bytes.
 const CLIENT_REF_BYTES_MAX: usize = 128;
 
+/// A code of the path.
 fn uscc(text: &str) -> Result<Uscc, Problem> {
     Uscc::new(text).map_err(|fault| Problem::bad("uscc", fault))
 }
 
-fn official_json(rating: &Rating) -> Value {
-    rating.official.as_ref().map_or(Value::Null, |official| {
-        json!({
-            "tier": official.tier.as_str(),
-            "as_of": official.as_of.to_string(),
-            "source": official.source,
-            "captured_at": instant_text(official.captured_at),
-        })
-    })
+/// A code of the path that is registered or in the ledger.
+fn known_unit(state: &WebState, code: &str) -> Result<Uscc, Problem> {
+    let subject = uscc(code)?;
+    if is_known(state, &state.tiering.now(), &subject) {
+        return Ok(subject);
+    }
+    let said = format!("no enterprise {code} is registered or in the ledger");
+    Err(Problem::NotFound(said))
+}
+
+fn is_known(state: &WebState, book: &Book, subject: &Uscc) -> bool {
+    let registered = state.directory.now().enterprise(subject.as_str()).is_some();
+    registered || !book.ledger().events_of(subject).is_empty()
+}
+
+/// The sealed records of a unit with the hashes of their rows.
+fn seals(book: &Book, subject: &Uscc) -> Seals {
+    let sealed = dossier::sealed(book.ledger().events_of(subject));
+    let own = book.rows_of(subject);
+    let own = own.filter_map(|row| Some((row.event.own_id()?.to_owned(), row.hash)));
+    own.filter(|(id, _)| sealed.contains(id.as_str())).collect()
+}
+
+fn client_ref(text: Option<&str>) -> Result<Option<&str>, Problem> {
+    if text.is_some_and(|text| text.len() > CLIENT_REF_BYTES_MAX) {
+        let limit = format!("at most {CLIENT_REF_BYTES_MAX} bytes");
+        return Err(Problem::bad("client_ref", limit));
+    }
+    Ok(text)
 }
 
 /// `GET /v1/enterprises/{uscc}/tier`: the official tier, the computed one with its reasons, and whether they
@@ -48,42 +78,44 @@ pub async fn tier(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at", "client_ref"])?;
-    let subject = uscc(&code)?;
+    let subject = known_unit(&state, &code)?;
+    let client_ref = client_ref(params.text("client_ref"))?;
     let registry = state.directory.now();
     let enterprise = registry.enterprise(subject.as_str());
-    let ledger = state.tiering.now();
-    if enterprise.is_none() && ledger.events_of(&subject).is_empty() {
-        return Err(Problem::NotFound(format!(
-            "no enterprise {code} is registered"
-        )));
-    }
-    let client_ref = params.text("client_ref");
-    if client_ref.is_some_and(|text| text.len() > CLIENT_REF_BYTES_MAX) {
-        let limit = format!("at most {CLIENT_REF_BYTES_MAX} bytes");
-        return Err(Problem::bad("client_ref", limit));
-    }
+    let book = state.tiering.now();
     let today = state.zone.local(state.now()).date_naive();
     let on = params.date("on")?.unwrap_or(today);
-    let rating = state
-        .tiering
-        .rate(&ledger, &subject, on, params.time("known_at")?)?;
-    let agree = rating
-        .official
-        .as_ref()
-        .map(|official| official.tier == rating.tier);
+    let known_at = params.time("known_at")?;
+    let rating = state.tiering.rate(book.ledger(), &subject, on, known_at)?;
+    let official = rating.official.as_ref();
     Ok(Json(json!({
         "subject": subject.as_str(),
         "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
         "name_en": enterprise.map(|enterprise| &enterprise.names.en),
         "example": enterprise.is_some_and(|enterprise| enterprise.example),
-        "official": official_json(&rating),
-        "computed": rating_json(&subject, &rating),
-        "agree": agree,
+        "official": official_json(official),
+        "computed": rating_view(&subject, &rating, &seals(&book, &subject)),
+        "agree": official.map(|official| official.tier == rating.tier),
         "client_ref": client_ref,
     })))
 }
 
-/// `GET /v1/enterprises?q=`: by code or by part of the name, paged by code.
+/// A unit the ledger holds and the registry does not, by its code alone.
+fn unregistered(subject: &Uscc) -> Enterprise {
+    Enterprise {
+        uscc: subject.as_str().to_owned(),
+        names: Names {
+            zh: String::new(),
+            en: String::new(),
+        },
+        industry: String::new(),
+        town: String::new(),
+        example: false,
+    }
+}
+
+/// `GET /v1/enterprises?q=`: by code or by part of the name, paged by code. Units of the ledger that nobody registered
+/// are found by their codes.
 ///
 /// # Errors
 /// A problem document.
@@ -95,6 +127,10 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
     let after = params.text("after").unwrap_or("");
     let wanted = params.text("q").unwrap_or("").to_lowercase();
     let registry = state.directory.now();
+    let book = state.tiering.now();
+    let others = book.ledger().subjects().map(|(subject, _)| subject);
+    let others = others.filter(|subject| registry.enterprise(subject.as_str()).is_none());
+    let others: Vec<Enterprise> = others.map(unregistered).collect();
     let fits = |enterprise: &&Enterprise| {
         let texts = [&enterprise.uscc, &enterprise.names.zh, &enterprise.names.en];
         enterprise.uscc.as_str() > after
@@ -102,22 +138,22 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
                 .iter()
                 .any(|text| text.to_lowercase().contains(&wanted))
     };
-    let mut found: Vec<&Enterprise> = registry.enterprises.iter().filter(fits).collect();
+    let all = registry.enterprises.iter().chain(&others);
+    let mut found: Vec<&Enterprise> = all.filter(fits).collect();
     found.sort_by(|a, b| a.uscc.cmp(&b.uscc));
     let next = (found.len() > limit).then(|| found[limit - 1].uscc.clone());
-    let ledger = state.tiering.now();
     let today = state.zone.local(state.now()).date_naive();
     let mut rows = Vec::new();
     for enterprise in found.into_iter().take(limit) {
-        let rating = state
-            .tiering
-            .rate(&ledger, &uscc(&enterprise.uscc)?, today, None)?;
+        let subject = uscc(&enterprise.uscc)?;
+        let rating = state.tiering.rate(book.ledger(), &subject, today, None)?;
+        let named = |text: &String| (!text.is_empty()).then(|| text.clone());
         rows.push(json!({
             "subject": enterprise.uscc,
-            "name_zh": enterprise.names.zh,
-            "name_en": enterprise.names.en,
-            "industry": enterprise.industry,
-            "town": enterprise.town,
+            "name_zh": named(&enterprise.names.zh),
+            "name_en": named(&enterprise.names.en),
+            "industry": named(&enterprise.industry),
+            "town": named(&enterprise.town),
             "example": enterprise.example,
             "computed": {"tier": rating.tier.as_str(), "score": rating.score},
             "official": rating.official.as_ref().map(|official| official.tier.as_str()),

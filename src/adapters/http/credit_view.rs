@@ -46,7 +46,7 @@ fn rate(state: &WebState, enterprise: &Enterprise) -> Result<Rating, Problem> {
     let subject = Uscc::new(&enterprise.uscc).map_err(|fault| Problem::bad("uscc", fault))?;
     Ok(state
         .tiering
-        .rate(&state.tiering.now(), &subject, today(state), None)?)
+        .rate(state.tiering.now().ledger(), &subject, today(state), None)?)
 }
 
 /// Every enterprise's tier today, counted; and the page of the list after a key, worst tier first.

@@ -27,6 +27,8 @@ pub enum Problem {
     },
     /// There is nothing of that name.
     NotFound(String),
+    /// What is asked contradicts what stands; nothing was done.
+    Refused(String),
     /// The body is not marked as JSON.
     NotJson,
     /// The body is over the limit, or broke off.
@@ -59,8 +61,14 @@ impl From<StoreError> for Problem {
 
 impl From<TieringError> for Problem {
     fn from(error: TieringError) -> Self {
-        tracing::error!(%error, "request failed");
-        Self::Internal
+        match error {
+            TieringError::Refused(said) => Self::Refused(said),
+            TieringError::Store(error) => error.into(),
+            TieringError::Entries(_) | TieringError::NoRulebook => {
+                tracing::error!(%error, "request failed");
+                Self::Internal
+            }
+        }
     }
 }
 
@@ -88,6 +96,12 @@ impl IntoResponse for Problem {
                 StatusCode::NOT_FOUND,
                 "not-found",
                 "There is nothing of that name",
+                Some(detail),
+            ),
+            Self::Refused(detail) => (
+                StatusCode::CONFLICT,
+                "refused",
+                "It contradicts what stands; nothing was entered",
                 Some(detail),
             ),
             Self::NotJson => (

@@ -34,8 +34,8 @@ use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
 use crate::adapters::http::targets;
 
-/// Largest request body: a table of some ten thousand rows fits.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest request body: a table of some ten thousand rows fits, and so does a look-up of as many units.
+const BODY_BYTES_MAX: usize = 15 << 17;
 /// Longest time one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -76,6 +76,21 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/restatements", get(publications::restatements))
         .route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
+        .route(
+            "/v1/enterprises/{uscc}/records",
+            get(credit::behind::records).post(credit::acts::record),
+        )
+        .route(
+            "/v1/enterprises/{uscc}/history",
+            get(credit::behind::history),
+        )
+        .route(
+            "/v1/enterprises/{uscc}/what-if",
+            get(credit::behind::what_if),
+        )
+        .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
+        .route("/v1/tiers/lookup", post(credit::lookup::lookup))
+        .route("/v1/changes", get(credit::behind::changes))
         .route("/v1/charts/{file}", get(pages::chart))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -8,6 +8,7 @@ use crate::adapters::mqtt::settings::Counters;
 use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::credit::workdays::Workdays;
 use crate::domain::exclusion::Reasons;
 use crate::domain::qc::Rules;
 use crate::domain::standards::Editions;
@@ -55,6 +56,8 @@ pub struct WebState {
     pub reviewed: Arc<ReviewedDays>,
     /// What exclusions may be for.
     pub reasons: Arc<Reasons>,
+    /// Working days, for the clocks of the ledger.
+    pub workdays: Arc<Workdays>,
     /// Rules for single readings.
     pub rules: Rules,
     /// The zone whose days count.

@@ -11,7 +11,7 @@
 mod append;
 mod block;
 mod bytes;
-mod chain;
+pub(crate) mod chain;
 pub mod copy;
 mod index;
 mod letters;
@@ -63,6 +63,7 @@ use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::Kept;
 use crate::ports::Ledger;
+use crate::ports::LedgerRow;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
 use crate::ports::Letters;
@@ -395,6 +396,14 @@ impl Ledger for Embedded {
 
     fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
         Box::pin(self.read(|connection| LEDGER.all(connection)))
+    }
+
+    fn rows(&self, after: u64) -> Answer<'_, Vec<LedgerRow>> {
+        let row = |(seq, hash, event)| LedgerRow { seq, hash, event };
+        Box::pin(self.read(move |connection| {
+            let rows = LEDGER.after(connection, after)?;
+            Ok(rows.into_iter().map(row).collect())
+        }))
     }
 }
 

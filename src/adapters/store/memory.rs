@@ -6,6 +6,9 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use crate::adapters::credit_events::to_line;
+use crate::adapters::store::embedded::chain::GENESIS;
+use crate::adapters::store::embedded::chain::link;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::names::Source;
@@ -21,6 +24,7 @@ use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::Kept;
 use crate::ports::Ledger;
+use crate::ports::LedgerRow;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
 use crate::ports::Letters;
@@ -221,6 +225,17 @@ impl Ledger for Memory {
 
     fn events(&self) -> Answer<'_, Vec<CreditEvent>> {
         ready(self.state().ledger.clone())
+    }
+
+    fn rows(&self, after: u64) -> Answer<'_, Vec<LedgerRow>> {
+        let mut hash = GENESIS;
+        let linked = (1u64..)
+            .zip(self.state().ledger.clone())
+            .map(|(seq, event)| {
+                hash = link(&hash, seq.cast_signed(), &to_line(&event));
+                LedgerRow { seq, hash, event }
+            });
+        ready(linked.filter(|row| row.seq > after).collect())
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn parts(root: &Reader<'_>, sha256: String) -> RulebookParts {
     let scale = root.table("scale");
     let clock = root.table("clock");
     let stacking = root.table("stacking");
+    let objection = root.table("objection");
     let parts = RulebookParts {
         id: root.text("id"),
         title_zh: root.text("title_zh"),
@@ -93,7 +94,10 @@ pub(super) fn parts(root: &Reader<'_>, sha256: String) -> RulebookParts {
         manual: special(&root.table("override")),
         halted: special(&root.table("halted")),
         repair: repair(&root.table("repair")),
+        objection_file: count(&objection, "file_working_days"),
+        objection_decide: count(&objection, "decide_working_days"),
     };
+    objection.finish();
     scale.finish();
     clock.finish();
     stacking.finish();

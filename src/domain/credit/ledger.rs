@@ -10,9 +10,13 @@
 //!
 //! What this module refuses: adding up points (see [`tier`](crate::domain::credit::tier)) and deleting anything.
 
+pub mod act;
+
 mod clean;
 
 pub mod fault;
+
+mod idle;
 
 use crate::domain::credit::Bonus;
 use crate::domain::credit::Code;
@@ -36,11 +40,15 @@ use chrono::FixedOffset;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// Entries that agree with each other and with the rulebooks they are read under, by unit.
+/// Entries that agree with each other and with the rulebooks they are read under, by unit. A copy is cheap: copies share
+/// the entries of units that differ in nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    by_subject: BTreeMap<Uscc, Vec<CreditEvent>>,
+    by_subject: BTreeMap<Uscc, Arc<Vec<CreditEvent>>>,
+    /// Whose each identifier is.
+    owners: BTreeMap<Arc<str>, Uscc>,
 }
 
 impl Ledger {
@@ -53,23 +61,76 @@ impl Ledger {
         events: Vec<CreditEvent>,
         rulebooks: &[&Rulebook],
     ) -> Result<Ledger, Vec<LedgerFault>> {
-        let faults = fault::find(&events, rulebooks);
-        if !faults.is_empty() {
-            return Err(faults);
+        Ledger::default().extended(events, rulebooks)
+    }
+
+    /// The ledger with further entries. Only the units they name are checked again: entries of different units have
+    /// nothing in common but their identifiers.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, each with the position of the entry among those given.
+    pub fn extended(
+        &self,
+        events: Vec<CreditEvent>,
+        rulebooks: &[&Rulebook],
+    ) -> Result<Ledger, Vec<LedgerFault>> {
+        let mut grown = self.clone();
+        let mut faults = Vec::new();
+        for (index, event) in events.iter().enumerate() {
+            if let (Some(id), Some(subject)) = (event.own_id(), event.subject()) {
+                let owner = grown.owners.entry(id.into()).or_insert(subject.clone());
+                if owner != subject {
+                    let id = id.to_owned();
+                    let cause = LedgerError::DuplicateId { id };
+                    faults.push(LedgerFault { index, cause });
+                }
+            }
         }
-        let owners: BTreeMap<String, Uscc> = events
-            .iter()
-            .filter_map(|event| Some((event.own_id()?.to_owned(), event.subject()?.clone())))
-            .collect();
-        let mut by_subject: BTreeMap<Uscc, Vec<CreditEvent>> = BTreeMap::new();
-        for event in events {
-            let named = event.refers_to().and_then(|id| owners.get(id));
-            let Some(subject) = event.subject().or(named).cloned() else {
-                continue;
-            };
-            by_subject.entry(subject).or_default().push(event);
+        let mut fresh: BTreeMap<Uscc, Vec<(usize, CreditEvent)>> = BTreeMap::new();
+        for (index, event) in events.into_iter().enumerate() {
+            match grown.subject_of(&event).cloned() {
+                Some(subject) => fresh.entry(subject).or_default().push((index, event)),
+                None => faults.push(LedgerFault {
+                    index,
+                    cause: LedgerError::UnknownId {
+                        op: event.op(),
+                        id: event.refers_to().unwrap_or_default().to_owned(),
+                    },
+                }),
+            }
         }
-        Ok(Ledger { by_subject })
+        for (subject, entries) in fresh {
+            let (places, entries): (Vec<usize>, Vec<CreditEvent>) = entries.into_iter().unzip();
+            let mut all = self.events_of(&subject).to_vec();
+            let old = all.len();
+            all.extend(entries);
+            for fault in fault::find(&all, rulebooks) {
+                // An old entry was right by itself, so what is wrong with it now is the fault of the first new one.
+                let index = places[fault.index.saturating_sub(old)];
+                faults.push(LedgerFault { index, ..fault });
+            }
+            grown.by_subject.insert(subject, Arc::new(all));
+        }
+        faults.sort_by_key(|fault| fault.index);
+        if faults.is_empty() {
+            Ok(grown)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The unit an entry is about; `None` for one that names an identifier nobody brought in.
+    #[must_use]
+    pub fn subject_of<'a>(&'a self, event: &'a CreditEvent) -> Option<&'a Uscc> {
+        let named = || self.owners.get(event.refers_to()?);
+        event.subject().or_else(named)
+    }
+
+    /// The unit an identifier belongs to.
+    #[must_use]
+    pub fn owner_of(&self, id: &str) -> Option<&Uscc> {
+        self.owners.get(id)
     }
 
     /// The units in the order of their codes, each with its entries.
@@ -79,10 +140,12 @@ impl Ledger {
             .map(|(subject, events)| (subject, events.as_slice()))
     }
 
-    /// The entries of one unit; none for a unit the ledger does not hold.
+    /// The entries of one unit in the order they were entered; none for a unit the ledger does not hold.
     #[must_use]
     pub fn events_of(&self, subject: &Uscc) -> &[CreditEvent] {
-        self.by_subject.get(subject).map_or(&[], Vec::as_slice)
+        self.by_subject
+            .get(subject)
+            .map_or(&[], |events| events.as_slice())
     }
 }
 
@@ -181,11 +244,13 @@ impl History {
                         .officials
                         .push((event.captured_at, official.clone()));
                 }
-                EventBody::List(_) | EventBody::Revoke(_) | EventBody::Repair(_) => {}
+                EventBody::List(_) | EventBody::Delist(_) => {}
+                EventBody::Revoke(_) | EventBody::Repair(_) => {}
+                EventBody::Objection(_) | EventBody::Settle(_) => {}
                 EventBody::Halt(_) | EventBody::Resume(_) => {}
             }
         }
-        history.unrated = unrated(&known, rulebook);
+        history.unrated = idle::spans(&known, rulebook);
         history.cut_leaders();
         let clean = clean::spans(&history, rulebook);
         history.bonuses.extend(clean);
@@ -201,6 +266,7 @@ impl History {
         let deductions = self.deductions.iter().map(|(_, span)| span);
         let forced = self.forced.iter().map(|(_, span)| span);
         deductions
+            .chain(&self.commitments)
             .chain(&self.bonuses)
             .chain(&self.leaders)
             .chain(forced)
@@ -377,50 +443,6 @@ fn deduction_span(
         end: earlier(Some(end), cut),
         mark,
     }
-}
-
-/// A unit that stands still for the rulebook's term is unrated from then until it resumes.
-fn unrated(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
-    let days = |pick: fn(&EventBody) -> Option<NaiveDate>| {
-        let mut days: Vec<NaiveDate> = known.iter().filter_map(|event| pick(&event.body)).collect();
-        days.sort_unstable();
-        days
-    };
-    let halts = days(|body| {
-        if let EventBody::Halt(at) = body {
-            Some(at.date)
-        } else {
-            None
-        }
-    });
-    let resumes = days(|body| {
-        if let EventBody::Resume(at) = body {
-            Some(at.date)
-        } else {
-            None
-        }
-    });
-    let row = &rulebook.parts().halted;
-    let mut spans: Vec<Span> = Vec::new();
-    let mut idle_until = Some(NaiveDate::MIN);
-    for halt in halts {
-        if idle_until.is_none_or(|until| halt < until) {
-            continue;
-        }
-        idle_until = resumes.iter().copied().find(|&resume| resume > halt);
-        let (start, mark) = rulebook.end_of(halt, &row.term);
-        let id = format!("halt-{halt}");
-        let span = Span {
-            id,
-            code: row.code.clone(),
-            points: 0,
-            start,
-            end: idle_until,
-            mark,
-        };
-        keep(&mut spans, span, |span| span);
-    }
-    spans
 }
 
 fn earlier(one: Option<NaiveDate>, other: Option<NaiveDate>) -> Option<NaiveDate> {

@@ -246,6 +246,10 @@ pub struct RulebookParts {
     pub halted: SpecialRow,
     /// What repair does.
     pub repair: RepairPolicy,
+    /// Working days a unit has to object, from the service of the document or, where that is not known, its entry.
+    pub objection_file: Figure<u32>,
+    /// Working days the authority has to decide on an objection.
+    pub objection_decide: Figure<u32>,
 }
 
 /// A contradiction in a rulebook, with the key to mend.

@@ -162,25 +162,12 @@ pub fn rate(
     on: NaiveDate,
     known_at: Option<DateTime<FixedOffset>>,
 ) -> Result<Rating, LedgerError> {
-    let mut histories = Vec::new();
-    for (from, rulebook) in schedule.entries() {
-        histories.push((from, rulebook, History::fold(events, rulebook, known_at)?));
-    }
-    let standing_on = |day: NaiveDate| {
-        let held = histories.iter().rev().find(|(from, _, _)| *from <= day);
-        let (_, rulebook, history) = held.expect("the first rulebook holds from the first day");
-        standing(history, rulebook, day)
-    };
-    let now = standing_on(on);
-    let starts = histories.iter().map(|(from, _, _)| *from);
-    let edges = histories
-        .iter()
-        .flat_map(|(_, _, history)| history.spans())
-        .flat_map(|span| std::iter::once(span.start).chain(span.end));
-    let ahead: BTreeSet<NaiveDate> = starts.chain(edges).filter(|day| *day > on).collect();
-    let next_change = ahead
+    let outlook = Outlook::new(events, schedule, known_at)?;
+    let now = outlook.standing_on(on);
+    let next_change = outlook
+        .edges_after(on)
         .into_iter()
-        .map(|date| (date, standing_on(date)))
+        .map(|date| (date, outlook.standing_on(date)))
         .find(|(_, then)| (then.score, then.tier) != (now.score, now.tier))
         .map(|(date, then)| NextChange {
             date,
@@ -198,17 +185,84 @@ pub fn rate(
         confidence: now.confidence,
         reasons: now.reasons,
         next_change,
-        official: histories
-            .first()
-            .and_then(|(_, _, history)| official(history, on)),
+        official: outlook.official_on(on),
     })
 }
 
-struct Standing {
-    score: i32,
-    tier: Tier,
-    confidence: Confidence,
-    reasons: Vec<Reason>,
+/// The entries of one unit as known at one instant, folded under every rulebook of a schedule.
+#[derive(Debug)]
+pub struct Outlook<'a> {
+    histories: Vec<(NaiveDate, &'a Rulebook, History)>,
+}
+
+impl<'a> Outlook<'a> {
+    /// Folds the entries.
+    ///
+    /// # Errors
+    ///
+    /// A code a rulebook of the schedule does not have or has switched off.
+    pub fn new(
+        events: &[CreditEvent],
+        schedule: &Schedule<'a>,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<Outlook<'a>, LedgerError> {
+        let mut histories = Vec::new();
+        for (from, rulebook) in schedule.entries() {
+            histories.push((from, rulebook, History::fold(events, rulebook, known_at)?));
+        }
+        Ok(Outlook { histories })
+    }
+
+    /// The rulebook of a day, and the spans it makes of the entries.
+    #[must_use]
+    pub fn on(&self, day: NaiveDate) -> (&'a Rulebook, &History) {
+        let held = self
+            .histories
+            .iter()
+            .rev()
+            .find(|(from, _, _)| *from <= day);
+        let (_, rulebook, history) = held.expect("the first rulebook holds from the first day");
+        (rulebook, history)
+    }
+
+    /// Score, tier and reasons of a day.
+    #[must_use]
+    pub fn standing_on(&self, day: NaiveDate) -> Standing {
+        let (rulebook, history) = self.on(day);
+        standing(history, rulebook, day)
+    }
+
+    /// The authority's tier that was current on a day.
+    #[must_use]
+    pub fn official_on(&self, day: NaiveDate) -> Option<Official> {
+        let (_, _, history) = self.histories.first()?;
+        official(history, day)
+    }
+
+    /// Later days on which something may change, in order.
+    #[must_use]
+    pub fn edges_after(&self, day: NaiveDate) -> BTreeSet<NaiveDate> {
+        let starts = self.histories.iter().map(|(from, _, _)| *from);
+        let edges = self
+            .histories
+            .iter()
+            .flat_map(|(_, _, history)| history.spans())
+            .flat_map(|span| std::iter::once(span.start).chain(span.end));
+        starts.chain(edges).filter(|edge| *edge > day).collect()
+    }
+}
+
+/// How a unit stands on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Score.
+    pub score: i32,
+    /// Colour, or unrated.
+    pub tier: Tier,
+    /// Weakest mark among what it rests on.
+    pub confidence: Confidence,
+    /// Why, oldest first.
+    pub reasons: Vec<Reason>,
 }
 
 fn standing(history: &History, rulebook: &Rulebook, day: NaiveDate) -> Standing {

@@ -46,10 +46,10 @@ pub(super) const REVIEWS: Chain<Decision, String> = Chain {
 };
 
 /// What the first row's hash covers in place of a row before it.
-const GENESIS: [u8; 32] = [0; 32];
+pub(crate) const GENESIS: [u8; 32] = [0; 32];
 
 /// The hash of a row: over its predecessor's hash, its number and its line.
-fn link(before: &[u8; 32], seq: i64, line: &str) -> [u8; 32] {
+pub(crate) fn link(before: &[u8; 32], seq: i64, line: &str) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(before);
     hasher.update(seq.to_le_bytes());
@@ -107,6 +107,26 @@ impl<T, E: Display> Chain<T, E> {
             let entry = (self.from_line)(&line);
             let entry = entry.map_err(|fault| Fault::Row(self.place(seq, &fault)))?;
             entries.push((seq.cast_unsigned(), entry));
+        }
+        Ok(entries)
+    }
+
+    /// The rows behind a number, in order: number, hash, entry.
+    pub(super) fn after(
+        &self,
+        connection: &Connection,
+        seq: u64,
+    ) -> Result<Vec<(u64, [u8; 32], T)>, Fault> {
+        let table = self.table;
+        let select = format!("SELECT seq, line, hash FROM {table} WHERE seq > ?1 ORDER BY seq");
+        let mut statement = connection.prepare_cached(&select)?;
+        let mut rows = statement.query([seq.cast_signed()])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);
+            let entry = (self.from_line)(&line);
+            let entry = entry.map_err(|fault| Fault::Row(self.place(seq, &fault)))?;
+            entries.push((seq.cast_unsigned(), row.get(2)?, entry));
         }
         Ok(entries)
     }

@@ -169,6 +169,18 @@ pub enum LedgerError {
         /// The identifier.
         id: String,
     },
+    /// An objection to something that is no record.
+    #[error("objection to id {id:?}, which is no record; a bonus or an override is revoked")]
+    NotDisputable {
+        /// The identifier.
+        id: String,
+    },
+    /// A decision on an objection nobody filed.
+    #[error("settle of id {id:?}, to which no objection stands; enter the objection first")]
+    NotDisputed {
+        /// The identifier.
+        id: String,
+    },
     /// Work taken up that had not stopped.
     #[error("resume of {subject} on {date} without a halt before that day")]
     ResumeWithoutHalt {
@@ -189,11 +201,13 @@ pub fn find(events: &[CreditEvent], rulebooks: &[&Rulebook]) -> Vec<LedgerFault>
         }
     };
     let owners = owners(events);
+    let objections = objections(events);
     let halts = first_halts(events);
     let mut endings: BTreeMap<(&str, &str), &CreditEvent> = BTreeMap::new();
     for (index, event) in events.iter().enumerate() {
         report(index, check_id(event, &owners));
         report(index, check_ending(event, &owners, &mut endings));
+        report(index, check_settlement(event, &objections));
         report(index, check_resume(event, &halts));
         for rulebook in rulebooks {
             let fits = check_rows(event, rulebook);
@@ -364,6 +378,13 @@ fn check_ending<'a>(
             }
             (repair.approved, false)
         }
+        EventBody::Objection(objection) => {
+            if !matches!(owner.body, EventBody::Record(_)) {
+                return Err(LedgerError::NotDisputable { id: owned() });
+            }
+            (objection.date, false)
+        }
+        EventBody::Settle(settlement) => (settlement.date, false),
         _ => return Ok(()),
     };
     if date < begun && !void {
@@ -375,6 +396,39 @@ fn check_ending<'a>(
         });
     }
     Ok(())
+}
+
+/// The first objection to each entry.
+fn objections(events: &[CreditEvent]) -> BTreeMap<&str, NaiveDate> {
+    let mut objections = BTreeMap::new();
+    for event in events {
+        if let EventBody::Objection(objection) = &event.body {
+            objections
+                .entry(objection.id.as_str())
+                .or_insert(objection.date);
+        }
+    }
+    objections
+}
+
+fn check_settlement(
+    event: &CreditEvent,
+    objections: &BTreeMap<&str, NaiveDate>,
+) -> Result<(), LedgerError> {
+    let EventBody::Settle(settlement) = &event.body else {
+        return Ok(());
+    };
+    let id = || settlement.id.clone();
+    match objections.get(settlement.id.as_str()) {
+        None => Err(LedgerError::NotDisputed { id: id() }),
+        Some(begun) if settlement.date < *begun => Err(LedgerError::EndsBeforeBegin {
+            op: "settle",
+            id: id(),
+            date: settlement.date,
+            begun: *begun,
+        }),
+        Some(_) => Ok(()),
+    }
 }
 
 fn check_resume(

@@ -1,0 +1,184 @@
+//! What stands behind a tier as interfaces print it: entries, stretches of days, rows of the ledger.
+//!
+//! Two readers see different things. The authority and the unit see entries whole. A bank or the public sees no detail of
+//! a record once its repair is known: its place in the ledger, its hash and what it does to the score are all that stays.
+
+use crate::adapters::credit_events::instant_text;
+use crate::adapters::credit_events::rating::rating_json;
+use crate::adapters::credit_events::to_line;
+use crate::domain::credit::CreditEvent;
+use crate::domain::credit::EventBody;
+use crate::domain::credit::dossier::Entry;
+use crate::domain::credit::dossier::ObjectionClock;
+use crate::domain::credit::dossier::Promptness;
+use crate::domain::credit::tier::CASE_CAP;
+use crate::domain::credit::tier::Official;
+use crate::domain::credit::tier::Rating;
+use crate::domain::credit::tier::Reason;
+use crate::domain::credit::timeline::Run;
+use crate::domain::credit::uscc::Uscc;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Fields of an entry that name officers or unfold a process: they stay with the authority and the unit.
+const INTERNAL: [&str; 2] = ["entered_by", "approved_by"];
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Records whose details are sealed, each with the hash of its row.
+pub type Seals = BTreeMap<String, [u8; 32]>;
+
+/// An entry's fields, as it was entered.
+#[must_use]
+pub fn entry_json(event: &CreditEvent) -> Value {
+    serde_json::from_str(&to_line(event)).expect("a line of the ledger is JSON")
+}
+
+/// A reason; of a sealed record only what it does to the score, and its hash.
+fn reason_json(reason: &Reason, seals: &Seals, sealed_case: bool) -> Value {
+    let hash = seals.get(&reason.id);
+    if hash.is_some() || (sealed_case && reason.code == CASE_CAP) {
+        return json!({
+            "id": null, "code": null, "points": reason.points, "start": null, "end": null,
+            "confidence": reason.confidence.as_str(), "sealed": true, "hash": hash.map(|hash| hex(hash)),
+        });
+    }
+    json!({
+        "id": reason.id, "code": reason.code, "points": reason.points, "start": reason.start.to_string(),
+        "end": reason.end.map(|end| end.to_string()), "confidence": reason.confidence.as_str(),
+    })
+}
+
+/// Reasons as a reader sees them.
+#[must_use]
+pub fn reasons_json(reasons: &[Reason], seals: &Seals) -> Vec<Value> {
+    let sealed_case = reasons.iter().any(|reason| seals.contains_key(&reason.id));
+    let reasons = reasons.iter();
+    reasons
+        .map(|reason| reason_json(reason, seals, sealed_case))
+        .collect()
+}
+
+/// A rating as a reader sees it.
+#[must_use]
+pub fn rating_view(subject: &Uscc, rating: &Rating, seals: &Seals) -> Value {
+    let mut view = rating_json(subject, rating);
+    view["reasons"] = Value::from(reasons_json(&rating.reasons, seals));
+    view
+}
+
+/// The authority's tier, or null.
+#[must_use]
+pub fn official_json(official: Option<&Official>) -> Value {
+    official.map_or(Value::Null, |official| {
+        json!({
+            "site": official.site,
+            "tier": official.tier.as_str(),
+            "as_of": official.as_of.to_string(),
+            "source": official.source,
+            "captured_at": instant_text(official.captured_at),
+        })
+    })
+}
+
+/// A stretch of days.
+#[must_use]
+pub fn run_json(run: &Run, seals: &Seals) -> Value {
+    json!({
+        "from": run.from.to_string(), "to": run.to.to_string(), "rulebook": run.rulebook,
+        "score": run.score, "tier": run.tier.as_str(), "reasons": reasons_json(&run.reasons, seals),
+    })
+}
+
+/// Where an entry stands in the ledger.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Number of its row.
+    pub seq: u64,
+    /// Hash of its row.
+    pub hash: [u8; 32],
+}
+
+/// An entry behind the tier, whole, with how it stands and what clocks run.
+#[must_use]
+pub fn standing_json(
+    place: Place,
+    entry: &Entry<'_>,
+    promptness: Option<Promptness>,
+    clock: Option<ObjectionClock>,
+) -> Value {
+    let span = entry.span.as_ref();
+    let day = |day: chrono::NaiveDate| day.to_string();
+    json!({
+        "seq": place.seq,
+        "hash": hex(&place.hash),
+        "state": entry.state.as_str(),
+        "points": span.map(|span| span.points),
+        "start": span.map(|span| day(span.start)),
+        "end": span.and_then(|span| span.end).map(day),
+        "confidence": span.map(|span| span.mark.as_str()),
+        "entered": entry_json(entry.event),
+        "promptness": promptness.map(|promptness| promptness_json(&promptness)),
+        "objection": clock.map(|clock| json!({
+            "file_by": clock.file_by.map(day),
+            "filed": entry.objection.map(day),
+            "decide_by": clock.decide_by.map(day),
+            "decided": entry.settled.map(|settled| day(settled.date)),
+            "upheld": entry.settled.map(|settled| settled.upheld),
+        })),
+    })
+}
+
+/// How promptly a document was entered, null with the reason where the calendar does not reach.
+#[must_use]
+pub fn promptness_json(promptness: &Promptness) -> Value {
+    let known = promptness.due.is_some() && promptness.working_days.is_some();
+    json!({
+        "due": promptness.due.map(|due| due.to_string()),
+        "working_days": promptness.working_days,
+        "late": promptness.late,
+        "void_reason": (!known).then_some("config/holidays.toml has no working days of that year"),
+    })
+}
+
+/// A row of the ledger for the feed of changes, as a bank sees it. `sealed` names the record whose repair is known and
+/// which the row is about, with the number of that record's row.
+#[must_use]
+pub fn change_json(
+    place: Place,
+    subject: &Uscc,
+    event: &CreditEvent,
+    sealed: Option<u64>,
+) -> Value {
+    let op = match (&event.body, sealed) {
+        (EventBody::Repair(_), _) => "sealed",
+        _ => event.op(),
+    };
+    let process = matches!(event.body, EventBody::Objection(_) | EventBody::Settle(_));
+    let mut entry = entry_json(event);
+    if let Some(fields) = entry.as_object_mut() {
+        for field in INTERNAL {
+            fields.remove(field);
+        }
+    }
+    let hidden = sealed.is_some() || process;
+    json!({
+        "cursor": place.seq,
+        "hash": hex(&place.hash),
+        "subject": subject.as_str(),
+        "op": op,
+        "captured_at": instant_text(event.captured_at),
+        "sealed": sealed.is_some(),
+        "seals": sealed.filter(|_| op == "sealed"),
+        "entry": (!hidden).then_some(entry),
+    })
+}

@@ -1,0 +1,110 @@
+//! Acts on the ledger: each a POST of its own fields, entered whole or not at all, with what it does to the tier.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use serde_json::Value;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::adapters::credit_events::from_fields;
+use crate::adapters::credit_events::views::entry_json;
+use crate::adapters::credit_events::views::hex;
+use crate::adapters::credit_events::views::promptness_json;
+use crate::adapters::http::body::Body;
+use crate::adapters::http::credit::uscc;
+use crate::adapters::http::error::Problem;
+use crate::adapters::http::state::WebState;
+use crate::domain::credit::dossier;
+use crate::domain::credit::tier::Rating;
+
+/// The paths under a unit, and the kind of entry each takes.
+const ACTS: [(&str, &str); 12] = [
+    ("records", "record"),
+    ("bonuses", "bonus"),
+    ("revocations", "revoke"),
+    ("repairs", "repair"),
+    ("objections", "objection"),
+    ("settlements", "settle"),
+    ("overrides", "override"),
+    ("halts", "halt"),
+    ("resumptions", "resume"),
+    ("listings", "list"),
+    ("delistings", "delist"),
+    ("officials", "official"),
+];
+
+/// `POST /v1/enterprises/{uscc}/{act}`: enters one act; the body has its fields and `entered_by`.
+///
+/// # Errors
+/// A problem document; nothing is entered then.
+pub async fn act(
+    State(state): State<WebState>,
+    Path((code, act)): Path<(String, String)>,
+    Body(fields): Body<Box<RawValue>>,
+) -> Result<Json<Value>, Problem> {
+    enter(&state, &code, &act, fields.get()).await
+}
+
+/// `POST /v1/enterprises/{uscc}/records`: as [`act`].
+///
+/// # Errors
+/// As [`act`].
+pub async fn record(
+    State(state): State<WebState>,
+    Path(code): Path<String>,
+    Body(fields): Body<Box<RawValue>>,
+) -> Result<Json<Value>, Problem> {
+    enter(&state, &code, "records", fields.get()).await
+}
+
+async fn enter(
+    state: &WebState,
+    code: &str,
+    act: &str,
+    fields: &str,
+) -> Result<Json<Value>, Problem> {
+    let subject = uscc(code)?;
+    let Some((_, op)) = ACTS.iter().find(|(path, _)| *path == act) else {
+        let known = ACTS.map(|(path, _)| path).join(", ");
+        return Err(Problem::NotFound(format!(
+            "no act {act}; there are {known}"
+        )));
+    };
+    let now = state.zone.local(state.now());
+    let event =
+        from_fields(op, fields, &subject, now).map_err(|fault| Problem::bad("body", fault))?;
+    let today = now.date_naive();
+    let before = state.tiering.now();
+    let was = state.tiering.rate(before.ledger(), &subject, today, None)?;
+    let book = state.tiering.act(&subject, event.clone()).await?;
+    let is = state.tiering.rate(book.ledger(), &subject, today, None)?;
+    let entered = book
+        .rows_of(&subject)
+        .filter(|row| *row.event == event)
+        .last();
+    let rulebook = state.tiering.rulebook(today);
+    let promptness = rulebook.and_then(|book| dossier::promptness(&event, book, &state.workdays));
+    Ok(Json(json!({
+        "subject": subject.as_str(),
+        "seq": entered.map(|row| row.seq),
+        "hash": entered.map(|row| hex(&row.hash)),
+        "entered": entry_json(&event),
+        "promptness": promptness.map(|promptness| promptness_json(&promptness)),
+        "before": short(&was),
+        "after": short(&is),
+    })))
+}
+
+fn short(rating: &Rating) -> Value {
+    json!({
+        "on": rating.on.to_string(),
+        "rulebook": rating.rulebook,
+        "rulebook_sha256": rating.rulebook_sha256,
+        "score": rating.score,
+        "tier": rating.tier.as_str(),
+        "next_change": rating.next_change.map(|next| json!({
+            "date": next.date.to_string(), "score": next.score, "tier": next.tier.as_str(),
+        })),
+    })
+}

@@ -1,0 +1,82 @@
+//! Days on which a unit is not rated: it has stood still for the rulebook's term, or it is off the list.
+
+use crate::domain::credit::CreditEvent;
+use crate::domain::credit::EventBody;
+use crate::domain::credit::ledger::Span;
+use crate::domain::credit::ledger::keep;
+use crate::domain::credit::rulebook::Rulebook;
+use chrono::NaiveDate;
+
+fn days(known: &[&CreditEvent], pick: fn(&EventBody) -> Option<NaiveDate>) -> Vec<NaiveDate> {
+    let mut days: Vec<NaiveDate> = known.iter().filter_map(|event| pick(&event.body)).collect();
+    days.sort_unstable();
+    days
+}
+
+/// The spans without rating.
+pub(super) fn spans(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
+    let mut spans = halted(known, rulebook);
+    spans.extend(delisted(known, rulebook));
+    spans
+}
+
+/// A unit that stands still for the rulebook's term is unrated from then until it resumes.
+fn halted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
+    let halts = days(known, |body| match body {
+        EventBody::Halt(at) => Some(at.date),
+        _ => None,
+    });
+    let resumes = days(known, |body| match body {
+        EventBody::Resume(at) => Some(at.date),
+        _ => None,
+    });
+    let row = &rulebook.parts().halted;
+    let mut spans: Vec<Span> = Vec::new();
+    let mut idle_until = Some(NaiveDate::MIN);
+    for halt in halts {
+        if idle_until.is_none_or(|until| halt < until) {
+            continue;
+        }
+        idle_until = resumes.iter().copied().find(|&resume| resume > halt);
+        let (start, mark) = rulebook.end_of(halt, &row.term);
+        let span = Span {
+            id: format!("halt-{halt}"),
+            code: row.code.clone(),
+            points: 0,
+            start,
+            end: idle_until,
+            mark,
+        };
+        keep(&mut spans, span, |span| span);
+    }
+    spans
+}
+
+/// A unit taken off the list is unrated from that day until it is listed again.
+fn delisted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
+    let left = days(known, |body| match body {
+        EventBody::Delist(at) => Some(at.date),
+        _ => None,
+    });
+    let listed = days(known, |body| match body {
+        EventBody::List(at) => Some(at.date),
+        _ => None,
+    });
+    let row = &rulebook.parts().halted;
+    let mut spans: Vec<Span> = Vec::new();
+    for date in left {
+        let covered = |span: &Span| span.end.is_none_or(|end| date < end);
+        if spans.iter().any(covered) {
+            continue;
+        }
+        spans.push(Span {
+            id: format!("delist-{date}"),
+            code: row.code.clone(),
+            points: 0,
+            start: date,
+            end: listed.iter().copied().find(|&listed| listed > date),
+            mark: row.term.mark,
+        });
+    }
+    spans
+}

@@ -1,0 +1,180 @@
+//! The same ledger from the command line, without a daemon.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::credit::UNIT;
+use crate::support::fails;
+use crate::support::run;
+use crate::support::text;
+use crate::support::verify;
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|fault| panic!("{fault}: {line}"))
+}
+
+fn args<'a>(data: &'a Path, act: &'a str, fields: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec![
+        "credit",
+        "act",
+        act,
+        "--data",
+        text(data),
+        "--subject",
+        UNIT,
+        "--by",
+        "Li Na",
+    ];
+    args.extend(fields);
+    args
+}
+
+#[test]
+fn acts_are_entered_and_told_from_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let enter = |act: &str, fields: &[&str]| json(&run(&args(&data, act, fields)));
+    let first = enter(
+        "record",
+        &["id=r1", "code=D03", "case=c", "doc_date=2020-05-06"],
+    );
+    assert_eq!(
+        (&first["seq"], &first["promptness"]["late"]),
+        (&1.into(), &true.into())
+    );
+    enter(
+        "override",
+        &[
+            "id=o1",
+            "tier=red",
+            "from=2020-07-01",
+            "to=2020-08-01",
+            "reason=emergency",
+            "legal_basis=article 9",
+            "approved_by=Li,Wang",
+        ],
+    );
+    enter(
+        "revoke",
+        &["id=r1", "date=2020-06-10", "void_ab_initio=true"],
+    );
+    let head = json(&run(&["credit", "head", "--data", text(&data)]));
+    assert_eq!(head["rows"], 3);
+    let rows = run(&[
+        "credit",
+        "records",
+        "--data",
+        text(&data),
+        "--subject",
+        UNIT,
+        "--on",
+        "2020-07-15",
+    ]);
+    let states: Vec<String> = rows
+        .lines()
+        .map(|line| {
+            let row = json(line);
+            format!("{} {}", row["entered"]["id"], row["state"]).replace('"', "")
+        })
+        .collect();
+    assert_eq!(states, ["r1 revoked", "o1 active"]);
+    let history = run(&[
+        "credit",
+        "history",
+        "--data",
+        text(&data),
+        "--subject",
+        UNIT,
+        "--from",
+        "2020-06-01",
+        "--on",
+        "2020-12-31",
+    ]);
+    let tiers: Vec<String> = history
+        .lines()
+        .map(|line| format!("{} {}", json(line)["from"], json(line)["tier"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        tiers,
+        ["2020-06-01 blue", "2020-07-01 red", "2020-08-01 blue"]
+    );
+    verify(&data);
+}
+
+#[test]
+fn a_wrong_act_is_refused_on_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    run(&args(
+        &data,
+        "record",
+        &["id=r1", "code=D03", "doc_date=2020-05-06"],
+    ));
+    run(&args(&data, "revoke", &["id=r1", "date=2020-06-10"]));
+    let refused = |act: &str, fields: &[&str], hint: &str| {
+        let (code, said) = fails(&args(&data, act, fields));
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(hint), "{hint}: {said}");
+    };
+    refused(
+        "revoke",
+        &["id=r1", "date=2020-06-11"],
+        "second revoke of id \"r1\"",
+    );
+    refused(
+        "record",
+        &["id=r2", "code=D03"],
+        "field \"doc_date\" is missing",
+    );
+    refused("record", &["id"], "write FIELD=VALUE");
+    refused("record", &["id=a", "id=b"], "is given twice");
+    refused("record", &["id=a", "entered_by=b"], "given by --by");
+    let head = json(&run(&["credit", "head", "--data", text(&data)]));
+    assert_eq!(head["rows"], 2);
+}
+
+#[test]
+fn a_file_is_loaded_whole_once_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let line = |id: &str, code: &str, captured: &str| {
+        format!(
+            r#"{{"op":"record","id":"{id}","subject":"{UNIT}","code":"{code}","doc_date":"2020-05-06","captured_at":"{captured}"}}"#
+        )
+    };
+    let write = |lines: &[String; 2]| {
+        let path = folder.path().join("ledger.jsonl");
+        std::fs::write(&path, lines.join("\n")).expect("written");
+        path
+    };
+    let soon = "2020-05-07T09:00:00+08:00";
+    let right = write(&[line("a", "D03", soon), line("b", "D01", soon)]);
+    let load = |path: &Path| run(&["credit", "load", "--data", text(&data), text(path)]);
+    assert_eq!(load(&right), "2 entries entered, 0 stood already\n");
+    assert_eq!(load(&right), "0 entries entered, 2 stood already\n");
+    for (lines, hint) in [
+        (
+            [line("c", "D03", soon), line("a", "D05", soon)],
+            "id \"a\" stands in two different entries",
+        ),
+        (
+            [line("c", "D03", soon), line("d", "D77", soon)],
+            "code D77 is not in rulebook",
+        ),
+        (
+            [
+                line("c", "D03", soon),
+                line("d", "D03", "2090-01-01T09:00:00+08:00"),
+            ],
+            "captured_at lies ahead of now",
+        ),
+    ] {
+        let path = write(&lines);
+        let (code, said) = fails(&["credit", "load", "--data", text(&data), text(&path)]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(hint), "{hint}: {said}");
+    }
+    let head = json(&run(&["credit", "head", "--data", text(&data)]));
+    assert_eq!(head["rows"], 2, "nothing half-entered");
+}
