@@ -364,6 +364,11 @@ impl Asked {
             .map_err(|fault| bad_input(format!("--edition {fault}")))?;
         choices.fit(&edition, editions).map_err(bad_input)?;
         match args.by {
+            By::Hour | By::Period(PeriodKind::Day) if args.exclusions == ExclusionView::With => {
+                let fault = "--exclusions with: hours and days stand as measured; excluded days are left out of \
+                             longer periods only";
+                return Err(bad_input(fault));
+            }
             By::Hour => choices
                 .fit_hours(&edition, editions, span)
                 .map_err(bad_input)?,

@@ -101,6 +101,9 @@ pub enum HourKind {
 }
 
 impl HourKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Hour, Self::Moving8h, Self::Moving24h, Self::Nowcast];
+
     /// The text used on every interface.
     pub const fn key(self) -> &'static str {
         match self {

@@ -63,6 +63,11 @@ impl MinStations {
         };
         (total * percent).div_ceil(100).max(1)
     }
+
+    /// By pollutant, how many of `total` stations must have a value when so many do not monitor it by plan.
+    pub fn needs(self, edition: &Edition, total: u32, unplanned: [u32; 6]) -> [u32; 6] {
+        unplanned.map(|own| self.needed(edition, total.saturating_sub(own)))
+    }
 }
 
 impl fmt::Display for MinStations {
@@ -267,12 +272,14 @@ pub fn station_values(
     (values, voids)
 }
 
-/// The day of an area from the days of its stations; a station without any data is `None`.
+/// The day of an area from the days of its stations; a station without any data is `None`. `unplanned` counts the
+/// stations that do not monitor a pollutant by plan: nothing is missing there, so the least share is one of the others.
 pub fn area_day(
     edition: &Edition,
     options: &AreaOptions,
     day: NaiveDate,
     stations: &[Option<&StationDay>],
+    unplanned: [u32; 6],
 ) -> AreaDay {
     let empty = StationDay::default();
     let valid =
@@ -286,7 +293,9 @@ pub fn area_day(
             if edition.area_rule == AreaRule::Highest {
                 highest = Some(Box::new(highest_of_stations(&days)));
             }
-            mean_of_stations(edition, options.min_stations, &days)
+            let total = u32::try_from(days.len()).expect("fewer stations than that");
+            let needs = options.min_stations.needs(edition, total, unplanned);
+            mean_of_stations(&days, needs)
         }
     };
     if !edition.has_index() {
@@ -309,13 +318,7 @@ pub fn area_day(
     }
 }
 
-fn mean_of_stations(
-    edition: &Edition,
-    min_stations: MinStations,
-    days: &[DayValues],
-) -> (DayValues, Vec<Void>) {
-    let total = u32::try_from(days.len()).expect("fewer stations than that");
-    let need = min_stations.needed(edition, total);
+fn mean_of_stations(days: &[DayValues], needs: [u32; 6]) -> (DayValues, Vec<Void>) {
     let hour_max = |at: usize| Exact::mean(days.iter().filter_map(|day| day.hour_max[at].as_ref()));
     let mut area = DayValues {
         hour_max: std::array::from_fn(hour_max),
@@ -327,6 +330,7 @@ fn mean_of_stations(
         let index = pollutant.index();
         let present = days.iter().filter_map(|day| day.values[index].as_ref());
         let have = u32::try_from(present.clone().count()).expect("fewer stations than that");
+        let need = needs[index];
         if have >= need {
             area.values[index] = Exact::mean(present);
         } else {

@@ -77,12 +77,14 @@ pub struct AreaValues {
     pub void_reason: String,
 }
 
-/// The hour of an area from those of its stations, of which an item needs so many.
+/// The hour of an area from those of its stations, of which a pollutant's items need so many. `unmonitored` names the
+/// pollutants none of the stations monitors by plan, and whether their absence does not count (HJ 633-2026 5.3.2).
 pub fn area_hour(
     edition: &Edition,
     options: Option<HourOptions>,
     stations: &[HourValues],
-    need: u32,
+    needs: [u32; 6],
+    unmonitored: &[(Pollutant, bool)],
 ) -> AreaValues {
     let highest = edition.area_rule == AreaRule::Highest;
     let combine = |kind: HourKind| {
@@ -90,20 +92,31 @@ pub fn area_hour(
             let present = stations
                 .iter()
                 .filter_map(|hour| hour.kind(kind)[own].as_ref());
-            match count(present.clone()) >= need {
+            match count(present.clone()) >= needs[own] {
                 true if highest => present.max().cloned(),
                 true => Exact::mean(present),
                 false => None,
             }
         })
     };
-    let values = HourValues {
+    let mut values = HourValues {
         hour: combine(HourKind::Hour),
         moving_8h: combine(HourKind::Moving8h),
         moving_24h: combine(HourKind::Moving24h),
         nowcast: combine(HourKind::Nowcast),
         unmonitored: [false; 6],
     };
+    let unmonitored: Vec<&(Pollutant, bool)> = unmonitored
+        .iter()
+        .filter(|(own, _)| {
+            HourKind::ALL
+                .iter()
+                .all(|kind| values.kind(*kind)[own.index()].is_none())
+        })
+        .collect();
+    for (own, shown) in &unmonitored {
+        values.unmonitored[own.index()] = *shown;
+    }
     let Some(options) = options else {
         return AreaValues {
             values,
@@ -114,12 +127,17 @@ pub fn area_hour(
     let items = hour_items(options.realtime).into_iter();
     let missing = items.filter(|(own, kind)| values.kind(*kind)[own.index()].is_none());
     let reason = |(own, kind): (Pollutant, HourKind)| {
+        if unmonitored.iter().any(|(other, _)| *other == own) {
+            return format!("{} /", own.key());
+        }
+        let need = needs[own.index()];
         let present = stations
             .iter()
             .filter(|hour| hour.kind(kind)[own.index()].is_some());
         format!("{} {} {}/{need}", own.key(), kind.key(), count(present))
     };
-    let reasons: Vec<String> = missing.map(reason).collect();
+    let mut reasons: Vec<String> = missing.map(reason).collect();
+    reasons.dedup();
     AreaValues {
         index: hour_index(edition, options, &values),
         void_reason: reasons.join("|"),

@@ -25,6 +25,7 @@ use crate::domain::comparison::GoalStanding;
 use crate::domain::deduction::without;
 use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
+use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Membership;
 use crate::domain::registry::Registry;
 use crate::domain::standards::AreaClass;
@@ -266,18 +267,31 @@ impl Assessor {
         for day in span.days() {
             for edition in edition.all_on(&self.editions, day) {
                 let options = choices.options(edition);
-                let own = |day| self.day(area, &all, day, edition, &options);
-                let found = own(day);
-                let members = || area.members(&self.registry, &all, day);
-                let past = |span: Span| span.days().map(own).collect();
-                let unmonitored = match self.registry.unmonitored.is_empty() {
-                    true => Vec::new(),
-                    false => plans.on(edition, &members(), day, past),
-                };
+                let found = self.day(area, &all, day, edition, &options);
+                let unmonitored = self.unmonitored(&mut plans, area, day, edition, &options);
                 days.push(found.with_plan(edition, &options, &unmonitored));
             }
         }
         days
+    }
+
+    /// The pollutants none of the area's stations monitors on the day by plan, and whether the past shows that their
+    /// absence does not count.
+    pub(super) fn unmonitored(
+        &self,
+        plans: &mut Plans<'_>,
+        area: &Area,
+        day: NaiveDate,
+        edition: &Edition,
+        options: &AreaOptions,
+    ) -> Vec<(Pollutant, bool)> {
+        if self.registry.unmonitored.is_empty() {
+            return Vec::new();
+        }
+        let all = self.stations();
+        let own = |day| self.day(area, &all, day, edition, options);
+        let past = |span: Span| span.days().map(own).collect();
+        plans.on(edition, &area.members(&self.registry, &all, day), day, past)
     }
 
     /// The area's periods.
@@ -446,7 +460,8 @@ impl Assessor {
         }
     }
 
-    fn stations(&self) -> Vec<SourceId> {
+    /// Every station there are days of, in order.
+    pub(super) fn stations(&self) -> Vec<SourceId> {
         let mut all: Vec<SourceId> = self.days.keys().cloned().collect();
         all.sort();
         all
@@ -460,15 +475,22 @@ impl Assessor {
         edition: &Edition,
         options: &AreaOptions,
     ) -> AreaDay {
-        let of = |id: SourceId| {
+        let of = |id: &SourceId| {
             self.days
-                .get(&id)
+                .get(id)
                 .and_then(|days| days.get(&day))
                 .map(Arc::as_ref)
         };
         let members = area.members(&self.registry, all, day);
-        let stations: Vec<Option<&StationDay>> = members.into_iter().map(of).collect();
-        area_day(edition, &own_options(area, options), day, &stations)
+        let stations: Vec<Option<&StationDay>> = members.iter().map(of).collect();
+        let unplanned = Plans::of(&self.registry).unplanned(&members, day);
+        area_day(
+            edition,
+            &own_options(area, options),
+            day,
+            &stations,
+            unplanned,
+        )
     }
 
     /// A day of the area without the pollutants that `taken` marks at each station.
@@ -487,7 +509,14 @@ impl Assessor {
         let members = self.members(area, day);
         let stations: Vec<Option<StationDay>> = members.iter().map(of).collect();
         let stations: Vec<Option<&StationDay>> = stations.iter().map(Option::as_ref).collect();
-        area_day(edition, &own_options(area, options), day, &stations)
+        let unplanned = Plans::of(&self.registry).unplanned(&members, day);
+        area_day(
+            edition,
+            &own_options(area, options),
+            day,
+            &stations,
+            unplanned,
+        )
     }
 
     fn period(

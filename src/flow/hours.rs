@@ -20,14 +20,15 @@ use crate::domain::hours::station_hour;
 use crate::domain::means::Hours;
 use crate::domain::names::SourceId;
 use crate::domain::reading::SeriesKey;
-use crate::domain::registry::Registry;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::standards::Realtime;
 use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::rollup::Recipe;
+use crate::flow::unmonitored::Plans;
 use crate::ports::StoreError;
 
 /// Most days of hours at once: a year.
@@ -61,16 +62,16 @@ pub struct AreaHour {
 pub struct HoursOf<'a> {
     /// Where the readings are.
     pub recipe: &'a Recipe,
-    /// Stations and groups.
-    pub registry: &'a Registry,
-    /// Every station there are data of.
-    pub all: &'a [SourceId],
+    /// Days of the same readings, by which the rule on pollutants that are not monitored asks, stations and groups.
+    pub assessor: &'a Assessor,
     /// Every series, in key order.
     pub keys: &'a [SeriesKey],
     /// Which edition judges.
     pub edition: &'a EditionChoice,
     /// What differs from the edition's own settings.
     pub choices: Choices,
+    /// Whether one station with a value is enough for an area.
+    pub any_station: bool,
     /// As known at this moment; `None` is now.
     pub known_at: Option<Instant>,
 }
@@ -151,7 +152,7 @@ impl HoursOf<'_> {
     /// # Errors
     /// Those of the store.
     pub async fn load(&self, area: &Area, span: Span) -> Result<Loaded, StoreError> {
-        let members = |day| area.members(self.registry, self.all, day);
+        let members = |day| self.assessor.members(area, day);
         let stations: BTreeSet<SourceId> = span.days().flat_map(members).collect();
         let mut loaded = BTreeMap::new();
         for station in stations {
@@ -163,10 +164,8 @@ impl HoursOf<'_> {
 
     /// The area's hours from what was loaded for these days.
     pub fn of_loaded(&self, area: &Area, span: Span, loaded: &Loaded) -> Vec<AreaHour> {
-        let of_day = |day| {
-            let members = area.members(self.registry, self.all, day);
-            self.day(area, day, &members, loaded)
-        };
+        let mut plans = Plans::of(&self.assessor.registry);
+        let of_day = |day| self.day(area, day, &mut plans, loaded);
         span.days().flat_map(of_day).collect()
     }
 
@@ -202,19 +201,24 @@ impl HoursOf<'_> {
         &self,
         area: &Area,
         day: NaiveDate,
-        members: &[SourceId],
+        plans: &mut Plans<'_>,
         loaded: &Loaded,
     ) -> Vec<AreaHour> {
+        let members = self.assessor.members(area, day);
         let edition = self.edition.on(&self.recipe.editions, day);
         let options = self.choices.hour_options(edition);
         let realtime = options.map_or(Realtime::HourlyPm, |options| options.realtime);
         let total = u32::try_from(members.len()).expect("fewer stations than that");
-        let needed = match (area, self.choices.min_stations) {
-            (Area::Station(_), _) => 1,
-            (_, asked) => asked
-                .unwrap_or(MinStations::Standard)
-                .needed(edition, total),
+        let least = match area {
+            _ if self.any_station => MinStations::Count(1),
+            Area::Station(_) => MinStations::Count(1),
+            _ => self.choices.min_stations.unwrap_or(MinStations::Standard),
         };
+        let needs = least.needs(edition, total, plans.unplanned(&members, day));
+        let judged = self.choices.options(edition);
+        let unmonitored = self
+            .assessor
+            .unmonitored(plans, area, day, edition, &judged);
         let lines: Vec<[TwoDays; 6]> = members
             .iter()
             .filter_map(|id| loaded.0.get(id))
@@ -227,7 +231,7 @@ impl HoursOf<'_> {
                 .collect();
             let any = |hour: &&HourValues| hour.hour.iter().any(Option::is_some);
             let reporting = stations.iter().filter(any).count();
-            let found = area_hour(edition, options, &stations, needed);
+            let found = area_hour(edition, options, &stations, needs, &unmonitored);
             let ending = i64::try_from(at + 1).expect("at most 24") * HOUR_S;
             AreaHour {
                 time: self.recipe.zone.day_start(day).plus_s(ending),
@@ -236,7 +240,7 @@ impl HoursOf<'_> {
                 index: found.index,
                 void_reason: found.void_reason,
                 options,
-                needed,
+                needed: least.needed(edition, total),
                 reporting: u32::try_from(reporting).expect("fewer stations than that"),
                 stations: total,
             }

@@ -3,9 +3,13 @@
 //! HJ 633-2026 5.3.2: if three years of past data show that the pollutant never was the primary pollutant of a
 //! polluted day, the AQI of the others is published normally, else by the rule on missing pollutants. The three
 //! years are those before the plan's first day, each with the days the edition asks of a year; with fewer, nothing
-//! is shown. An area has such a pollutant when the plans of all its stations say so.
+//! is shown. An area has such a pollutant when the plans of all its stations say so. Where some of them monitor it,
+//! the area does too, and the others miss nothing: the least share of stations is one of those that monitor it.
+//! Hours go by the same rule, which speaks of the AQI at large, and by the same days: the primary pollutant of a
+//! polluted **day** is what the past is asked for.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::Months;
 use chrono::NaiveDate;
@@ -39,6 +43,18 @@ impl<'a> Plans<'a> {
         }
     }
 
+    /// How many of the stations do not monitor a pollutant on the day.
+    pub(super) fn unplanned(&self, members: &[SourceId], day: NaiveDate) -> [u32; 6] {
+        let mut counts = [0; 6];
+        for station in members {
+            let plans = self.registry.unmonitored.iter();
+            let own = plans.filter(|plan| plan.station == *station && covers(plan, day));
+            let own: BTreeSet<usize> = own.map(|plan| plan.pollutant.index()).collect();
+            own.into_iter().for_each(|index| counts[index] += 1);
+        }
+        counts
+    }
+
     /// The pollutants none of the stations monitors on the day, each with the first day of that.
     fn absent(&self, members: &[SourceId], day: NaiveDate) -> Vec<(Pollutant, NaiveDate)> {
         let plans = &self.registry.unmonitored;
@@ -46,8 +62,7 @@ impl<'a> Plans<'a> {
             return Vec::new();
         }
         let covers = |plan: &&Unmonitored, station: &SourceId, pollutant: Pollutant| {
-            let on = plan.from <= day && plan.to.is_none_or(|to| day <= to);
-            plan.station == *station && plan.pollutant == pollutant && on
+            plan.station == *station && plan.pollutant == pollutant && covers(plan, day)
         };
         let first = |pollutant: Pollutant| {
             let own = members.iter().map(|station| {
@@ -79,6 +94,11 @@ impl<'a> Plans<'a> {
         }
         found
     }
+}
+
+/// Whether the plan holds on the day.
+fn covers(plan: &Unmonitored, day: NaiveDate) -> bool {
+    plan.from <= day && plan.to.is_none_or(|to| day <= to)
 }
 
 /// Whether the year that ended `back` years before the day has enough days, none of them polluted by it.

@@ -130,6 +130,121 @@ fn decisions_lie_over_the_readings() {
     );
 }
 
+/// Corrects the last hour besides; gives a moment before all decisions.
+fn decided(daemon: &Daemon) -> String {
+    let before = daemon.json("/v1/air/now?area=station:a");
+    let known_at = before["known_at"]
+        .as_str()
+        .expect("a time")
+        .replace('+', "%2B");
+    std::thread::sleep(Duration::from_millis(1_100));
+    let mut decisions = body();
+    let newest = json!({"source": "a", "factor": "pm25", "time": LAST, "decision": "correct", "value": 90.5,
+        "reason": "span drift of 12 % on the day"});
+    decisions["decisions"]
+        .as_array_mut()
+        .expect("a list")
+        .push(newest);
+    assert_eq!(enter(daemon, &decisions).0, 200);
+    known_at
+}
+
+const LAST: &str = "2020-01-02T00:00:00+08:00";
+
+#[test]
+fn hours_are_as_reviewers_left_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = daemon(folder.path());
+    let known_at = decided(&daemon);
+    let span = "area=station:a&from=2020-01-01&to=2020-01-01";
+    let hours = |query: &str| {
+        let rows = daemon.json(&format!("/v1/air/hours?{span}{query}"));
+        let rows = rows.as_array().expect("hours").clone();
+        let value = |row: &Value| {
+            format!(
+                "{} {}",
+                row["pm25"],
+                row["review"].as_str().expect("a mark")
+            )
+        };
+        let first: Vec<String> = rows[..4].iter().map(value).collect();
+        (first.join("; "), rows)
+    };
+    assert_eq!(hours("").0, "10 raw; 20 raw; 30 raw; 40 raw");
+    let (told, reviewed) = hours("&review=reviewed");
+    assert_eq!(
+        told,
+        "10 reviewed; null reviewed; 7.25 reviewed; 40 reviewed"
+    );
+    assert_eq!(
+        reviewed[1]["void_reason"],
+        "pm25 24h 0/1|pm10 24h 0/1|o3 8h 0/1"
+    );
+    let past = format!("&review=reviewed&known_at={known_at}");
+    assert_eq!(
+        hours(&past).0,
+        "10 reviewed; 20 reviewed; 30 reviewed; 40 reviewed"
+    );
+    // The command prints the same.
+    let args = [
+        "assess",
+        "--data",
+        text(&daemon.data),
+        "--area",
+        "station:a",
+        "--by",
+        "hour",
+        "--review",
+        "reviewed",
+    ];
+    let more = [
+        "--from",
+        "2020-01-01",
+        "--to",
+        "2020-01-01",
+        "--format",
+        "json",
+    ];
+    let printed = run(&[&args[..], &more].concat());
+    let hour = |line: &str| serde_json::from_str::<Value>(line).expect("an hour");
+    let value = |row: &Value| (row["time"].clone(), row["pm25"].clone(), row["aqi"].clone());
+    let ours: Vec<_> = printed.lines().map(|line| value(&hour(line))).collect();
+    assert_eq!(ours, reviewed.iter().map(value).collect::<Vec<_>>());
+    // Days and hours stand as measured, so leaving excluded days out of them is refused.
+    let (code, said) =
+        fails(&[&args[..5], &["--by", "day", "--exclusions", "with"], &more].concat());
+    assert!(code == 2 && said.contains("stand as measured"), "{said}");
+    let reply = daemon.fetch(&format!("/v1/air/days?{span}&exclusions=with"));
+    assert!(
+        reply.status == 400 && reply.text.contains("stand as measured"),
+        "{}",
+        reply.text
+    );
+}
+
+#[test]
+fn the_newest_hour_is_as_reviewers_left_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = daemon(folder.path());
+    let past = format!("&review=reviewed&known_at={}", decided(&daemon));
+    let now = |query: &str| {
+        let found = daemon.json(&format!("/v1/air/now?area=station:a{query}"));
+        let told = ["time", "pm25", "review"].map(|key| found[key].clone());
+        (json!(told), found)
+    };
+    assert_eq!(now("").0, json!([LAST, 240, "raw"]));
+    assert_eq!(now("&review=reviewed").0, json!([LAST, 90.5, "reviewed"]));
+    assert_eq!(now(&past).0, json!([LAST, 240, "reviewed"]));
+    let (nothing, found) = now("&known_at=2020-01-01T00:00:00%2B08:00");
+    assert_eq!(nothing, json!([null, null, "raw"]));
+    assert_eq!(
+        (&found["age_s"], &found["known_at"]),
+        (&Value::Null, &json!("2020-01-01T00:00:00+08:00"))
+    );
+    let reply = daemon.fetch("/v1/air/now?known_at=2999-01-01T00:00:00%2B08:00");
+    assert_eq!(reply.status, 400, "{}", reply.text);
+}
+
 #[test]
 fn a_correction_by_the_sender_makes_a_confirmed_value_raw_again() {
     let folder = tempfile::tempdir().expect("a temporary folder");

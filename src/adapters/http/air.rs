@@ -31,6 +31,7 @@ use crate::flow::beside::ExclusionView;
 use crate::flow::reviewed::SeenDays;
 use crate::flow::reviewed::over;
 use crate::flow::reviewed::seen_of;
+use crate::flow::rollup::Recipe;
 
 pub(super) const PARAMS: [&str; 18] = [
     "area",
@@ -105,24 +106,7 @@ impl Asked {
             .map_err(|fault| Problem::bad("edition", fault))?;
         let now = state.assessor();
         let area = chosen(params, &now)?;
-        let (recipe, decisions) = (state.rollup.recipe(), state.reviewing.now());
-        let (assessor, seen) = match (known_at, review) {
-            (None, Review::Raw) => (now, None),
-            (None, Review::Reviewed) => {
-                let beside = state.reviewed.beside(recipe, &now.days, &decisions).await?;
-                (state.assessor_of(beside.days), Some(beside.seen))
-            }
-            (Some(_), Review::Raw) => {
-                let days = area.days(recipe, &now.registry, known_at).await?;
-                (state.assessor_of(Arc::new(days)), None)
-            }
-            (Some(_), Review::Reviewed) => {
-                let decided = over(recipe, &decisions, true);
-                let days = area.days(&decided, &now.registry, known_at).await?;
-                let seen = seen_of(recipe, &decisions, known_at).await?;
-                (state.assessor_of(Arc::new(days)), Some(Arc::new(seen)))
-            }
-        };
+        let (assessor, seen) = known(state, now, &area, known_at, review).await?;
         Ok(Self {
             area,
             span,
@@ -154,6 +138,42 @@ impl Asked {
             simulated: self.assessor.simulated(&self.area, self.span),
             review: self.review,
         }
+    }
+}
+
+/// The days of an area as known at a time, of values as received or as reviewers left them, and what those looked at.
+pub(super) async fn known(
+    state: &WebState,
+    now: Assessor,
+    area: &Area,
+    known_at: Option<Instant>,
+    review: Review,
+) -> Result<(Assessor, Option<Arc<SeenDays>>), Problem> {
+    let (recipe, decisions) = (state.rollup.recipe(), state.reviewing.now());
+    Ok(match (known_at, review) {
+        (None, Review::Raw) => (now, None),
+        (None, Review::Reviewed) => {
+            let beside = state.reviewed.beside(recipe, &now.days, &decisions).await?;
+            (state.assessor_of(beside.days), Some(beside.seen))
+        }
+        (Some(_), Review::Raw) => {
+            let days = area.days(recipe, &now.registry, known_at).await?;
+            (state.assessor_of(Arc::new(days)), None)
+        }
+        (Some(_), Review::Reviewed) => {
+            let decided = over(recipe, &decisions, true);
+            let days = area.days(&decided, &now.registry, known_at).await?;
+            let seen = seen_of(recipe, &decisions, known_at).await?;
+            (state.assessor_of(Arc::new(days)), Some(Arc::new(seen)))
+        }
+    })
+}
+
+/// The readings as received or as reviewers left them.
+pub(super) fn recipe_of(state: &WebState, review: Review) -> Recipe {
+    match review {
+        Review::Raw => state.rollup.recipe().clone(),
+        Review::Reviewed => over(state.rollup.recipe(), &state.reviewing.now(), true),
     }
 }
 
@@ -198,6 +218,10 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
     let params = params.only(&PARAMS)?;
     let as_csv = wants_csv(&params)?;
     let asked = Asked::read(&state, &params).await?;
+    if asked.choices.exclusions == ExclusionView::With {
+        let fault = "days stand as measured; excluded days are left out of periods only";
+        return Err(Problem::bad("exclusions", fault));
+    }
     let days = || {
         asked
             .assessor

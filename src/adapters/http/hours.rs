@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::adapters::http::air::Asked;
 use crate::adapters::http::air::chosen;
 use crate::adapters::http::air::csv;
+use crate::adapters::http::air::known;
+use crate::adapters::http::air::recipe_of;
 use crate::adapters::http::air::wants_csv;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
@@ -17,22 +19,19 @@ use crate::adapters::report::Context;
 use crate::adapters::report::hours::hour_json;
 use crate::adapters::report::hours::hours_csv;
 use crate::adapters::report::hours::newest_json;
-use crate::domain::area::MinStations;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::domain::names::SourceId;
-use crate::domain::reading::Review;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::hours::HoursOf;
-use crate::flow::reviewed::over;
 
-const PARAMS: [&str; 12] = [
+const PARAMS: [&str; 13] = [
     "area",
     "from",
     "to",
     "edition",
     "known_at",
+    "review",
     "round_first",
     "lift_zero",
     "min_stations",
@@ -54,19 +53,15 @@ pub async fn hours(State(state): State<WebState>, params: Params) -> Result<Resp
         .choices
         .fit_hours(&asked.edition, &state.editions, asked.span)
         .map_err(|fault| Problem::bad("realtime", fault))?;
-    let recipe = match asked.review {
-        Review::Raw => state.rollup.recipe().clone(),
-        Review::Reviewed => over(state.rollup.recipe(), &state.reviewing.now(), true),
-    };
+    let recipe = recipe_of(&state, asked.review);
     let keys = recipe.series.keys().await?;
-    let all: Vec<SourceId> = asked.assessor.days.keys().cloned().collect();
     let of = HoursOf {
         recipe: &recipe,
-        registry: &asked.assessor.registry,
-        all: &all,
+        assessor: &asked.assessor,
         keys: &keys,
         edition: &asked.edition,
         choices: asked.choices,
+        any_station: false,
         known_at: asked.known_at,
     };
     let mut hours = Vec::new();
@@ -96,15 +91,20 @@ pub async fn hours(State(state): State<WebState>, params: Params) -> Result<Resp
 /// # Errors
 /// A problem document.
 pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
-    let params = params.only(&["area", "realtime", "hour_missing"])?;
+    let params = params.only(&["area", "realtime", "hour_missing", "review", "known_at"])?;
     let choices = Choices {
         realtime: params.realtime()?,
         hour_missing: params.hour_missing()?,
-        min_stations: Some(MinStations::Count(1)),
         ..Choices::default()
     };
+    let (review, known_at) = (params.review()?, params.instant("known_at")?);
+    let moment = known_at.unwrap_or_else(|| state.now());
+    if moment > state.now() {
+        return Err(Problem::bad("known_at", "a moment that is not over"));
+    }
     let assessor = state.assessor();
     let area = chosen(&params, &assessor)?;
+    let (assessor, _) = known(&state, assessor, &area, known_at, review).await?;
     let newest = assessor.extent(&area).map(|span| span.to);
     let edition = EditionChoice::Auto;
     let hour = match newest {
@@ -114,31 +114,29 @@ pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<V
             choices
                 .fit_hours(&edition, &state.editions, span)
                 .map_err(|fault| Problem::bad("realtime", fault))?;
-            let recipe = state.rollup.recipe();
+            let recipe = recipe_of(&state, review);
             let keys = recipe.series.keys().await?;
-            let all: Vec<SourceId> = assessor.days.keys().cloned().collect();
             let of = HoursOf {
-                recipe,
-                registry: &assessor.registry,
-                all: &all,
+                recipe: &recipe,
+                assessor: &assessor,
                 keys: &keys,
                 edition: &edition,
                 choices,
-                known_at: None,
+                any_station: true,
+                known_at,
             };
             of.newest(&area, day).await?
         }
     };
-    let now = state.now();
-    let age_s = hour.as_ref().map(|hour| now.unix() - hour.time.unix());
+    let age_s = hour.as_ref().map(|hour| moment.unix() - hour.time.unix());
     let simulated =
         newest.is_some_and(|day| assessor.simulated(&area, Span { from: day, to: day }));
     let context = Context {
         area: &area,
         zone: state.zone,
-        known_at: now,
+        known_at: moment,
         simulated,
-        review: Review::Raw,
+        review,
     };
     Ok(Json(newest_json(context, hour.as_ref(), age_s)))
 }

@@ -147,6 +147,8 @@ pub fn hour_json(context: Context<'_>, hour: &AreaHour) -> Value {
     put("stations_reporting", hour.reporting.into());
     put("stations", hour.stations.into());
     put("simulated", context.simulated.into());
+    put("review", context.review.key().into());
+    put("known_at", context.zone.text(context.known_at).into());
     let settings = hour.options.map(|options| {
         serde_json::json!({
             "realtime": options.realtime.key(),
@@ -172,5 +174,8 @@ pub fn newest_json(context: Context<'_>, hour: Option<&AreaHour>, age_s: Option<
     object.insert("area".to_owned(), context.area.id().into());
     object.insert("age_s".to_owned(), age_s.into());
     object.insert("simulated".to_owned(), context.simulated.into());
+    object.insert("review".to_owned(), context.review.key().into());
+    let known_at = context.zone.text(context.known_at);
+    object.insert("known_at".to_owned(), known_at.into());
     Value::Object(object)
 }

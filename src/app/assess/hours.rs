@@ -44,14 +44,13 @@ impl Hours<'_> {
         mut out: impl Write,
     ) -> anyhow::Result<()> {
         let keys = self.recipe.series.keys().await?;
-        let all: Vec<SourceId> = self.assessor.days.keys().cloned().collect();
         let of = HoursOf {
             recipe: self.recipe,
-            registry: &self.assessor.registry,
-            all: &all,
+            assessor: self.assessor,
             keys: &keys,
             edition: self.edition,
             choices: self.choices,
+            any_station: false,
             known_at: self.known_at,
         };
         let mut printed = Vec::new();

@@ -128,7 +128,7 @@ fn first_half(
         let members: Vec<_> = members
             .map(|station| stations.get(&(day, station.to_string())))
             .collect();
-        area_day(edition, &options, day, &members)
+        area_day(edition, &options, day, &members, [0; 6])
     };
     let days: Vec<_> = period.span.days().map(day).collect();
     let publication = standards::publication().unwrap();
