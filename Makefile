@@ -20,7 +20,10 @@ RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_dire
 READINGS ?= 100000000
 SEED ?= 1
 
-.PHONY: help run demo test check bench simulate bless build-needs test-needs cargo
+# How often `make kill` kills.
+KILLS ?= 200
+
+.PHONY: help run demo test check bench simulate kill bless build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +53,9 @@ bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then t
 
 simulate: build-needs ## many lives of the daemon, full of faults, against a naive model (READINGS=100000000 SEED=1)
 	SKYTIER_SIM_SEED=$(SEED) SKYTIER_SIM_READINGS=$(READINGS) cargo test --release --test it simulation::in_the_end -- --nocapture
+
+kill: build-needs ## kill the daemon under load, and the store at each moment of its work (KILLS=200)
+	SKYTIER_KILLS=$(KILLS) cargo test --release --test it route::kills -- --nocapture --test-threads 1
 
 bless: build-needs ## accept the charts as they are drawn now
 	SKYTIER_BLESS=1 cargo test --release --test it charts

@@ -4,6 +4,7 @@ mod air;
 mod brokers;
 mod crashes;
 mod credit;
+mod kills;
 
 use serde_json::Value;
 

@@ -6,11 +6,11 @@
 //! `SKYTIER_SIM_SEED` names the first seed, `SKYTIER_SIM_READINGS` how many readings to run in all; beyond a
 //! million, further seeds follow. `make simulate` is the long form.
 
-mod chance;
+pub(crate) mod chance;
 mod disk;
 mod machine;
-mod model;
-mod world;
+pub(crate) mod model;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -48,6 +48,24 @@ fn fill(path: &Path) {
     while std::io::Write::write_all(&mut file, &[0]).is_ok() {}
 }
 
+/// Sends hours of a station until one is not acknowledged any more; how many were sent, and the last one.
+async fn until_full(daemon: &Daemon, station: &mut Station, topic: &str) -> (i64, String) {
+    let start: chrono::DateTime<chrono::FixedOffset> =
+        "2020-02-01T01:00:00+08:00".parse().expect("a time");
+    let mut sent: i64 = 0;
+    loop {
+        assert!(sent < 5_000, "the disk never fills");
+        let time = (start + chrono::Duration::hours(sent)).to_rfc3339();
+        let payload = hourly(&time, &format!("{sent}.5"));
+        sent += 1;
+        let answer = tokio::time::timeout(SILENCE, station.offer(topic, &payload)).await;
+        match answer {
+            Ok(answer) => assert!(answer.is_some(), "cut off: {}", daemon.log()),
+            Err(_) => return (sent, payload),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_nothing_is_acknowledged_and_work_goes_on_with_new_room() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -67,20 +85,7 @@ async fn on_a_full_disk_nothing_is_acknowledged_and_work_goes_on_with_new_room()
         .send(&topic, &hourly("2020-01-01T01:00:00+08:00", "1.5"))
         .await;
     fill(&at.join("ballast"));
-    let mut sent: i64 = 0;
-    let start: chrono::DateTime<chrono::FixedOffset> =
-        "2020-02-01T01:00:00+08:00".parse().expect("a time");
-    let waiting = loop {
-        assert!(sent < 5_000, "the disk never fills");
-        let time = (start + chrono::Duration::hours(sent)).to_rfc3339();
-        let payload = hourly(&time, &format!("{sent}.5"));
-        sent += 1;
-        let answer = tokio::time::timeout(SILENCE, station.offer(&topic, &payload)).await;
-        match answer {
-            Ok(answer) => assert!(answer.is_some(), "cut off: {}", daemon.log()),
-            Err(_) => break payload,
-        }
-    };
+    let (sent, waiting) = until_full(&daemon, &mut station, &topic).await;
     println!("full after {sent} messages");
     // Long enough for several more tries.
     tokio::time::sleep(SILENCE).await;
@@ -110,4 +115,36 @@ async fn on_a_full_disk_nothing_is_acknowledged_and_work_goes_on_with_new_room()
     let daemon = Daemon::start(&data, &[]);
     assert_eq!(daemon.readings("Dongsi", "limit=10000"), rows);
     daemon.stop("TERM");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_on_a_full_disk_it_has_all_that_was_acknowledged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path().join("disk");
+    let Some(_disk) = Disk::mount(&at) else {
+        println!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
+        eprintln!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
+        return;
+    };
+    let data = at.join("data");
+    run(&["seed", "beijing", "--data", text(&data)]);
+    let topic = readings_topic("Dongsi");
+    let ballast = at.join("ballast");
+    let mut acknowledged = 0;
+    for round in 0..3 {
+        let daemon = Daemon::start(&data, &[]);
+        let mut station = Station::connect(&daemon, "station").await;
+        fill(&ballast);
+        let (sent, _) = until_full(&daemon, &mut station, &topic).await;
+        // Every round begins with the same hours, of which each is kept once.
+        acknowledged = acknowledged.max(sent - 1);
+        daemon.kill9();
+        // The disk is still full; what is there can be read, and what was never acknowledged is not there.
+        let daemon = Daemon::start(&data, &[]);
+        let rows = daemon.readings("Dongsi", "limit=10000").len() as i64;
+        assert_eq!(rows, acknowledged, "round {round}");
+        std::fs::remove_file(&ballast).expect("removed");
+        daemon.kill9();
+    }
+    verify(&data);
 }

@@ -148,3 +148,70 @@ fn a_daemon_killed_behind_a_broker_gets_everything_the_broker_took() {
     daemon.stop("TERM");
     verify(&data);
 }
+
+/// Waits until what is published arrives: the subscription follows the connection.
+fn until_subscribed(broker: &Mosquitto, daemon: &Daemon, value: f64) {
+    wait_for("the subscription", PATIENCE, || {
+        publish(broker.port, value);
+        (shown(daemon) == json!(value)).then_some(())
+    });
+}
+
+/// A broker forgets what it had in memory, not what it had handed over: that is acknowledged once on our disk.
+#[test]
+fn a_broker_killed_while_it_hands_over_costs_nothing_that_was_handed_over() {
+    const MESSAGES: usize = 4_000;
+    const DEATHS: u64 = 3;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut broker = runtime.block_on(Mosquitto::start());
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let daemon = behind(&data, &broker);
+    until_subscribed(&broker, &daemon, 39.5);
+    let topic = readings_topic("1999A");
+    let start: chrono::DateTime<chrono::FixedOffset> =
+        "2021-01-01T01:00:00+08:00".parse().expect("a time");
+    let payload = |n: usize| {
+        let hours = i64::try_from(n).expect("a small number");
+        let time = start + chrono::Duration::hours(hours);
+        hourly(&time.to_rfc3339(), &format!("{n}.5"))
+    };
+    let payloads: Vec<String> = (0..MESSAGES).map(payload).collect();
+    let query = "factor=pm25&from=2021-01-01T00:00:00%2B08:00&limit=10000";
+    let mut before = Vec::new();
+    for death in 0..DEATHS {
+        runtime.block_on(async {
+            let client = broker.client(payloads.len());
+            for payload in &payloads {
+                let topic = topic.clone();
+                client
+                    .0
+                    .publish(topic, ONCE, false, payload.clone())
+                    .await
+                    .expect("room");
+            }
+            let mut events = client.1;
+            let sending = tokio::spawn(async move { while events.poll().await.is_ok() {} });
+            tokio::time::sleep(Duration::from_millis(15 + 15 * death)).await;
+            broker.kill9();
+            // It ends with the broker: its connection is lost.
+            sending.await.expect("no panic");
+            broker.revive().await;
+        });
+        until_subscribed(&broker, &daemon, 60.5 + death as f64);
+        let rows = daemon.readings("1999A", query);
+        println!("death {death}: {} of {MESSAGES} handed over", rows.len());
+        let kept = before.iter().all(|row| rows.contains(row));
+        assert!(kept, "nothing that was there is gone");
+        before = rows;
+    }
+    runtime.block_on(broker.publish_on(&topic, ONCE, &payloads));
+    let rows = wait_for("everything sent again", PATIENCE, || {
+        let rows = daemon.readings("1999A", query);
+        (rows.len() >= MESSAGES).then_some(rows)
+    });
+    let values: Vec<_> = rows.iter().map(|row| row["value"].clone()).collect();
+    let wanted = (0u32..).take(MESSAGES).map(|n| json!(f64::from(n) + 0.5));
+    assert_eq!(values, wanted.collect::<Vec<_>>());
+    daemon.stop("TERM");
+    verify(&data);
+}

@@ -61,7 +61,7 @@ impl Version {
     }
 
     /// As the store gives it.
-    fn received(&self, time: i64) -> Received {
+    pub(crate) fn received(&self, time: i64) -> Received {
         let flag = if self.flagged { "M" } else { "N" };
         let reading = Reading {
             time: Instant::from_unix(time),

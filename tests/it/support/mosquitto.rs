@@ -49,8 +49,10 @@ impl Mosquitto {
             let port = listener.local_addr().expect("a bound address").port();
             drop(listener);
             let folder = tempfile::tempdir().expect("a temporary folder");
+            // Without a limit of its own: else it drops what comes for a client that is behind by a thousand.
             let config = format!(
                 "listener {port} 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\n\
+                 max_queued_messages 0\n\
                  persistence_location {}/\nautosave_interval 1\n",
                 folder.path().display()
             );
@@ -99,8 +101,25 @@ impl Mosquitto {
         let asked = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(asked.is_ok_and(|status| status.success()));
         until(|| self.child.try_wait().is_ok_and(|status| status.is_some())).await;
+        self.revive().await;
+    }
+
+    /// Ends it without warning.
+    pub(crate) fn kill9(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Starts it again on the same port after its end.
+    pub(crate) async fn revive(&mut self) {
         self.child = Self::spawn(self.folder.path());
         assert!(self.is_up().await);
+    }
+
+    /// A publisher that has room for so many messages.
+    pub(crate) fn client(&self, room: usize) -> (v5::AsyncClient, v5::EventLoop) {
+        let options = v5::MqttOptions::new("station", "127.0.0.1", self.port);
+        v5::AsyncClient::new(options, room)
     }
 
     /// Publishes and, with QoS 1, waits for the broker's acknowledgements.
@@ -115,8 +134,7 @@ impl Mosquitto {
         qos: v5::mqttbytes::QoS,
         payloads: &[String],
     ) {
-        let options = v5::MqttOptions::new("station", "127.0.0.1", self.port);
-        let (client, mut events) = v5::AsyncClient::new(options, payloads.len() + 8);
+        let (client, mut events) = self.client(payloads.len() + 8);
         for payload in payloads {
             client
                 .publish(topic, qos, false, payload.clone())

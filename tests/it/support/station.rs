@@ -40,7 +40,7 @@ impl Station {
     }
 
     /// Sends messages at once and reads acknowledgements; gives how many of the first were acknowledged.
-    pub(crate) async fn burst(&mut self, messages: &[(String, String)]) -> usize {
+    pub(crate) async fn burst(&mut self, messages: &[(String, impl AsRef<[u8]>)]) -> usize {
         let mut bytes = Vec::new();
         let first = self.id;
         for (topic, payload) in messages {
