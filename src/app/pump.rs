@@ -92,11 +92,8 @@ impl Pump {
             return Ok(());
         }
         loop {
-            match self
-                .ingest
-                .admit(commit.submissions.clone(), (self.clock)())
-                .await
-            {
+            let admitted = self.ingest.admit(&commit.submissions, (self.clock)());
+            match admitted.await {
                 Ok(()) => break,
                 Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
                     tracing::error!(%error, "acknowledgements withheld");
@@ -145,12 +142,12 @@ enum Decoded {
 
 /// Reads messages by their topics, with the zone registered for their source.
 pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
-    Box::new(move |topic, payload, registry, now| {
+    Box::new(move |topic, payload, senders, now| {
         let Some(target) = topics.target(topic) else {
             return Read::Astray;
         };
         let source = target.sender();
-        match decoder.decode(&target, payload, registry.zone(&source), now) {
+        match decoder.decode(&target, payload, senders.zone(&source), now) {
             Ok(decoded) => match decoded.status {
                 Some(status) => Read::Status(source, status == Status::Online),
                 None => Read::Message(source, Content::Readings(decoded.readings)),

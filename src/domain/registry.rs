@@ -2,6 +2,7 @@
 //! targets and figures published earlier.
 
 pub mod peer;
+pub mod senders;
 
 use std::cmp::Ordering;
 
@@ -362,22 +363,6 @@ impl Registry {
     /// The station of that id.
     pub fn station(&self, id: &SourceId) -> Option<&Station> {
         self.stations.iter().find(|station| station.id == *id)
-    }
-
-    /// Whether readings of the source may be stored.
-    pub fn knows(&self, source: &Source) -> bool {
-        match source.kind {
-            SourceKind::Station => self.station(&source.id).is_some(),
-            SourceKind::Logger => self.logger(&source.id).is_some(),
-        }
-    }
-
-    /// The zone of the source's times that come without an offset.
-    pub fn zone(&self, source: &Source) -> Option<Zone> {
-        match source.kind {
-            SourceKind::Station => self.station(&source.id)?.zone,
-            SourceKind::Logger => self.logger(&source.id)?.zone,
-        }
     }
 
     /// The interval the source is to report in, in seconds.

@@ -1,10 +1,14 @@
-//! The registry as every flow sees it: one shared snapshot, replaced whole when entries change.
+//! The registry as every flow sees it: one shared snapshot, replaced whole when entries change, and beside it the
+//! senders as admission looks them up.
 
 use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
 
 use tokio::sync::watch;
 
 use crate::domain::registry::Registry;
+use crate::domain::registry::senders::Senders;
 use crate::ports::Registrar;
 use crate::ports::StoreError;
 
@@ -12,6 +16,7 @@ use crate::ports::StoreError;
 pub struct Directory {
     registrar: Arc<dyn Registrar>,
     current: watch::Sender<Arc<Registry>>,
+    senders: RwLock<Arc<Senders>>,
 }
 
 impl Directory {
@@ -20,8 +25,17 @@ impl Directory {
     /// # Errors
     /// Those of the store.
     pub async fn open(registrar: Arc<dyn Registrar>) -> Result<Self, StoreError> {
-        let current = watch::Sender::new(Arc::new(registrar.registry().await?));
-        Ok(Self { registrar, current })
+        let registry = registrar.registry().await?;
+        Ok(Self {
+            registrar,
+            senders: RwLock::new(Arc::new(Senders::of(&registry))),
+            current: watch::Sender::new(Arc::new(registry)),
+        })
+    }
+
+    /// Who may send, as of now.
+    pub fn senders(&self) -> Arc<Senders> {
+        Arc::clone(&self.senders.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The registry as of now.
@@ -41,6 +55,10 @@ impl Directory {
     pub async fn register(&self, entries: Registry) -> Result<(), StoreError> {
         self.registrar.register(entries).await?;
         let fresh = Arc::new(self.registrar.registry().await?);
+        let mut senders = self.senders.write().unwrap_or_else(PoisonError::into_inner);
+        *senders = Arc::new(Senders::of(&fresh));
+        drop(senders);
+        // Whoever hears of the change finds the senders changed.
         self.current.send_replace(fresh);
         Ok(())
     }

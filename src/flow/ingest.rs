@@ -20,7 +20,7 @@ use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::reading::Observation;
-use crate::domain::registry::Registry;
+use crate::domain::registry::senders::Senders;
 use crate::flow::directory::Directory;
 use crate::ports::Appended;
 use crate::ports::Batch;
@@ -57,7 +57,7 @@ pub enum Read {
 }
 
 /// Reads a topic and bytes against what is registered; stamps are judged against the time of receipt.
-pub type Reader = Box<dyn Fn(&str, &[u8], &Registry, Instant) -> Read + Send + Sync>;
+pub type Reader = Box<dyn Fn(&str, &[u8], &Senders, Instant) -> Read + Send + Sync>;
 
 /// Hears of values that are new or corrected.
 pub type Touch = Box<dyn Fn(&[(SourceId, Instant)]) + Send + Sync>;
@@ -120,8 +120,8 @@ pub struct Ingest {
 }
 
 /// Where a message goes.
-enum Place {
-    Store(Vec<Observation>),
+enum Place<'a> {
+    Store(&'a [Observation]),
     Keep(LetterState, String),
 }
 
@@ -150,34 +150,30 @@ impl Ingest {
 
     /// Reads a topic and bytes received at `now`.
     pub fn read(&self, topic: &str, payload: &[u8], now: Instant) -> Read {
-        (self.stage.reader)(topic, payload, &self.stage.directory.now(), now)
+        (self.stage.reader)(topic, payload, &self.stage.directory.senders(), now)
     }
 
     /// Makes the submissions durable as one commit. When this returns `Ok` each of them may be acknowledged.
     ///
     /// # Errors
     /// Those of the store; then nothing was kept and nothing may be acknowledged.
-    pub async fn admit(
-        &self,
-        submissions: Vec<Submission>,
-        now: Instant,
-    ) -> Result<(), StoreError> {
+    pub async fn admit(&self, submissions: &[Submission], now: Instant) -> Result<(), StoreError> {
         let mut waiting = self.waiting.lock().await;
-        let registry = self.stage.directory.now();
+        let senders = self.stage.directory.senders();
         let mut batch = Batch::new(now);
         for submission in submissions {
-            let source = submission.source;
-            match place(&registry, &waiting, &source, submission.content) {
-                Place::Store(observations) => batch.observations.extend(observations),
+            let source = &submission.source;
+            match place(&senders, &waiting, source, &submission.content) {
+                Place::Store(observations) => batch.observations.extend_from_slice(observations),
                 Place::Keep(state, reason) => {
                     if state == LetterState::Quarantined {
                         waiting.insert(source.clone());
                     }
                     batch.dead_letters.push(DeadLetter {
                         received_at: now,
-                        origin: submission.origin,
-                        topic: submission.topic,
-                        source,
+                        origin: submission.origin.clone(),
+                        topic: submission.topic.clone(),
+                        source: source.clone(),
                         payload: submission.payload.to_vec(),
                         state,
                         reason,
@@ -186,7 +182,7 @@ impl Ingest {
             }
         }
         self.append(batch).await?;
-        if waiting.iter().any(|source| registry.knows(source)) {
+        if waiting.iter().any(|source| senders.knows(source)) {
             self.wake.notify_one();
         }
         Ok(())
@@ -218,17 +214,16 @@ impl Ingest {
 }
 
 /// Where a message of the source goes, given what is registered and who has messages in quarantine.
-fn place(
-    registry: &Registry,
+fn place<'a>(
+    senders: &Senders,
     waiting: &HashSet<Source>,
     source: &Source,
-    content: Content,
-) -> Place {
-    let content = match content {
-        Content::Unusable(fault) => return Place::Keep(LetterState::Dead, fault),
-        other => other,
-    };
-    if !registry.knows(source) {
+    content: &'a Content,
+) -> Place<'a> {
+    if let Content::Unusable(fault) = content {
+        return Place::Keep(LetterState::Dead, fault.clone());
+    }
+    if !senders.knows(source) {
         let (kind, id) = match source.kind {
             SourceKind::Station => ("station", source.id.as_str()),
             SourceKind::Logger => ("logger", source.id.as_str()),
@@ -243,9 +238,11 @@ fn place(
         }
         Content::Readings(observations) => Place::Store(observations),
         // Read before the zone was registered: it is read again with it.
-        Content::NoZone(fault) if registry.zone(source).is_some() => {
-            Place::Keep(LetterState::Quarantined, fault)
+        Content::NoZone(fault) if senders.zone(source).is_some() => {
+            Place::Keep(LetterState::Quarantined, fault.clone())
         }
-        Content::NoZone(fault) | Content::Unusable(fault) => Place::Keep(LetterState::Dead, fault),
+        Content::NoZone(fault) | Content::Unusable(fault) => {
+            Place::Keep(LetterState::Dead, fault.clone())
+        }
     }
 }

@@ -85,9 +85,9 @@ impl Ingest {
     /// # Errors
     /// Those of the store; what was admitted until then stays.
     pub async fn readmit(&self, clock: fn() -> Instant) -> Result<u64, StoreError> {
-        let registry = self.stage.directory.now();
+        let senders = self.stage.directory.senders();
         let mut sources: Vec<Source> = self.waiting.lock().await.iter().cloned().collect();
-        sources.retain(|source| registry.knows(source));
+        sources.retain(|source| senders.knows(source));
         sources.sort();
         let mut count = 0;
         for source in sources {
@@ -173,15 +173,11 @@ impl Ingest {
     ) -> Result<Tried, StoreError> {
         let mut tried = Tried::default();
         let mut waiting = self.waiting.lock().await;
-        let registry = self.stage.directory.now();
+        let senders = self.stage.directory.senders();
         let mut batch = Batch::new(now);
         for Kept { id, letter, .. } in kept {
-            let read = (self.stage.reader)(
-                &letter.topic,
-                &letter.payload,
-                &registry,
-                letter.received_at,
-            );
+            let read =
+                (self.stage.reader)(&letter.topic, &letter.payload, &senders, letter.received_at);
             let content = match read {
                 Read::Message(_, content) => content,
                 Read::Status(..) => Content::Unusable("a status, not readings".to_owned()),
@@ -197,7 +193,7 @@ impl Ingest {
             } else {
                 &*waiting
             };
-            let (state, reason) = match place(&registry, behind, &letter.source, content) {
+            let (state, reason) = match place(&senders, behind, &letter.source, &content) {
                 Place::Keep(state, reason) => (state, reason),
                 Place::Store(observations) => {
                     let given = observations.len();
@@ -206,7 +202,7 @@ impl Ingest {
                             self.still_fresh(observations, letter.received_at, applied)
                                 .await?
                         }
-                        None => observations,
+                        None => observations.to_vec(),
                     };
                     let reason = match given - fresh.len() {
                         0 => format!("{given} values admitted"),
@@ -237,7 +233,7 @@ impl Ingest {
     /// Those of a letter's values that nothing received after the letter has replaced.
     async fn still_fresh(
         &self,
-        observations: Vec<Observation>,
+        observations: &[Observation],
         received_at: Instant,
         applied: &mut Applied,
     ) -> Result<Vec<Observation>, StoreError> {
@@ -259,7 +255,7 @@ impl Ingest {
                 == series.column(&observation.key, then).await?;
             if untouched || applied.contains(&identity) {
                 applied.insert(identity);
-                fresh.push(observation);
+                fresh.push(observation.clone());
             }
         }
         Ok(fresh)

@@ -242,7 +242,7 @@ async fn stored(messages: &[(bool, u8, u8)], registered: usize, step: usize) -> 
             source,
             content,
         };
-        flow.admit(vec![submission], clock()).await.expect("kept");
+        flow.admit(&[submission], clock()).await.expect("kept");
         if number % step == 0 {
             flow.readmit(clock).await.expect("admitted");
         }
