@@ -11,7 +11,9 @@ DATA ?= var/demo
 
 # A linker for cargo, and the C compiler that SQLite is built with.
 BUILD_NEEDS := cc=gcc /usr/include/stdlib.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
-TEST_NEEDS := mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver
+TEST_NEEDS := mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
+	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
+	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
 
 # The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.
 RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release

@@ -2,6 +2,7 @@
 
 mod broker;
 mod endpoint;
+mod interop;
 mod limits;
 mod load;
 pub(crate) mod raw;

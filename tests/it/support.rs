@@ -9,6 +9,7 @@ pub(crate) mod station;
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -33,6 +34,12 @@ pub(crate) fn require(program: &str) {
         Path::new(program).exists(),
         "{program} is missing; the tests drive it, see `make test` for what they need"
     );
+}
+
+/// Says that a test was not run, past the harness, which keeps what a test prints.
+pub(crate) fn not_run(why: &str) {
+    let said = writeln!(std::io::stderr(), "NOT RUN: {why}");
+    said.expect("standard error is open");
 }
 
 /// Waits until there is an answer, or fails saying what was waited for.

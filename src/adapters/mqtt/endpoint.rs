@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,26 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time beyond the drain for last words.
 const STOP_SLACK: Duration = Duration::from_secs(1);
 
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+/// Bytes the system holds of what a client has not read, of which it takes twice as many for itself. We send
+/// acknowledgements alone; left to itself the system would hold some megabytes of them for every client that
+/// never reads.
+const SEND_BYTES: u32 = 64 * 1024;
+
+/// Binds the address. Accepted connections inherit the socket's options.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As the system's own listeners do: the port is free again at once after a stop.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// A bound listener.
 pub struct Endpoint {
     listener: TcpListener,
@@ -39,7 +60,7 @@ impl Endpoint {
     /// # Errors
     /// When the address cannot be bound, such as a port that is taken.
     pub async fn bind(settings: EndpointSettings, inlet: Inlet) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.listen).await?;
+        let listener = listen(settings.listen)?;
         let places = Arc::new(Semaphore::new(settings.connections_max));
         let shared = Arc::new(Shared {
             settings,

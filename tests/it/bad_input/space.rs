@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::support::Daemon;
 use crate::support::PATIENCE;
+use crate::support::not_run;
 use crate::support::run;
 use crate::support::station::Station;
 use crate::support::station::hourly;
@@ -71,9 +72,7 @@ async fn on_a_full_disk_nothing_is_acknowledged_and_work_goes_on_with_new_room()
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path().join("disk");
     let Some(_disk) = Disk::mount(&at) else {
-        println!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
-        eprintln!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
-        return;
+        return not_run("the full disk needs the right to mount a small tmpfs (root)");
     };
     // The log is on the same disk, so that it cannot be written either.
     let data = at.join("data");
@@ -122,9 +121,7 @@ async fn killed_on_a_full_disk_it_has_all_that_was_acknowledged() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path().join("disk");
     let Some(_disk) = Disk::mount(&at) else {
-        println!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
-        eprintln!("NOT RUN: the full disk needs the right to mount a small tmpfs (root)");
-        return;
+        return not_run("the full disk needs the right to mount a small tmpfs (root)");
     };
     let data = at.join("data");
     run(&["seed", "beijing", "--data", text(&data)]);

@@ -36,6 +36,27 @@ impl Raw {
         raw
     }
 
+    /// As [`Self::hello`], over a socket that holds next to nothing of what comes.
+    pub(crate) async fn narrow(addr: SocketAddr, level: u8, client: &str) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4_096).expect("a socket option");
+        let stream = within(socket.connect(addr)).await.expect("a listener");
+        let mut raw = Self { stream };
+        raw.send(&connect(level, client, 60, None)).await;
+        let (first, body) = raw.packet().await.expect("a CONNACK");
+        assert_eq!((first, body[1]), (0x20, 0), "{body:?}");
+        raw
+    }
+
+    /// The next so many bytes.
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        within(self.stream.read_exact(&mut bytes))
+            .await
+            .expect("an open connection");
+        bytes
+    }
+
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         within(self.stream.write_all(bytes))
             .await
