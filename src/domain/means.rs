@@ -4,6 +4,8 @@
 //! the natural day, each over the valid ones of its eight hours. How many are enough is the edition's matter
 //! ([`crate::domain::standards::Validity`]); this file keeps both the figure and what it rests on.
 
+use std::num::NonZeroU32;
+
 use crate::domain::calendar::HOURS_PER_DAY;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Amount;
@@ -21,7 +23,7 @@ const NOWCAST_RECENT_MIN: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourMean {
     sum_micros: i64,
-    count: u32,
+    count: NonZeroU32,
 }
 
 impl HourMean {
@@ -29,45 +31,100 @@ impl HourMean {
     pub const fn reported(value: Amount) -> Self {
         Self {
             sum_micros: value.micros(),
-            count: 1,
+            count: NonZeroU32::MIN,
         }
     }
 
     /// The mean of values reported every `interval_s` seconds within one hour; `None` when they stand for
     /// fewer than `minutes_min` minutes.
     pub fn of_parts(parts: &[Amount], interval_s: u32, minutes_min: u32) -> Option<Self> {
-        let count = u32::try_from(parts.len()).ok()?;
-        if count == 0 || u64::from(count) * u64::from(interval_s) < u64::from(minutes_min) * 60 {
-            return None;
-        }
-        let sum = parts
-            .iter()
-            .try_fold(0i64, |sum, part| sum.checked_add(part.micros()))?;
-        Some(Self {
-            sum_micros: sum,
-            count,
-        })
+        let mut all = Parts::default();
+        parts.iter().for_each(|part| all.add(*part));
+        all.mean(interval_s, minutes_min)
     }
 
     /// The larger of two.
     fn larger(self, other: Self) -> Self {
-        let scaled = |own: Self, by: Self| i128::from(own.sum_micros) * i128::from(by.count);
-        if scaled(other, self) > scaled(self, other) {
-            other
+        let exceeds = if self.count == other.count {
+            other.sum_micros > self.sum_micros
         } else {
-            self
-        }
+            let scaled =
+                |own: Self, by: Self| i128::from(own.sum_micros) * i128::from(by.count.get());
+            scaled(other, self) > scaled(self, other)
+        };
+        if exceeds { other } else { self }
     }
 
     /// The value as an exact fraction.
     pub fn exact(self) -> Exact {
-        Exact::mean_of_micros(i128::from(self.sum_micros), self.count)
+        Exact::mean_of_micros(i128::from(self.sum_micros), self.count.get())
     }
 }
 
+/// Values reported within one hour, added up as they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// `None` when it does not fit.
+    sum_micros: Option<i64>,
+    count: u32,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            sum_micros: Some(0),
+            count: 0,
+        }
+    }
+}
+
+impl Parts {
+    /// Adds one.
+    pub fn add(&mut self, value: Amount) {
+        self.sum_micros = self
+            .sum_micros
+            .and_then(|sum| sum.checked_add(value.micros()));
+        self.count += 1;
+    }
+
+    /// Whether none came.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Their mean; `None` when they stand for fewer than `minutes_min` minutes at `interval_s` seconds each.
+    pub fn mean(&self, interval_s: u32, minutes_min: u32) -> Option<HourMean> {
+        let count = NonZeroU32::new(self.count)?;
+        let minutes = u64::from(minutes_min) * 60;
+        if u64::from(self.count) * u64::from(interval_s) < minutes {
+            return None;
+        }
+        Some(HourMean {
+            sum_micros: self.sum_micros?,
+            count,
+        })
+    }
+}
+
+/// Hours that all rest on equally many values, as their sum and how many they are; `None` for any others.
+fn alike(hours: impl Iterator<Item = HourMean>) -> Option<(i128, NonZeroU32, u32)> {
+    let (mut sum, mut count, mut total) = (0i128, None, 0u32);
+    for hour in hours {
+        if *count.get_or_insert(hour.count) != hour.count {
+            return None;
+        }
+        sum += i128::from(hour.sum_micros);
+        total += 1;
+    }
+    Some((sum, count?, total))
+}
+
 /// The mean of the hours given; hours of equal count are added as integers first.
-fn mean(hours: impl Iterator<Item = HourMean>) -> Option<Exact> {
-    let mut sums: Vec<(u32, i128)> = Vec::new();
+fn mean(hours: impl Iterator<Item = HourMean> + Clone) -> Option<Exact> {
+    if let Some((sum, count, total)) = alike(hours.clone()) {
+        return Some(Exact::mean_of_micros(sum, count.get() * total));
+    }
+    let mut sums: Vec<(NonZeroU32, i128)> = Vec::new();
     let mut total = 0u32;
     for hour in hours {
         total += 1;
@@ -76,13 +133,9 @@ fn mean(hours: impl Iterator<Item = HourMean>) -> Option<Exact> {
             None => sums.push((hour.count, i128::from(hour.sum_micros))),
         }
     }
-    let (first, rest) = sums.split_first()?;
-    if rest.is_empty() {
-        return Some(Exact::mean_of_micros(first.1, first.0 * total));
-    }
     let parts = sums
         .iter()
-        .map(|(count, sum)| Exact::mean_of_micros(*sum, *count));
+        .map(|(count, sum)| Exact::mean_of_micros(*sum, count.get()));
     let sum = parts.fold(Exact::zero(), |sum, part| sum.plus(&part));
     sum.over(&Exact::whole(i64::from(total)))
 }
@@ -115,16 +168,27 @@ impl StationDay {
     pub fn of_hours(hours: &[Hours; 6], window_hours_min: u32) -> Self {
         let mut day = Self::default();
         for pollutant in Pollutant::ALL {
-            let index = pollutant.index();
-            let valid = hours[index].iter().copied().flatten();
-            day.hours[index] = u32::try_from(valid.clone().count()).expect("at most 24");
-            day.mean[index] = mean(valid.clone());
-            day.hour_max[index] = valid.reduce(HourMean::larger);
+            day.put(pollutant, &hours[pollutant.index()], window_hours_min);
         }
-        let of = |pollutant: Pollutant| largest_window(&hours[pollutant.index()], window_hours_min);
-        (day.o3_8h_max, day.windows) = of(Pollutant::O3);
-        (day.co_8h_max, day.co_windows) = of(Pollutant::Co);
         day
+    }
+
+    /// Computes what the day offers of one pollutant from its hours, in the place of what it offered.
+    pub fn put(&mut self, pollutant: Pollutant, hours: &Hours, window_hours_min: u32) {
+        let index = pollutant.index();
+        let valid = hours.iter().copied().flatten();
+        self.hours[index] = u32::try_from(valid.clone().count()).expect("at most 24");
+        self.mean[index] = mean(valid.clone());
+        self.hour_max[index] = valid.reduce(HourMean::larger);
+        match pollutant {
+            Pollutant::O3 => {
+                (self.o3_8h_max, self.windows) = largest_window(hours, window_hours_min);
+            }
+            Pollutant::Co => {
+                (self.co_8h_max, self.co_windows) = largest_window(hours, window_hours_min);
+            }
+            Pollutant::Pm25 | Pollutant::Pm10 | Pollutant::So2 | Pollutant::No2 => (),
+        }
     }
 
     /// Whether there is nothing at all.
@@ -135,6 +199,10 @@ impl StationDay {
 
 /// The largest valid eight-hour mean within the day, and how many windows are valid.
 fn largest_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) {
+    let valid = hours.iter().copied().flatten();
+    if let Some((_, count, _)) = alike(valid) {
+        return largest_alike(hours, count, window_hours_min);
+    }
     let mut largest = None;
     let mut windows = 0;
     for window in hours.windows(WINDOW_HOURS) {
@@ -144,6 +212,34 @@ fn largest_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) 
         }
     }
     (largest, windows)
+}
+
+/// [`largest_window`] of hours that all rest on `count` values: windows are compared as sums over counts, and only
+/// the largest becomes a fraction.
+fn largest_alike(hours: &Hours, count: NonZeroU32, window_hours_min: u32) -> (Option<Exact>, u32) {
+    let mut largest: Option<(i128, u32)> = None;
+    let mut windows = 0;
+    let (mut sum, mut valid) = (0i128, 0u32);
+    for (at, hour) in hours.iter().enumerate() {
+        if let Some(hour) = hour {
+            sum += i128::from(hour.sum_micros);
+            valid += 1;
+        }
+        if let Some(gone) = at.checked_sub(WINDOW_HOURS).and_then(|gone| hours[gone]) {
+            sum -= i128::from(gone.sum_micros);
+            valid -= 1;
+        }
+        if at + 1 < WINDOW_HOURS || valid == 0 || valid < window_hours_min {
+            continue;
+        }
+        windows += 1;
+        let exceeds = |(most, of): (i128, u32)| sum * i128::from(of) > most * i128::from(valid);
+        if largest.is_none_or(exceeds) {
+            largest = Some((sum, valid));
+        }
+    }
+    let mean = |(sum, valid): (i128, u32)| Exact::mean_of_micros(sum, count.get() * valid);
+    (largest.map(mean), windows)
 }
 
 /// The mean of a run of hours, if at least so many of them are valid.
@@ -184,6 +280,8 @@ pub fn nowcast(hours: &[Option<HourMean>]) -> Option<Exact> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn hours(values: &[Option<i64>]) -> Hours {
@@ -233,6 +331,50 @@ mod tests {
         assert_eq!(HourMean::of_parts(&parts(8), 300, 45), None);
         assert!(HourMean::of_parts(&parts(9), 300, 45).is_some());
         assert_eq!(HourMean::of_parts(&[], 3600, 45), None);
+    }
+
+    /// Each window by itself.
+    fn naive_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) {
+        let windows = hours.windows(WINDOW_HOURS);
+        let means = windows.filter_map(|window| {
+            let valid = window.iter().flatten().copied().map(HourMean::exact);
+            let valid: Vec<Exact> = valid.collect();
+            let enough = valid.len() >= window_hours_min as usize;
+            Exact::mean(&valid).filter(|_| enough)
+        });
+        let means: Vec<Exact> = means.collect();
+        let windows = u32::try_from(means.len()).expect("at most 17");
+        (means.into_iter().max(), windows)
+    }
+
+    proptest! {
+        #[test]
+        fn a_day_is_that_of_its_hours_one_by_one(
+            given in prop::collection::vec(
+                prop::option::weighted(0.8, (prop::sample::select(vec![1u32, 1, 1, 59, 60]), -90..900i64)),
+                HOURS_PER_DAY,
+            ),
+            alike in any::<bool>(),
+            window_hours_min in 0..9u32,
+        ) {
+            let mut hours = [None; HOURS_PER_DAY];
+            for (hour, given) in hours.iter_mut().zip(given) {
+                *hour = given.and_then(|(count, value)| {
+                    let mut parts = Parts::default();
+                    let count = if alike { 1 } else { count };
+                    (0..count).for_each(|number| parts.add(Amount::from_micros(value + i64::from(number))));
+                    parts.mean(3_600, 45)
+                });
+            }
+            let mut day = StationDay::default();
+            day.put(Pollutant::O3, &hours, window_hours_min);
+            let at = Pollutant::O3.index();
+            let valid: Vec<Exact> = hours.iter().flatten().copied().map(HourMean::exact).collect();
+            prop_assert_eq!(day.mean[at].clone(), Exact::mean(&valid));
+            prop_assert_eq!(day.hours[at] as usize, valid.len());
+            prop_assert_eq!(day.hour_max[at].map(HourMean::exact), valid.iter().max().cloned());
+            prop_assert_eq!((day.o3_8h_max, day.windows), naive_window(&hours, window_hours_min));
+        }
     }
 
     #[test]

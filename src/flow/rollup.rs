@@ -4,9 +4,12 @@
 //! corrected reading touches, again. Computing a day twice gives the same day, so the order of arrival does
 //! not matter.
 
+mod gather;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -18,26 +21,31 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::domain::calendar::HOURS_PER_DAY;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
-use crate::domain::means::HourMean;
 use crate::domain::means::Hours;
 use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
-use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::standards::Editions;
-use crate::domain::units::Amount;
+use crate::domain::strip::Strip;
+use crate::flow::rollup::gather::Column;
+use crate::flow::rollup::gather::Gather;
 use crate::ports::Range;
 use crate::ports::Series;
 use crate::ports::StoreError;
 
 /// Pause before days are computed again when the store could not be read.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Sources scanned in one go.
+const SOURCES_AT_ONCE: usize = 8;
+/// Scans under way at once, at most; never more than the machine has cores.
+const WORKERS_MAX: usize = 8;
 /// Seconds of an hourly report.
 pub const HOURLY_S: u32 = 3_600;
 
@@ -61,6 +69,13 @@ pub struct Recipe {
 /// One pollutant's hours, by day.
 type HoursByDay = BTreeMap<NaiveDate, [Hours; 6]>;
 
+/// Columns to scan, and what each of them is.
+#[derive(Default)]
+struct Plan {
+    keys: Vec<SeriesKey>,
+    columns: Vec<Column>,
+}
+
 impl Recipe {
     /// Hours of a station by day and pollutant; `span` `None` takes all there is.
     ///
@@ -73,6 +88,16 @@ impl Recipe {
         span: Option<Span>,
         known_at: Option<Instant>,
     ) -> Result<HoursByDay, StoreError> {
+        let plan = self.plan(keys, std::slice::from_ref(source));
+        let add = |all: &mut HoursByDay, _, pollutant: Pollutant, day, hours: &Hours| {
+            let own = all.entry(day).or_insert([[None; HOURS_PER_DAY]; 6]);
+            own[pollutant.index()] = *hours;
+        };
+        self.gather(plan, self.range(span, known_at), HoursByDay::new(), add)
+            .await
+    }
+
+    fn range(&self, span: Option<Span>, known_at: Option<Instant>) -> Range {
         let mut range = Range {
             known_at,
             ..Range::ALL
@@ -81,17 +106,54 @@ impl Recipe {
             range.after = self.zone.day_start(span.from);
             range.upto = self.zone.day_end(span.to);
         }
-        let mut days = HoursByDay::new();
-        for pollutant in Pollutant::ALL {
-            for key in self.columns(keys, source, pollutant) {
-                let readings = self.series.column(key, range).await?;
-                self.fill(&mut days, pollutant, key.interval_s, &readings);
-            }
-        }
-        Ok(days)
+        range
     }
 
-    /// The columns that make a pollutant's hours, hourly reports first: they win over finer ones.
+    /// What to scan of some sources.
+    fn plan(&self, keys: &[SeriesKey], sources: &[SourceId]) -> Plan {
+        let mut plan = Plan::default();
+        for (number, source) in sources.iter().enumerate() {
+            for pollutant in Pollutant::ALL {
+                let own = self.columns(keys, source, pollutant);
+                let alone = own.len() == 1;
+                for key in own {
+                    plan.keys.push(key.clone());
+                    plan.columns.push(Column {
+                        source: number,
+                        pollutant,
+                        interval_s: key.interval_s,
+                        alone,
+                    });
+                }
+            }
+        }
+        plan
+    }
+
+    /// Adds the hours of every day of the columns planned to `into`.
+    async fn gather<T: Send + 'static>(
+        &self,
+        plan: Plan,
+        range: Range,
+        into: T,
+        add: impl Fn(&mut T, usize, Pollutant, NaiveDate, &Hours) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let gather = Gather::new(self, plan.columns, into, add);
+        let gather = Arc::new(Mutex::new(Some(gather)));
+        let visited = Arc::clone(&gather);
+        let visit = move |at: usize, strip: Strip<'_>| {
+            let mut gather = visited.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(gather) = gather.as_mut() {
+                gather.strip(at, strip);
+            }
+        };
+        self.series.scan(&plan.keys, range, Box::new(visit)).await?;
+        let gather = gather.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(gather.expect("only taken here").finish())
+    }
+
+    /// The columns that make a pollutant's hours, hourly reports first: they win over finer ones. `keys` are in
+    /// their order.
     pub fn columns<'k>(
         &self,
         keys: &'k [SeriesKey],
@@ -101,39 +163,11 @@ impl Recipe {
         let of_hour = |key: &&SeriesKey| (1..=HOURLY_S).contains(&key.interval_s);
         let mean =
             |key: &&SeriesKey| key.stat.as_str() == "avg" && key.factor.as_str() == pollutant.key();
-        let own = keys.iter().filter(|key| key.source == *source);
+        let first = keys.partition_point(|key| key.source < *source);
+        let own = keys[first..].iter().take_while(|key| key.source == *source);
         let mut columns: Vec<&SeriesKey> = own.filter(mean).filter(of_hour).collect();
         columns.sort_by_key(|key| std::cmp::Reverse(key.interval_s));
         columns
-    }
-
-    fn fill(
-        &self,
-        days: &mut HoursByDay,
-        pollutant: Pollutant,
-        interval_s: u32,
-        readings: &[Reading],
-    ) {
-        let index = pollutant.index();
-        let place = |time: Instant| {
-            (
-                self.zone.day_of_ending(time),
-                self.zone.hour_of_ending(time),
-            )
-        };
-        let same_hour = |a: &Reading, b: &Reading| place(a.time) == place(b.time);
-        for hour in readings.chunk_by(same_hour) {
-            let (day, at) = place(hour[0].time);
-            let values: Vec<Amount> = hour.iter().filter_map(Reading::usable).collect();
-            let mean = if interval_s == HOURLY_S {
-                values.last().copied().map(HourMean::reported)
-            } else {
-                let minutes = self.editions.on(day).validity.hour_minutes_min;
-                HourMean::of_parts(&values, interval_s, minutes)
-            };
-            let hours = days.entry(day).or_insert([[None; HOURS_PER_DAY]; 6]);
-            hours[index][at] = hours[index][at].or(mean);
-        }
     }
 
     /// Days of a station; `span` `None` takes all there is.
@@ -147,16 +181,38 @@ impl Recipe {
         span: Option<Span>,
         known_at: Option<Instant>,
     ) -> Result<Days, StoreError> {
-        let hours = self.hours(keys, source, span, known_at).await?;
-        let day = |(day, hours): (NaiveDate, [Hours; 6])| {
-            let window_hours = self.editions.on(day).validity.window_hours_min;
-            (day, Arc::new(StationDay::of_hours(&hours, window_hours)))
+        let sources = std::slice::from_ref(source);
+        let plan = self.plan(keys, sources);
+        let mut days = self.planned(plan, 1, self.range(span, known_at)).await?;
+        Ok(days.pop().unwrap_or_default())
+    }
+
+    /// Days of the sources planned, one after the other.
+    async fn planned(
+        &self,
+        plan: Plan,
+        sources: usize,
+        range: Range,
+    ) -> Result<Vec<Days>, StoreError> {
+        let editions = Arc::clone(&self.editions);
+        let add = move |all: &mut Vec<BTreeMap<NaiveDate, StationDay>>,
+                        source: usize,
+                        pollutant: Pollutant,
+                        day: NaiveDate,
+                        hours: &Hours| {
+            if hours.iter().any(Option::is_some) {
+                let window_hours_min = editions.on(day).validity.window_hours_min;
+                let own = all[source].entry(day).or_default();
+                own.put(pollutant, hours, window_hours_min);
+            }
         };
-        Ok(hours
-            .into_iter()
-            .map(day)
-            .filter(|(_, day)| !day.is_empty())
-            .collect())
+        let none = vec![BTreeMap::new(); sources];
+        let found = self.gather(plan, range, none, add).await?;
+        let shared = |days: BTreeMap<NaiveDate, StationDay>| {
+            let days = days.into_iter();
+            days.map(|(day, own)| (day, Arc::new(own))).collect()
+        };
+        Ok(found.into_iter().map(shared).collect())
     }
 
     /// Days of every source there is, as known at a time.
@@ -180,14 +236,32 @@ impl Recipe {
         span: Option<Span>,
         known_at: Option<Instant>,
     ) -> Result<StationDays, StoreError> {
+        let range = self.range(span, known_at);
+        let sources: Vec<SourceId> = sources.into_iter().cloned().collect();
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut waiting = sources.chunks(SOURCES_AT_ONCE);
+        let mut running = JoinSet::new();
         let mut all = StationDays::new();
-        for source in sources {
-            let days = self.days(keys, source, span, known_at).await?;
-            if !days.is_empty() {
-                all.insert(source.clone(), Arc::new(days));
+        loop {
+            while running.len() < workers.min(WORKERS_MAX)
+                && let Some(chunk) = waiting.next()
+            {
+                let (recipe, plan, chunk) = (self.clone(), self.plan(keys, chunk), chunk.to_vec());
+                running.spawn(async move {
+                    let days = recipe.planned(plan, chunk.len(), range).await?;
+                    Ok(chunk.into_iter().zip(days))
+                });
+            }
+            let Some(done) = running.join_next().await else {
+                return Ok(all);
+            };
+            let found = done.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()));
+            for (source, days) in found? {
+                if !days.is_empty() {
+                    all.insert(source, Arc::new(days));
+                }
             }
         }
-        Ok(all)
     }
 }
 

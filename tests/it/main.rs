@@ -11,6 +11,7 @@ mod credit;
 mod dashboard;
 mod day_laws;
 mod figures;
+mod hour_laws;
 mod hours;
 mod keeping;
 mod mqtt;
