@@ -20,6 +20,10 @@ pub mod reading;
 
 pub mod strip;
 
+pub mod presence;
+
+pub mod gaps;
+
 pub mod review;
 
 pub mod qc;

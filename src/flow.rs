@@ -37,3 +37,5 @@ pub mod bulletin;
 pub mod tiering;
 
 pub mod health;
+
+pub mod watch;

@@ -10,6 +10,8 @@ use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
+use crate::domain::presence::Spell;
+use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
@@ -329,6 +331,27 @@ pub trait Reviews: Send + Sync {
     fn decide(&self, decisions: Vec<Decision>) -> Answer<'_, u64>;
     /// All decisions in the order they were appended; the first has number 1.
     fn decisions(&self) -> Answer<'_, Vec<Decision>>;
+}
+
+/// What of presence is kept at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attended {
+    /// Spells that began, lasted on or ended.
+    pub spells: Vec<Spell>,
+    /// Ways by which sources were heard.
+    pub ways: Vec<Way>,
+}
+
+/// Who was there, and when.
+pub trait Attendance: Send + Sync {
+    /// Keeps spells and ways as one unit, in the place of those of the same party and beginning, or source and link.
+    fn attend(&self, attended: Attended) -> Answer<'_, ()>;
+    /// The spells of the daemon, of its links and of one source, in the order of party and beginning.
+    fn spells<'a>(&'a self, source: &'a Source) -> Answer<'a, Vec<Spell>>;
+    /// The spells that last on, in the same order.
+    fn open_spells(&self) -> Answer<'_, Vec<Spell>>;
+    /// Every way, in the order of source and link.
+    fn ways(&self) -> Answer<'_, Vec<Way>>;
 }
 
 /// Checks everything a store holds.

@@ -4,15 +4,52 @@
 //! [`Inlet`] and waits for its [`Verdict`]. `Durable` comes only after the readings are on disk; anything
 //! else must never be acknowledged to the sender.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+
+/// The name of our own listener among the links.
+pub const EMBEDDED: &str = "embedded";
+
+/// By which way a message came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// Our own listener.
+    #[default]
+    Embedded,
+    /// A broker, by its address; whether it had kept the message for whoever asks.
+    Broker {
+        /// `mqtt://HOST:PORT`.
+        address: Arc<str>,
+        /// Kept by the broker from before, rather than just published.
+        retained: bool,
+    },
+}
+
+impl Link {
+    /// Its name in what is kept of presence.
+    pub fn name(&self) -> Arc<str> {
+        match self {
+            Self::Embedded => Arc::from(EMBEDDED),
+            Self::Broker { address, .. } => Arc::clone(address),
+        }
+    }
+
+    /// Whether a broker had kept the message from before.
+    pub fn retained(&self) -> bool {
+        matches!(self, Self::Broker { retained: true, .. })
+    }
+}
 
 /// One message from outside.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// Who handed it in, for logs and dead letters: `mqtt:CLIENT` or the broker's address.
     pub origin: String,
+    /// The way it came.
+    pub link: Link,
     /// The topic.
     pub topic: String,
     /// The bytes.

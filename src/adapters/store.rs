@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::memory::Memory;
+use crate::ports::Attendance;
 use crate::ports::Ledger;
 use crate::ports::Letters;
 use crate::ports::Publications;
@@ -31,6 +32,8 @@ pub struct Stores {
     pub publications: Arc<dyn Publications>,
     /// What reviewers decided.
     pub reviews: Arc<dyn Reviews>,
+    /// Who was there, and when.
+    pub attendance: Arc<dyn Attendance>,
     /// The check over all of it.
     pub verify: Arc<dyn Verify>,
 }
@@ -46,6 +49,7 @@ impl Stores {
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
+            attendance: Arc::clone(&store) as Arc<dyn Attendance>,
             verify: store,
         }
     }
@@ -60,6 +64,7 @@ impl Stores {
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
+            attendance: Arc::clone(&store) as Arc<dyn Attendance>,
             verify: store,
         }
     }

@@ -17,6 +17,7 @@ use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
 use crate::domain::calendar::Zone;
+use crate::flow::watch::WatchSettings;
 
 /// What the environment variables that override keys begin with.
 pub const ENV_PREFIX: &str = "SKYTIER__";
@@ -53,6 +54,8 @@ pub struct Settings {
     pub queue_messages_max: usize,
     /// External brokers.
     pub brokers: Vec<BrokerSettings>,
+    /// Beats, and what counts as silence.
+    pub watch: WatchSettings,
 }
 
 impl Default for Settings {
@@ -68,6 +71,7 @@ impl Default for Settings {
             payload_bytes_max: PAYLOAD_BYTES_MAX,
             queue_messages_max: 2_048,
             brokers: Vec::new(),
+            watch: WatchSettings::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::adapters::http::server::router;
 use crate::adapters::http::state::WebState;
+use crate::adapters::inbound::EMBEDDED;
 use crate::adapters::inbound::Inlet;
 use crate::adapters::mqtt::broker::Broker;
 use crate::adapters::mqtt::endpoint::Endpoint;
@@ -38,6 +39,7 @@ use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Recipe;
 use crate::flow::rollup::Rollup;
 use crate::flow::tiering::Tiering;
+use crate::flow::watch::Watch;
 use crate::ports::StoreError;
 
 /// Requests computed at the same time; others wait.
@@ -57,6 +59,9 @@ pub struct Daemon {
     pump_task: JoinHandle<Result<(), StoreError>>,
     rollup_task: JoinHandle<Result<(), StoreError>>,
     readmission_task: JoinHandle<Result<(), StoreError>>,
+    watch: Arc<Watch>,
+    watch_task: JoinHandle<Result<(), StoreError>>,
+    clock: fn() -> Instant,
 }
 
 /// The flows over one set of stores.
@@ -66,9 +71,10 @@ struct Flows {
     ingest: Arc<Ingest>,
     tiering: Arc<Tiering>,
     editions: Arc<crate::domain::standards::Editions>,
+    watch: Arc<Watch>,
 }
 
-async fn flows(stores: &Stores, settings: &Settings) -> anyhow::Result<Flows> {
+async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Result<Flows> {
     let editions = Arc::new(standards::editions()?);
     let directory = Arc::new(Directory::open(Arc::clone(&stores.registrar)).await?);
     let recipe = Recipe {
@@ -92,13 +98,35 @@ async fn flows(stores: &Stores, settings: &Settings) -> anyhow::Result<Flows> {
     let ingest = Arc::new(Ingest::open(stage).await?);
     let rulebooks = rulebooks::named("auto")?;
     let tiering = Arc::new(Tiering::open(Arc::clone(&stores.ledger), rulebooks).await?);
+    let keys = stores.series.keys().await?;
+    let watch = Watch::open(
+        Arc::clone(&stores.attendance),
+        Arc::clone(&directory),
+        settings.watch.clone(),
+        &keys,
+        now,
+    );
+    let watch = Arc::new(watch.await?);
     Ok(Flows {
+        watch,
         directory,
         rollup,
         ingest,
         tiering,
         editions,
     })
+}
+
+/// Takes the address for the pages.
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("listen on http.listen = {address}"))
+}
+
+/// Runs the watch in a task of its own.
+fn watching(watch: &Arc<Watch>, clock: fn() -> Instant) -> JoinHandle<Result<(), StoreError>> {
+    let watch = Arc::clone(watch);
+    tokio::spawn(async move { watch.run(clock).await })
 }
 
 /// Waits until the switch says stop.
@@ -125,25 +153,24 @@ impl Daemon {
         settings: &Settings,
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
-        let flows = flows(&stores, settings).await?;
-        let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
-        let reviewing = Reviewing::open(reviews, series).await?;
+        let flows = flows(&stores, settings, clock()).await?;
+        let reviewing =
+            Reviewing::open(Arc::clone(&stores.reviews), Arc::clone(&stores.series)).await?;
         let health = Arc::new(Health::default());
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
-        let mut counters = Vec::new();
-        let (mqtt, mqtt_tasks) = ways_in(settings, inlet, &switch, &mut counters).await?;
+        let (mqtt, mqtt_tasks, counters) =
+            ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
         let pump = Pump {
             ingest: Arc::clone(&flows.ingest),
             health: Arc::clone(&health),
+            watch: Arc::clone(&flows.watch),
             stop: switch.clone(),
             clock,
             retry_pause: RETRY_PAUSE,
         };
         let readmission = Arc::clone(&flows.ingest);
-        let listener = TcpListener::bind(settings.http_listen).await;
-        let listener = listener
-            .with_context(|| format!("listen on http.listen = {}", settings.http_listen))?;
+        let listener = listen(settings.http_listen).await?;
         let http = listener.local_addr()?;
         let state = WebState {
             series: Arc::clone(&stores.series),
@@ -155,6 +182,8 @@ impl Daemon {
             ingest: flows.ingest,
             health,
             mqtt: counters,
+            watch: Arc::clone(&flows.watch),
+            attendance: Arc::clone(&stores.attendance),
             editions: flows.editions,
             publication: standards::publication()?,
             reviewing: Arc::new(reviewing),
@@ -183,6 +212,9 @@ impl Daemon {
             pump_task,
             rollup_task,
             readmission_task,
+            watch_task: watching(&flows.watch, clock),
+            watch: flows.watch,
+            clock,
         })
     }
 
@@ -197,6 +229,7 @@ impl Daemon {
             ended = &mut self.pump_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.rollup_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.readmission_task => Some(ended?.map_err(anyhow::Error::from)),
+            ended = &mut self.watch_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
         };
         self.stop.send_replace(true);
@@ -211,6 +244,8 @@ impl Daemon {
         }
         self.rollup_task.abort();
         self.readmission_task.abort();
+        self.watch_task.abort();
+        self.watch.close((self.clock)()).await?;
         match tokio::time::timeout(HTTP_DRAIN, &mut self.http_task).await {
             Ok(ended) => ended??,
             Err(_) => self.http_task.abort(),
@@ -219,16 +254,21 @@ impl Daemon {
     }
 }
 
-type Started = (Option<SocketAddr>, Vec<JoinHandle<()>>);
+type Started = (
+    Option<SocketAddr>,
+    Vec<JoinHandle<()>>,
+    Vec<(String, Arc<Counters>)>,
+);
 
 /// Starts the embedded endpoint and the clients of external brokers.
 async fn ways_in(
     settings: &Settings,
     inlet: Inlet,
     switch: &watch::Receiver<bool>,
-    counters: &mut Vec<(String, Arc<Counters>)>,
+    watch: &Arc<Watch>,
+    clock: fn() -> Instant,
 ) -> anyhow::Result<Started> {
-    let mut tasks = Vec::new();
+    let (mut tasks, mut counters) = (Vec::new(), Vec::new());
     let mut address = None;
     if settings.mqtt_embedded {
         let listen = settings.endpoint.listen;
@@ -236,7 +276,8 @@ async fn ways_in(
         let endpoint =
             endpoint.with_context(|| format!("listen on mqtt.embedded.listen = {listen}"))?;
         address = Some(endpoint.local_addr()?);
-        counters.push(("embedded".to_owned(), endpoint.counters()));
+        counters.push((EMBEDDED.to_owned(), endpoint.counters()));
+        watch.link(EMBEDDED, true, clock());
         tasks.push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
     }
     for broker in &settings.brokers {
@@ -245,7 +286,9 @@ async fn ways_in(
         let url = broker.url.clone();
         let client = Broker::new(broker, inlet.clone())?;
         counters.push((url, client.counters()));
+        let (watch, link) = (Arc::clone(watch), client.link());
+        let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
         tasks.push(tokio::spawn(client.run(stopped(switch.clone()))));
     }
-    Ok((address, tasks))
+    Ok((address, tasks, counters))
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 
 use crate::adapters::inbound::Delivery;
+use crate::adapters::inbound::Message;
 use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
 use crate::adapters::payload::Decoder;
@@ -15,12 +16,16 @@ use crate::adapters::payload::PayloadFault;
 use crate::adapters::payload::Status;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
+use crate::domain::names::Source;
 use crate::flow::health::Health;
 use crate::flow::ingest::Content;
 use crate::flow::ingest::Ingest;
 use crate::flow::ingest::Read;
 use crate::flow::ingest::Reader;
 use crate::flow::ingest::Submission;
+use crate::flow::watch::Heard;
+use crate::flow::watch::Note;
+use crate::flow::watch::Watch;
 use crate::ports::StoreError;
 
 /// Messages taken into one commit at most.
@@ -38,6 +43,8 @@ pub struct Pump {
     pub ingest: Arc<Ingest>,
     /// Told while the store takes nothing.
     pub health: Arc<Health>,
+    /// Told who was heard, and what sources say of themselves.
+    pub watch: Arc<Watch>,
     /// Says stop, so that a full disk does not keep the daemon from ending.
     pub stop: watch::Receiver<bool>,
     /// The clock.
@@ -50,6 +57,7 @@ pub struct Pump {
 #[derive(Default)]
 struct Commit {
     submissions: Vec<Submission>,
+    notes: Vec<Note>,
     waiting: Vec<oneshot::Sender<Verdict>>,
     readings: usize,
 }
@@ -72,7 +80,12 @@ impl Pump {
                             Content::Readings(readings) => readings.len(),
                             Content::NoZone(_) | Content::Unusable(_) => 1,
                         };
+                        commit.notes.extend(heard(&delivery.message, &submission));
                         commit.submissions.push(*submission);
+                        commit.waiting.push(delivery.answer);
+                    }
+                    Decoded::Status(source, online) => {
+                        commit.notes.push(Note::Said(source, online));
                         commit.waiting.push(delivery.answer);
                     }
                     Decoded::Verdict(verdict) => drop(delivery.answer.send(verdict)),
@@ -88,13 +101,32 @@ impl Pump {
 
     /// Makes a commit durable and answers its senders.
     async fn finish(&self, commit: Commit) -> Result<(), StoreError> {
-        if commit.submissions.is_empty() {
+        if commit.waiting.is_empty() {
             return Ok(());
         }
+        if !commit.submissions.is_empty() {
+            let admit = || self.ingest.admit(&commit.submissions, (self.clock)());
+            self.patiently(admit).await?;
+        }
+        // Once noted, a repeat of the same notes changes nothing but tries again to keep them.
+        let note = || self.watch.note(commit.notes.clone(), (self.clock)());
+        self.patiently(note).await?;
+        self.health.well(PART);
+        for answer in commit.waiting {
+            // A sender that hung up meanwhile will send again; its answer is of no use to anybody.
+            drop(answer.send(Verdict::Durable));
+        }
+        Ok(())
+    }
+
+    /// Tries a write until it succeeds, the failure is one that does not pass, or the daemon stops.
+    async fn patiently<F>(&self, write: impl Fn() -> F) -> Result<(), StoreError>
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
         loop {
-            let admitted = self.ingest.admit(&commit.submissions, (self.clock)());
-            match admitted.await {
-                Ok(()) => break,
+            match write().await {
+                Ok(()) => return Ok(()),
                 Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
                     tracing::error!(%error, "acknowledgements withheld");
                     self.health.trouble(PART, error.to_string());
@@ -108,22 +140,13 @@ impl Pump {
                 Err(error) => return Err(error),
             }
         }
-        self.health.well(PART);
-        for answer in commit.waiting {
-            // A sender that hung up meanwhile will send again; its answer is of no use to anybody.
-            drop(answer.send(Verdict::Durable));
-        }
-        Ok(())
     }
 
     fn decode(&self, delivery: &Delivery, now: Instant) -> Decoded {
         let message = &delivery.message;
         match self.ingest.read(&message.topic, &message.payload, now) {
             Read::Astray => Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
-            Read::Status(source, online) => {
-                tracing::info!(%source, online, "source state");
-                Decoded::Verdict(Verdict::Durable)
-            }
+            Read::Status(source, online) => Decoded::Status(source, online),
             Read::Message(source, content) => Decoded::Submission(Box::new(Submission {
                 origin: message.origin.clone(),
                 topic: message.topic.clone(),
@@ -135,8 +158,24 @@ impl Pump {
     }
 }
 
+/// What a message of readings tells of its sender.
+fn heard(message: &Message, submission: &Submission) -> Option<Note> {
+    let Content::Readings(readings) = &submission.content else {
+        return None;
+    };
+    let newest = readings.iter().max_by_key(|one| one.reading.time)?;
+    Some(Note::Heard(Heard {
+        source: submission.source.clone(),
+        link: message.link.name(),
+        newest: newest.reading.time,
+        interval_s: newest.key.interval_s,
+        retained: message.link.retained(),
+    }))
+}
+
 enum Decoded {
     Submission(Box<Submission>),
+    Status(Source, bool),
     Verdict(Verdict),
 }
 
@@ -164,11 +203,12 @@ pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
 mod tests {
     use super::*;
     use crate::adapters::inbound::Inlet;
-    use crate::adapters::inbound::Message;
+    use crate::adapters::inbound::Link;
     use crate::adapters::store::Stores;
     use crate::app::seeds;
     use crate::flow::directory::Directory;
     use crate::flow::ingest::Stage;
+    use crate::flow::watch::WatchSettings;
     use crate::ports::LetterQuery;
 
     async fn pump(stores: &Stores) -> Pump {
@@ -176,18 +216,22 @@ mod tests {
         let registered = stores.registrar.register(registry).await;
         registered.expect("room in memory");
         let directory = Directory::open(Arc::clone(&stores.registrar)).await;
+        let directory = Arc::new(directory.expect("the registry"));
         let stage = Stage {
             series: Arc::clone(&stores.series),
             letters: Arc::clone(&stores.letters),
-            directory: Arc::new(directory.expect("the registry")),
+            directory: Arc::clone(&directory),
             touch: Box::new(|_| {}),
             reader: reader(Topics::default(), Decoder::default()),
         };
         let ingest = Ingest::open(stage).await.expect("an empty store");
+        let (attendance, begun) = (Arc::clone(&stores.attendance), Instant::from_unix(0));
+        let watch = Watch::open(attendance, directory, WatchSettings::default(), &[], begun);
         Pump {
             stop: watch::channel(false).1,
             ingest: Arc::new(ingest),
             health: Arc::new(Health::default()),
+            watch: Arc::new(watch.await.expect("an empty store")),
             clock: || Instant::from_unix(1_600_000_000),
             retry_pause: RETRY_PAUSE,
         }
@@ -206,6 +250,7 @@ mod tests {
         let (inlet, deliveries) = Inlet::new(4);
         let message = Message {
             origin: "test".to_owned(),
+            link: Link::Embedded,
             topic: topic.to_owned(),
             payload: bytes::Bytes::from_static(payload.as_bytes()),
         };

@@ -36,3 +36,4 @@ mod tier_laws;
 mod tier_model;
 mod tiers;
 mod unmonitored;
+mod watch;

@@ -317,6 +317,7 @@ pub(crate) fn dashboard(lang: Lang) -> DashboardView {
         calendar: calendar(lang),
         months: months(),
         days: days(),
+        silent: Vec::new(),
         stations: stations(lang),
         published: published(lang),
         tiers: TierSpread {
@@ -369,6 +370,7 @@ pub(crate) fn empty(lang: Lang) -> DashboardView {
         calendar: Vec::new(),
         months: Vec::new(),
         days: Vec::new(),
+        silent: Vec::new(),
         stations: Vec::new(),
         published: Vec::new(),
         tiers: TierSpread {

@@ -9,6 +9,7 @@ mod format;
 mod laws;
 mod letters;
 mod moments;
+mod presence;
 mod published;
 mod reviewed;
 mod scans;

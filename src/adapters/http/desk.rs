@@ -190,6 +190,7 @@ impl Desk<'_> {
             calendar: days.iter().map(|day| self.cell(day)).collect(),
             months: self.months(),
             days: days.iter().map(|day| self.day_value(day)).collect(),
+            silent: self.silent(),
             stations,
             published: self.published(),
             tiers: credit.spread,
@@ -267,6 +268,17 @@ impl Desk<'_> {
             areas.insert(0, self.choice(&self.area));
         }
         areas
+    }
+
+    /// Silent stations by name, and when each was last seen.
+    fn silent(&self) -> Vec<(String, String)> {
+        let registry = &self.assessor.registry;
+        let silent = self.state.watch.silent().into_iter();
+        let told = silent.filter_map(|(id, last)| {
+            let named = name(&registry.station(&id)?.names, self.lang);
+            Some((named, self.state.zone.text(last)))
+        });
+        told.collect()
     }
 
     fn years(&self) -> Vec<i32> {

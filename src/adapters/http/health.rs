@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
+use crate::domain::names::SourceId;
 
 /// `GET /healthz`: the process answers.
 pub async fn healthz() -> &'static str {
@@ -119,8 +120,27 @@ fn own(state: &WebState) -> Vec<Family> {
             "gauge",
             single(state.rollup.waiting() as u64),
         ),
+        family(
+            "retained_stale_total",
+            "Readings that brokers had kept longer than a station may be silent.",
+            "counter",
+            single(state.watch.retained_stale()),
+        ),
+        family(
+            "station_silent",
+            "Whether a station that was heard live is silent.",
+            "gauge",
+            silences(state),
+        ),
         family("ready", "Whether every part works.", "gauge", single(ready)),
     ]
+}
+
+/// A row for each station that was ever heard live.
+fn silences(state: &WebState) -> Vec<(String, u64)> {
+    let watched = state.watch.watched().into_iter();
+    let row = |(id, silent): (SourceId, bool)| (format!("{{station=\"{id}\"}}"), u64::from(silent));
+    watched.map(row).collect()
 }
 
 /// What the MQTT side counts, a row for each way in.

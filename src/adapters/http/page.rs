@@ -24,6 +24,9 @@ use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::domain::calendar::PeriodKind;
 
+/// Silent stations that are named; the rest are counted.
+const SILENT_NAMED: usize = 10;
+
 /// The dashboard, at `/`. It understands `area`, `year`, `lang` and `after` (a key of the enterprise list).
 pub fn dashboard(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
@@ -140,6 +143,28 @@ fn bulletins(view: &DashboardView) -> Markup {
     }
 }
 
+/// The stations that have fallen silent, in one line.
+fn silence(view: &DashboardView) -> Markup {
+    let words = phrases(view.lang);
+    let lead = match view.silent.len() {
+        0 => return html! {},
+        1 => words.silent_one.to_owned(),
+        count => fill(words.silent_some, &[("count", &count.to_string())]),
+    };
+    let named = view.silent.iter().take(SILENT_NAMED);
+    let mut parts: Vec<String> = named
+        .map(|(name, time)| fill(words.silent_last, &[("name", name), ("time", time)]))
+        .collect();
+    if let Some(more) = view.silent.len().checked_sub(SILENT_NAMED + 1) {
+        parts.push(fill(
+            words.silent_more,
+            &[("count", &(more + 1).to_string())],
+        ));
+    }
+    let list = parts.join(view.lang.pick("；", "; "));
+    html! { p.notice.warning role="status" { strong { (lead) } (list) } }
+}
+
 fn notices(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     html! {
@@ -148,6 +173,7 @@ fn notices(view: &DashboardView) -> Markup {
                 strong.chip.simulated { (words.simulated) } " " (words.simulated_note)
             }
         }
+        (silence(view))
         @if view.default_note { p.notice role="note" { (words.default_note) } }
     }
 }

@@ -151,6 +151,10 @@ pub(crate) struct Phrases {
     pub(crate) uscc: &'static str,
     pub(crate) rulebook: &'static str,
     pub(crate) footer: &'static str,
+    pub(crate) silent_one: &'static str,
+    pub(crate) silent_some: &'static str,
+    pub(crate) silent_last: &'static str,
+    pub(crate) silent_more: &'static str,
 }
 
 #[cfg(test)]
@@ -184,6 +188,9 @@ mod tests {
             (zh.trend_summary, en.trend_summary),
             (zh.progress_summary, en.progress_summary),
             (zh.tiers_summary, en.tiers_summary),
+            (zh.silent_some, en.silent_some),
+            (zh.silent_last, en.silent_last),
+            (zh.silent_more, en.silent_more),
         ];
         for (zh, en) in pairs {
             assert_eq!(places(zh), places(en), "{zh} / {en}");

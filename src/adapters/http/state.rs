@@ -21,6 +21,8 @@ use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Rollup;
 use crate::flow::rollup::StationDays;
 use crate::flow::tiering::Tiering;
+use crate::flow::watch::Watch;
+use crate::ports::Attendance;
 use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Series;
@@ -46,6 +48,10 @@ pub struct WebState {
     pub health: Arc<Health>,
     /// Counts of the MQTT side, by name of the source.
     pub mqtt: Vec<(String, Arc<Counters>)>,
+    /// Who is there.
+    pub watch: Arc<Watch>,
+    /// Who was there, and when.
+    pub attendance: Arc<dyn Attendance>,
     /// Standards.
     pub editions: Arc<Editions>,
     /// How figures are printed.

@@ -16,6 +16,7 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::report;
+use crate::domain::calendar::HOURS_PER_DAY;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::names::Factor;
@@ -38,7 +39,8 @@ const PAGE_ROWS: usize = 1_000;
 /// Most rows of one answer.
 const PAGE_ROWS_MAX: usize = 10_000;
 
-fn station_json(station: &Station) -> Value {
+fn station_json(state: &WebState, station: &Station) -> Value {
+    let standing = state.watch.standing(&station.id);
     json!({
         "id": station.id.as_str(),
         "name_zh": station.names.zh,
@@ -50,7 +52,28 @@ fn station_json(station: &Station) -> Value {
         "source": station.source,
         "zone": station.zone.map(|zone| zone.to_string()),
         "interval_s": station.interval_s,
+        "last_seen": standing.last_seen.map(|at| state.zone.text(at)),
+        "silent": standing.silent,
+        "status": standing.said.map(|(online, since)| json!({
+            "online": online,
+            "since": state.zone.text(since),
+        })),
+        "completeness": day_before(state, station),
     })
+}
+
+/// Hours with a value in the last whole day, by pollutant.
+fn day_before(state: &WebState, station: &Station) -> Value {
+    let today = state.zone.local(state.now()).date_naive();
+    let date = today.pred_opt().unwrap_or(today);
+    let days = state.rollup.now();
+    let day = days.get(&station.id).and_then(|days| days.get(&date));
+    let hours = |pollutant: Pollutant| day.map_or(0, |day| day.hours[pollutant.index()]);
+    let hours: serde_json::Map<String, Value> = Pollutant::ALL
+        .map(|pollutant| (pollutant.key().to_owned(), hours(pollutant).into()))
+        .into_iter()
+        .collect();
+    json!({"date": date.to_string(), "of_hours": HOURS_PER_DAY, "hours": hours})
 }
 
 /// `GET /v1/stations`: stations and the groups they belong to, paged by key.
@@ -88,7 +111,7 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
         })
     });
     Ok(Json(json!({
-        "stations": page.iter().map(|station| station_json(station)).collect::<Vec<_>>(),
+        "stations": page.iter().map(|station| station_json(&state, station)).collect::<Vec<_>>(),
         "next": next,
         "groups": groups.collect::<Vec<_>>(),
     })))

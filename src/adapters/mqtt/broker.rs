@@ -45,6 +45,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::adapters::inbound::Inlet;
+use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
 use crate::adapters::inbound::Verdict;
 use crate::adapters::mqtt::address::Address;
@@ -154,6 +155,9 @@ pub enum BrokerFault {
     },
 }
 
+/// Hears that the connection to a broker opened, or closed.
+pub type Hear = Box<dyn Fn(bool) + Send + Sync>;
+
 /// The client of one external broker.
 pub struct Broker {
     settings: BrokerSettings,
@@ -161,6 +165,7 @@ pub struct Broker {
     filters: Vec<String>,
     inlet: Inlet,
     counters: Arc<Counters>,
+    hear: Hear,
 }
 
 impl Broker {
@@ -202,7 +207,18 @@ impl Broker {
             filters,
             inlet,
             counters: Arc::new(Counters::default()),
+            hear: Box::new(|_| {}),
         })
+    }
+
+    /// Has somebody told whenever the connection opens or closes.
+    pub fn telling(self, hear: Hear) -> Self {
+        Self { hear, ..self }
+    }
+
+    /// Its name among the links: the address.
+    pub fn link(&self) -> String {
+        self.address.to_string()
     }
 
     /// What it counts; `connections_open` is 1 while connected.
@@ -239,6 +255,7 @@ impl Broker {
         polling.drain(&mut events, acknowledger).await;
         submitter.abort();
         self.counters.connections_open.store(0, Ordering::Relaxed);
+        (self.hear)(false);
     }
 
     fn options(&self) -> MqttOptions {
@@ -306,6 +323,9 @@ impl Polling<'_> {
         match event {
             Ok(Event::Incoming(Incoming::Publish(publish))) => {
                 Counters::count(&self.broker.counters.received);
+                if publish.retain {
+                    Counters::count(&self.broker.counters.retained);
+                }
                 let connection = *self.current.lock();
                 let handed = arrived.send(Arrived {
                     publish,
@@ -337,6 +357,7 @@ impl Polling<'_> {
                 let counters = &self.broker.counters;
                 Counters::count(&counters.connections_total);
                 counters.connections_open.store(1, Ordering::Relaxed);
+                (self.broker.hear)(true);
                 let resumed = connack.session_present;
                 tracing::info!(broker = %address, session.resumed = resumed, "connected to the broker");
                 let filters = self.broker.filters.iter();
@@ -362,6 +383,7 @@ impl Polling<'_> {
             .counters
             .connections_open
             .store(0, Ordering::Relaxed);
+        (self.broker.hear)(false);
         let mut number = self.current.lock();
         *number += 1;
         events.clean();
@@ -409,6 +431,7 @@ async fn submit(
     inlet: Inlet,
     origin: String,
 ) {
+    let address: Arc<str> = Arc::from(origin.as_str());
     while let Some(arrived) = arriving.recv().await {
         let Ok(topic) = String::from_utf8(arrived.publish.topic.to_vec()) else {
             tracing::warn!(broker = %origin, "a topic that is not UTF-8 is passed over");
@@ -416,6 +439,10 @@ async fn submit(
         };
         let message = Message {
             origin: origin.clone(),
+            link: Link::Broker {
+                address: Arc::clone(&address),
+                retained: arrived.publish.retain,
+            },
             topic,
             payload: Bytes::clone(&arrived.publish.payload),
         };

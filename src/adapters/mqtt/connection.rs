@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::inbound::Inlet;
+use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
 use crate::adapters::mqtt::handshake;
 use crate::adapters::mqtt::handshake::Admitted;
@@ -188,6 +189,7 @@ async fn attend(
     };
     let will = admitted.will.map(|will| Message {
         origin: client.origin.clone(),
+        link: Link::Embedded,
         topic: will.topic.to_string(),
         payload: will.payload,
     });

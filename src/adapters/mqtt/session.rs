@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::inbound::Inlet;
+use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
 use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
@@ -378,6 +379,7 @@ impl<'a> Session<'a> {
         }
         let message = Message {
             origin: self.client.origin.clone(),
+            link: Link::Embedded,
             topic: topic.to_owned(),
             payload,
         };

@@ -123,6 +123,8 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Last wills handed in.
     pub wills: AtomicU64,
+    /// Messages that the broker had kept from before for whoever asks.
+    pub retained: AtomicU64,
 }
 
 impl Counters {
@@ -132,7 +134,7 @@ impl Counters {
     }
 
     /// All of them by name, for metrics.
-    pub fn all(&self) -> [(&'static str, u64); 7] {
+    pub fn all(&self) -> [(&'static str, u64); 8] {
         [
             ("connections_open", Self::read(&self.connections_open)),
             ("connections", Self::read(&self.connections_total)),
@@ -141,6 +143,7 @@ impl Counters {
             ("acked", Self::read(&self.acked)),
             ("refused", Self::read(&self.refused)),
             ("wills", Self::read(&self.wills)),
+            ("retained", Self::read(&self.retained)),
         ]
     }
 

@@ -17,6 +17,7 @@ mod index;
 mod letters;
 mod merge;
 mod pack;
+mod presence;
 mod readings;
 mod registry;
 mod rows;
@@ -53,6 +54,8 @@ use crate::adapters::store::embedded::writer::Writer;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::names::Source;
+use crate::domain::presence::Spell;
+use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
@@ -60,6 +63,8 @@ use crate::domain::registry::Registry;
 use crate::domain::review::Decision;
 use crate::ports::Answer;
 use crate::ports::Appended;
+use crate::ports::Attendance;
+use crate::ports::Attended;
 use crate::ports::Batch;
 use crate::ports::Kept;
 use crate::ports::Ledger;
@@ -424,6 +429,25 @@ impl Reviews for Embedded {
 
     fn decisions(&self) -> Answer<'_, Vec<Decision>> {
         Box::pin(self.read(|connection| REVIEWS.all(connection)))
+    }
+}
+
+impl Attendance for Embedded {
+    fn attend(&self, attended: Attended) -> Answer<'_, ()> {
+        Box::pin(self.submit(|answer| Task::Attend { attended, answer }))
+    }
+
+    fn spells<'a>(&'a self, source: &'a Source) -> Answer<'a, Vec<Spell>> {
+        let source = source.to_string();
+        Box::pin(self.read(move |connection| presence::spells(connection, &source)))
+    }
+
+    fn open_spells(&self) -> Answer<'_, Vec<Spell>> {
+        Box::pin(self.read(presence::open_spells))
+    }
+
+    fn ways(&self) -> Answer<'_, Vec<Way>> {
+        Box::pin(self.read(presence::ways))
     }
 }
 

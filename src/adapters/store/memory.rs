@@ -12,6 +12,9 @@ use crate::adapters::store::embedded::chain::link;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::names::Source;
+use crate::domain::presence::Party;
+use crate::domain::presence::Spell;
+use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
@@ -21,6 +24,8 @@ use crate::domain::review::Decision;
 use crate::domain::strip::Numbers;
 use crate::ports::Answer;
 use crate::ports::Appended;
+use crate::ports::Attendance;
+use crate::ports::Attended;
 use crate::ports::Batch;
 use crate::ports::Kept;
 use crate::ports::Ledger;
@@ -51,6 +56,10 @@ struct State {
     ledger: Vec<CreditEvent>,
     issues: Vec<Issue>,
     decisions: Vec<Decision>,
+    /// By party as text, and beginning.
+    spells: BTreeMap<(String, Instant), Spell>,
+    /// By source as text, and link.
+    ways: BTreeMap<(String, String), Way>,
 }
 
 /// Everything in memory.
@@ -263,6 +272,37 @@ impl Reviews for Memory {
     }
 }
 
+impl Attendance for Memory {
+    fn attend(&self, attended: Attended) -> Answer<'_, ()> {
+        let mut state = self.state();
+        let spells = attended.spells.into_iter();
+        let keyed = spells.map(|spell| ((spell.party.to_string(), spell.from), spell));
+        state.spells.extend(keyed);
+        let ways = attended.ways.into_iter();
+        let keyed = ways.map(|way| ((way.source.to_string(), way.link.clone()), way));
+        state.ways.extend(keyed);
+        ready(())
+    }
+
+    fn spells<'a>(&'a self, source: &'a Source) -> Answer<'a, Vec<Spell>> {
+        let own = |spell: &&Spell| match &spell.party {
+            Party::Daemon | Party::Link(_) => true,
+            Party::Source(party) => party == source,
+        };
+        ready(self.state().spells.values().filter(own).cloned().collect())
+    }
+
+    fn open_spells(&self) -> Answer<'_, Vec<Spell>> {
+        let state = self.state();
+        let open = state.spells.values().filter(|spell| spell.open);
+        ready(open.cloned().collect())
+    }
+
+    fn ways(&self) -> Answer<'_, Vec<Way>> {
+        ready(self.state().ways.values().cloned().collect())
+    }
+}
+
 impl Verify for Memory {
     fn verify(&self) -> Answer<'_, Verified> {
         let state = self.state();
@@ -277,6 +317,10 @@ impl Verify for Memory {
             ("ledger entries", state.ledger.len() as u64),
             ("publications", state.issues.len() as u64),
             ("review decisions", state.decisions.len() as u64),
+            (
+                "presence entries",
+                (state.spells.len() + state.ways.len()) as u64,
+            ),
         ];
         ready(Verified {
             counted,

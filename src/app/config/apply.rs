@@ -11,9 +11,10 @@ use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
 use crate::domain::calendar::Zone;
+use crate::domain::presence::BEAT_S_MAX;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 21] = [
+pub(super) const KEYS: [&str; 24] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -35,6 +36,9 @@ pub(super) const KEYS: [&str; 21] = [
     "mqtt.brokers[].password",
     "mqtt.brokers[].window",
     "mqtt.brokers[].session_expiry_s",
+    "health.heartbeat_s",
+    "health.silent_after",
+    "health.silent_grace_s",
 ];
 /// Most external brokers.
 const BROKERS_MAX: usize = 16;
@@ -66,6 +70,9 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "mqtt.embedded.keep_alive_s_max" => {
             settings.endpoint.keep_alive_max = seconds(value, 65_535)?
         }
+        "health.heartbeat_s" => settings.watch.heartbeat_s = number(value, 1, BEAT_S_MAX)?,
+        "health.silent_after" => settings.watch.silent_after = number(value, 1, 1_000)?,
+        "health.silent_grace_s" => settings.watch.silent_grace_s = number(value, 0, 86_400)?,
         "hj212.listen" => {
             return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use skytier::adapters::inbound::Inlet;
+use skytier::adapters::inbound::Link;
 use skytier::adapters::inbound::Message;
 use skytier::adapters::inbound::Verdict;
 use skytier::adapters::payload::Decoder;
@@ -32,6 +33,8 @@ use skytier::flow::ingest::Ingest;
 use skytier::flow::ingest::Stage;
 use skytier::flow::rollup::Recipe;
 use skytier::flow::rollup::Rollup;
+use skytier::flow::watch::Watch;
+use skytier::flow::watch::WatchSettings;
 use skytier::ports::Answer;
 use skytier::ports::Appended;
 use skytier::ports::Batch;
@@ -184,8 +187,12 @@ impl Machine {
         let ingest = Arc::new(Ingest::open(stage).await.expect("admission"));
         let (inlet, deliveries) = Inlet::new(MESSAGES_MAX);
         let (stop, stopped) = watch::channel(false);
+        let attendance = Arc::clone(&stores.attendance);
+        let settings = WatchSettings::default();
+        let watching = Watch::open(attendance, Arc::clone(&directory), settings, &[], clock());
         let pump = Pump {
             ingest: Arc::clone(&ingest),
+            watch: Arc::new(watching.await.expect("nothing kept yet")),
             health: Arc::new(Health::default()),
             stop: stopped,
             clock,
@@ -220,6 +227,7 @@ impl Machine {
         let submit = |(topic, payload)| {
             let message = Message {
                 origin: "mqtt:simulation".to_owned(),
+                link: Link::Embedded,
                 topic,
                 payload: Bytes::from(payload),
             };

@@ -5,6 +5,8 @@ use super::at;
 use super::embedded;
 use super::letter;
 use super::listing;
+use super::presence::attend;
+use super::presence::way;
 use super::published::issue;
 use super::reviewed::decision;
 use super::run;
@@ -43,6 +45,8 @@ fn store() -> TempDir {
         decided.expect("kept");
         let remembered = stores.publications.remember(issues).await;
         remembered.expect("remembered");
+        let heard = [way("stations/A", "link/a", 1, 2)];
+        attend(&stores, &["daemon 0-", "link/a off 1-2"], &heard).await;
     });
     directory
 }
@@ -100,6 +104,7 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("ledger entries", 4),
         ("publications", 2),
         ("review decisions", 2),
+        ("presence entries", 3),
     ];
     assert_eq!(counted, expected);
 }
@@ -313,6 +318,32 @@ fn a_changed_lost_or_moved_try_is_found() {
         "DELETE FROM dead_letter_try WHERE letter = 2",
         "table dead_letter_try: 1 rows where 2 belong",
     );
+}
+
+#[test]
+fn changed_presence_is_found() {
+    for change in [
+        "upto_at = 9",
+        "from_at = 9",
+        "online = 1",
+        "open = 1",
+        "party = 'link/b'",
+    ] {
+        let sql = format!("UPDATE spell SET {change} WHERE party = 'link/a'");
+        check(&sql, "does not match its checksum");
+    }
+    check(
+        "UPDATE spell SET party = 'x' WHERE party = 'daemon'",
+        "table spell, \"x\": ",
+    );
+    for change in [
+        "first_at = 9",
+        "last_at = 9",
+        "link = 'b'",
+        "source = 'stations/Z'",
+    ] {
+        check(&format!("UPDATE way SET {change}"), "table way, ");
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub struct DashboardView {
     pub months: Vec<MonthValue>,
     /// Daily PM2.5 in order, void days included.
     pub days: Vec<DayValue>,
+    /// Stations that are silent, by name, each with when it was last seen.
+    pub silent: Vec<(String, String)>,
     /// Stations of the area.
     pub stations: Vec<StationRow>,
     /// Figures published earlier, beside ours.

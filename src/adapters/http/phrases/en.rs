@@ -129,4 +129,8 @@ pub(super) const PHRASES: Phrases = Phrases {
     uscc: "Unified social credit code",
     rulebook: "Rulebook",
     footer: "A gap is never counted as good: every ratio comes with its valid and void days.",
+    silent_one: "1 station silent: ",
+    silent_some: "{count} stations silent: ",
+    silent_last: "{name}, last seen {time}",
+    silent_more: "{count} more",
 };

@@ -129,4 +129,8 @@ pub(super) const PHRASES: Phrases = Phrases {
     uscc: "统一社会信用代码",
     rulebook: "评价规则",
     footer: "缺测不计为优良：每个比例都同时列出有效天数与无效天数。",
+    silent_one: "1 个站点静默：",
+    silent_some: "{count} 个站点静默：",
+    silent_last: "{name}，最后收到 {time}",
+    silent_more: "另有 {count} 个",
 };

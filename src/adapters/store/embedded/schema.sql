@@ -311,3 +311,25 @@ CREATE TABLE unmonitored (
     document  TEXT NOT NULL,
     PRIMARY KEY (station, pollutant, from_day)
 ) STRICT;
+
+-- Who was there, and when: the daemon, its links, what sources said of themselves.
+CREATE TABLE spell (
+    party   TEXT NOT NULL,                  -- daemon; link/NAME; stations/ID or loggers/MN
+    from_at INTEGER NOT NULL,
+    upto_at INTEGER NOT NULL,               -- last moment it is known to have lasted
+    online  INTEGER NOT NULL,
+    open    INTEGER NOT NULL,               -- 1: it lasts on
+    hash    INTEGER NOT NULL,
+    PRIMARY KEY (party, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spell_open ON spell (party) WHERE open = 1;
+
+-- By which link a source's current readings came, from the first to the last of them.
+CREATE TABLE way (
+    source   TEXT NOT NULL,
+    link     TEXT NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at  INTEGER NOT NULL,
+    hash     INTEGER NOT NULL,
+    PRIMARY KEY (source, link)
+) STRICT, WITHOUT ROWID;

@@ -15,6 +15,7 @@ use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::letters;
+use crate::adapters::store::embedded::presence;
 use crate::adapters::store::embedded::registry;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
@@ -24,13 +25,13 @@ use crate::ports::Verified;
 
 const REMEDY: &str = "restore the last backup";
 
-/// Checks pages, readings, revisions, dead letters, registry, ledger, publications and decisions of reviewers, in
-/// that order, up to the first fault.
+/// Checks pages, readings, revisions, dead letters, registry, ledger, publications, decisions of reviewers and presence,
+/// in that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 8] = [
+    let checks: [(&'static str, Check); 9] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
@@ -43,6 +44,7 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
         ("review decisions", |connection| {
             chained(&REVIEWS, connection)
         }),
+        ("presence entries", presence::check),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {

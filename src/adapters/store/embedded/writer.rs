@@ -17,6 +17,7 @@ use crate::adapters::store::embedded::merge;
 use crate::adapters::store::embedded::merge::Round;
 use crate::adapters::store::embedded::merge::Step;
 use crate::adapters::store::embedded::pack::Packer;
+use crate::adapters::store::embedded::presence;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
 use crate::adapters::store::embedded::rows;
@@ -27,6 +28,7 @@ use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
 use crate::domain::review::Decision;
 use crate::ports::Appended;
+use crate::ports::Attended;
 use crate::ports::Batch;
 use crate::ports::StoreError;
 
@@ -52,6 +54,10 @@ pub(super) enum Task {
     Mark {
         name: String,
         value: String,
+        answer: Reply<()>,
+    },
+    Attend {
+        attended: Attended,
         answer: Reply<()>,
     },
     Ledger {
@@ -82,9 +88,10 @@ impl Task {
         // A caller that no longer waits has lost interest in its answer; nothing is left to tell.
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(error))),
-            Self::Register { answer, .. } | Self::Mark { answer, .. } | Self::Merge { answer } => {
-                drop(answer.send(Err(error)))
-            }
+            Self::Register { answer, .. }
+            | Self::Mark { answer, .. }
+            | Self::Attend { answer, .. }
+            | Self::Merge { answer } => drop(answer.send(Err(error))),
             Self::Ledger { answer, .. }
             | Self::Publish { answer, .. }
             | Self::Review { answer, .. } => drop(answer.send(Err(error))),
@@ -110,7 +117,10 @@ impl Task {
                 Applied::Count(count),
             ) => Done::Count(answer, count),
             (
-                Self::Register { answer, .. } | Self::Mark { answer, .. } | Self::Merge { answer },
+                Self::Register { answer, .. }
+                | Self::Mark { answer, .. }
+                | Self::Attend { answer, .. }
+                | Self::Merge { answer },
                 _,
             ) => Done::Unit(answer),
             (_, _) => unreachable!("a task is applied as what it is"),
@@ -287,6 +297,9 @@ impl Writer {
             }
             Task::Mark { name, value, .. } => {
                 registry::set_mark(&transaction, name, value).map(|()| Applied::Unit)
+            }
+            Task::Attend { attended, .. } => {
+                presence::save(&transaction, attended).map(|()| Applied::Unit)
             }
             Task::Ledger { events, .. } => LEDGER.append(&transaction, events).map(Applied::Count),
             Task::Publish { issues, .. } => PUBLICATIONS
