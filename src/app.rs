@@ -62,6 +62,8 @@ pub mod import;
 
 pub mod stats;
 
+pub mod gaps;
+
 pub mod backup;
 
 pub mod daemon;

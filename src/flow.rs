@@ -39,3 +39,5 @@ pub mod tiering;
 pub mod health;
 
 pub mod watch;
+
+pub mod gaps;

@@ -40,6 +40,8 @@ pub mod publications;
 
 pub mod qc;
 
+pub mod gaps;
+
 pub mod credit;
 
 pub mod health;

@@ -5,6 +5,7 @@
 mod beside;
 pub mod days;
 pub mod figures;
+pub mod gaps;
 mod goals;
 pub mod hours;
 pub mod letters;

@@ -2,11 +2,13 @@
 
 use crate::adapters::lang::Lang;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::presence::Cause;
 use crate::domain::projection::Spread;
 use crate::domain::registry::Item;
 use crate::domain::registry::peer::RankItem;
 use crate::domain::target::Gap;
 use crate::domain::target::Standing;
+use crate::flow::gaps::Void;
 use crate::flow::ranking::RankGap;
 
 /// Why a day is void, from the reasons the core joins by `|`.
@@ -32,6 +34,44 @@ pub fn void_day(reasons: &str, lang: Lang) -> String {
     };
     let parts: Vec<String> = reasons.split('|').map(part).collect();
     parts.join(lang.pick("；", "; "))
+}
+
+/// Why a reading is missing.
+pub const fn cause(cause: Cause, lang: Lang) -> &'static str {
+    match cause {
+        Cause::NotRecorded => lang.pick("当时无运行记录", "no record kept then"),
+        Cause::DaemonDown => lang.pick("本程序未运行", "daemon down"),
+        Cause::BrokerDown => lang.pick("消息代理中断", "broker down"),
+        Cause::StationOffline => lang.pick("站点离线", "station offline"),
+        Cause::StationSilent => lang.pick("站点静默", "station silent"),
+    }
+}
+
+/// Why there are no figures of a station's reports.
+pub const fn no_reports(void: Void, lang: Lang) -> &'static str {
+    match void {
+        Void::NeverReported => lang.pick("该站从未上报", void.reason()),
+        Void::NoInterval => lang.pick("上报间隔未登记，数据中亦无法判定", void.reason()),
+    }
+}
+
+/// Heads of the columns of gaps and of completeness; others stand as they are.
+pub fn gap_column(column: &'static str, lang: Lang) -> &'static str {
+    let zh = match column {
+        "station" => "站点",
+        "from" => "起",
+        "to" => "止",
+        "interval_s" => "间隔（秒）",
+        "missing" => "缺测数",
+        "cause" => "原因",
+        "date" => "日期",
+        "expected" => "应报",
+        "reported" => "实报",
+        "completeness" => "完整率（%）",
+        "void_reason" => "无结果原因",
+        _ => column,
+    };
+    lang.pick(zh, column)
 }
 
 /// Why a period's statistic is short of data.

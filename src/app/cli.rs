@@ -21,6 +21,8 @@ use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
+use crate::app::gaps;
+use crate::app::gaps::GapsArgs;
 use crate::app::import;
 use crate::app::import::ImportArgs;
 use crate::app::load;
@@ -92,6 +94,7 @@ enum Command {
     Restore(RestoreArgs),
     Backup(BackupArgs),
     Stats(StatsArgs),
+    Gaps(GapsArgs),
     Import(ImportArgs),
     Qc(QcArgs),
     #[command(name = "dead-letters")]
@@ -190,6 +193,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Restatements(args) => publish::restatements(args, now(), &mut out).await?,
         Command::Qc(args) => qc::run(&args, &mut out).await?,
         Command::Import(args) => import::run(&args, &mut out).await?,
+        Command::Gaps(args) => gaps::run(&args, now(), &mut out).await?,
         Command::Stats(args) => stats::run(&args, &mut out).await?,
         Command::Backup(args) => backup::backup(&args, &mut out).await?,
         Command::Restore(args) => backup::restore(&args, &mut out).await?,

@@ -12,6 +12,7 @@ mod dashboard;
 mod day_laws;
 mod figures;
 mod hour_laws;
+mod gaps;
 mod hours;
 mod keeping;
 mod mqtt;

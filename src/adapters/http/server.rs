@@ -21,6 +21,7 @@ use crate::adapters::http::bulletins;
 use crate::adapters::http::credit;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
+use crate::adapters::http::gaps;
 use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
@@ -64,6 +65,8 @@ pub fn router(state: WebState) -> Router {
             get(registry::list).post(registry::enter),
         )
         .route("/v1/reviews", get(reviews::list).post(reviews::enter))
+        .route("/v1/stations/{id}/gaps", get(gaps::gaps))
+        .route("/v1/stations/{id}/completeness", get(gaps::completeness))
         .route("/v1/stations/{id}/qc", get(qc::station))
         .route("/v1/flags", get(qc::flags))
         .route("/v1/dead-letters", get(letters::list))
