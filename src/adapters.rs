@@ -14,6 +14,8 @@ pub mod tables;
 
 pub mod reviews;
 
+pub mod deletions;
+
 pub mod report;
 
 pub mod publications;

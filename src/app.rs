@@ -30,6 +30,8 @@ pub mod register;
 
 pub mod review;
 
+pub mod delete;
+
 pub mod replay;
 
 pub mod assess;

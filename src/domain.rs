@@ -26,6 +26,8 @@ pub mod gaps;
 
 pub mod review;
 
+pub mod deletion;
+
 pub mod qc;
 
 pub mod standards;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::presence::Spell;
@@ -221,6 +222,27 @@ pub struct Appended {
     pub touched: Vec<(SourceId, Instant)>,
 }
 
+/// Readings that one order may take out.
+pub const DELETED_MAX: usize = 200_000;
+
+/// What an order to take readings out did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// They are gone, and the order is kept.
+    Done {
+        /// The order's number, counted from 1.
+        number: u64,
+        /// Readings taken out.
+        readings: u64,
+        /// Source and time of each of them, each once.
+        touched: Vec<(SourceId, Instant)>,
+    },
+    /// It meant more than [`DELETED_MAX`] readings: nothing was done.
+    TooMany,
+    /// It meant no reading: nothing was done.
+    Nothing,
+}
+
 /// Which part of a column is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
@@ -260,6 +282,12 @@ pub type Visit = Box<dyn FnMut(usize, Strip<'_>) + Send>;
 pub trait Series: Send + Sync {
     /// Makes the batch durable as one unit. Applying it again changes nothing.
     fn append(&self, batch: Batch) -> Answer<'_, Appended>;
+    /// Takes readings out as one unit and keeps the order. They count no longer from the moment it was given; as
+    /// known before, they do. The same value again is a repetition of what was taken out and changes nothing;
+    /// another value counts.
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted>;
+    /// All orders to take readings out, in the order they were given; the first has number 1.
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>>;
     /// Every series that holds a reading, in key order.
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>>;
     /// Readings of one series in time order.

@@ -34,6 +34,8 @@ pub mod registry;
 
 pub mod reviews;
 
+pub mod deletions;
+
 pub mod letters;
 
 pub mod publications;

@@ -18,6 +18,8 @@ use crate::app::credit;
 use crate::app::credit::CreditArgs;
 use crate::app::dead_letters;
 use crate::app::dead_letters::DeadLettersArgs;
+use crate::app::delete;
+use crate::app::delete::DeleteArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
@@ -77,6 +79,7 @@ enum Command {
     Seed(SeedArgs),
     Register(RegisterArgs),
     Review(ReviewArgs),
+    Delete(DeleteArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
@@ -170,6 +173,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => serve::demo(args).await?,
         Command::Seed(args) => seeding::run(args, today(), now()).await?,
         Command::Review(args) => review::run(&args, now(), &mut out).await?,
+        Command::Delete(args) => delete::run(&args, now(), &mut out).await?,
         Command::Register(args) => register::run(&args, &mut out).await?,
         Command::Replay(args) => {
             let sent = replay::run(&args).await?;

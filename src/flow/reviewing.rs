@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 
 use crate::domain::calendar::Instant;
+use crate::domain::deletion::Deletion;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::review::Decision;
@@ -17,6 +18,7 @@ use crate::domain::strip::Strip;
 use crate::ports::Answer;
 use crate::ports::Appended;
 use crate::ports::Batch;
+use crate::ports::Deleted;
 use crate::ports::Range;
 use crate::ports::Reviews;
 use crate::ports::Series;
@@ -39,6 +41,14 @@ pub struct Overlay {
 impl Series for Overlay {
     fn append(&self, batch: Batch) -> Answer<'_, Appended> {
         self.series.append(batch)
+    }
+
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted> {
+        self.series.delete(order)
+    }
+
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>> {
+        self.series.deletions()
     }
 
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {

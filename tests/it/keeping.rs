@@ -190,8 +190,9 @@ fn a_damaged_backup_is_not_restored() {
     run(&["backup", "--data", text(&data), "--out", text(&file)]);
     let restored = folder.path().join("restored");
     let mut bytes = std::fs::read(&file).expect("a copy");
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 4_096].fill(0x5a);
+    // Half of it, for a page of it may be one that holds nothing.
+    let quarter = bytes.len() / 4;
+    bytes[quarter..quarter * 3].fill(0x5a);
     std::fs::write(&file, &bytes).expect("room on the disk");
     let damaged = ["restore", "--from", text(&file), "--data", text(&restored)];
     let (code, said) = fails(&damaged);

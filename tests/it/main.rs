@@ -10,6 +10,7 @@ mod comparison;
 mod credit;
 mod dashboard;
 mod day_laws;
+mod deleting;
 mod figures;
 mod hour_laws;
 mod gaps;

@@ -31,6 +31,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "bulletin"),
     ("http", "chart"),
     ("http", "credit_events"),
+    ("http", "deletions"),
     ("http", "lang"),
     // Only the settings and counters that the health page shows.
     ("http", "mqtt"),
@@ -47,6 +48,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("report", "words"),
     ("reviews", "report"),
     ("store", "credit_events"),
+    ("store", "deletions"),
     ("words", "lang"),
     ("store", "publications"),
     ("store", "reviews"),

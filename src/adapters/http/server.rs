@@ -19,6 +19,7 @@ use crate::adapters::http::air;
 use crate::adapters::http::assets::assets;
 use crate::adapters::http::bulletins;
 use crate::adapters::http::credit;
+use crate::adapters::http::deletions;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::gaps;
@@ -39,6 +40,13 @@ use crate::adapters::http::targets;
 const BODY_BYTES_MAX: usize = 15 << 17;
 /// Longest time one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What people decide about readings.
+fn decided() -> Router<WebState> {
+    Router::new()
+        .route("/v1/reviews", get(reviews::list).post(reviews::enter))
+        .route("/v1/deletions", get(deletions::list).post(deletions::enter))
+}
 
 /// Every path with its handler.
 pub fn router(state: WebState) -> Router {
@@ -64,7 +72,6 @@ pub fn router(state: WebState) -> Router {
             "/v1/registry/{table}",
             get(registry::list).post(registry::enter),
         )
-        .route("/v1/reviews", get(reviews::list).post(reviews::enter))
         .route("/v1/stations/{id}/gaps", get(gaps::gaps))
         .route("/v1/stations/{id}/completeness", get(gaps::completeness))
         .route("/v1/stations/{id}/qc", get(qc::station))
@@ -98,6 +105,7 @@ pub fn router(state: WebState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .merge(decided())
         .with_state(state)
         .merge(assets())
         .fallback(no_such_path)

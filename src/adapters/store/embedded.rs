@@ -13,6 +13,7 @@ mod block;
 mod bytes;
 pub(crate) mod chain;
 pub mod copy;
+mod delete;
 mod index;
 mod letters;
 mod merge;
@@ -42,6 +43,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
@@ -53,6 +55,7 @@ use crate::adapters::store::embedded::writer::Task;
 use crate::adapters::store::embedded::writer::Writer;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::presence::Spell;
 use crate::domain::presence::Way;
@@ -66,6 +69,7 @@ use crate::ports::Appended;
 use crate::ports::Attendance;
 use crate::ports::Attended;
 use crate::ports::Batch;
+use crate::ports::Deleted;
 use crate::ports::Kept;
 use crate::ports::Ledger;
 use crate::ports::LedgerRow;
@@ -318,6 +322,14 @@ impl Readers {
 impl Series for Embedded {
     fn append(&self, batch: Batch) -> Answer<'_, Appended> {
         Box::pin(self.submit(|answer| Task::Append { batch, answer }))
+    }
+
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted> {
+        Box::pin(self.submit(|answer| Task::Delete { order, answer }))
+    }
+
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>> {
+        Box::pin(self.read(|connection| DELETIONS.all(connection)))
     }
 
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {

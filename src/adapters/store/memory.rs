@@ -11,6 +11,7 @@ use crate::adapters::store::embedded::chain::GENESIS;
 use crate::adapters::store::embedded::chain::link;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::presence::Party;
 use crate::domain::presence::Spell;
@@ -27,6 +28,8 @@ use crate::ports::Appended;
 use crate::ports::Attendance;
 use crate::ports::Attended;
 use crate::ports::Batch;
+use crate::ports::DELETED_MAX;
+use crate::ports::Deleted;
 use crate::ports::Kept;
 use crate::ports::Ledger;
 use crate::ports::LedgerRow;
@@ -43,8 +46,16 @@ use crate::ports::Verified;
 use crate::ports::Verify;
 use crate::ports::Visit;
 
-/// One identity's values in the order they counted, each with when it was received.
-type Versions = Vec<(Instant, Reading)>;
+/// What counted at a time, from some moment on.
+struct Version {
+    from: Instant,
+    reading: Reading,
+    /// Taken out by order.
+    deleted: bool,
+}
+
+/// One identity's versions in the order they counted.
+type Versions = Vec<Version>;
 
 #[derive(Default)]
 struct State {
@@ -60,6 +71,7 @@ struct State {
     spells: BTreeMap<(String, Instant), Spell>,
     /// By source as text, and link.
     ways: BTreeMap<(String, String), Way>,
+    deletions: Vec<Deletion>,
 }
 
 /// Everything in memory.
@@ -90,21 +102,28 @@ impl State {
                 .or_default()
                 .entry(time)
                 .or_default();
+            let mut from = batch.received_at;
             match versions.last() {
-                Some((_, last)) if reading.repeats(last) => {
+                Some(last) if reading.repeats(&last.reading) => {
                     appended.repeated += 1;
                     continue;
                 }
-                Some((received, _)) => {
-                    appended.corrected += 1;
-                    let received = batch.received_at.max(*received);
-                    versions.push((received, reading));
+                Some(last) => {
+                    let count = if last.deleted {
+                        &mut appended.new
+                    } else {
+                        &mut appended.corrected
+                    };
+                    *count += 1;
+                    from = from.max(last.from);
                 }
-                None => {
-                    appended.new += 1;
-                    versions.push((batch.received_at, reading));
-                }
+                None => appended.new += 1,
             }
+            versions.push(Version {
+                from,
+                reading,
+                deleted: false,
+            });
             appended.touched.push((source, time));
         }
         for letter in batch.dead_letters {
@@ -126,6 +145,41 @@ impl State {
         appended
     }
 
+    fn delete(&mut self, order: Deletion) -> Deleted {
+        let columns = self.columns.iter_mut();
+        let columns = columns.filter(|(key, _)| order.concerns(key));
+        let versions = columns.flat_map(|(_, column)| column.iter_mut());
+        let meant = |(time, versions): &(&Instant, &mut Versions)| {
+            order.covers(**time) && versions.last().is_some_and(|last| !last.deleted)
+        };
+        let mut found: Vec<(&Instant, &mut Versions)> = versions.filter(meant).collect();
+        if found.len() > DELETED_MAX {
+            return Deleted::TooMany;
+        }
+        if found.is_empty() {
+            return Deleted::Nothing;
+        }
+        let mut touched = Vec::new();
+        for (time, versions) in &mut found {
+            touched.push((order.source.clone(), **time));
+            let gone = versions.last().map(|last| Version {
+                from: order.ordered_at.max(last.from),
+                reading: last.reading.clone(),
+                deleted: true,
+            });
+            versions.extend(gone);
+        }
+        let readings = found.len() as u64;
+        touched.sort_unstable();
+        touched.dedup();
+        self.deletions.push(order);
+        Deleted::Done {
+            number: self.deletions.len() as u64,
+            readings,
+            touched,
+        }
+    }
+
     fn received(&self, key: &SeriesKey, range: Range) -> Vec<(Instant, Reading)> {
         let Some(column) = self.columns.get(key).filter(|_| range.after < range.upto) else {
             return Vec::new();
@@ -136,18 +190,27 @@ impl State {
         );
         let versions = column.range(bounds).map(|(_, versions)| versions);
         let readings = versions.filter_map(|versions| known(versions, range.known_at));
-        readings.take(range.limit).cloned().collect()
+        readings.take(range.limit).collect()
     }
 }
 
-fn known(versions: &Versions, known_at: Option<Instant>) -> Option<&(Instant, Reading)> {
+fn known(versions: &Versions, known_at: Option<Instant>) -> Option<(Instant, Reading)> {
     let at = known_at.unwrap_or(Instant::from_unix(i64::MAX));
-    versions.iter().rev().find(|(received, _)| *received <= at)
+    let found = versions.iter().rev().find(|version| version.from <= at)?;
+    (!found.deleted).then(|| (found.from, found.reading.clone()))
 }
 
 impl Series for Memory {
     fn append(&self, batch: Batch) -> Answer<'_, Appended> {
         ready(self.state().append(batch))
+    }
+
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted> {
+        ready(self.state().delete(order))
+    }
+
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>> {
+        ready(self.state().deletions.clone())
     }
 
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {
@@ -309,8 +372,9 @@ impl Verify for Memory {
         let readings = state
             .columns
             .values()
-            .map(|column| column.len() as u64)
-            .sum();
+            .flat_map(BTreeMap::values)
+            .filter(|versions| versions.last().is_some_and(|last| !last.deleted))
+            .count() as u64;
         let counted = vec![
             ("readings", readings),
             ("dead letters", state.letters.len() as u64),
@@ -321,6 +385,7 @@ impl Verify for Memory {
                 "presence entries",
                 (state.spells.len() + state.ways.len()) as u64,
             ),
+            ("deletions", state.deletions.len() as u64),
         ];
         ready(Verified {
             counted,

@@ -25,6 +25,7 @@ use skytier::app::qc_rules;
 use skytier::app::standards;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::Zone;
+use skytier::domain::deletion::Deletion;
 use skytier::domain::reading::Reading;
 use skytier::domain::reading::SeriesKey;
 use skytier::flow::directory::Directory;
@@ -38,6 +39,7 @@ use skytier::flow::watch::WatchSettings;
 use skytier::ports::Answer;
 use skytier::ports::Appended;
 use skytier::ports::Batch;
+use skytier::ports::Deleted;
 use skytier::ports::Range;
 use skytier::ports::Series;
 use skytier::ports::StoreError;
@@ -97,6 +99,14 @@ impl Series for Faulty {
             return Box::pin(std::future::ready(Ok(Appended::default())));
         }
         self.inner.append(batch)
+    }
+
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted> {
+        self.inner.delete(order)
+    }
+
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>> {
+        self.inner.deletions()
     }
 
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {

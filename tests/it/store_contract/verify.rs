@@ -105,6 +105,7 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("publications", 2),
         ("review decisions", 2),
         ("presence entries", 3),
+        ("deletions", 0),
     ];
     assert_eq!(counted, expected);
 }
@@ -130,8 +131,8 @@ fn a_changed_block_is_found() {
         check(&format!("UPDATE block SET {change} {one}"), expected);
     }
     check(
-        &format!("UPDATE block SET format = 2 {one}"),
-        "table block, span 0 of series 1: its format 2 is unknown; this program reads 1",
+        &format!("UPDATE block SET format = 3 {one}"),
+        "table block, span 0 of series 1: its format 3 is unknown; this program reads up to 2",
     );
 }
 

@@ -149,13 +149,28 @@ impl Appender {
                 }
                 let before_received = Instant::from_unix(cell.received_at);
                 counts_from = received_at.max(before_received);
-                let Slot { id, key_hash, .. } = index.slot(slot);
-                let series = (*id, *key_hash);
-                rows::insert_revision(connection, series, &before, before_received, counts_from)?;
-                appended.corrected += 1;
+                if cell.is_deleted() {
+                    appended.new += 1;
+                } else {
+                    let Slot { id, key_hash, .. } = index.slot(slot);
+                    let series = (*id, *key_hash);
+                    rows::insert_revision(
+                        connection,
+                        series,
+                        &before,
+                        before_received,
+                        counts_from,
+                    )?;
+                    appended.corrected += 1;
+                }
             }
         }
-        self.set(index, slot, reading, counts_from.unix());
+        let value = reading.value.map_or(0, Amount::micros);
+        let receipt = Receipt {
+            received_at: counts_from.unix(),
+            remark: remark(reading),
+        };
+        self.set(index, slot, (time, value), receipt);
         Ok(true)
     }
 
@@ -172,13 +187,19 @@ impl Appender {
         Ok(slot)
     }
 
-    fn set(&mut self, index: &mut Index, slot: u32, reading: &Reading, received_at: i64) {
-        let remark = remark(reading);
-        let receipt = self.receipt(index, received_at, remark);
+    /// Sets a time's value and what is said of it, in the index and for the commit's row.
+    pub(super) fn set(
+        &mut self,
+        index: &mut Index,
+        slot: u32,
+        (time, value): (i64, i64),
+        receipt: Receipt,
+    ) {
+        let receipt = self.receipt(index, receipt);
         let change = Change {
             series: index.slot(slot).id,
-            time: reading.time.unix(),
-            value: reading.value.map_or(0, Amount::micros),
+            time,
+            value,
             receipt,
         };
         index.set(
@@ -190,21 +211,17 @@ impl Appender {
         self.commit.changes.push(change);
     }
 
-    fn receipt(&mut self, index: &mut Index, received_at: i64, remark: Option<Arc<Remark>>) -> u32 {
-        if let Some(last) = self.commit.changes.last() {
-            let receipt = &self.commit.receipts[last.receipt as usize];
-            if receipt.received_at == received_at && receipt.remark == remark {
-                return last.receipt;
-            }
+    /// The number of a receipt in the commit under way.
+    fn receipt(&mut self, index: &mut Index, receipt: Receipt) -> u32 {
+        if let Some(last) = self.commit.changes.last()
+            && self.commit.receipts[last.receipt as usize] == receipt
+        {
+            return last.receipt;
         }
         let (receipts, commit) = (&mut self.receipts, &mut self.commit);
         let first_stamp = &mut self.first_stamp;
-        let entry = receipts.entry((received_at, remark.clone()));
+        let entry = receipts.entry((receipt.received_at, receipt.remark.clone()));
         *entry.or_insert_with(|| {
-            let receipt = Receipt {
-                received_at,
-                remark,
-            };
             let stamp = index.stamp(index.progress.last + 1, receipt.clone());
             if commit.receipts.is_empty() {
                 *first_stamp = stamp;
@@ -212,6 +229,18 @@ impl Appender {
             commit.receipts.push(receipt);
             stamp.wrapping_sub(*first_stamp)
         })
+    }
+
+    /// Series that a test picks, with their slots.
+    pub(super) fn series_where(&self, picks: impl Fn(&SeriesKey) -> bool) -> Vec<(SeriesKey, u32)> {
+        let keys = self.series.keys.iter().zip(0u32..);
+        let picked = keys.filter(|(key, _)| picks(key));
+        picked.map(|(key, slot)| (key.clone(), slot)).collect()
+    }
+
+    /// What is written for a flag of nothing to say.
+    pub(super) fn normal(&self) -> &Flag {
+        &self.normal
     }
 
     /// When the newest batch was received.
@@ -297,6 +326,7 @@ fn remark(reading: &Reading) -> Option<Arc<Remark>> {
             flag: flag.clone(),
             qc: *qc,
             review: *review,
+            deleted: false,
         })
     })
 }

@@ -1,6 +1,6 @@
 //! Blocks: the readings of one series over one span of time, as compressed columns.
 //!
-//! Format 1 of a block's data, `n` readings in time order:
+//! Format 2 of a block's data, `n` readings in time order:
 //!
 //! | part | content |
 //! | --- | --- |
@@ -9,32 +9,25 @@
 //! | receipt | column of seconds from a reading's time to its receipt |
 //! | remarks | nothing when all are plain; else the count of others, each once, then runs `(which, how many)` over all, 0 plain |
 //!
-//! A column begins with a byte: its low half says how it is coded, its high half `s` that all is divided by 10^s.
-//! Code 0: first number and step, of which all others follow. Code 1: pco, length before it. Code 2: the first
-//! number, then differences. Numbers are those of `bytes`. The row beside the data carries count, sum, least,
-//! greatest, first and last time, format and a checksum over all of it and the series' key.
+//! How columns are coded stands in `column`; numbers are those of `bytes`. Format 1 knows fewer codings and no remarks
+//! of readings taken out; it is read, and becomes format 2 when written anew. The row beside the data carries count,
+//! sum, least, greatest, first and last time, format and a checksum over all of it and the series' key.
 
 mod bare;
+mod column;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pco::ChunkConfig;
-use pco::DeltaSpec;
-use pco::ModeSpec;
-use pco::standalone::simple_compress;
-use pco::standalone::simple_decompress_into;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::adapters::store::embedded::block::column::Nature;
+use crate::adapters::store::embedded::block::column::column;
+use crate::adapters::store::embedded::block::column::put_column;
 use crate::adapters::store::embedded::bytes::Cursor;
-use crate::adapters::store::embedded::bytes::MAX_SCALE;
 use crate::adapters::store::embedded::bytes::Malformed;
 use crate::adapters::store::embedded::bytes::Remark;
-use crate::adapters::store::embedded::bytes::common_scale;
-use crate::adapters::store::embedded::bytes::divided;
-use crate::adapters::store::embedded::bytes::power;
 use crate::adapters::store::embedded::bytes::put;
-use crate::adapters::store::embedded::bytes::put_signed;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Flag;
 use crate::domain::reading::Qc;
@@ -44,8 +37,8 @@ use crate::domain::units::Amount;
 
 pub(super) use crate::adapters::store::embedded::block::bare::Bare;
 
-/// Format of a block's data.
-pub(super) const BLOCK_FORMAT: u32 = 1;
+/// Format of a block's data as written; earlier ones are read too.
+pub(super) const BLOCK_FORMAT: u32 = 2;
 /// Spans begin at 00:00 in UTC+8, so that a day of the usual zone is one block of minute values.
 const ORIGIN: i64 = -8 * 3_600;
 /// Seconds of a day.
@@ -54,14 +47,6 @@ const DAY_S: i64 = 86_400;
 const SLOW_DAYS: i64 = 60;
 /// Intervals from here on are slow.
 const SLOW_INTERVAL_S: u32 = 3_600;
-/// Columns shorter than this are kept as differences: less overhead, and faster.
-const PCO_MIN: usize = 64;
-/// Compression level of pco: beyond it blocks hardly shrink.
-const PCO_LEVEL: usize = 4;
-
-const REGULAR: u8 = 0;
-const PCO: u8 = 1;
-const DIFFERENCES: u8 = 2;
 
 /// How a series' time is cut into spans: each excludes its start and includes its end, as periods do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +143,19 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// Whether it was taken out.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.remark.as_ref().is_some_and(|remark| remark.deleted)
+    }
+
+    /// The value, if there is one that counts.
+    pub(super) fn counting_value(&self) -> Option<i64> {
+        let has_value = self.remark.as_ref().is_none_or(|remark| remark.has_value());
+        has_value.then_some(self.value)
+    }
+}
+
 /// A block's readings, unpacked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
@@ -173,7 +171,7 @@ pub(super) struct Block {
 /// The row beside a block's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Summary {
-    /// Readings.
+    /// Readings, with those taken out.
     pub(super) n: u32,
     /// Sum of the values in millionths; `None` without values or when it does not fit.
     pub(super) sum: Option<i64>,
@@ -288,13 +286,20 @@ impl Block {
         merged
     }
 
+    /// Readings that count: those not taken out.
+    pub(super) fn counting(&self) -> u32 {
+        let deleted = |code: &&u32| **code > 0 && self.remarks[**code as usize - 1].deleted;
+        let deleted = self.codes.iter().filter(deleted).count();
+        u32::try_from(self.len() - deleted).expect("at most one reading a second")
+    }
+
     /// What the row beside the data says.
     ///
     /// # Panics
     /// When the block is empty or not of this span.
     pub(super) fn summary(&self, cut: Cut, span: i64) -> Summary {
         let time = |offset: Option<&u32>| cut.time(span, *offset.expect("a block holds a reading"));
-        let present = |at: &usize| self.remark(*at).is_none_or(|remark| !remark.missing);
+        let present = |at: &usize| self.remark(*at).is_none_or(|remark| remark.has_value());
         let values = || (0..self.len()).filter(present).map(|at| self.values[at]);
         let sum = values().try_fold(0i64, |sum, value| sum.checked_add(value));
         Summary {
@@ -315,13 +320,13 @@ impl Block {
             .iter()
             .map(|offset| i64::from(*offset))
             .collect();
-        put_column(&mut out, &offsets);
-        put_column(&mut out, &self.values);
+        put_column(&mut out, &offsets, Nature::Walk);
+        put_column(&mut out, &self.values, Nature::Walk);
         let pairs = self.received.iter().zip(&self.offsets);
         let lags: Vec<i64> = pairs
             .map(|(received_at, offset)| received_at.wrapping_sub(cut.time(span, *offset)))
             .collect();
-        put_column(&mut out, &lags);
+        put_column(&mut out, &lags, Nature::Few);
         self.put_remarks(&mut out);
         out
     }
@@ -421,135 +426,13 @@ fn check_offsets(offsets: &[i64], cut: Cut) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn put_column(out: &mut Vec<u8>, numbers: &[i64]) {
-    let scale = common_scale(numbers.iter().copied());
-    let scaled: Vec<i64>;
-    let numbers = if scale == 0 {
-        numbers
-    } else {
-        scaled = numbers
-            .iter()
-            .map(|number| divided(*number, scale))
-            .collect();
-        &scaled
-    };
-    if let Some((first, step)) = progression(numbers) {
-        out.push(scale << 4 | REGULAR);
-        put_signed(out, first);
-        put_signed(out, step);
-    } else if numbers.len() < PCO_MIN {
-        out.push(scale << 4 | DIFFERENCES);
-        let mut before = 0i64;
-        for number in numbers {
-            put_signed(out, number.wrapping_sub(before));
-            before = *number;
-        }
-    } else {
-        let config = ChunkConfig::default()
-            .with_compression_level(PCO_LEVEL)
-            .with_mode_spec(ModeSpec::Classic)
-            .with_delta_spec(DeltaSpec::TryConsecutive(1));
-        let packed = simple_compress(numbers, &config).expect("the settings are sound");
-        out.push(scale << 4 | PCO);
-        put(out, packed.len() as u64);
-        out.extend_from_slice(&packed);
-    }
-}
-
-/// First number and step when all follow from them.
-fn progression(numbers: &[i64]) -> Option<(i64, i64)> {
-    let (first, second) = (*numbers.first()?, *numbers.get(1).unwrap_or(&numbers[0]));
-    let step = second.wrapping_sub(first);
-    let regular = numbers
-        .windows(2)
-        .all(|pair| pair[1].wrapping_sub(pair[0]) == step);
-    regular.then_some((first, step))
-}
-
-/// How the numbers of a column are coded, its head read.
-enum Coding<'a> {
-    Regular {
-        first: i64,
-        step: i64,
-    },
-    Packed(&'a [u8]),
-    /// The numbers themselves come next.
-    Differences,
-}
-
-/// Reads a column's head: how it is coded, and what its numbers are divided by.
-fn coding<'a>(cursor: &mut Cursor<'a>) -> Result<(Coding<'a>, i64), Malformed> {
-    let head = cursor.byte()?;
-    let (code, scale) = (head & 0xf, head >> 4);
-    if scale > MAX_SCALE {
-        return Err(Malformed("an unknown scale"));
-    }
-    let coding = match code {
-        REGULAR => Coding::Regular {
-            first: cursor.signed()?,
-            step: cursor.signed()?,
-        },
-        DIFFERENCES => Coding::Differences,
-        PCO => {
-            let length = cursor.count()?;
-            Coding::Packed(cursor.take(length)?)
-        }
-        _ => return Err(Malformed("an unknown coding")),
-    };
-    Ok((coding, power(scale)))
-}
-
-fn column(cursor: &mut Cursor<'_>, n: usize) -> Result<Vec<i64>, Malformed> {
-    let mut numbers = Vec::new();
-    let (coding, power) = coding(cursor)?;
-    unpack(coding, power, cursor, n, &mut numbers)?;
-    Ok(numbers)
-}
-
-/// Puts the `n` numbers of a column in the place of those in `numbers`.
-fn unpack(
-    coding: Coding<'_>,
-    power: i64,
-    cursor: &mut Cursor<'_>,
-    n: usize,
-    numbers: &mut Vec<i64>,
-) -> Result<(), Malformed> {
-    match coding {
-        Coding::Regular { first, step } => {
-            let follow = |before: &i64| Some(before.wrapping_add(step));
-            numbers.clear();
-            numbers.extend(std::iter::successors(Some(first), follow).take(n));
-        }
-        Coding::Differences => {
-            if n > cursor.left() {
-                return Err(Malformed("ends early"));
-            }
-            numbers.clear();
-            let mut before = 0i64;
-            for _ in 0..n {
-                before = before.wrapping_add(cursor.signed()?);
-                numbers.push(before);
-            }
-        }
-        Coding::Packed(packed) => {
-            numbers.resize(n, 0);
-            let done = simple_decompress_into(packed, numbers.as_mut_slice());
-            let done = done.map_err(|_| Malformed("columns that do not unpack"))?;
-            if done.n_processed != n || !done.finished {
-                return Err(Malformed("another count of readings than the row says"));
-            }
-        }
-    }
-    if power > 1 {
-        numbers
-            .iter_mut()
-            .for_each(|number| *number = number.wrapping_mul(power));
-    }
-    Ok(())
-}
-
 /// The checksum of a row: over its series' key, its place, its summary and its data.
-pub(super) fn checksum(key_hash: i64, span: i64, summary: &Summary, data: &[u8]) -> i64 {
+pub(super) fn checksum(
+    key_hash: i64,
+    span: i64,
+    (format, summary): (u32, &Summary),
+    data: &[u8],
+) -> i64 {
     let mut hasher = Xxh3::new();
     let Summary {
         n,
@@ -559,14 +442,7 @@ pub(super) fn checksum(key_hash: i64, span: i64, summary: &Summary, data: &[u8])
         first,
         last,
     } = *summary;
-    for number in [
-        key_hash,
-        span,
-        i64::from(BLOCK_FORMAT),
-        i64::from(n),
-        first,
-        last,
-    ] {
+    for number in [key_hash, span, i64::from(format), i64::from(n), first, last] {
         hasher.update(&number.to_le_bytes());
     }
     for number in [sum, min, max] {

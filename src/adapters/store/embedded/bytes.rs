@@ -12,6 +12,9 @@ const MORE: u8 = 0x80;
 /// Verdicts by their stored number.
 const VERDICTS: [Qc; 4] = [Qc::Passed, Qc::Clock, Qc::Negative, Qc::Range];
 
+/// Bit of a remark for a reading that was taken out.
+const DELETED: u8 = 0x80;
+
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed(pub(super) &'static str);
@@ -129,6 +132,8 @@ pub(super) struct Remark {
     pub(super) qc: Qc,
     /// Raw or reviewed.
     pub(super) review: Review,
+    /// It was taken out: what stands here is what the sender may say again without effect.
+    pub(super) deleted: bool,
 }
 
 impl Remark {
@@ -139,12 +144,18 @@ impl Remark {
             flag: Flag::normal(),
             qc: Qc::Passed,
             review: Review::Raw,
+            deleted: false,
         }
+    }
+
+    /// Whether there is a value that counts.
+    pub(super) fn has_value(&self) -> bool {
+        !self.missing && !self.deleted
     }
 
     /// Whether a value with it may enter means.
     pub(super) fn usable(&self) -> bool {
-        !self.missing && self.qc == Qc::Passed && self.flag.is_normal()
+        self.has_value() && self.qc == Qc::Passed && self.flag.is_normal()
     }
 
     /// Appends it: a byte of bits, then the flag's text if it is not normal.
@@ -153,7 +164,8 @@ impl Remark {
         let verdict = verdict.expect("every verdict has a number") as u8;
         let reviewed = u8::from(self.review == Review::Reviewed);
         let flagged = u8::from(!self.flag.is_normal());
-        out.push(u8::from(self.missing) | reviewed << 1 | flagged << 2 | verdict << 3);
+        let deleted = if self.deleted { DELETED } else { 0 };
+        out.push(u8::from(self.missing) | reviewed << 1 | flagged << 2 | verdict << 3 | deleted);
         if flagged == 1 {
             put(out, self.flag.as_str().len() as u64);
             out.extend_from_slice(self.flag.as_str().as_bytes());
@@ -163,7 +175,7 @@ impl Remark {
     /// Reads what [`Self::put`] wrote.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
         let bits = cursor.byte()?;
-        let verdict = VERDICTS.get(usize::from(bits >> 3));
+        let verdict = VERDICTS.get(usize::from((bits & !DELETED) >> 3));
         let flag = if bits & 4 == 0 {
             Flag::normal()
         } else {
@@ -181,6 +193,7 @@ impl Remark {
             } else {
                 Review::Reviewed
             },
+            deleted: bits & DELETED != 0,
         })
     }
 }
@@ -263,13 +276,18 @@ mod tests {
         for missing in [false, true] {
             for flag in ["N", "M", "HSp", "ABCDEFGHIJKLMNOP"] {
                 for qc in VERDICTS {
-                    for review in [Review::Raw, Review::Reviewed] {
+                    for (review, deleted) in [
+                        (Review::Raw, false),
+                        (Review::Raw, true),
+                        (Review::Reviewed, false),
+                    ] {
                         let flag = Flag::new(flag).expect("a flag");
                         let remark = Remark {
                             missing,
                             flag,
                             qc,
                             review,
+                            deleted,
                         };
                         let mut out = Vec::new();
                         remark.put(&mut out);

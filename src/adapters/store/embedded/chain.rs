@@ -1,5 +1,6 @@
 //! Tables of lines that only grow. Each row's hash covers the one before, so that no row can be changed, removed or
-//! moved unseen: the ledger, published figures, decisions of reviewers.
+//! moved unseen: the ledger, published figures, decisions of
+//! reviewers, orders to take readings out.
 
 use std::fmt::Display;
 
@@ -11,10 +12,12 @@ use sha2::Sha256;
 
 use crate::adapters::credit_events;
 use crate::adapters::credit_events::LineFault;
+use crate::adapters::deletions;
 use crate::adapters::publications;
 use crate::adapters::reviews;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::credit::CreditEvent;
+use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::review::Decision;
 
@@ -43,6 +46,15 @@ pub(super) const REVIEWS: Chain<Decision, String> = Chain {
     missing: "decision",
     to_line: reviews::to_line,
     from_line: reviews::from_line,
+};
+
+/// Orders to take readings out.
+pub(super) const DELETIONS: Chain<Deletion, String> = Chain {
+    table: "deletion",
+    row: "row",
+    missing: "order",
+    to_line: deletions::to_line,
+    from_line: deletions::from_line,
 };
 
 /// What the first row's hash covers in place of a row before it.

@@ -169,7 +169,7 @@ fn write(connection: &Connection, packed: &Fresh) -> Result<(), Fault> {
     let sum = sum.wrapping_add(packed.checksum.wrapping_sub(checksum_before));
     connection.prepare_cached(update)?.execute(params![
         place.series,
-        i64::from(summary.n) - i64::from(readings_before),
+        i64::from(packed.counting) - i64::from(readings_before),
         sum,
         last.is_none_or(|last| summary.last >= last),
         summary.last,

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::block;
+use crate::adapters::store::embedded::block::BLOCK_FORMAT;
 use crate::adapters::store::embedded::block::Block;
 use crate::adapters::store::embedded::block::Summary;
 use crate::adapters::store::embedded::merge::reading;
@@ -40,8 +41,10 @@ pub(super) struct Order {
 /// A block ready to be written.
 pub(super) struct Fresh {
     pub(super) place: Place,
-    /// Readings and checksum of the block that it replaces; zeros when there is none.
+    /// Readings that count and checksum of the block that it replaces; zeros when there is none.
     pub(super) before: (u32, i64),
+    /// Readings that count.
+    pub(super) counting: u32,
     pub(super) summary: Summary,
     pub(super) data: Vec<u8>,
     pub(super) checksum: i64,
@@ -150,19 +153,19 @@ fn packed(
     let stored = BlockRow::of(snapshot, place.series, key_hash, cut, place.span)?;
     let before = stored
         .as_ref()
-        .map_or((0, 0), |row| (row.summary.n, row.checksum));
+        .map_or((0, 0), |row| (row.block.counting(), row.checksum));
     let block = stored.map_or_else(Block::default, |row| row.block);
     let block = block.with(cells.into_iter());
     let summary = block.summary(cut, place.span);
     let data = block.encode(cut, place.span);
     let last = block.cell(block.len() - 1);
-    let missing = last.remark.is_some_and(|remark| remark.missing);
     Ok(Fresh {
         place,
         before,
-        checksum: block::checksum(key_hash, place.span, &summary, &data),
+        checksum: block::checksum(key_hash, place.span, (BLOCK_FORMAT, &summary), &data),
+        counting: block.counting(),
         summary,
         data,
-        last_value: (!missing).then_some(last.value),
+        last_value: last.counting_value(),
     })
 }

@@ -276,6 +276,7 @@ impl<T, F: Fn(Instant, Reading) -> T> Gather<T, F> {
                     let (received_at, reading) = replaced.get(&time)?.clone();
                     Some(keep(received_at, reading))
                 }
+                _ if cell.is_deleted() => None,
                 _ => {
                     let received_at = Instant::from_unix(cell.received_at);
                     Some(keep(received_at, cell.reading(time, normal)))

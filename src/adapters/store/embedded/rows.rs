@@ -1,5 +1,7 @@
 //! The rows of series, blocks, commits and revisions: what is read and written in SQL, each with its checksum.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -228,9 +230,9 @@ impl<'r> Packed<'r> {
             series: row.get(10)?,
         };
         let format: u32 = row.get(7)?;
-        if format != BLOCK_FORMAT {
+        if !(1..=BLOCK_FORMAT).contains(&format) {
             return Err(packed.damaged(&format!(
-                "its format {format} is unknown; this program reads {BLOCK_FORMAT}"
+                "its format {format} is unknown; this program reads up to {BLOCK_FORMAT}"
             )));
         }
         let Self {
@@ -239,7 +241,7 @@ impl<'r> Packed<'r> {
             data,
             ..
         } = &packed;
-        if block::checksum(key_hash, *span, summary, data) != packed.checksum {
+        if block::checksum(key_hash, *span, (format, summary), data) != packed.checksum {
             return Err(packed.damaged("does not match its checksum"));
         }
         Ok(packed)
@@ -258,6 +260,20 @@ impl<'r> Packed<'r> {
             self.span, self.series
         ))
     }
+}
+
+/// The spans that a series has blocks of, in order.
+pub(super) fn spans(
+    connection: &Connection,
+    series: i64,
+    within: RangeInclusive<i64>,
+) -> Result<Vec<i64>, Fault> {
+    let select =
+        "SELECT span FROM block WHERE series = ?1 AND span BETWEEN ?2 AND ?3 ORDER BY span";
+    let mut statement = connection.prepare_cached(select)?;
+    let spans = params![series, within.start(), within.end()];
+    let spans = statement.query_map(spans, |row| row.get(0))?;
+    Ok(spans.collect::<Result<_, _>>()?)
 }
 
 /// Writes a fresh block in place of the one that stands there.

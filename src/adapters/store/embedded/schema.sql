@@ -333,3 +333,22 @@ CREATE TABLE way (
     hash     INTEGER NOT NULL,
     PRIMARY KEY (source, link)
 ) STRICT, WITHOUT ROWID;
+-- Orders to take readings out. Append-only and chained as the ledger is. What they took out stands in `revision`.
+CREATE TABLE deletion (
+    seq  INTEGER PRIMARY KEY,
+    line TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO tally VALUES ('deletion', 0);
+CREATE TRIGGER deletion_count AFTER INSERT ON deletion BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'deletion';
+END;
+CREATE TRIGGER deletion_once BEFORE INSERT ON deletion WHEN EXISTS (SELECT 1 FROM deletion WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'orders to take readings out are append-only');
+END;
+CREATE TRIGGER deletion_keep BEFORE UPDATE ON deletion BEGIN
+    SELECT RAISE(ABORT, 'orders to take readings out are append-only');
+END;
+CREATE TRIGGER deletion_hold BEFORE DELETE ON deletion BEGIN
+    SELECT RAISE(ABORT, 'orders to take readings out are append-only');
+END;

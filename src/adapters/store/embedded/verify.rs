@@ -10,6 +10,7 @@ use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::block::Block;
 use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::chain::Chain;
+use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
@@ -25,8 +26,8 @@ use crate::ports::Verified;
 
 const REMEDY: &str = "restore the last backup";
 
-/// Checks pages, readings, revisions, dead letters, registry, ledger, publications, decisions of reviewers and presence,
-/// in that order, up to the first fault.
+/// Checks pages, readings, revisions, dead letters, registry, ledger, publications, decisions of reviewers, presence
+/// and orders to take readings out, in that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
@@ -45,6 +46,7 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
             chained(&REVIEWS, connection)
         }),
         ("presence entries", presence::check),
+        ("deletions", |connection| chained(&DELETIONS, connection)),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {
@@ -97,11 +99,10 @@ impl Tally {
     }
 
     fn count(&mut self, stored: &BlockRow) {
-        self.readings += stored.block.len() as u64;
+        self.readings += u64::from(stored.block.counting());
         self.checksum = self.checksum.wrapping_add(stored.checksum);
         let last = stored.block.cell(stored.block.len() - 1);
-        let missing = last.remark.is_some_and(|remark| remark.missing);
-        let value = (!missing).then_some(last.value);
+        let value = last.counting_value();
         self.last = self.last.max(Some((stored.summary.last, value)));
     }
 
@@ -177,20 +178,14 @@ fn readings(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
     }
     let fault = series.tallies.values().find_map(Tally::fault);
     let merged: u64 = series.tallies.values().map(|tally| tally.readings).sum();
-    let mut waiting = 0;
+    let mut waiting = 0i64;
     for (span, id, slot, _) in series.waiting.waiting() {
         let block = series.block(connection, id, span)?;
-        let mut offsets: Vec<u32> = series
-            .waiting
-            .cells(slot, span, i64::MAX)
-            .iter()
-            .map(|cell| cell.offset)
-            .collect();
-        offsets.dedup();
-        let new = |offset: &&u32| block.find(**offset).is_none();
-        waiting += offsets.iter().filter(new).count() as u64;
+        let before = i64::from(block.counting());
+        let cells = series.waiting.cells(slot, span, i64::MAX);
+        waiting += i64::from(block.with(cells.into_iter()).counting()) - before;
     }
-    Ok((merged + waiting, fault))
+    Ok((merged.saturating_add_signed(waiting), fault))
 }
 
 /// What is wrong when a table holds fewer or more rows than were ever put there.

@@ -1,7 +1,7 @@
 //! The rows of table `wal`: what one commit changed, small and quick to write. A commit is durable with its row;
 //! `merge` moves the content to blocks later.
 //!
-//! Format 1 of a row's data, numbers as in `bytes`:
+//! Formats 1 and 2 of a row's data, numbers as in `bytes`; 2 may hold remarks of readings taken out:
 //!
 //! | part | content |
 //! | --- | --- |
@@ -30,8 +30,10 @@ use crate::adapters::store::embedded::bytes::put;
 use crate::adapters::store::embedded::bytes::put_signed;
 use crate::adapters::store::embedded::bytes::unfolded;
 
-/// Format of a row's data.
-const WAL_FORMAT: u8 = 1;
+/// Newest format of a row's data.
+const WAL_FORMAT: u8 = 2;
+/// Format of rows that an older program reads too.
+const PLAIN_FORMAT: u8 = 1;
 
 /// What many changes share: when they were received and what is said of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,10 @@ impl Receipt {
     /// Whether its changes have no value.
     pub(super) fn missing(&self) -> bool {
         self.remark.as_ref().is_some_and(|remark| remark.missing)
+    }
+
+    fn deleted(&self) -> bool {
+        self.remark.as_ref().is_some_and(|remark| remark.deleted)
     }
 }
 
@@ -75,7 +81,8 @@ impl Commit {
     /// The row's data.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(16 + self.changes.len() * 6);
-        out.push(WAL_FORMAT);
+        let deletes = self.receipts.iter().any(Receipt::deleted);
+        out.push(if deletes { WAL_FORMAT } else { PLAIN_FORMAT });
         put(&mut out, self.receipts.len() as u64);
         let mut before = 0i64;
         for receipt in &self.receipts {
@@ -118,7 +125,7 @@ impl Commit {
     /// What is wrong with it.
     pub(super) fn decode(data: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(data);
-        if cursor.byte()? != WAL_FORMAT {
+        if !(PLAIN_FORMAT..=WAL_FORMAT).contains(&cursor.byte()?) {
             return Err(Malformed("an unknown format"));
         }
         let mut commit = Self {
@@ -191,15 +198,20 @@ mod tests {
     use proptest::prelude::*;
 
     fn receipt() -> impl Strategy<Value = Receipt> {
-        let remark = (any::<bool>(), prop::sample::select(vec!["N", "M", "HSp"]));
+        let remark = (
+            any::<bool>(),
+            prop::sample::select(vec!["N", "M", "HSp"]),
+            any::<bool>(),
+        );
         (any::<i32>(), prop::option::of(remark)).prop_map(|(received_at, remark)| Receipt {
             received_at: received_at.into(),
-            remark: remark.map(|(missing, flag)| {
+            remark: remark.map(|(missing, flag, deleted)| {
                 Arc::new(Remark {
                     missing,
                     flag: Flag::new(flag).expect("a flag"),
                     qc: Qc::Clock,
                     review: Review::Raw,
+                    deleted,
                 })
             }),
         })

@@ -13,6 +13,7 @@ use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
+use crate::adapters::store::embedded::delete;
 use crate::adapters::store::embedded::merge;
 use crate::adapters::store::embedded::merge::Round;
 use crate::adapters::store::embedded::merge::Step;
@@ -24,12 +25,14 @@ use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
+use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
 use crate::domain::review::Decision;
 use crate::ports::Appended;
 use crate::ports::Attended;
 use crate::ports::Batch;
+use crate::ports::Deleted;
 use crate::ports::StoreError;
 
 /// Tasks taken into one commit at most.
@@ -68,6 +71,10 @@ pub(super) enum Task {
         issues: Vec<Issue>,
         answer: Reply<u64>,
     },
+    Delete {
+        order: Deletion,
+        answer: Reply<Deleted>,
+    },
     /// Merges all that waits before it is answered.
     Merge { answer: Reply<()> },
     Review {
@@ -79,6 +86,7 @@ pub(super) enum Task {
 /// A task's result, held back until the commit.
 enum Done {
     Append(Reply<Appended>, Appended),
+    Delete(Reply<Deleted>, Deleted),
     Unit(Reply<()>),
     Count(Reply<u64>, u64),
 }
@@ -88,6 +96,7 @@ impl Task {
         // A caller that no longer waits has lost interest in its answer; nothing is left to tell.
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(error))),
+            Self::Delete { answer, .. } => drop(answer.send(Err(error))),
             Self::Register { answer, .. }
             | Self::Mark { answer, .. }
             | Self::Attend { answer, .. }
@@ -110,6 +119,9 @@ impl Task {
             (Self::Append { answer, .. }, Applied::Append(appended)) => {
                 Done::Append(answer, appended)
             }
+            (Self::Delete { answer, .. }, Applied::Delete(deleted)) => {
+                Done::Delete(answer, deleted)
+            }
             (
                 Self::Ledger { answer, .. }
                 | Self::Publish { answer, .. }
@@ -130,6 +142,7 @@ impl Task {
 
 enum Applied {
     Append(Appended),
+    Delete(Deleted),
     Unit,
     Count(u64),
 }
@@ -138,6 +151,7 @@ impl Done {
     fn tell(self) {
         match self {
             Self::Append(answer, appended) => drop(answer.send(Ok(appended))),
+            Self::Delete(answer, deleted) => drop(answer.send(Ok(deleted))),
             Self::Unit(answer) => drop(answer.send(Ok(()))),
             Self::Count(answer, count) => drop(answer.send(Ok(count))),
         }
@@ -286,11 +300,16 @@ impl Writer {
     fn commit(&mut self, tasks: &[Task]) -> Result<Vec<Applied>, Fault> {
         let transaction = self.connection.unchecked_transaction()?;
         let (appender, waiting) = (&mut self.appender, &self.waiting);
-        let apply = |task: &Task| match task {
+        let mut apply = |task: &Task| match task {
             Task::Append { batch, .. } => {
                 let mut index = merge::writing(&waiting.index);
                 let appended = appender.append(&transaction, &mut index, batch);
                 appended.map(Applied::Append)
+            }
+            Task::Delete { order, .. } => {
+                let mut index = merge::writing(&waiting.index);
+                let deleted = delete::delete(&transaction, (&mut *appender, &mut index), order);
+                deleted.map(Applied::Delete)
             }
             Task::Register { entries, .. } => {
                 registry::save(&transaction, entries).map(|()| Applied::Unit)
@@ -310,7 +329,7 @@ impl Writer {
             }
             Task::Merge { .. } => Ok(Applied::Unit),
         };
-        let applied = tasks.iter().map(apply).collect::<Result<_, _>>()?;
+        let applied = tasks.iter().map(&mut apply).collect::<Result<_, _>>()?;
         self.appender
             .write(&transaction, &merge::reading(&self.waiting.index))?;
         let swept = self.swept(SWEPT_WITH_COMMIT);

@@ -1,11 +1,11 @@
 //! A block's times and values alone: what a scan unpacks of it, in place and without a reading made.
 
-use crate::adapters::store::embedded::block::Coding;
 use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::block::check_offsets;
-use crate::adapters::store::embedded::block::coding;
+use crate::adapters::store::embedded::block::column::Coding;
+use crate::adapters::store::embedded::block::column::coding;
+use crate::adapters::store::embedded::block::column::unpack;
 use crate::adapters::store::embedded::block::remarks;
-use crate::adapters::store::embedded::block::unpack;
 use crate::adapters::store::embedded::bytes::Cursor;
 use crate::adapters::store::embedded::bytes::Malformed;
 use crate::adapters::store::embedded::bytes::Remark;
@@ -27,8 +27,8 @@ pub(in crate::adapters::store::embedded) struct Bare {
 }
 
 impl Bare {
-    /// Unpacks `n` readings in the place of those held. With `known_at` it says whether all of them were received
-    /// by then; without, that they were.
+    /// Unpacks `n` readings in the place of those held. Says whether they are what counts: none was taken out, and
+    /// with `known_at` all of them were received by then.
     ///
     /// # Errors
     /// What is wrong with the data.
@@ -55,6 +55,9 @@ impl Bare {
         self.usable.clear();
         if cursor.left() > 0 {
             let (all, codes) = remarks(&mut cursor, n)?;
+            if all.iter().any(|remark| remark.deleted) {
+                return Ok(false);
+            }
             let usable: Vec<bool> = all.iter().map(Remark::usable).collect();
             let of = |code: &u32| *code == 0 || usable[*code as usize - 1];
             self.usable.extend(codes.iter().map(of));

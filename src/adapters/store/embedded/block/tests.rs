@@ -11,6 +11,7 @@ fn remark(number: u32) -> Option<Arc<Remark>> {
     (number > 0).then(|| {
         Arc::new(Remark {
             missing: number.is_multiple_of(2),
+            deleted: number == 3,
             flag: Flag::new(flags[number as usize % 3]).expect("a flag"),
             qc: Qc::Clock,
             review: Review::Reviewed,
@@ -112,7 +113,7 @@ proptest! {
     fn a_summary_is_that_of_the_values(cells in cells()) {
         let summary = block(&cells).summary(minute_cut(), SPAN);
         let kept = naive(&cells);
-        let present = kept.iter().filter(|cell| cell.remark.as_ref().is_none_or(|remark| !remark.missing));
+        let present = kept.iter().filter(|cell| cell.remark.as_ref().is_none_or(|remark| remark.has_value()));
         let values: Vec<i128> = present.map(|cell| cell.value.into()).collect();
         let sum = i64::try_from(values.iter().sum::<i128>());
         prop_assert_eq!(summary.n as usize, kept.len());
@@ -212,7 +213,7 @@ fn impossible_data_are_named() {
     check(&[], 0, "an impossible count of readings");
     check(&[], 86_401, "an impossible count of readings");
     check(&[], 1, "ends early");
-    check(&[3, 0], 1, "an unknown coding");
+    check(&[5, 0], 1, "an unknown coding");
     check(&[0x70, 0], 1, "an unknown scale");
     check(&[0, 0, 0], 1, "times out of order");
     check(&[0, 2, 0], 2, "times out of order");
