@@ -32,6 +32,8 @@ pub mod review;
 
 pub mod delete;
 
+pub mod compact;
+
 pub mod replay;
 
 pub mod assess;

@@ -3,7 +3,8 @@
 //! Minute values of 20,000 series, one decimal, 1 % late by up to an hour and 1 % repeated, go through
 //! `Series::append` in batches of at most 50,000 values, two in flight. A child process does the same and is killed.
 //! Hourly values of 2,000 series over a year follow. Where VictoriaMetrics or InfluxDB 1 are installed, they get
-//! the same minute values over HTTP. Run it with `make bench`.
+//! the same minute values over HTTP. Run it with `make bench`; `cargo bench --bench store -- --long` tells how ingest
+//! changes up to a thousand million values.
 
 mod peers;
 mod stream;
@@ -29,6 +30,12 @@ use tempfile::TempDir;
 
 /// Minutes of values that are ingested.
 const MINUTES: usize = 2_000;
+/// Minutes of a county's values; merging begins every six hours.
+const COUNTY_MINUTES: usize = 4_000;
+/// Minutes of a country's values.
+const COUNTRY_MINUTES: usize = 30;
+/// Minutes of a thousand million values.
+const LONG_MINUTES: usize = 50_000;
 /// How long the child writes before it is killed.
 const CHILD_RUNS: Duration = Duration::from_secs(8);
 /// Batches in flight.
@@ -40,6 +47,9 @@ const SCANNERS: usize = 2;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--country") {
+        return country_child(Path::new(args.get(at + 1).context("a directory")?));
+    }
     if let Some(at) = args.iter().position(|arg| arg == "--child") {
         return child(Path::new(args.get(at + 1).context("a directory")?));
     }
@@ -48,8 +58,13 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let runtime = tokio::runtime::Runtime::new()?;
+    if args.iter().any(|arg| arg == "--long") {
+        return growing(&runtime);
+    }
     let ours = minute_values(&runtime)?;
     hourly_values(&runtime)?;
+    county(&runtime)?;
+    country()?;
     after_a_kill(&runtime)?;
     peers::beside(MINUTES, ours)
 }
@@ -137,6 +152,96 @@ fn minute_values(runtime: &tokio::runtime::Runtime) -> anyhow::Result<f64> {
     let verified = runtime.block_on(store.verify())?;
     ensure!(verified.fault.is_none(), "verify: {:?}", verified.fault);
     Ok(rate)
+}
+
+/// How long anybody waits at a county's load while the store merges: 50 stations, a batch a minute, and a day at once.
+fn county(runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+    let directory = TempDir::new()?;
+    let store = Embedded::open(directory.path(), Access::Write)?;
+    let stream = Stream::county(COUNTY_MINUTES);
+    let values = stream.values();
+    let mut waits = runtime.block_on(ingest(&store, stream, |_| ()))?;
+    // The one with a day in it is as long as it is large.
+    waits.sort();
+    let burst = waits.pop().context("a burst")?;
+    let longest = waits.pop().context("a batch")?;
+    let stall = longest.as_secs_f64() * 1e3;
+    goal(
+        "longest wait, county, while merging",
+        stall,
+        50.0,
+        "ms",
+        true,
+    );
+    println!(
+        "  {values} values in {} batches; a day of all stations at once took {:.0} ms",
+        waits.len() + 2,
+        burst.as_secs_f64() * 1e3
+    );
+    Ok(())
+}
+
+/// Memory with 500,000 series, in a process of its own.
+fn country() -> anyhow::Result<()> {
+    let directory = TempDir::new()?;
+    let child = Command::new(std::env::current_exe()?)
+        .arg("--country")
+        .arg(directory.path())
+        .stdout(Stdio::piped())
+        .output()?;
+    ensure!(child.status.success(), "the child failed");
+    print!("{}", String::from_utf8(child.stdout)?);
+    Ok(())
+}
+
+fn country_child(directory: &Path) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let store = Embedded::open(directory, Access::Write)?;
+    let stream = Stream::country(COUNTRY_MINUTES);
+    let values = stream.values();
+    let started = Instant::now();
+    let waits = runtime.block_on(ingest(&store, stream, |_| ()))?;
+    let rate = millions(values, started.elapsed());
+    let longest = waits.iter().max().context("a batch")?;
+    runtime.block_on(store.merge())?;
+    goal(
+        "peak memory, 500,000 series",
+        peak_mib()?,
+        1_500.0,
+        "MiB",
+        true,
+    );
+    println!(
+        "  {rate:.2} M values/s taken in, {:.2} until all was merged; longest wait {:.0} ms",
+        millions(values, started.elapsed()),
+        longest.as_secs_f64() * 1e3
+    );
+    Ok(())
+}
+
+/// How ingest changes from ten million values to a thousand million.
+fn growing(runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+    let directory = TempDir::new()?;
+    let store = Embedded::open(directory.path(), Access::Write)?;
+    let stream = Stream::minutes(LONG_MINUTES);
+    let batch = stream.values() / LONG_MINUTES * 2;
+    let mut next = 10_000_000;
+    let (mut since, mut before) = (Instant::now(), 0);
+    let told = |batches: usize| {
+        let values = batches * batch;
+        if values >= next {
+            let rate = millions(values - before, since.elapsed());
+            println!(
+                "up to {:>5} M values: {rate:.2} M values/s",
+                values / 1_000_000
+            );
+            (since, before) = (Instant::now(), values);
+            next = next.saturating_mul(10).min(next + 100_000_000);
+        }
+    };
+    runtime.block_on(ingest(&store, stream, told))?;
+    runtime.block_on(store.merge())?;
+    size("minute values", directory.path(), 0.9)
 }
 
 fn hourly_values(runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {

@@ -21,6 +21,11 @@ pub(crate) const FACTORS: [&str; 8] =
     ["pm25", "pm10", "so2", "no2", "co", "o3", "a01001", "a01002"];
 /// Stations that report minutes.
 const STATIONS: usize = 2_500;
+/// Stations of a country, and of a county.
+const COUNTRY_STATIONS: usize = 62_500;
+const COUNTY_STATIONS: usize = 50;
+/// Minutes of a burst.
+const BURST_MINUTES: usize = 1_440;
 /// Stations that report hours.
 const HOURLY_STATIONS: usize = 250;
 /// Values in a batch at most.
@@ -42,6 +47,8 @@ pub(crate) struct Stream {
     steps: usize,
     step: usize,
     per_batch: usize,
+    /// The step that brings many at once.
+    burst: Option<usize>,
     /// Late readings by the step they arrive at.
     late: std::collections::BTreeMap<usize, Vec<Observation>>,
     noise: ChaCha8Rng,
@@ -52,6 +59,20 @@ impl Stream {
     /// Minute values of 20,000 series.
     pub(crate) fn minutes(steps: usize) -> Self {
         Self::new(STATIONS, 60, steps)
+    }
+
+    /// Minute values of 500,000 series.
+    pub(crate) fn country(steps: usize) -> Self {
+        Self::new(COUNTRY_STATIONS, 60, steps)
+    }
+
+    /// Minute values of 400 series, a batch a minute; after half of the time everything of a day at once.
+    pub(crate) fn county(steps: usize) -> Self {
+        Self {
+            per_batch: 1,
+            burst: Some(steps / 2),
+            ..Self::new(COUNTY_STATIONS, 60, steps)
+        }
     }
 
     /// Hourly values of 2,000 series.
@@ -70,6 +91,7 @@ impl Stream {
         Self {
             tenths: vec![400; keys.len()],
             per_batch: (BATCH_VALUES_MAX / keys.len()).max(1),
+            burst: None,
             keys,
             step_s: step_s.into(),
             steps,
@@ -91,7 +113,8 @@ impl Stream {
         if self.step >= self.steps.max(last) {
             return None;
         }
-        let end = self.step + self.per_batch;
+        let burst = self.burst.filter(|burst| *burst == self.step);
+        let end = self.step + burst.map_or(self.per_batch, |_| BURST_MINUTES);
         let received_at = START + (end as i64) * self.step_s + 4;
         let mut batch = Batch::new(Instant::from_unix(received_at));
         batch

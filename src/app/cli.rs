@@ -14,6 +14,8 @@ use crate::app::backup::BackupArgs;
 use crate::app::backup::RestoreArgs;
 use crate::app::bulletin;
 use crate::app::bulletin::BulletinArgs;
+use crate::app::compact;
+use crate::app::compact::CompactArgs;
 use crate::app::credit;
 use crate::app::credit::CreditArgs;
 use crate::app::dead_letters;
@@ -96,6 +98,7 @@ enum Command {
     Load(LoadArgs),
     Restore(RestoreArgs),
     Backup(BackupArgs),
+    Compact(CompactArgs),
     Stats(StatsArgs),
     Gaps(GapsArgs),
     Import(ImportArgs),
@@ -199,6 +202,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Import(args) => import::run(&args, &mut out).await?,
         Command::Gaps(args) => gaps::run(&args, now(), &mut out).await?,
         Command::Stats(args) => stats::run(&args, &mut out).await?,
+        Command::Compact(args) => compact::run(&args, &mut out)?,
         Command::Backup(args) => backup::backup(&args, &mut out).await?,
         Command::Restore(args) => backup::restore(&args, &mut out).await?,
         Command::Load(args) => load::run(&args, &mut out).await?,

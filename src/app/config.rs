@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use toml::de::DeTable;
 use toml::de::DeValue;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub zone: Zone,
     /// Which store.
     pub store: StoreKind,
+    /// How long a commit waits for further readings to join it.
+    pub commit_interval: Duration,
     /// Where the pages and the API are served.
     pub http_listen: SocketAddr,
     /// Whether the embedded MQTT endpoint runs.
@@ -64,6 +67,7 @@ impl Default for Settings {
             data_dir: PathBuf::from("var/skytier"),
             zone: Zone::beijing(),
             store: StoreKind::Embedded,
+            commit_interval: Duration::ZERO,
             http_listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             mqtt_embedded: true,
             endpoint: EndpointSettings::default(),

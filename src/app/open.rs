@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::adapters::store::Stores;
 use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::Embedded;
+use crate::adapters::store::embedded::tuning::Tuning;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::standards;
@@ -30,7 +31,16 @@ use crate::flow::rollup::Recipe;
 pub fn configured(settings: &Settings) -> anyhow::Result<Stores> {
     match settings.store {
         StoreKind::Memory => Ok(Stores::memory()),
-        StoreKind::Embedded => for_writing(&settings.data_dir),
+        StoreKind::Embedded => {
+            let tuning = Tuning {
+                commit_interval: settings.commit_interval,
+                ..Tuning::default()
+            };
+            let store = Embedded::open_tuned(&settings.data_dir, Access::Write, tuning);
+            Ok(Stores::embedded(
+                store.with_context(|| place(&settings.data_dir))?,
+            ))
+        }
     }
 }
 

@@ -184,6 +184,29 @@ async fn a_backup_of_a_running_daemon_holds_all_that_was_acknowledged_before_it(
 }
 
 #[test]
+fn compacting_makes_the_file_smaller_and_changes_nothing() {
+    let (_folder, data) = seeded(&["beijing"]);
+    let before = export(&data);
+    let said = run(&["compact", "--data", text(&data)]);
+    let sizes: Vec<u64> = said
+        .split(' ')
+        .filter_map(|word| word.trim().parse().ok())
+        .collect();
+    assert!(sizes.len() == 2 && sizes[1] <= sizes[0], "{said}");
+    let file = std::fs::metadata(data.join("skytier.db")).expect("a file");
+    assert_eq!(sizes[1], file.len(), "nothing is left in its log");
+    assert_eq!(export(&data), before);
+    verify(&data);
+    let daemon = Daemon::start(&data, &[]);
+    let (code, said) = fails(&["compact", "--data", text(&data)]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("another skytier process"), "{said}");
+    drop(daemon);
+    let (code, _) = fails(&["compact", "--data", text(&data.join("none"))]);
+    assert_eq!(code, 3);
+}
+
+#[test]
 fn a_damaged_backup_is_not_restored() {
     let (folder, data) = seeded(&["jiangyin"]);
     let file = folder.path().join("copy.db");

@@ -4,6 +4,7 @@
 //! without a value; the number after the factor is the time in seconds. A fifth word is the statistic, a sixth
 //! the interval. What is read back prints as `3600=12.5 7200=-`.
 
+mod commits;
 mod deleted;
 mod durable;
 mod format;

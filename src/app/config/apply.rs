@@ -14,10 +14,11 @@ use crate::domain::calendar::Zone;
 use crate::domain::presence::BEAT_S_MAX;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 25] = [
     "data_dir",
     "zone",
     "store.kind",
+    "store.commit_interval_ms",
     "http.listen",
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
@@ -49,6 +50,9 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "data_dir" => settings.data_dir = PathBuf::from(text(value)?),
         "zone" => settings.zone = zone(&text(value)?)?,
         "store.kind" => settings.store = store(&text(value)?)?,
+        "store.commit_interval_ms" => {
+            settings.commit_interval = Duration::from_millis(number(value, 0, 1_000)?)
+        }
         "http.listen" => settings.http_listen = address(&text(value)?)?,
         "mqtt.prefix" => settings.mqtt_prefix = text(value)?,
         "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,

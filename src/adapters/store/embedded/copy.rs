@@ -7,10 +7,14 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
+use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::DATABASE;
+use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::embedded::lock;
 use crate::adapters::store::embedded::schema::BUSY_WAIT;
 use crate::adapters::store::embedded::schema::check_for_reading;
+use crate::adapters::store::embedded::schema::open_for_writing;
 use crate::adapters::store::embedded::unavailable;
 use crate::ports::StoreError;
 
@@ -65,6 +69,24 @@ pub fn move_out(folder: &Path, file: &Path) -> Result<(), StoreError> {
         Some(parent) => sync(parent),
         None => sync(Path::new(".")),
     }
+}
+
+/// Merges all that waits into blocks and writes the file anew without free space; its bytes before and after.
+///
+/// # Errors
+/// [`StoreError`] naming the place: no database there, one that is in use, no room.
+pub fn compact(directory: &Path) -> Result<(u64, u64), StoreError> {
+    let before = size_bytes(directory)?;
+    // A store that is closed has merged everything.
+    drop(Embedded::open(directory, Access::Write)?);
+    let _lock = lock(directory)?;
+    let path = directory.join(DATABASE);
+    let place = path.display().to_string();
+    let connection = open_for_writing(&path)?;
+    let anew = connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+    anew.map_err(|error| Fault::Sql(error).store_error(&place, false))?;
+    drop(connection);
+    Ok((before, size_bytes(directory)?))
 }
 
 /// Bytes the database of a data directory takes, its write-ahead log included.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A moment in the life of a commit or of a step of merging. Whatever ends the process there, nothing that was
 /// acknowledged may be lost, and nothing half done may show.
@@ -39,6 +40,8 @@ type Watch = Arc<dyn Fn(Moment) + Send + Sync>;
 /// When the embedded store merges and how much it holds in memory.
 #[derive(Clone)]
 pub struct Tuning {
+    /// How long a commit waits for further batches to join it. Zero: it takes what waits already, and goes.
+    pub commit_interval: Duration,
     /// Values in one commit after which no further batch joins it.
     pub commit_values_max: usize,
     /// Values that wait before an idle writer merges.
@@ -68,6 +71,7 @@ impl Default for Tuning {
     /// For use. A value that waits takes 16 bytes of memory; commits wait for one step of merging at most, unless too much waits.
     fn default() -> Self {
         Self {
+            commit_interval: Duration::ZERO,
             commit_values_max: 50_000,
             idle_values_min: 500_000,
             busy_values_min: 2_000_000,
@@ -83,6 +87,7 @@ impl Tuning {
     /// Small limits, so that a test's few values pass all of them.
     pub fn for_testing() -> Self {
         Self {
+            commit_interval: Duration::ZERO,
             commit_values_max: 8,
             idle_values_min: 6,
             busy_values_min: 10,

@@ -2,6 +2,7 @@
 //! Between commits, and while nobody waits, it merges what was committed into blocks, a step at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -37,6 +38,8 @@ use crate::ports::StoreError;
 
 /// Tasks taken into one commit at most.
 const COMMIT_TASKS_MAX: usize = 64;
+/// How often a commit that waits for further batches looks for them.
+const NAP: Duration = Duration::from_millis(1);
 /// Merged rows of `wal` deleted with a commit: more than it adds, so that they become fewer.
 const SWEPT_WITH_COMMIT: i64 = 4;
 /// Merged rows of `wal` deleted at once by a writer with nothing else to do.
@@ -219,18 +222,36 @@ impl Writer {
                     None => break,
                 },
             };
-            let mut values = first.values();
-            let mut tasks = vec![first];
-            while tasks.len() < COMMIT_TASKS_MAX && values < self.tuning.commit_values_max {
-                let Ok(next) = queue.try_recv() else { break };
-                values += next.values();
-                tasks.push(next);
-            }
+            let (tasks, values) = self.gather(first, &mut queue);
             self.take(tasks, values);
         }
         while self.works() && (self.values() > 0 || self.unswept()) {
             self.work();
         }
+    }
+
+    /// What goes into one commit: what waits, and after a first batch what comes within the interval, up to the
+    /// limits. Also says how many values that is.
+    fn gather(&self, first: Task, queue: &mut mpsc::Receiver<Task>) -> (Vec<Task>, usize) {
+        let patient = matches!(first, Task::Append { .. });
+        let mut left = self.tuning.commit_interval;
+        let mut values = first.values();
+        let mut tasks = vec![first];
+        while tasks.len() < COMMIT_TASKS_MAX && values < self.tuning.commit_values_max {
+            match queue.try_recv() {
+                Ok(next) => {
+                    values += next.values();
+                    tasks.push(next);
+                }
+                Err(TryRecvError::Empty) if patient && !left.is_zero() => {
+                    let nap = left.min(NAP);
+                    std::thread::sleep(nap);
+                    left -= nap;
+                }
+                Err(_) => break,
+            }
+        }
+        (tasks, values)
     }
 
     /// Some work of a writer that nobody waits for.
