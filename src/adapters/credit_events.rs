@@ -13,6 +13,8 @@ pub mod rating;
 
 pub mod views;
 
+pub mod money;
+
 use crate::adapters::credit_events::object::Object;
 use crate::adapters::credit_events::object::Writer;
 use crate::domain::credit::Bonus;

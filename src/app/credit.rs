@@ -1,5 +1,7 @@
 //! `skytier credit`: acts on the ledger of a data directory, files of entries, and what stands behind a tier.
 
+mod tariff;
+
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -65,6 +67,7 @@ Examples:
   skytier credit load --data var/city ledger.jsonl
   skytier credit records --data var/city --subject 91999999MA1ABCDE8G
   skytier credit history --data var/city --subject 91999999MA1ABCDE8G --from 2026-01-01
+  skytier credit tariff --events ledger.jsonl --on 2026-07-15 --kwh 140000 --m3 600
   skytier credit head --data var/city")]
 pub struct CreditArgs {
     #[command(subcommand)]
@@ -112,6 +115,8 @@ enum What {
         #[arg(long, value_name = "DATE", value_parser = parse_day)]
         from: Option<NaiveDate>,
     },
+    /// The tier of the tariffs that apply on a day, and the surcharges, from a file of entries or a directory.
+    Tariff(tariff::TariffArgs),
     /// Number and hash of the ledger's last row.
     Head {
         /// The data directory.
@@ -157,6 +162,7 @@ pub async fn run(args: CreditArgs, now: Instant, out: &mut impl Write) -> anyhow
         What::Load { data, file } => load(&data, &file, now, out).await,
         What::Records(behind) => records(&behind, now, out).await,
         What::History { behind, from } => history(&behind, from, now, out).await,
+        What::Tariff(args) => tariff::run(&args, now.date_naive(), out).await,
         What::Head { data } => {
             let book = tiering(&data, false).await?.now();
             let (rows, hash) = book.head();

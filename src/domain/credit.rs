@@ -25,6 +25,8 @@ pub mod timeline;
 
 pub mod dossier;
 
+pub mod tariff;
+
 use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
 use chrono::FixedOffset;

@@ -16,6 +16,8 @@ use crate::domain::credit::ledger::Ledger;
 use crate::domain::credit::ledger::act;
 use crate::domain::credit::ledger::fault::LedgerFault;
 use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::tariff::TariffTier;
+use crate::domain::credit::tariff::tariff_tier;
 use crate::domain::credit::tier;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::tier::Schedule;
@@ -154,6 +156,24 @@ impl Tiering {
     ) -> Result<Rating, TieringError> {
         let rating = tier::rate(ledger.events_of(subject), &self.schedule()?, on, known_at);
         rating.map_err(|error| TieringError::Entries(error.to_string()))
+    }
+
+    /// The tier of the tariffs that apply on a day, with the rulebook they stand in.
+    ///
+    /// # Errors
+    /// As [`Self::rate`].
+    pub fn tariff(
+        &self,
+        ledger: &Ledger,
+        subject: &Uscc,
+        on: NaiveDate,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<(TariffTier, &Rulebook), TieringError> {
+        let schedule = self.schedule()?;
+        let tariff = tariff_tier(ledger.events_of(subject), &schedule, on, known_at);
+        let tariff = tariff.map_err(|error| TieringError::Entries(error.to_string()))?;
+        let rulebook = schedule.on(tariff.snapshot);
+        Ok((tariff, rulebook))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod commands;
 mod refusals;
+mod tariffs;
 
 use serde_json::Value;
 use serde_json::json;

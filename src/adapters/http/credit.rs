@@ -12,16 +12,21 @@ use axum::extract::State;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::credit_events::money::ITEMS;
+use crate::adapters::credit_events::money::policy_json;
+use crate::adapters::credit_events::money::tariff_json;
 use crate::adapters::credit_events::views::Seals;
 use crate::adapters::credit_events::views::official_json;
 use crate::adapters::credit_events::views::rating_view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::domain::credit::Tier;
 use crate::domain::credit::dossier;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
 use crate::domain::registry::Names;
+use crate::domain::units::Amount;
 use crate::flow::tiering::book::Book;
 
 /// Enterprises of one answer unless asked for fewer.
@@ -67,6 +72,21 @@ fn client_ref(text: Option<&str>) -> Result<Option<&str>, Problem> {
     Ok(text)
 }
 
+/// Quantities that surcharges are computed for, as the parameters give them.
+fn quantities(params: &Params) -> Result<Vec<(&'static str, Amount)>, Problem> {
+    let mut quantities = Vec::new();
+    for (item, name) in ITEMS {
+        if let Some(text) = params.text(name) {
+            let quantity = Amount::parse(text).map_err(|fault| Problem::bad(name, fault))?;
+            if quantity.is_negative() {
+                return Err(Problem::bad(name, "a quantity of 0 or more is expected"));
+            }
+            quantities.push((item, quantity));
+        }
+    }
+    Ok(quantities)
+}
+
 /// `GET /v1/enterprises/{uscc}/tier`: the official tier, the computed one with its reasons, and whether they
 /// agree.
 ///
@@ -77,7 +97,7 @@ pub async fn tier(
     Path(code): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
-    let params = params.only(&["on", "known_at", "client_ref"])?;
+    let params = params.only(&["on", "known_at", "client_ref", "kwh", "m3"])?;
     let subject = known_unit(&state, &code)?;
     let client_ref = client_ref(params.text("client_ref"))?;
     let registry = state.directory.now();
@@ -88,6 +108,14 @@ pub async fn tier(
     let known_at = params.time("known_at")?;
     let rating = state.tiering.rate(book.ledger(), &subject, on, known_at)?;
     let official = rating.official.as_ref();
+    let tariffs = state
+        .tiering
+        .tariff(book.ledger(), &subject, on, known_at)?;
+    let quantities = quantities(&params)?;
+    let policy = |tier: Tier| {
+        let rulebook = state.tiering.rulebook(on);
+        rulebook.map(|rulebook| policy_json(rulebook, tier))
+    };
     Ok(Json(json!({
         "subject": subject.as_str(),
         "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
@@ -96,6 +124,11 @@ pub async fn tier(
         "official": official_json(official),
         "computed": rating_view(&subject, &rating, &seals(&book, &subject)),
         "agree": official.map(|official| official.tier == rating.tier),
+        "tariff_tier": tariff_json(&tariffs.0, tariffs.1, &quantities),
+        "policy": {
+            "official": official.map(|official| policy(official.tier)),
+            "computed": policy(rating.tier),
+        },
         "client_ref": client_ref,
     })))
 }

@@ -1,5 +1,7 @@
 //! The shape of a rulebook's file, table by table.
 
+mod consequence;
+
 use crate::app::rulebooks::reader::Reader;
 use crate::domain::credit::Code;
 use crate::domain::credit::Confidence;
@@ -18,6 +20,7 @@ use crate::domain::credit::rulebook::Stacking;
 use crate::domain::credit::rulebook::Term;
 use crate::domain::credit::rulebook::Unit;
 use crate::domain::credit::rulebook::VetoRow;
+use crate::domain::credit::rulebook::consequence::RedRepeat;
 use crate::domain::credit::rulebook::yearly::YearlyParts;
 
 /// The format this reader knows.
@@ -69,6 +72,7 @@ pub(super) fn parts(root: &Reader<'_>, sha256: String) -> RulebookParts {
     let clock = root.table("clock");
     let stacking = root.table("stacking");
     let objection = root.table("objection");
+    let tariffs = root.table("tariffs");
     let parts = RulebookParts {
         id: root.text("id"),
         title_zh: root.text("title_zh"),
@@ -96,8 +100,20 @@ pub(super) fn parts(root: &Reader<'_>, sha256: String) -> RulebookParts {
         repair: repair(&root.table("repair")),
         objection_file: count(&objection, "file_working_days"),
         objection_decide: count(&objection, "decide_working_days"),
+        red_repeat: figure(&tariffs, "red_repeat", |at| at.word("value", &RED_REPEATS)),
+        tariffs: root
+            .list("tariff")
+            .iter()
+            .map(consequence::tariff)
+            .collect(),
+        policies: root
+            .list("policy")
+            .iter()
+            .map(consequence::policy)
+            .collect(),
     };
     objection.finish();
+    tariffs.finish();
     scale.finish();
     clock.finish();
     stacking.finish();
@@ -119,6 +135,10 @@ enum EntryUnit {
 const ENTRY_UNITS: [(&str, EntryUnit); 2] = [
     ("working_days", EntryUnit::WorkingDays),
     ("days", EntryUnit::Days),
+];
+const RED_REPEATS: [(&str, RedRepeat); 2] = [
+    ("half_years", RedRepeat::HalfYears),
+    ("years", RedRepeat::Years),
 ];
 const CLAMPINGS: [(&str, ()); 1] = [("last_day_of_month", ())];
 const CLASSES: [(&str, PenaltyClass); 3] = [

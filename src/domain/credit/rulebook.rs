@@ -6,6 +6,8 @@
 
 mod check;
 
+pub mod consequence;
+
 pub mod yearly;
 
 use crate::domain::credit::Code;
@@ -15,6 +17,10 @@ use crate::domain::credit::rulebook::check::check_bands;
 use crate::domain::credit::rulebook::check::check_codes;
 use crate::domain::credit::rulebook::check::check_initial;
 use crate::domain::credit::rulebook::check::check_points;
+use crate::domain::credit::rulebook::check::check_policies;
+use crate::domain::credit::rulebook::consequence::Policy;
+use crate::domain::credit::rulebook::consequence::RedRepeat;
+use crate::domain::credit::rulebook::consequence::Tariff;
 use chrono::Days;
 use chrono::Months;
 use chrono::NaiveDate;
@@ -250,6 +256,12 @@ pub struct RulebookParts {
     pub objection_file: Figure<u32>,
     /// Working days the authority has to decide on an objection.
     pub objection_decide: Figure<u32>,
+    /// Which earlier snapshot makes a red one a repeated one.
+    pub red_repeat: Figure<RedRepeat>,
+    /// Surcharges.
+    pub tariffs: Vec<Tariff>,
+    /// How each colour is treated, best first.
+    pub policies: Vec<Policy>,
 }
 
 /// A contradiction in a rulebook, with the key to mend.
@@ -278,6 +290,7 @@ impl Rulebook {
         check_initial(&parts, &mut faults);
         check_codes(&parts, &mut faults);
         check_points(&parts, &mut faults);
+        check_policies(&parts, &mut faults);
         if faults.is_empty() {
             Ok(Rulebook(parts))
         } else {
@@ -313,6 +326,12 @@ impl Rulebook {
     #[must_use]
     pub fn bonus(&self, code: &Code) -> Option<&BonusRow> {
         self.0.bonuses.iter().find(|row| row.code == *code)
+    }
+
+    /// How a tier is treated; `None` for a unit that is not rated.
+    #[must_use]
+    pub fn policy(&self, tier: Tier) -> Option<&Policy> {
+        self.0.policies.iter().find(|policy| policy.tier == tier)
     }
 
     /// The veto row of a code.

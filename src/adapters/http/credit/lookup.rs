@@ -99,6 +99,9 @@ fn answer(
     }
     let rating = state.tiering.rate(book.ledger(), &subject, on, known_at)?;
     let official = rating.official.as_ref();
+    let (tariff, _) = state
+        .tiering
+        .tariff(book.ledger(), &subject, on, known_at)?;
     Ok(json!({
         "subject": item.subject,
         "client_ref": item.client_ref,
@@ -110,6 +113,13 @@ fn answer(
             "next_change": rating.next_change.map(|next| json!({
                 "date": next.date.to_string(), "score": next.score, "tier": next.tier.as_str(),
             })),
+        },
+        "tariff_tier": {
+            "snapshot": tariff.snapshot.to_string(),
+            "from": tariff.from.to_string(),
+            "to": tariff.to.to_string(),
+            "tier": tariff.rating.tier.as_str(),
+            "red_repeated": tariff.red_repeated,
         },
         "agree": official.map(|official| official.tier == rating.tier),
     }))

@@ -180,3 +180,27 @@ fn check_bonus(parts: &RulebookParts, row: &BonusRow, faults: &mut Vec<RulebookF
         }
     }
 }
+
+/// One policy a colour, and rates that do not fall from red to black.
+pub(super) fn check_policies(parts: &RulebookParts, faults: &mut Vec<RulebookFault>) {
+    let tiers: Vec<Tier> = parts.policies.iter().map(|policy| policy.tier).collect();
+    if tiers != Tier::ALL[..5] {
+        faults.push(RulebookFault {
+            key: "policy".to_owned(),
+            what: "give green, blue, yellow, red and black once each, in this order".to_owned(),
+        });
+    }
+    for tariff in &parts.tariffs {
+        let (red, repeated, black) = (tariff.red, tariff.red_repeated, tariff.black);
+        if red.is_negative() || repeated < red || black < repeated {
+            let what = format!(
+                "{}: rates run from 0 upwards, red, then red_repeated, then black",
+                tariff.item
+            );
+            faults.push(RulebookFault {
+                key: "tariff".to_owned(),
+                what,
+            });
+        }
+    }
+}
