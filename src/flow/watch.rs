@@ -27,7 +27,7 @@ use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::presence::BEAT_S_MAX;
 use crate::domain::reading::SeriesKey;
-use crate::domain::registry::Registry;
+use crate::domain::registry::senders::Senders;
 use crate::flow::directory::Directory;
 use crate::flow::watch::roll::Roll;
 use crate::ports::Attendance;
@@ -170,12 +170,12 @@ impl Watch {
     pub async fn note(&self, notes: Vec<Note>, now: Instant) -> Result<(), StoreError> {
         let mut said = false;
         if !notes.is_empty() {
-            let registry = self.directory.now();
+            let senders = self.directory.senders();
             let mut roll = self.roll();
             for note in notes {
                 match note {
-                    Note::Heard(heard) => self.heard(&mut roll, &registry, heard, now),
-                    Note::Said(source, online) if registry.knows(&source) => {
+                    Note::Heard(heard) => self.heard(&mut roll, &senders, heard, now),
+                    Note::Said(source, online) if senders.knows(&source) => {
                         roll.said(&source, online, now);
                         said = true;
                     }
@@ -188,13 +188,13 @@ impl Watch {
         if said { self.keep().await } else { Ok(()) }
     }
 
-    fn heard(&self, roll: &mut Roll, registry: &Registry, heard: Heard, now: Instant) {
-        if !roll.has(&heard.source) && !registry.knows(&heard.source) {
+    fn heard(&self, roll: &mut Roll, senders: &Senders, heard: Heard, now: Instant) {
+        if !roll.has(&heard.source) && !senders.knows(&heard.source) {
             return;
         }
         let declared = Some(heard.interval_s).filter(|interval_s| *interval_s > 0);
         let interval_s = declared
-            .or_else(|| registry.interval_s(&heard.source))
+            .or_else(|| self.directory.now().interval_s(&heard.source))
             .unwrap_or(INTERVAL_S_UNKNOWN);
         let allowance_s = self.settings.allowance_s(interval_s);
         let current =

@@ -32,7 +32,7 @@ const REMEDY: &str = "restore the last backup";
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 9] = [
+    let checks: [(&'static str, Check); 10] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
