@@ -16,6 +16,7 @@ mod hour_laws;
 mod gaps;
 mod hours;
 mod keeping;
+mod links;
 mod mqtt;
 mod pacing;
 mod pages;

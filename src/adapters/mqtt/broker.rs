@@ -52,6 +52,7 @@ use crate::adapters::mqtt::address::Address;
 use crate::adapters::mqtt::address::AddressFault;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::Secret;
+use crate::adapters::payload::topic::Channel;
 use crate::adapters::payload::topic::PREFIX;
 use crate::adapters::payload::topic::PrefixFault;
 use crate::adapters::payload::topic::Topics;
@@ -68,7 +69,8 @@ pub struct BrokerSettings {
     pub url: String,
     /// Client id, by which the broker knows the session again. Two daemons must not share one.
     pub client_id: String,
-    /// Name of the shared subscription, when several daemons take from one broker.
+    /// Name of the shared subscription to readings, when several daemons take from one broker. What sources say of
+    /// themselves goes to each of them.
     pub group: Option<String>,
     /// Prefix of the topics.
     pub prefix: String,
@@ -187,7 +189,11 @@ impl Broker {
             return Err(BrokerFault::KeepAlive { seconds });
         }
         let filters = match &settings.group {
-            None => topics.filters(),
+            None => topics
+                .filters()
+                .into_iter()
+                .map(|(_, filter)| filter)
+                .collect(),
             Some(group) => {
                 let sound = (1..=GROUP_BYTES_MAX).contains(&group.len())
                     && !group.contains(['/', '+', '#', '\0']);
@@ -195,10 +201,12 @@ impl Broker {
                     let group = group.chars().take(80).collect();
                     return Err(BrokerFault::Group { group });
                 }
-                let shared = topics.filters().into_iter();
-                shared
-                    .map(|filter| format!("$share/{group}/{filter}"))
-                    .collect()
+                // Every daemon of the group is to know who is there, and a broker keeps nothing for a group.
+                let shared = |(channel, filter)| match channel {
+                    Channel::Status => filter,
+                    Channel::Readings => format!("$share/{group}/{filter}"),
+                };
+                topics.filters().into_iter().map(shared).collect()
             }
         };
         Ok(Self {

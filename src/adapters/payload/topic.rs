@@ -121,13 +121,13 @@ impl Topics {
         format!("{}/{kind}/{}/{channel}", self.prefix, target.source)
     }
 
-    /// The filters that together match exactly the topics [`Self::target`] reads.
-    pub fn filters(&self) -> Vec<String> {
+    /// The filters that together match exactly the topics [`Self::target`] reads, each with its channel.
+    pub fn filters(&self) -> Vec<(Channel, String)> {
         let prefix = &self.prefix;
         SourceKind::ALL
             .into_iter()
-            .flat_map(|kind| Channel::ALL.map(|channel| (kind.level(), channel.level())))
-            .map(|(kind, channel)| format!("{prefix}/{kind}/+/{channel}"))
+            .flat_map(|kind| Channel::ALL.map(|channel| (kind.level(), channel)))
+            .map(|(kind, channel)| (channel, format!("{prefix}/{kind}/+/{}", channel.level())))
             .collect()
     }
 }

@@ -112,6 +112,24 @@ async fn the_window_bounds_what_is_unacknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_window_is_used_in_full() {
+    let broker = Mosquitto::start().await;
+    let settings = BrokerSettings {
+        window: u16::MAX,
+        ..BrokerSettings::for_testing()
+    };
+    // The queue to the store is shorter than that, and holds the messages back, not the acknowledgements.
+    let mut client = Client::start(&broker, settings).await;
+    broker.publish(ONCE, &numbered(0..3_000)).await;
+    let deliveries = client.take(3_000).await;
+    assert_eq!(Counters::read(&client.counters.acked), 0);
+    assert_eq!(payloads(&deliveries), numbered(0..3_000));
+    keep(deliveries);
+    until(|| Counters::read(&client.counters.acked) == 3_000).await;
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_acknowledged_comes_again() {
     let broker = Mosquitto::start().await;
     let mut client = Client::start(&broker, BrokerSettings::for_testing()).await;

@@ -53,7 +53,7 @@ impl Mosquitto {
             let config = format!(
                 "listener {port} 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\n\
                  max_queued_messages 0\n\
-                 persistence_location {}/\nautosave_interval 1\n",
+                 persistence_location {}/\nautosave_interval 1\nmax_inflight_messages 0\n",
                 folder.path().display()
             );
             std::fs::write(folder.path().join("conf"), config).expect("room on the disk");
