@@ -146,6 +146,9 @@ pub struct AssessArgs {
     /// publication profile says.
     #[arg(long, value_parser = ExclusionView::parse, default_value = "both", value_name = "with|without|both")]
     exclusions: ExclusionView,
+    /// The zone whose hours and days count [default: that of the data directory, else +08:00].
+    #[arg(long, value_parser = offset, value_name = "+HH:MM", allow_hyphen_values = true)]
+    zone: Option<Zone>,
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -194,6 +197,10 @@ impl By {
     }
 }
 
+fn offset(text: &str) -> Result<Zone, String> {
+    Zone::parse(text).ok_or_else(|| "an offset such as +08:00 is expected".to_owned())
+}
+
 fn realtime(text: &str) -> Result<Realtime, String> {
     let expected = "standard, hourly-pm or nowcast is expected";
     Realtime::from_key(text).ok_or_else(|| expected.to_owned())
@@ -223,7 +230,7 @@ pub fn area_class(text: &str) -> Result<AreaClass, String> {
 }
 
 impl AssessArgs {
-    fn choices(&self, known_on: NaiveDate) -> Choices {
+    fn choices(&self) -> Choices {
         let yes = |choice: YesNo| matches!(choice, YesNo::Yes);
         Choices {
             round_first: self.round_first.map(yes),
@@ -237,16 +244,23 @@ impl AssessArgs {
             realtime: self.realtime,
             hour_missing: self.hour_missing,
             exclusions: self.exclusions,
-            known_on: Some(known_on),
+            known_on: None,
             fixed_set: matches!(self.format, Format::Json),
         }
     }
 
-    async fn stores(&self, now: Instant) -> anyhow::Result<Stores> {
-        if let Some(directory) = &self.data {
-            return open::for_reading(directory);
+    fn stores(&self) -> anyhow::Result<Stores> {
+        match &self.data {
+            Some(directory) => open::for_reading(directory),
+            None => Ok(Stores::memory()),
         }
-        let stores = Stores::memory();
+    }
+
+    /// Reads the files, if any.
+    async fn read(&self, stores: &Stores, now: Instant) -> anyhow::Result<()> {
+        if self.data.is_some() {
+            return Ok(());
+        }
         let rules = qc_rules::rules()?;
         let layout = self.layout.context("--layout is required with --input")?;
         for path in &self.input {
@@ -264,7 +278,7 @@ impl AssessArgs {
             }
             stores.series.append(batch).await?;
         }
-        Ok(stores)
+        Ok(())
     }
 }
 
@@ -274,11 +288,15 @@ impl AssessArgs {
 /// Bad input, an unreadable file or data directory, or a failed write.
 pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
-    let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
-    let known_on = zone.local(known_at.unwrap_or(now)).date_naive();
-    let asked = Asked::of(&args, known_on, &editions)?;
-    let stores = args.stores(now).await?;
+    let mut asked = Asked::of(&args, &editions)?;
+    let stores = args.stores()?;
+    let zone = match args.zone {
+        Some(zone) => zone,
+        None => open::zone(&stores).await?,
+    };
+    asked.choices.known_on = Some(zone.local(known_at.unwrap_or(now)).date_naive());
+    args.read(&stores, now).await?;
     let recipe = Recipe {
         series: Arc::clone(&stores.series),
         zone,
@@ -311,10 +329,9 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
             choices: asked.choices,
             known_at,
         };
-        let areas = if args.area == EACH {
-            hours.each()
-        } else {
-            vec![asked.area.clone()]
+        let areas = match args.area.as_str() {
+            EACH => hours.each(),
+            _ => vec![asked.area.clone()],
         };
         let form = (args.format, args.bom);
         return hours.print(context, &areas, asked.span, form, out).await;
@@ -349,10 +366,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(args: &AssessArgs, known_on: NaiveDate, editions: &Editions) -> anyhow::Result<Self> {
+    fn of(args: &AssessArgs, editions: &Editions) -> anyhow::Result<Self> {
         let span = Span::checked(args.from, args.to)
             .map_err(|fault| bad_input(format!("--from/--to: {fault}")))?;
-        let choices = args.choices(known_on);
+        let choices = args.choices();
         let area = match args.area.as_str() {
             EACH if args.by != By::Hour => {
                 return Err(bad_input("--area each goes with --by hour"));

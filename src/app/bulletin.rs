@@ -14,7 +14,6 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
-use crate::domain::calendar::Zone;
 use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
 use crate::flow::bulletin::BulletinWish;
@@ -82,12 +81,12 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     let edition = EditionChoice::parse(&args.edition, &editions)
         .map_err(|fault| bad_input(format!("--edition {fault}")))?;
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
-    let zone = Zone::beijing();
     let stores = if args.issue {
         open::for_writing(&args.data)?
     } else {
         open::for_reading(&args.data)?
     };
+    let zone = open::zone(&stores).await?;
     let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(bad_input)?;

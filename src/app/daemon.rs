@@ -153,9 +153,10 @@ impl Daemon {
         settings: &Settings,
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
+        open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
-        let reviewing =
-            Reviewing::open(Arc::clone(&stores.reviews), Arc::clone(&stores.series)).await?;
+        let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
+        let reviewing = Reviewing::open(reviews, series).await?;
         let health = Arc::new(Health::default());
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);

@@ -17,7 +17,6 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
-use crate::domain::calendar::Zone;
 use crate::domain::names::Source;
 use crate::flow::directory::Directory;
 use crate::flow::ingest::Choice;
@@ -115,9 +114,10 @@ pub async fn admission(stores: &Stores, settings: &Settings) -> anyhow::Result<I
 /// # Errors
 /// Faulty arguments, or those of the store.
 pub async fn run(args: &DeadLettersArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let zone = Zone::beijing();
+    let zone_of = async |which: &Which| open::zone(&open::for_reading(&which.which.data)?).await;
     match &args.action {
         Action::List(which) => {
+            let zone = zone_of(which).await?;
             each(which, |kept| {
                 let (letter, state) = (&kept.letter, kept.state().key());
                 let received = zone.text(letter.received_at);
@@ -127,6 +127,7 @@ pub async fn run(args: &DeadLettersArgs, out: &mut impl Write) -> anyhow::Result
             .await
         }
         Action::Export(which) => {
+            let zone = zone_of(which).await?;
             each(which, |kept| {
                 writeln!(out, "{}", letters::whole(zone, kept))
             })

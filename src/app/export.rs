@@ -10,7 +10,6 @@ use clap::ValueEnum;
 use crate::adapters::report;
 use crate::adapters::store::Stores;
 use crate::app::open;
-use crate::domain::calendar::Zone;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::flow::reviewing::Reviewing;
@@ -84,7 +83,7 @@ pub async fn run(args: ExportArgs, stdout: &mut dyn Write) -> anyhow::Result<()>
 
 /// All readings in the order source, factor, stat, time; intervals of one series stand together in time.
 async fn readings(stores: &Stores, out: impl Write) -> anyhow::Result<()> {
-    let zone = Zone::beijing();
+    let zone = open::zone(stores).await?;
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(report::readings::READING_COLUMNS)?;
     let keys = stores.series.keys().await?;

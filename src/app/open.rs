@@ -11,6 +11,7 @@ use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
+use crate::app::fault::bad_input;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -62,6 +63,45 @@ pub fn for_reading(directory: &Path) -> anyhow::Result<Stores> {
     Ok(Stores::embedded(store.with_context(|| place(directory))?))
 }
 
+/// Name of the mark that keeps the zone a daemon served a directory in.
+const ZONE_MARK: &str = "zone";
+/// The setting's name in the environment.
+const ZONE_VARIABLE: &str = "SKYTIER__ZONE";
+
+/// The zone whose days count: that of the environment's setting, else the one a daemon last served the directory in,
+/// else `+08:00`.
+///
+/// # Errors
+/// A setting that is no offset, or those of the store.
+pub async fn zone(stores: &Stores) -> anyhow::Result<Zone> {
+    let given = std::env::var(ZONE_VARIABLE).ok();
+    let (place, text) = match given {
+        Some(text) => (format!("environment {ZONE_VARIABLE}"), Some(text)),
+        None => {
+            let mark = stores.registrar.mark(ZONE_MARK).await?;
+            (format!("mark {ZONE_MARK}"), mark)
+        }
+    };
+    let Some(text) = text else {
+        return Ok(Zone::beijing());
+    };
+    let fault = || bad_input(format!("{place}: {text:?} is no offset such as +08:00"));
+    Zone::parse(&text).ok_or_else(fault)
+}
+
+/// Keeps the zone a daemon serves a directory in, for the commands that look at it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn keep_zone(stores: &Stores, zone: Zone) -> anyhow::Result<()> {
+    let (now, default) = (zone.to_string(), Zone::beijing().to_string());
+    let before = stores.registrar.mark(ZONE_MARK).await?;
+    if before.as_ref().unwrap_or(&default) != &now {
+        stores.registrar.set_mark(ZONE_MARK, &now).await?;
+    }
+    Ok(())
+}
+
 /// The recipe of a store's days, and an assessor that has none of them yet.
 ///
 /// # Errors
@@ -69,7 +109,7 @@ pub fn for_reading(directory: &Path) -> anyhow::Result<Stores> {
 pub async fn tools(stores: &Stores, editions: Arc<Editions>) -> anyhow::Result<(Recipe, Assessor)> {
     let recipe = Recipe {
         series: Arc::clone(&stores.series),
-        zone: Zone::beijing(),
+        zone: zone(stores).await?,
         editions: Arc::clone(&editions),
     };
     let assessor = Assessor {

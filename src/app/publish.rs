@@ -157,7 +157,7 @@ pub async fn publish(
 ) -> anyhow::Result<()> {
     // A directory that does not exist is a slip of the pen here; writing would make one.
     let stores = open::for_reading(&args.data)?;
-    let zone = Zone::beijing();
+    let zone = open::zone(&stores).await?;
     if args.list {
         return print_issues(zone, &stores.publications.issues().await?, &mut out);
     }
@@ -165,7 +165,7 @@ pub async fn publish(
     let stores = open::for_writing(&args.data)
         .context("to publish beside a running daemon, use POST /v1/publications")?;
     let now = clock();
-    let release = release(&args, now)?;
+    let release = release(&args, zone, now)?;
     let editions = Arc::new(standards::editions()?);
     let known_at = Some(release.known_at);
     let (area, review) = (&release.area, release.review);
@@ -191,7 +191,7 @@ fn side(text: &str) -> Result<ExclusionView, String> {
     }
 }
 
-fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
+fn release(args: &PublishArgs, zone: Zone, now: Instant) -> anyhow::Result<Release> {
     let editions = standards::editions()?;
     let (area, from, to) = (args.area.as_deref(), args.from, args.to);
     let missing = "--area, --from and --to are needed without --list";
@@ -224,7 +224,7 @@ fn release(args: &PublishArgs, now: Instant) -> anyhow::Result<Release> {
             ..Choices::default()
         },
         review: args.review,
-        zone: Zone::beijing(),
+        zone,
         issued_at: now,
         known_at: known_at.unwrap_or(now),
         text_sha256: None,

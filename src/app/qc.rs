@@ -11,7 +11,6 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::qc_rules;
 use crate::domain::calendar::Span;
-use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
 use crate::domain::qc::Rule;
 use crate::flow::qc::Judge;
@@ -51,6 +50,7 @@ pub async fn run(args: &QcArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let station = SourceId::new(&args.station).map_err(bad_input)?;
     let span = Span::checked(args.from, args.to).map_err(bad_input)?;
     let stores = open::for_reading(&args.data)?;
+    let zone = open::zone(&stores).await?;
     let registry = stores.registrar.registry().await?;
     if registry.station(&station).is_none() {
         return Err(bad_input(format!("--station {station}: is not registered")));
@@ -60,7 +60,6 @@ pub async fn run(args: &QcArgs, out: &mut impl Write) -> anyhow::Result<()> {
         registry: registry.into(),
         rules: qc_rules::rules()?,
     };
-    let zone = Zone::beijing();
     let (after, upto) = (zone.day_start(span.from), zone.day_end(span.to));
     let found = judge.station(&station, after, upto).await?;
     if !args.count {

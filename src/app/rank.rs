@@ -14,7 +14,6 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
-use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
 use crate::domain::registry::peer::RankItem;
 use crate::flow::area::Area;
@@ -85,9 +84,9 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
         &editions,
     )
     .map_err(|(name, fault)| bad_input(format!("--{name}: {fault}")))?;
-    let zone = Zone::beijing();
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = open::for_reading(&args.data)?;
+    let zone = open::zone(&stores).await?;
     let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;

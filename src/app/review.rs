@@ -12,7 +12,6 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::register;
 use crate::domain::calendar::Instant;
-use crate::domain::calendar::Zone;
 use crate::domain::review::is_name;
 use crate::flow::reviewing::ReviewFault;
 use crate::flow::reviewing::Reviewing;
@@ -59,8 +58,9 @@ pub struct ReviewArgs {
 pub async fn run(args: &ReviewArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
     let (Some(file), Some(reviewer)) = (&args.file, &args.reviewer) else {
         let stores = open::for_reading(&args.data)?;
+        let zone = open::zone(&stores).await?;
         for (id, decision) in (1..).zip(&stores.reviews.decisions().await?) {
-            let line = reviews::decision_json(Zone::beijing(), id, decision);
+            let line = reviews::decision_json(zone, id, decision);
             writeln!(out, "{line}")?;
         }
         return Ok(());

@@ -46,8 +46,7 @@ impl Held {
         };
     }
 
-    fn line(&self, name: &str) -> String {
-        let zone = Zone::beijing();
+    fn line(&self, zone: Zone, name: &str) -> String {
         let ends = self
             .extent
             .map_or(("-".to_owned(), "-".to_owned()), |(from, to)| {
@@ -66,6 +65,7 @@ impl Held {
 /// Those of the store.
 pub async fn run(args: &StatsArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let stores = open::for_reading(&args.data)?;
+    let zone = open::zone(&stores).await?;
     let mut sources: BTreeMap<SourceId, Held> = BTreeMap::new();
     for key in stores.series.keys().await? {
         let mut held = Held {
@@ -99,9 +99,9 @@ pub async fn run(args: &StatsArgs, out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "source\tseries\tvalues\twithout_value\tfirst\tlast")?;
     for (source, held) in &sources {
         all.add(*held);
-        writeln!(out, "{}", held.line(source.as_str()))?;
+        writeln!(out, "{}", held.line(zone, source.as_str()))?;
     }
-    writeln!(out, "{}", all.line("all"))?;
+    writeln!(out, "{}", all.line(zone, "all"))?;
     let bytes = copy::size_bytes(&args.data)?;
     let rows = all.values + all.missing;
     // Hundredths of a byte, in whole numbers.

@@ -17,7 +17,6 @@ use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::Choices;
@@ -65,7 +64,8 @@ enum Format {
 /// Bad input, or those of the store.
 pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
-    let zone = Zone::beijing();
+    let stores = open::for_reading(&args.data)?;
+    let zone = open::zone(&stores).await?;
     let today = zone.local(now).date_naive();
     let on = args.on.or(today.pred_opt()).unwrap_or(today);
     // The whole year is looked at, so that is what has to lie within bounds.
@@ -73,7 +73,6 @@ pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyho
     Span::checked(year.from, on).map_err(|fault| bad_input(format!("--on: {fault}")))?;
     let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
-    let stores = open::for_reading(&args.data)?;
     let assessor = open::assessor(&stores, editions, &area, known_at).await?;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;

@@ -40,3 +40,4 @@ mod tier_model;
 mod tiers;
 mod unmonitored;
 mod watch;
+mod zone;
