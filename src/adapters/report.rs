@@ -65,12 +65,70 @@ pub fn unrounded(value: &Exact) -> Value {
     number(value.round(UNROUNDED_DECIMALS))
 }
 
-/// A CSV writer, at choice behind the byte order mark by which Excel tells UTF-8.
-fn csv_writer<W: std::io::Write>(mut out: W, bom: bool) -> csv::Result<csv::Writer<W>> {
-    if bom {
-        out.write_all("\u{feff}".as_bytes())?;
+/// Name of the column that holds a row's settings.
+const SETTINGS_COLUMN: &str = "settings";
+
+/// How rows are written as CSV.
+pub struct CsvForm<'a, T> {
+    /// Behind the byte order mark by which Excel tells UTF-8.
+    pub bom: bool,
+    /// What a row rests on, as a last column; none unless asked for, since the columns are fixed.
+    pub settings: Option<RowSettings<'a, T>>,
+}
+
+/// What a row rests on.
+pub type RowSettings<'a, T> = Box<dyn Fn(&T) -> Value + 'a>;
+
+impl<T> From<bool> for CsvForm<'_, T> {
+    fn from(bom: bool) -> Self {
+        Self {
+            bom,
+            settings: None,
+        }
     }
-    Ok(csv::Writer::from_writer(out))
+}
+
+impl<T> CsvForm<'_, T> {
+    fn writer<'c, W: std::io::Write>(
+        &self,
+        columns: impl IntoIterator<Item = &'c &'c str>,
+        mut out: W,
+    ) -> csv::Result<csv::Writer<W>> {
+        if self.bom {
+            out.write_all("\u{feff}".as_bytes())?;
+        }
+        let mut writer = csv::Writer::from_writer(out);
+        let last = self.settings.as_ref().map(|_| &SETTINGS_COLUMN);
+        writer.write_record(columns.into_iter().chain(last))?;
+        Ok(writer)
+    }
+
+    /// The row's last field, if one is wanted: `name=value`, joined by `;`.
+    fn last(&self, row: &T) -> Option<String> {
+        let settings = self.settings.as_ref()?(row);
+        let word = |value: &Value| match value {
+            Value::Bool(true) => "yes".to_owned(),
+            Value::Bool(false) => "no".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let entries = settings.as_object().into_iter().flatten();
+        let pairs: Vec<String> = entries
+            .map(|(name, value)| format!("{name}={}", word(value)))
+            .collect();
+        Some(pairs.join(";"))
+    }
+}
+
+/// Adds what every figure of an answer rests on to a row's own settings.
+fn with_basis(mut settings: Value, context: Context<'_>) -> Value {
+    if let Some(object) = settings.as_object_mut() {
+        object.insert("review".to_owned(), context.review.key().into());
+        let known_at = context.zone.text(context.known_at);
+        object.insert("known_at".to_owned(), known_at.into());
+        object.insert("zone".to_owned(), context.zone.to_string().into());
+    }
+    settings
 }
 
 fn optional<T>(value: Option<T>, print: impl Fn(T) -> String) -> String {

@@ -15,6 +15,9 @@ use crate::adapters::layout;
 use crate::adapters::layout::Layout;
 use crate::adapters::report;
 use crate::adapters::report::Context;
+use crate::adapters::report::CsvForm;
+use crate::adapters::report::RowSettings;
+use crate::adapters::report::periods::PeriodRow;
 use crate::adapters::store::Stores;
 use crate::app::assess::hours::Hours;
 use crate::app::fault::bad_input;
@@ -129,6 +132,9 @@ pub struct AssessArgs {
     /// Put a byte order mark before the CSV, by which Excel reads it as UTF-8.
     #[arg(long)]
     bom: bool,
+    /// Add a last column `settings` to the CSV: what each row rests on, as name=value joined by semicolons.
+    #[arg(long)]
+    settings: bool,
     /// What the hourly index is made of [default: the edition's].
     #[arg(long, value_parser = realtime, value_name = "standard|hourly-pm|nowcast")]
     realtime: Option<Realtime>,
@@ -333,7 +339,7 @@ pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyh
             EACH => hours.each(),
             _ => vec![asked.area.clone()],
         };
-        let form = (args.format, args.bom);
+        let form = (args.format, args.bom, args.settings);
         return hours.print(context, &areas, asked.span, form, out).await;
     };
     if by == PeriodKind::Day {
@@ -417,14 +423,25 @@ fn print_days(
 ) -> anyhow::Result<()> {
     let days = assessor.days(&asked.area, asked.span, &asked.edition, asked.choices);
     match args.format {
-        Format::Csv => report::days::days_csv(&asked.area, &days, args.bom, &mut out)?,
+        Format::Csv => {
+            let settings = |day: &_| {
+                report::days::day_settings(context, &assessor.editions, asked.choices, day)
+            };
+            let form = CsvForm {
+                bom: args.bom,
+                settings: args
+                    .settings
+                    .then(|| Box::new(settings) as RowSettings<'_, _>),
+            };
+            report::days::days_csv(&asked.area, &days, form, &mut out)?;
+        }
         Format::Table => write!(out, "{}", report::days::days_table(&asked.area, &days))?,
         Format::Json => {
             for day in &days {
                 writeln!(
                     out,
                     "{}",
-                    report::days::day_json(context, &assessor.editions, day)
+                    report::days::day_json(context, &assessor.editions, asked.choices, day)
                 )?;
             }
         }
@@ -442,7 +459,16 @@ fn print_periods(
 ) -> anyhow::Result<()> {
     let (area, edition) = (&asked.area, &asked.edition);
     match args.format {
-        Format::Csv => report::periods::periods_csv(area, edition, reports, args.bom, &mut out)?,
+        Format::Csv => {
+            let settings = |row: &PeriodRow<'_>| row.settings(context);
+            let form = CsvForm {
+                bom: args.bom,
+                settings: args
+                    .settings
+                    .then(|| Box::new(settings) as RowSettings<'_, _>),
+            };
+            report::periods::periods_csv(area, edition, reports, form, &mut out)?;
+        }
         Format::Table => {
             let table = report::periods::periods_table(area, edition, reports);
             write!(out, "{table}")?;

@@ -29,6 +29,7 @@ mod reviews;
 mod route;
 mod rulebooks;
 mod sample;
+mod settings;
 mod simulation;
 mod standards;
 mod store_contract;

@@ -14,6 +14,9 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::report;
 use crate::adapters::report::Context;
+use crate::adapters::report::CsvForm;
+use crate::adapters::report::RowSettings;
+use crate::adapters::report::periods::PeriodRow;
 use crate::domain::area::MinStations;
 use crate::domain::assessment::composite::Singles;
 use crate::domain::assessment::composite::Weights;
@@ -33,7 +36,7 @@ use crate::flow::reviewed::over;
 use crate::flow::reviewed::seen_of;
 use crate::flow::rollup::Recipe;
 
-pub(super) const PARAMS: [&str; 18] = [
+pub(super) const PARAMS: [&str; 19] = [
     "area",
     "from",
     "to",
@@ -52,6 +55,7 @@ pub(super) const PARAMS: [&str; 18] = [
     "review",
     "format",
     "bom",
+    "settings",
 ];
 
 /// Most periods that each run from the first of a month or year in one answer: two years.
@@ -199,13 +203,39 @@ pub(super) fn csv(body: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], body).into_response()
 }
 
-/// Whether CSV is asked for, and then whether a byte order mark belongs before it.
-pub(super) fn wants_csv(params: &Params) -> Result<Option<bool>, Problem> {
-    let bom = params.yes_no("bom")?;
+/// How CSV is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct WantedCsv {
+    bom: bool,
+    settings: bool,
+}
+
+impl WantedCsv {
+    /// The form, with what rows rest on as `settings` tells.
+    pub(super) fn form<'a, T>(self, settings: impl Fn(&T) -> Value + 'a) -> CsvForm<'a, T> {
+        CsvForm {
+            bom: self.bom,
+            settings: self
+                .settings
+                .then(|| Box::new(settings) as RowSettings<'a, T>),
+        }
+    }
+}
+
+/// Whether CSV is asked for, and then whether a byte order mark belongs before it and settings behind its rows.
+pub(super) fn wants_csv(params: &Params) -> Result<Option<WantedCsv>, Problem> {
+    let (bom, settings) = (params.yes_no("bom")?, params.yes_no("settings")?);
     match params.text("format") {
         None | Some("json") if bom.is_some() => Err(Problem::bad("bom", "only format=csv has one")),
+        None | Some("json") if settings.is_some() => Err(Problem::bad(
+            "settings",
+            "a column of format=csv; JSON has them anyway",
+        )),
         None | Some("json") => Ok(None),
-        Some("csv") => Ok(Some(bom.unwrap_or(false))),
+        Some("csv") => Ok(Some(WantedCsv {
+            bom: bom.unwrap_or(false),
+            settings: settings.unwrap_or(false),
+        })),
         Some(_) => Err(Problem::bad("format", "json or csv is expected")),
     }
 }
@@ -228,16 +258,18 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
             .days(&asked.area, asked.span, &asked.edition, asked.choices)
     };
     let days = state.compute(days).await;
-    if let Some(bom) = as_csv {
+    let context = asked.context(&state);
+    let (editions, choices) = (&state.editions, asked.choices);
+    if let Some(wanted) = as_csv {
         let mut body = Vec::new();
-        report::days::days_csv(&asked.area, &days, bom, &mut body)
+        let form = wanted.form(|day| report::days::day_settings(context, editions, choices, day));
+        report::days::days_csv(&asked.area, &days, form, &mut body)
             .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }
-    let context = asked.context(&state);
     let rows: Vec<Value> = days
         .iter()
-        .map(|day| report::days::day_json(context, &state.editions, day))
+        .map(|day| report::days::day_json(context, editions, choices, day))
         .collect();
     Ok(Json(rows).into_response())
 }
@@ -298,13 +330,14 @@ pub async fn assessment(
     check_length(kind, asked.span)?;
     let reports = || asked.reports(kind);
     let reports = state.compute(reports).await;
-    if let Some(bom) = as_csv {
+    let context = asked.context(&state);
+    if let Some(wanted) = as_csv {
         let mut body = Vec::new();
-        report::periods::periods_csv(&asked.area, &asked.edition, &reports, bom, &mut body)
+        let form = wanted.form(|row: &PeriodRow<'_>| row.settings(context));
+        report::periods::periods_csv(&asked.area, &asked.edition, &reports, form, &mut body)
             .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }
-    let context = asked.context(&state);
     let json = |found| report::periods::period_json(context, &state.editions, found);
     Ok(Json(reports.iter().map(json).collect::<Vec<Value>>()).into_response())
 }

@@ -17,6 +17,7 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::report::Context;
 use crate::adapters::report::hours::hour_json;
+use crate::adapters::report::hours::hour_settings;
 use crate::adapters::report::hours::hours_csv;
 use crate::adapters::report::hours::newest_json;
 use crate::domain::calendar::PeriodKind;
@@ -25,7 +26,7 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::hours::HoursOf;
 
-const PARAMS: [&str; 13] = [
+const PARAMS: [&str; 14] = [
     "area",
     "from",
     "to",
@@ -39,6 +40,7 @@ const PARAMS: [&str; 13] = [
     "hour_missing",
     "format",
     "bom",
+    "settings",
 ];
 
 /// `GET /v1/air/hours`: one object or row an hour.
@@ -70,18 +72,19 @@ pub async fn hours(State(state): State<WebState>, params: Params) -> Result<Resp
         let own = || of.of_loaded(&asked.area, month.span, &loaded);
         hours.extend(state.compute(own).await);
     }
-    if let Some(bom) = as_csv {
+    let context = asked.context(&state);
+    if let Some(wanted) = as_csv {
+        let form = wanted.form(|hour| hour_settings(context, hour));
         let mut body = Vec::new();
         hours_csv(
             state.zone,
             [(&asked.area, hours.as_slice())],
-            bom,
+            form,
             &mut body,
         )
         .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
     }
-    let context = asked.context(&state);
     let rows: Vec<Value> = hours.iter().map(|hour| hour_json(context, hour)).collect();
     Ok(Json(rows).into_response())
 }

@@ -58,7 +58,9 @@ pub async fn publish(
     let moment = given.entry("known_at".to_owned());
     moment.or_insert_with(|| state.zone.text(now));
     let params = Params::from(given).only(&air::PARAMS)?;
-    if params.text("format").is_some() || params.text("area").is_none() {
+    let shaped = ["format", "bom", "settings"].into_iter();
+    if shaped.filter_map(|name| params.text(name)).next().is_some() || params.text("area").is_none()
+    {
         let fault = "an area and no format is expected";
         return Err(Problem::bad("area", fault));
     }

@@ -3,17 +3,20 @@
 use serde_json::Value;
 
 use crate::adapters::report::Context;
+use crate::adapters::report::CsvForm;
 use crate::adapters::report::UNROUNDED_DECIMALS;
-use crate::adapters::report::csv_writer;
+use crate::adapters::report::figures;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::unrounded;
+use crate::adapters::report::with_basis;
 use crate::domain::area::AreaDay;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::units::Exact;
 use crate::flow::area::Area;
+use crate::flow::assess::Choices;
 
 /// Header of the daily CSV.
 pub const DAY_COLUMNS: [&str; 19] = [
@@ -74,27 +77,44 @@ fn day_fields(area: &Area, day: &AreaDay) -> Vec<String> {
     fields
 }
 
+/// What a day's figures rest on, by the choices they were made under.
+pub fn day_settings(
+    context: Context<'_>,
+    editions: &Editions,
+    choices: Choices,
+    day: &AreaDay,
+) -> Value {
+    let edition = editions.by_id(&day.edition);
+    let own = edition.map(|edition| figures::day_settings(&choices.options(edition)));
+    own.map_or(Value::Null, |own| with_basis(own, context))
+}
+
 /// Days as CSV with a header.
 ///
 /// # Errors
 /// When writing fails.
-pub fn days_csv(
+pub fn days_csv<'a>(
     area: &Area,
     days: &[AreaDay],
-    bom: bool,
+    form: impl Into<CsvForm<'a, AreaDay>>,
     out: impl std::io::Write,
 ) -> csv::Result<()> {
-    let mut writer = csv_writer(out, bom)?;
-    writer.write_record(DAY_COLUMNS)?;
+    let form = form.into();
+    let mut writer = form.writer(&DAY_COLUMNS, out)?;
     for day in days {
-        writer.write_record(day_fields(area, day))?;
+        writer.write_record(day_fields(area, day).into_iter().chain(form.last(day)))?;
     }
     writer.flush()?;
     Ok(())
 }
 
-/// One day as JSON: the CSV's columns by name, missing ones null.
-pub fn day_json(context: Context<'_>, editions: &Editions, day: &AreaDay) -> Value {
+/// One day as JSON: the CSV's columns by name, missing ones null, and the settings.
+pub fn day_json(
+    context: Context<'_>,
+    editions: &Editions,
+    choices: Choices,
+    day: &AreaDay,
+) -> Value {
     let edition = editions.by_id(&day.edition);
     let mut object = serde_json::Map::new();
     let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
@@ -117,6 +137,8 @@ pub fn day_json(context: Context<'_>, editions: &Editions, day: &AreaDay) -> Val
     put("stations", day.stations.into());
     put("simulated", context.simulated.into());
     put("review", context.review.key().into());
+    put("known_at", context.zone.text(context.known_at).into());
+    put("settings", day_settings(context, editions, choices, day));
     let converted = edition.filter(|edition| edition.has_index() && edition.comparison);
     if let Some(edition) = converted {
         put("index_values", index_values(edition, day));

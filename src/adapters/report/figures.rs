@@ -221,6 +221,14 @@ pub fn effect(effect: &EditionEffect) -> Value {
 
 /// The options a result was computed with.
 pub fn settings(options: &AreaOptions, composite: CompositeOptions) -> Value {
+    let mut settings = day_settings(options);
+    settings["composite"] = composite.singles.key().into();
+    settings["composite_weights"] = composite.weights.key().into();
+    settings
+}
+
+/// The settings of a day's figures.
+pub fn day_settings(options: &AreaOptions) -> Value {
     let min_stations = match options.min_stations {
         MinStations::Count(count) => count.into(),
         other => Value::String(other.to_string()),
@@ -232,7 +240,5 @@ pub fn settings(options: &AreaOptions, composite: CompositeOptions) -> Value {
         "lift_zero": options.index.lift_zero,
         "area_class": options.area_class.key(),
         "min_stations": min_stations,
-        "composite": composite.singles.key(),
-        "composite_weights": composite.weights.key(),
     })
 }

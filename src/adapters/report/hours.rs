@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use crate::adapters::report::Context;
+use crate::adapters::report::CsvForm;
 use crate::adapters::report::UNROUNDED_DECIMALS;
-use crate::adapters::report::csv_writer;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::unrounded;
+use crate::adapters::report::with_basis;
 use crate::domain::aqi::HourKind;
 use crate::domain::calendar::Zone;
 use crate::domain::pollutant::Pollutant;
@@ -94,14 +95,14 @@ fn fields(area: &Area, zone: Zone, hour: &AreaHour) -> Vec<String> {
 pub fn hours_csv<'a>(
     zone: Zone,
     areas: impl IntoIterator<Item = (&'a Area, &'a [AreaHour])>,
-    bom: bool,
+    form: impl Into<CsvForm<'a, AreaHour>>,
     out: impl std::io::Write,
 ) -> csv::Result<()> {
-    let mut writer = csv_writer(out, bom)?;
-    writer.write_record(HOUR_COLUMNS)?;
+    let form = form.into();
+    let mut writer = form.writer(&HOUR_COLUMNS, out)?;
     for (area, hours) in areas {
         for hour in hours {
-            writer.write_record(fields(area, zone, hour))?;
+            writer.write_record(fields(area, zone, hour).into_iter().chain(form.last(hour)))?;
         }
     }
     writer.flush()?;
@@ -149,6 +150,12 @@ pub fn hour_json(context: Context<'_>, hour: &AreaHour) -> Value {
     put("simulated", context.simulated.into());
     put("review", context.review.key().into());
     put("known_at", context.zone.text(context.known_at).into());
+    put("settings", hour_settings(context, hour));
+    Value::Object(object)
+}
+
+/// What an hour's figures rest on; null when the document has no hourly index.
+pub fn hour_settings(context: Context<'_>, hour: &AreaHour) -> Value {
     let settings = hour.options.map(|options| {
         serde_json::json!({
             "realtime": options.realtime.key(),
@@ -158,8 +165,7 @@ pub fn hour_json(context: Context<'_>, hour: &AreaHour) -> Value {
             "stations_needed": hour.needed,
         })
     });
-    put("settings", settings.into());
-    Value::Object(object)
+    settings.map_or(Value::Null, |own| with_basis(own, context))
 }
 
 /// The newest hour as JSON with its age; every figure null when there is no hour at all.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::adapters::report::Context;
+use crate::adapters::report::CsvForm;
 use crate::adapters::report::beside;
-use crate::adapters::report::csv_writer;
 use crate::adapters::report::figures::FiguresShape;
 use crate::adapters::report::figures::effect;
 use crate::adapters::report::figures::figures;
@@ -16,10 +16,13 @@ use crate::adapters::report::goals::reference_states;
 use crate::adapters::report::optional;
 use crate::adapters::report::table::table;
 use crate::adapters::report::targets::standing_json;
+use crate::adapters::report::with_basis;
+use crate::domain::area::AreaOptions;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::change::Percent;
 use crate::domain::assessment::change::Points;
 use crate::domain::assessment::change::YearOnYear;
+use crate::domain::assessment::composite::CompositeOptions;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::standards::Editions;
 use crate::domain::units::Decimal;
@@ -94,22 +97,33 @@ pub fn period_json(context: Context<'_>, editions: &Editions, report: &PeriodRep
         reference_states: reference_states(editions, assessment),
         edition_effect: others.clone().map(|other| effect(&other.effect)).collect(),
         other_editions: others.map(|other| other_shape(other, editions)).collect(),
-        settings: settings(&report.options, assessment.composite.options),
+        settings: period_settings(context, report),
     };
     let mut object = serde_json::to_value(shape).expect("plain structs serialise");
     if let Some(object) = object.as_object_mut() {
         beside::put(object, &report.beside, editions);
     }
-    if let Some(settings) = object["settings"].as_object_mut() {
-        let main = if report.beside.deducted {
-            "with"
-        } else {
-            "without"
-        };
-        settings.insert("exclusions".to_owned(), main.into());
-        settings.insert("review".to_owned(), context.review.key().into());
-    }
     object
+}
+
+/// What a period's figures rest on.
+pub fn period_settings(context: Context<'_>, report: &PeriodReport) -> Value {
+    let composite = report.assessment.composite.options;
+    result_settings(context, report, &report.options, composite)
+}
+
+fn result_settings(
+    context: Context<'_>,
+    report: &PeriodReport,
+    options: &AreaOptions,
+    composite: CompositeOptions,
+) -> Value {
+    let mut settings = settings(options, composite);
+    settings["exclusions"] = match report.beside.deducted {
+        true => "with".into(),
+        false => "without".into(),
+    };
+    with_basis(settings, context)
 }
 
 /// Columns of the period table, and the first ones of the CSV.
@@ -203,17 +217,40 @@ fn further_fields(assessment: &Assessment, yoy: Option<&YearOnYear>) -> Vec<Stri
     fields
 }
 
+/// A result that has a row.
+pub struct PeriodRow<'a> {
+    report: &'a PeriodReport,
+    assessment: &'a Assessment,
+    yoy: Option<&'a YearOnYear>,
+    options: &'a AreaOptions,
+}
+
+impl PeriodRow<'_> {
+    /// What the row's figures rest on.
+    pub fn settings(&self, context: Context<'_>) -> Value {
+        let composite = self.assessment.composite.options;
+        result_settings(context, self.report, self.options, composite)
+    }
+}
+
 /// Every result that has a row: one a period; with several editions chosen one a period and edition.
-fn results<'a>(
-    reports: &'a [PeriodReport],
-    edition: &EditionChoice,
-) -> Vec<(&'a Assessment, Option<&'a YearOnYear>)> {
+fn results<'a>(reports: &'a [PeriodReport], edition: &EditionChoice) -> Vec<PeriodRow<'a>> {
     let several = matches!(edition, EditionChoice::Several(_));
     let mut results = Vec::new();
     for report in reports {
-        results.push((&report.assessment, report.yoy.as_ref()));
+        results.push(PeriodRow {
+            report,
+            assessment: &report.assessment,
+            yoy: report.yoy.as_ref(),
+            options: &report.options,
+        });
         let others = report.others.iter().filter(|_| several);
-        results.extend(others.map(|other| (&other.assessment, other.yoy.as_ref())));
+        results.extend(others.map(|other| PeriodRow {
+            report,
+            assessment: &other.assessment,
+            yoy: other.yoy.as_ref(),
+            options: &other.options,
+        }));
     }
     results
 }
@@ -222,18 +259,19 @@ fn results<'a>(
 ///
 /// # Errors
 /// When writing fails.
-pub fn periods_csv(
+pub fn periods_csv<'a>(
     area: &Area,
     edition: &EditionChoice,
-    reports: &[PeriodReport],
-    bom: bool,
+    reports: &'a [PeriodReport],
+    form: impl Into<CsvForm<'a, PeriodRow<'a>>>,
     out: impl std::io::Write,
 ) -> csv::Result<()> {
-    let mut writer = csv_writer(out, bom)?;
-    writer.write_record(TABLE_COLUMNS.iter().chain(&FURTHER_COLUMNS))?;
-    for (assessment, yoy) in results(reports, edition) {
-        let mut fields = period_fields(area, assessment);
-        fields.extend(further_fields(assessment, yoy));
+    let form = form.into();
+    let mut writer = form.writer(TABLE_COLUMNS.iter().chain(&FURTHER_COLUMNS), out)?;
+    for row in results(reports, edition) {
+        let mut fields = period_fields(area, row.assessment);
+        fields.extend(further_fields(row.assessment, row.yoy));
+        fields.extend(form.last(&row));
         writer.write_record(fields)?;
     }
     writer.flush()?;
@@ -244,7 +282,7 @@ pub fn periods_csv(
 pub fn periods_table(area: &Area, edition: &EditionChoice, reports: &[PeriodReport]) -> String {
     let rows = results(reports, edition)
         .into_iter()
-        .map(|(assessment, _)| period_fields(area, assessment))
+        .map(|row| period_fields(area, row.assessment))
         .collect();
     table(&TABLE_COLUMNS, rows)
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use crate::adapters::report::Context;
+use crate::adapters::report::CsvForm;
+use crate::adapters::report::RowSettings;
 use crate::adapters::report::hours::hour_json;
+use crate::adapters::report::hours::hour_settings;
 use crate::adapters::report::hours::hours_csv;
 use crate::adapters::report::hours::hours_table;
 use crate::app::assess::Format;
@@ -15,6 +18,7 @@ use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::hours::AreaHour;
 use crate::flow::hours::HoursOf;
 use crate::flow::rollup::Recipe;
 
@@ -40,7 +44,7 @@ impl Hours<'_> {
         context: Context<'_>,
         areas: &[Area],
         span: Span,
-        (format, bom): (Format, bool),
+        (format, bom, settings): (Format, bool, bool),
         mut out: impl Write,
     ) -> anyhow::Result<()> {
         let keys = self.recipe.series.keys().await?;
@@ -61,7 +65,14 @@ impl Hours<'_> {
             .iter()
             .map(|(area, hours)| (*area, hours.as_slice()));
         match format {
-            Format::Csv => hours_csv(context.zone, rows, bom, &mut out)?,
+            Format::Csv => {
+                let own = |hour: &AreaHour| hour_settings(context, hour);
+                let form = CsvForm {
+                    bom,
+                    settings: settings.then(|| Box::new(own) as RowSettings<'_, _>),
+                };
+                hours_csv(context.zone, rows, form, &mut out)?;
+            }
             Format::Table => write!(out, "{}", hours_table(context.zone, rows))?,
             Format::Json => {
                 for (area, hours) in rows {
