@@ -33,10 +33,7 @@ pub fn configured(settings: &Settings) -> anyhow::Result<Stores> {
     match settings.store {
         StoreKind::Memory => Ok(Stores::memory()),
         StoreKind::Embedded => {
-            let tuning = Tuning {
-                commit_interval: settings.commit_interval,
-                ..Tuning::default()
-            };
+            let tuning = Tuning::waiting(settings.commit_interval);
             let store = Embedded::open_tuned(&settings.data_dir, Access::Write, tuning);
             Ok(Stores::embedded(
                 store.with_context(|| place(&settings.data_dir))?,

@@ -11,6 +11,7 @@ use skytier::app::standards;
 use skytier::domain::calendar::HOURS_PER_DAY;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::Zone;
+use skytier::domain::deletion::Deletion;
 use skytier::domain::means::HourMean;
 use skytier::domain::means::Hours;
 use skytier::domain::names::Factor;
@@ -31,6 +32,7 @@ use skytier::flow::rollup::Recipe;
 use skytier::ports::Answer;
 use skytier::ports::Appended;
 use skytier::ports::Batch;
+use skytier::ports::Deleted;
 use skytier::ports::Range;
 use skytier::ports::Series;
 use skytier::ports::Visit;
@@ -65,6 +67,14 @@ fn even(strip: Strip<'_>) -> Strip<'_> {
 impl Series for Cutting {
     fn append(&self, batch: Batch) -> Answer<'_, Appended> {
         self.series.append(batch)
+    }
+
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted> {
+        self.series.delete(order)
+    }
+
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>> {
+        self.series.deletions()
     }
 
     fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {

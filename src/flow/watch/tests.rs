@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::names::SourceKind::Station;
 use crate::domain::presence::Spell;
 use crate::domain::registry::Names;
+use crate::domain::registry::Registry;
 use crate::domain::registry::Station as Registered;
 use crate::domain::registry::StationClass;
 use crate::domain::units::Amount;

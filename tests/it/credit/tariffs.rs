@@ -1,5 +1,6 @@
 //! The tier that decides tariffs, and what it costs.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -34,7 +35,7 @@ fn in_force(folder: &tempfile::TempDir) -> PathBuf {
     path
 }
 
-fn ask(ledger: &PathBuf, rulebook: &str, on: &str) -> Value {
+fn ask(ledger: &Path, rulebook: &str, on: &str) -> Value {
     let said = run(&[
         "credit",
         "tariff",

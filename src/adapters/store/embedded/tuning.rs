@@ -84,6 +84,14 @@ impl Default for Tuning {
 }
 
 impl Tuning {
+    /// For use, with commits that wait so long for others to join them.
+    pub fn waiting(commit_interval: Duration) -> Self {
+        Self {
+            commit_interval,
+            ..Self::default()
+        }
+    }
+
     /// Small limits, so that a test's few values pass all of them.
     pub fn for_testing() -> Self {
         Self {
