@@ -20,6 +20,8 @@ pub mod desk;
 
 pub mod air;
 
+mod values;
+
 pub mod hours;
 
 pub mod bulletins;

@@ -1,6 +1,10 @@
 //! Reasons and units of the core, in the language of the page.
 
+use chrono::NaiveDate;
+
 use crate::adapters::lang::Lang;
+use crate::domain::exclusion::Exclusion;
+use crate::domain::exclusion::Statistic;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::presence::Cause;
 use crate::domain::projection::Spread;
@@ -121,6 +125,74 @@ pub fn item(item: Item, lang: Lang) -> &'static str {
         Item::Pm10Mean => lang.pick("PM10 均值", "PM10 mean"),
         Item::O3P90 => lang.pick("臭氧第 90 百分位数", "ozone, 90th percentile"),
         Item::CompositeIndex => lang.pick("综合指数", "composite index"),
+    }
+}
+
+/// A reason for leaving days out, by its key.
+pub fn reason(key: &str, lang: Lang) -> &str {
+    match key {
+        "dust" => lang.pick("沙尘天气", "dust"),
+        "exceptional" => lang.pick("例外事件", "exceptional event"),
+        other => other,
+    }
+}
+
+/// A statistic that days are left out of.
+pub fn statistic(statistic: Statistic, lang: Lang) -> &'static str {
+    match statistic {
+        Statistic::Mean => lang.pick("均值", "means"),
+        Statistic::Percentile => lang.pick("百分位数", "percentiles"),
+        Statistic::Composite => lang.pick("综合指数", "composite index"),
+        Statistic::Ranking => lang.pick("排名", "ranks"),
+        Statistic::GoodDays => lang.pick("优良天数", "good days"),
+    }
+}
+
+/// A decision to leave days out: its days, what of them, out of which statistics, by which document.
+pub fn exclusion(exclusion: &Exclusion, days: &[NaiveDate], lang: Lang) -> String {
+    let join = |parts: Vec<&str>| parts.join(lang.pick("、", ", "));
+    let pollutants = join(exclusion.pollutants.iter().map(|own| own.label()).collect());
+    let statistics = exclusion.statistics.iter();
+    let statistics = join(statistics.map(|own| statistic(*own, lang)).collect());
+    let next = |a: &NaiveDate, b: &NaiveDate| a.succ_opt() == Some(*b);
+    let run = |run: &[NaiveDate]| match run {
+        [day] => day.to_string(),
+        _ => format!(
+            "{}{}{}",
+            run[0],
+            lang.pick("至", " to "),
+            run[run.len() - 1]
+        ),
+    };
+    let runs: Vec<String> = days.chunk_by(next).map(run).collect();
+    let runs = join(runs.iter().map(String::as_str).collect());
+    let (reason, id) = (reason(&exclusion.reason, lang), &exclusion.id);
+    let document = side(&exclusion.document, lang);
+    let decided = exclusion.decided_on;
+    match lang {
+        Lang::Zh => format!(
+            "{id}（{reason}）：{runs}，{pollutants}不计入{statistics}；依据：{document}，{decided}决定"
+        ),
+        Lang::En => format!(
+            "{id} ({reason}): {runs}, {pollutants} left out of {statistics}; by: {document}, decided {decided}"
+        ),
+    }
+}
+
+/// What stands above and below when figures are given by both sides of exclusions, the main ones above.
+pub fn sides(deducted: bool, lang: Lang) -> (&'static str, &'static str) {
+    match deducted {
+        true => (
+            lang.pick("以上已扣除例外日：", "above: excluded days left out:"),
+            lang.pick("以下未扣除：", "below: every day as measured:"),
+        ),
+        false => (
+            lang.pick(
+                "以上未扣除例外日；例外日：",
+                "above: every day as measured; excluded days:",
+            ),
+            lang.pick("以下已扣除：", "below: excluded days left out:"),
+        ),
     }
 }
 

@@ -252,6 +252,7 @@ impl AssessArgs {
             exclusions: self.exclusions,
             known_on: None,
             fixed_set: matches!(self.format, Format::Json),
+            ..Choices::default()
         }
     }
 

@@ -180,6 +180,38 @@ pub async fn decisions(stores: &Stores) -> anyhow::Result<Arc<Decisions>> {
     Ok(Arc::new(Decisions::new(stores.reviews.decisions().await?)))
 }
 
+/// Figures as they were asked for: of readings as received or as reviewers left them.
+pub struct Viewed {
+    /// Assesses the days of the area's stations.
+    pub assessor: Assessor,
+    /// What reviewers looked at; `None` for readings as received.
+    pub seen: Option<SeenDays>,
+}
+
+/// An assessor of the days of an area's stations, as known at a time, as received or as reviewers left them, and what
+/// those looked at.
+///
+/// # Errors
+/// Those of the store.
+pub async fn view(
+    stores: &Stores,
+    editions: Arc<Editions>,
+    area: &Area,
+    known_at: Option<Instant>,
+    review: Review,
+) -> anyhow::Result<Viewed> {
+    let (recipe, assessor) = tools(stores, editions).await?;
+    let (recipe, seen) = viewed(review, stores, recipe, known_at).await?;
+    let days = area.days(&recipe, &assessor.registry, known_at).await?;
+    Ok(Viewed {
+        assessor: Assessor {
+            days: Arc::new(days),
+            ..assessor
+        },
+        seen,
+    })
+}
+
 fn place(directory: &Path) -> String {
     format!("data directory {}", directory.display())
 }

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::adapters::lang::Lang;
 use crate::adapters::report::Context;
 use crate::adapters::report::ranking;
+use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
@@ -18,6 +19,7 @@ use crate::domain::reading::Review;
 use crate::domain::registry::peer::RankItem;
 use crate::flow::area::Area;
 use crate::flow::assess::Choices;
+use crate::flow::beside::ExclusionView;
 use crate::flow::ranking::RankQuestion;
 
 /// Rank of an area among others in a period, by the level of a figure and by its change; ties share a rank.
@@ -56,6 +58,13 @@ pub struct RankArgs {
     /// As known at this moment (RFC 3339); corrections that came later are left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// raw: values as received; reviewed: as reviewers left them.
+    #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]
+    review: Review,
+    /// with: days excluded from rankings left out; without: as measured; both: beside one another, the first as the
+    /// publication profile says. Other areas' figures are taken as published.
+    #[arg(long, value_parser = ExclusionView::parse, default_value = "both", value_name = "with|without|both")]
+    exclusions: ExclusionView,
     /// How the ranks are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -87,23 +96,33 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
     let stores = open::for_reading(&args.data)?;
     let zone = open::zone(&stores).await?;
-    let assessor = open::assessor(&stores, editions, &area, known_at).await?;
+    let viewed = open::view(&stores, editions, &area, known_at, args.review).await?;
+    let assessor = viewed.assessor;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;
-    let found = assessor.ranking(&area, &question, args.item, Choices::default());
+    let choices = Choices {
+        exclusions: args.exclusions,
+        known_on: Some(zone.local(known_at.unwrap_or(now)).date_naive()),
+        ..Choices::default()
+    };
+    let found = assessor.ranking(&area, &question, args.item, choices);
     let context = Context {
         area: &area,
         zone,
         known_at: known_at.unwrap_or(now),
         simulated: assessor.simulated(&area, question.period.span),
-        review: Review::Raw,
+        review: args.review,
     };
     match args.format {
         Format::Json => {
             let json = ranking::ranking_json(context, &question, &found);
             writeln!(out, "{json}")?;
         }
-        Format::Table => write!(out, "{}", ranking::ranking_table(&found, args.lang))?,
+        Format::Table => write!(
+            out,
+            "{}",
+            ranking::ranking_table(context, &found, args.lang)
+        )?,
     }
     Ok(())
 }

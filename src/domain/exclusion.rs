@@ -57,6 +57,16 @@ impl Statistic {
     }
 }
 
+/// What figures are made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be told as they are.
+    #[default]
+    Report,
+    /// To be ranked with those of other areas.
+    Ranking,
+}
+
 /// Where an exclusion holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -119,11 +129,30 @@ impl Exclusion {
         self.decided_on <= known_on && self.revoked_on.is_none_or(|day| known_on < day)
     }
 
-    /// Whether it takes the pollutant's day out of the statistic.
-    pub fn takes(&self, statistic: Statistic, pollutant: Pollutant, day: NaiveDate) -> bool {
-        self.span.contains(day)
-            && self.statistics.contains(&statistic)
-            && self.pollutants.contains(&pollutant)
+    /// Whether it is about a statistic made for a purpose. Figures for a ranking go by [`Statistic::Ranking`]; counts
+    /// of days among them only where the decision takes the days out of those too, so that dust stays in good days.
+    pub fn concerns(&self, purpose: Purpose, statistic: Statistic) -> bool {
+        let named = |statistic| self.statistics.contains(&statistic);
+        match (purpose, statistic) {
+            (Purpose::Report, Statistic::Ranking) => false,
+            (Purpose::Report, own) => named(own),
+            (Purpose::Ranking, Statistic::GoodDays) => {
+                named(Statistic::Ranking) && named(Statistic::GoodDays)
+            }
+            (Purpose::Ranking, _) => named(Statistic::Ranking),
+        }
+    }
+
+    /// Whether it is about any statistic made for a purpose.
+    pub fn concerns_any(&self, purpose: Purpose) -> bool {
+        Statistic::ALL
+            .into_iter()
+            .any(|statistic| self.concerns(purpose, statistic))
+    }
+
+    /// Whether it takes the pollutant's day out.
+    pub fn takes(&self, pollutant: Pollutant, day: NaiveDate) -> bool {
+        self.span.contains(day) && self.pollutants.contains(&pollutant)
     }
 }
 
@@ -163,9 +192,8 @@ mod tests {
         text.parse().expect("a test's date")
     }
 
-    #[test]
-    fn a_decision_stands_from_its_day_until_it_is_revoked() {
-        let decision = Exclusion {
+    fn dust() -> Exclusion {
+        Exclusion {
             id: "d1".to_owned(),
             place: Place::All,
             span: Span {
@@ -178,7 +206,12 @@ mod tests {
             document: "x".to_owned(),
             decided_on: day("2023-05-01"),
             revoked_on: Some(day("2023-06-01")),
-        };
+        }
+    }
+
+    #[test]
+    fn a_decision_stands_from_its_day_until_it_is_revoked() {
+        let decision = dust();
         let known = [
             ("2023-04-30", false),
             ("2023-05-01", true),
@@ -189,19 +222,45 @@ mod tests {
             assert_eq!(decision.stands_on(day(known_on)), stands, "{known_on}");
         }
         let takes = [
-            (Statistic::Mean, Pollutant::Pm10, "2023-04-10", true),
-            (Statistic::Mean, Pollutant::Pm10, "2023-04-12", true),
-            (Statistic::Mean, Pollutant::Pm10, "2023-04-13", false),
-            (Statistic::Mean, Pollutant::Pm25, "2023-04-10", false),
-            (Statistic::GoodDays, Pollutant::Pm10, "2023-04-10", false),
+            (Pollutant::Pm10, "2023-04-10", true),
+            (Pollutant::Pm10, "2023-04-12", true),
+            (Pollutant::Pm10, "2023-04-13", false),
+            (Pollutant::Pm25, "2023-04-10", false),
         ];
-        for (statistic, pollutant, at, expected) in takes {
-            assert_eq!(
-                decision.takes(statistic, pollutant, day(at)),
-                expected,
-                "{at}"
-            );
+        for (pollutant, at, expected) in takes {
+            assert_eq!(decision.takes(pollutant, day(at)), expected, "{at}");
         }
+    }
+
+    #[test]
+    fn ranks_go_by_their_own_statistic_and_good_days_by_both() {
+        let check = |statistics: &[Statistic], report: &str, ranking: &str| {
+            let decision = Exclusion {
+                statistics: statistics.to_vec(),
+                ..dust()
+            };
+            let about = |purpose| {
+                let all = Statistic::ALL.into_iter();
+                let own = all.filter(|own| decision.concerns(purpose, *own));
+                own.map(Statistic::key).collect::<Vec<_>>().join(" ")
+            };
+            assert_eq!(about(Purpose::Report), report);
+            assert_eq!(about(Purpose::Ranking), ranking);
+            assert_eq!(decision.concerns_any(Purpose::Ranking), !ranking.is_empty());
+        };
+        let [mean, _, _, ranking, good_days] = Statistic::ALL;
+        check(&[mean], "mean", "");
+        check(
+            &[mean, ranking],
+            "mean",
+            "mean percentile composite ranking",
+        );
+        check(&[good_days], "good_days", "");
+        check(
+            &[ranking, good_days],
+            "good_days",
+            "mean percentile composite ranking good_days",
+        );
     }
 
     #[test]

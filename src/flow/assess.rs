@@ -23,6 +23,7 @@ use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::comparison::GoalStanding;
 use crate::domain::deduction::without;
+use crate::domain::exclusion::Purpose;
 use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
@@ -133,6 +134,8 @@ pub struct Choices {
     pub exclusions: ExclusionView,
     /// On which day exclusions are known; `None` takes every one that was not revoked.
     pub known_on: Option<NaiveDate>,
+    /// What the figures are made for.
+    pub purpose: Purpose,
     /// Whether the figures of the fixed set of stations are put beside.
     pub fixed_set: bool,
 }
@@ -339,12 +342,14 @@ impl Assessor {
             to: a.to.max(b.to),
         });
         let Some(all) = all else { return Vec::new() };
+        let mut exclusions = self.exclusions(area, &[all], choices.known_on);
+        exclusions.retain(|applied| applied.exclusion.concerns_any(choices.purpose));
         let mut sheets = Sheets {
             assessor: self,
             area,
             choices,
             span: all,
-            exclusions: self.exclusions(area, &[all], choices.known_on),
+            exclusions,
             by_edition: Vec::new(),
             pacer: Pacer::new(self, area, choices),
         };

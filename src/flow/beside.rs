@@ -122,21 +122,16 @@ pub struct Beside {
 /// An area's days by statistic, where something is taken out.
 pub(super) type Left = [Option<Vec<AreaDay>>; Statistic::ALL.len()];
 
-/// The pollutants that exclusions take out of a statistic at a station of the area on a day.
-fn taken(
-    exclusions: &[Applied],
-    statistic: Statistic,
-    day: NaiveDate,
-    source: &SourceId,
-) -> [bool; 6] {
+/// The pollutants that exclusions take out at a station of the area on a day.
+fn taken(exclusions: &[&Applied], day: NaiveDate, source: &SourceId) -> [bool; 6] {
     let here = |applied: &&Applied| match &applied.exclusion.place {
         Place::Station(id) => id == source,
         Place::Group(_) | Place::All => true,
     };
-    let own = exclusions.iter().filter(here);
+    let own = exclusions.iter().copied().filter(here);
     Pollutant::ALL.map(|pollutant| {
         own.clone()
-            .any(|applied| applied.exclusion.takes(statistic, pollutant, day))
+            .any(|applied| applied.exclusion.takes(pollutant, day))
     })
 }
 
@@ -185,15 +180,15 @@ impl Assessor {
     ) -> Left {
         let options = choices.options(edition);
         Statistic::ALL.map(|statistic| {
-            let own = exclusions
-                .iter()
-                .filter(|applied| applied.exclusion.statistics.contains(&statistic));
-            let days: BTreeSet<NaiveDate> = own.flat_map(|own| own.days.iter().copied()).collect();
+            let about = |applied: &&Applied| applied.exclusion.concerns(choices.purpose, statistic);
+            let own: Vec<&Applied> = exclusions.iter().filter(about).collect();
+            let days = own.iter().flat_map(|own| own.days.iter().copied());
+            let days: BTreeSet<NaiveDate> = days.collect();
             let rest = |day: &AreaDay| {
                 if !days.contains(&day.day) {
                     return day.clone();
                 }
-                let mask = |source: &SourceId| taken(exclusions, statistic, day.day, source);
+                let mask = |source: &SourceId| taken(&own, day.day, source);
                 self.day_without(area, day.day, edition, &options, &mask)
             };
             (!days.is_empty()).then(|| measured.iter().map(rest).collect())

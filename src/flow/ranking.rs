@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
+use crate::domain::exclusion::Purpose;
 use crate::domain::ranking::Contender;
 use crate::domain::ranking::Ranked;
 use crate::domain::ranking::own_figure;
@@ -19,7 +20,8 @@ use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
-use crate::flow::assess::PeriodReport;
+use crate::flow::beside::Applied;
+use crate::flow::beside::BothSides;
 
 /// What a ranking is asked about.
 #[derive(Clone, Debug)]
@@ -145,19 +147,42 @@ impl ItemRanking {
     }
 }
 
+/// The area's places by an item and by its change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// By the item asked for.
+    pub level: ItemRanking,
+    /// By its change, where areas are ranked by that too.
+    pub change: Option<ItemRanking>,
+}
+
+/// Places without and with the exclusions that are about rankings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacesBeside {
+    /// The decisions.
+    pub entries: Vec<Applied>,
+    /// By every day as measured.
+    pub before: Places,
+    /// With excluded days left out.
+    pub after: Places,
+}
+
 /// A period's ranking by an item, and by its change where areas are ranked by that too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranking {
     /// The edition of all figures.
     pub edition: String,
-    /// By the item asked for.
-    pub level: ItemRanking,
-    /// By its change.
-    pub change: Option<ItemRanking>,
+    /// Whether the main places leave excluded days out.
+    pub deducted: bool,
+    /// The places.
+    pub main: Places,
+    /// Both sides of the exclusions; `None` when none concerns the period or they were not asked for.
+    pub excluded: Option<Box<PlacesBeside>>,
 }
 
 impl Assessor {
-    /// The area's ranks in a period by each of the items.
+    /// The area's ranks in a period by each of the items, days left out as the exclusions about rankings say. Other
+    /// areas' figures are taken as they were published.
     pub fn rankings(
         &self,
         area: &Area,
@@ -166,6 +191,11 @@ impl Assessor {
         choices: Choices,
     ) -> Vec<Ranking> {
         let (period, kind) = (question.period.clone(), question.kind);
+        let choices = Choices {
+            purpose: Purpose::Ranking,
+            fixed_set: false,
+            ..choices
+        };
         let report = self.one_period(area, kind, period, &question.edition, choices);
         let group = match area {
             Area::Group(id) => self.registry.group(id),
@@ -177,10 +207,19 @@ impl Assessor {
             area,
             division_code: question.division_code.clone().or_else(registered),
         };
+        let main = (report.assessment, report.yoy);
+        let beside = report.beside;
         let ranking = |item: &RankItem| Ranking {
-            edition: report.assessment.edition.clone(),
-            level: field.by_item(*item, &report),
-            change: item.change().map(|item| field.by_item(item, &report)),
+            edition: main.0.edition.clone(),
+            deducted: beside.deducted,
+            main: field.places(*item, &main),
+            excluded: beside.excluded.as_ref().map(|own| {
+                Box::new(PlacesBeside {
+                    entries: own.entries.clone(),
+                    before: field.places(*item, &own.before),
+                    after: field.places(*item, &own.after),
+                })
+            }),
         };
         items.iter().map(ranking).collect()
     }
@@ -206,12 +245,17 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
-    fn by_item(&self, item: RankItem, report: &PeriodReport) -> ItemRanking {
-        let assessment = &report.assessment;
+    fn places(&self, item: RankItem, sides: &BothSides) -> Places {
+        Places {
+            level: self.by_item(item, sides),
+            change: item.change().map(|item| self.by_item(item, sides)),
+        }
+    }
+
+    fn by_item(&self, item: RankItem, (assessment, yoy): &BothSides) -> ItemRanking {
         let (id, period) = (&assessment.edition, &assessment.period.label);
         let edition = self.assessor.editions.by_id(id);
-        let own =
-            edition.and_then(|edition| own_figure(item, edition, assessment, report.yoy.as_ref()));
+        let own = edition.and_then(|edition| own_figure(item, edition, assessment, yoy.as_ref()));
         let about = |peer: &&Peer| peer.item == item && peer.period == *period;
         let peers = self.assessor.registry.peers.iter().filter(about);
         let peers: Vec<&Peer> = peers.collect();

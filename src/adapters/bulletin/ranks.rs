@@ -26,10 +26,10 @@ pub(super) fn said(bulletin: &Bulletin, item: RankItem, lang: Lang) -> Option<St
     if nobody_else(ranking).is_some() {
         return None;
     }
-    let change = ranking.change.as_ref();
-    let level = match &ranking.level.gap {
+    let change = ranking.main.change.as_ref();
+    let level = match &ranking.main.level.gap {
         Some(gap) => not_ranked(item, gap, lang),
-        None => place(&ranking.level, rank_item(item, lang), lang),
+        None => place(&ranking.main.level, rank_item(item, lang), lang),
     };
     let change = change.map(|change| match &change.gap {
         Some(gap) => not_ranked(change.item, gap, lang),
@@ -74,7 +74,8 @@ pub(super) fn unranked(bulletin: &Bulletin, lang: Lang) -> Option<String> {
 /// Where the other areas' figures come from; nothing when the area has no rank.
 pub(super) fn sources(bulletin: &Bulletin, lang: Lang) -> Option<String> {
     let all = bulletin.ranks.iter();
-    let all = all.flat_map(|ranking| std::iter::once(&ranking.level).chain(&ranking.change));
+    let all =
+        all.flat_map(|ranking| std::iter::once(&ranking.main.level).chain(&ranking.main.change));
     let ranked = all.filter(|ranking| ranking.gap.is_none());
     let entries = ranked.flat_map(|ranking| &ranking.entries);
     let sources = entries.filter_map(|entry| entry.area.source.as_ref());
@@ -94,14 +95,14 @@ pub(super) fn sources(bulletin: &Bulletin, lang: Lang) -> Option<String> {
 
 fn of(bulletin: &Bulletin, item: RankItem) -> Option<&Ranking> {
     let mut ranks = bulletin.ranks.iter();
-    ranks.find(|ranking| ranking.level.item == item)
+    ranks.find(|ranking| ranking.main.level.item == item)
 }
 
 /// The item, when nothing is registered that it or its change could be ranked with.
 fn nobody_else(ranking: &Ranking) -> Option<RankItem> {
     let nothing = |ranking: &ItemRanking| matches!(&ranking.gap, Some(RankGap::NoPeers { others, .. }) if others.is_empty());
-    let all = nothing(&ranking.level) && ranking.change.as_ref().is_none_or(nothing);
-    all.then_some(ranking.level.item)
+    let all = nothing(&ranking.main.level) && ranking.main.change.as_ref().is_none_or(nothing);
+    all.then_some(ranking.main.level.item)
 }
 
 fn not_ranked(item: RankItem, gap: &RankGap, lang: Lang) -> String {

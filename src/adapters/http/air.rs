@@ -104,6 +104,7 @@ impl Asked {
             exclusions: exclusions.unwrap_or_default(),
             known_on: Some(state.zone.local(moment).date_naive()),
             fixed_set: true,
+            ..Choices::default()
         };
         choices
             .fit(&edition, &state.editions)
@@ -182,7 +183,7 @@ pub(super) fn recipe_of(state: &WebState, review: Review) -> Recipe {
 }
 
 /// A parameter of few words.
-fn chosen_word<T>(
+pub(super) fn chosen_word<T>(
     params: &Params,
     name: &'static str,
     read: impl Fn(&str) -> Result<T, String>,

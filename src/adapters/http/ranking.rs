@@ -1,23 +1,30 @@
 //! An area's rank among others.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use serde_json::Value;
 
-use crate::adapters::http::air::chosen;
+use crate::adapters::http::air::chosen_word;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
-use crate::adapters::report::Context;
+use crate::adapters::http::values::Values;
 use crate::adapters::report::ranking::ranking_json;
-use crate::domain::reading::Review;
 use crate::domain::registry::peer::RankItem;
 use crate::flow::assess::Choices;
+use crate::flow::beside::ExclusionView;
 use crate::flow::ranking::RankQuestion;
 
-const PARAMS: [&str; 6] = ["area", "period", "item", "division", "edition", "known_at"];
+const PARAMS: [&str; 8] = [
+    "area",
+    "period",
+    "item",
+    "division",
+    "edition",
+    "known_at",
+    "review",
+    "exclusions",
+];
 
 /// `GET /v1/air/ranking`: an area's rank in a period by an item, and by its change.
 ///
@@ -41,24 +48,18 @@ pub async fn ranking(
         &state.editions,
     )
     .map_err(|(name, fault)| Problem::bad(name, fault))?;
-    let known_at = params.instant("known_at")?;
-    let assessor = match known_at {
-        None => state.assessor(),
-        Some(_) => {
-            let days = state.rollup.recipe().all_days(known_at).await?;
-            state.assessor_of(Arc::new(days))
-        }
+    let exclusions = chosen_word(&params, "exclusions", ExclusionView::parse)?;
+    let values = Values::read(&state, &params).await?;
+    let choices = Choices {
+        exclusions: exclusions.unwrap_or_default(),
+        known_on: Some(values.known_on(&state)),
+        ..Choices::default()
     };
-    let area = chosen(&params, &assessor)?;
-    let found = state
-        .compute(|| assessor.ranking(&area, &question, item, Choices::default()))
-        .await;
-    let context = Context {
-        area: &area,
-        zone: state.zone,
-        known_at: known_at.unwrap_or_else(|| state.now()),
-        simulated: assessor.simulated(&area, question.period.span),
-        review: Review::Raw,
+    let found = || {
+        let assessor = &values.assessor;
+        assessor.ranking(&values.area, &question, item, choices)
     };
+    let found = state.compute(found).await;
+    let context = values.context(&state, question.period.span);
     Ok(Json(ranking_json(context, &question, &found)))
 }

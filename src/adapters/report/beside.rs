@@ -57,7 +57,8 @@ fn sides_json(sides: &BothSides, editions: &Editions) -> Value {
     serde_json::to_value(shape).expect("plain structs serialise")
 }
 
-fn entry(applied: &Applied) -> Value {
+/// A decision and the days it is about.
+pub(super) fn applied(applied: &Applied) -> Value {
     let exclusion = &applied.exclusion;
     let pollutants: Vec<&str> = exclusion.pollutants.iter().map(|own| own.key()).collect();
     let statistics: Vec<&str> = exclusion.statistics.iter().map(|own| own.key()).collect();
@@ -77,7 +78,7 @@ fn entry(applied: &Applied) -> Value {
 fn excluded_json(excluded: &Excluded, deducted: bool, editions: &Editions) -> Value {
     json!({
         "main_figures": if deducted { "with" } else { "without" },
-        "entries": excluded.entries.iter().map(entry).collect::<Vec<_>>(),
+        "entries": excluded.entries.iter().map(applied).collect::<Vec<_>>(),
         "least_days": "counted before the deduction",
         "without": sides_json(&excluded.before, editions),
         "with": sides_json(&excluded.after, editions),
