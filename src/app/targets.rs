@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use crate::adapters::lang::Lang;
 use crate::adapters::report::Context;
 use crate::adapters::report::targets;
+use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
@@ -20,6 +21,7 @@ use crate::domain::calendar::Span;
 use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::Choices;
+use crate::flow::beside::ExclusionView;
 
 /// Targets of an area on a day: value so far, control value for the days left, days short, where the year may end.
 #[derive(clap::Args, Debug)]
@@ -44,6 +46,13 @@ pub struct TargetsArgs {
     /// As known at this moment (RFC 3339); corrections that came later are left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
+    /// raw: values as received; reviewed: as reviewers left them. Past years a projection draws from are of the same kind.
+    #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]
+    review: Review,
+    /// with: excluded days left out, also of past years; without: as measured; both: beside one another, the first as
+    /// the publication profile says.
+    #[arg(long, value_parser = ExclusionView::parse, default_value = "both", value_name = "with|without|both")]
+    exclusions: ExclusionView,
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -73,10 +82,16 @@ pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyho
     Span::checked(year.from, on).map_err(|fault| bad_input(format!("--on: {fault}")))?;
     let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
     let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
-    let assessor = open::assessor(&stores, editions, &area, known_at).await?;
+    let viewed = open::view(&stores, editions, &area, known_at, args.review).await?;
+    let assessor = viewed.assessor;
     area.check(&assessor.registry, &assessor.days)
         .map_err(|fault| bad_input(format!("--area: {fault}")))?;
-    let pacing = assessor.pacing(&area, on, Choices::default());
+    let choices = Choices {
+        exclusions: args.exclusions,
+        known_on: Some(zone.local(known_at.unwrap_or(now)).date_naive()),
+        ..Choices::default()
+    };
+    let pacing = assessor.pacing(&area, on, choices);
     let context = Context {
         area: &area,
         zone,
@@ -88,7 +103,7 @@ pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyho
                 to: on,
             },
         ),
-        review: Review::Raw,
+        review: args.review,
     };
     match args.format {
         Format::Json => writeln!(out, "{}", targets::pacing_json(context, &pacing))?,

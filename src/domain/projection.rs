@@ -128,6 +128,8 @@ fn micros(day: &AreaDay, pollutant: Pollutant) -> Option<i64> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastYear {
     year: i32,
+    /// What was measured over all of it, whatever is left out of it.
+    measured: Totals,
     /// What the days before each day come to; one entry more than there are days.
     before: Vec<Totals>,
     /// Of each day what percentiles are made of.
@@ -140,6 +142,16 @@ impl PastYear {
     /// # Panics
     /// When the days are not a whole year's.
     pub fn of(edition: &Edition, days: &[AreaDay]) -> Option<Self> {
+        Self::left_of(edition, days, days)
+    }
+
+    /// A year from what is left of its days where some are excluded; `None` when too few were measured, as in any
+    /// figure with a deduction.
+    ///
+    /// # Panics
+    /// When the days are not a whole year's, or what is left is not of the same days.
+    pub fn left_of(edition: &Edition, measured: &[AreaDay], days: &[AreaDay]) -> Option<Self> {
+        assert_eq!(measured.len(), days.len(), "what is left of the same days");
         let (first, last) = (days.first()?.day, days.last()?.day);
         let length = usize::try_from((last - first).num_days() + 1).expect("days in order");
         let whole = first.ordinal() == 1 && last.month() == 12 && last.day() == 31;
@@ -148,13 +160,15 @@ impl PastYear {
         for day in days {
             before.push(before[before.len() - 1].plus(Totals::of(day)));
         }
-        let all = before[days.len()];
+        let measured = measured.iter().map(Totals::of);
+        let all = measured.fold(Totals::default(), Totals::plus);
         let need = edition.validity.year_days_min;
         // Some editions have no index, and so no day with one.
         let indexed = all.valid >= need || all.valid == 0;
         let enough = indexed && all.tallies[Pollutant::Pm25.index()].days >= i64::from(need);
         enough.then(|| Self {
             year: first.year(),
+            measured: all,
             before,
             ranked: RANKED.map(|own| days.iter().map(|day| micros(day, own)).collect()),
         })
@@ -165,12 +179,8 @@ impl PastYear {
         self.year
     }
 
-    fn all(&self) -> Totals {
-        self.before[self.before.len() - 1]
-    }
-
     fn has(&self, edition: &Edition, pollutant: Pollutant) -> bool {
-        let days = self.all().tallies[pollutant.index()].days;
+        let days = self.measured.tallies[pollutant.index()].days;
         days >= i64::from(edition.validity.year_days_min)
     }
 
@@ -316,7 +326,7 @@ impl Projection {
             edition: edition.clone(),
             composite: rules.composite,
             drawn: Pollutant::ALL.map(|own| past.iter().all(|year| year.has(edition, own))),
-            indexed: past.iter().all(|year| year.all().valid > 0),
+            indexed: past.iter().all(|year| year.measured.valid > 0),
             years,
             draws,
         })

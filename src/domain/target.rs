@@ -20,6 +20,7 @@ use crate::domain::assessment::composite::composite_index;
 use crate::domain::assessment::percentile;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::exclusion;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::projection::Projection;
 use crate::domain::projection::Spread;
@@ -205,6 +206,16 @@ impl Basis<'_> {
 
 fn value_of(day: &AreaDay, pollutant: Pollutant) -> Option<&Exact> {
     day.values.values[pollutant.index()].as_ref()
+}
+
+/// The statistic whose exclusions an item's figure goes by.
+pub const fn statistic(item: Item) -> exclusion::Statistic {
+    match item {
+        Item::Pm25Mean | Item::Pm10Mean => exclusion::Statistic::Mean,
+        Item::O3P90 => exclusion::Statistic::Percentile,
+        Item::CompositeIndex => exclusion::Statistic::Composite,
+        Item::GoodDayRatio | Item::GoodDays | Item::HeavyDays => exclusion::Statistic::GoodDays,
+    }
 }
 
 /// The days left of a year after a span that begins with it.

@@ -1,17 +1,25 @@
-//! How an area's targets stand on a day: gathers the year so far and the past years a projection draws from.
+//! How an area's targets stand on a day: gathers the year so far and the past years a projection draws from, as
+//! measured or with excluded days left out of both alike.
+
+use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use chrono::NaiveDate;
 
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::Assessment;
+use crate::domain::assessment::Rules;
 use crate::domain::assessment::assess;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
+use crate::domain::deduction::Sided;
+use crate::domain::exclusion::Purpose;
+use crate::domain::exclusion::Statistic;
 use crate::domain::projection::PastYear;
 use crate::domain::projection::Projection;
 use crate::domain::projection::YEARS_MAX;
 use crate::domain::projection::seed;
+use crate::domain::registry::Item;
 use crate::domain::registry::Target;
 use crate::domain::standards::Edition;
 use crate::domain::target::Basis;
@@ -20,10 +28,14 @@ use crate::domain::target::Standing;
 use crate::domain::target::blank;
 use crate::domain::target::days_left;
 use crate::domain::target::standing;
+use crate::domain::target::statistic;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::beside::Applied;
+use crate::flow::beside::ExclusionView;
+use crate::flow::beside::Left;
 
 /// An area's targets on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,19 +46,116 @@ pub struct Pacing {
     pub days_left: u32,
     /// The edition of what is not a target's own.
     pub edition: String,
+    /// Whether the main paces leave excluded days out.
+    pub deducted: bool,
+    /// The paces.
+    pub main: Paces,
+    /// Both sides of the exclusions; `None` when none concerns the years used or they were not asked for.
+    pub excluded: Option<Box<PacesBeside>>,
+}
+
+/// How targets stand, and where the year may end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paces {
     /// Where the year may end, or why that cannot be said.
-    pub projection: Result<Projection, Gap>,
+    pub projection: Result<Projections, Gap>,
     /// Targets of the year, later ones, and of every other item the newest that expired.
     pub standings: Vec<Standing>,
+}
+
+/// Paces without and with exclusions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacesBeside {
+    /// The decisions, with their days of the years that are used.
+    pub entries: Vec<Applied>,
+    /// By every day as measured, so far and in past years.
+    pub before: Paces,
+    /// With excluded days left out of both.
+    pub after: Paces,
+}
+
+/// Where a year may end, by the days each statistic is over; all draws are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Projections {
+    /// From all days as measured.
+    pub measured: Projection,
+    left: [Option<Box<Projection>>; Statistic::ALL.len()],
+}
+
+impl Projections {
+    /// The one an item is projected by.
+    pub fn of(&self, item: Item) -> &Projection {
+        let left = self.left[statistic(item) as usize].as_deref();
+        left.unwrap_or(&self.measured)
+    }
+}
+
+/// Days in order, and what is left of them by statistic.
+struct YearDays {
+    measured: Vec<AreaDay>,
+    left: Left,
+}
+
+impl YearDays {
+    fn of(&self, statistic: Statistic) -> &[AreaDay] {
+        let left = self.left[statistic as usize].as_deref();
+        left.unwrap_or(&self.measured)
+    }
+
+    fn sided(&self) -> Sided<'_> {
+        let left = std::array::from_fn(|at| self.left[at].as_deref());
+        Sided::new(&self.measured, left)
+    }
+
+    fn up_to(&self, on: NaiveDate) -> Self {
+        let own = |days: &Vec<AreaDay>| -> Vec<AreaDay> {
+            days.iter().filter(|day| day.day <= on).cloned().collect()
+        };
+        Self {
+            measured: own(&self.measured),
+            left: std::array::from_fn(|at| self.left[at].as_ref().map(own)),
+        }
+    }
+}
+
+/// The past years that can be drawn from, newest first.
+#[derive(Default)]
+struct Past {
+    measured: Vec<PastYear>,
+    left: [Option<Vec<PastYear>>; Statistic::ALL.len()],
+}
+
+impl Past {
+    fn of(edition: &Edition, years: &[YearDays]) -> Self {
+        let past = |days: &dyn Fn(&YearDays) -> Vec<AreaDay>| -> Vec<PastYear> {
+            let own = |year: &YearDays| PastYear::left_of(edition, &year.measured, &days(year));
+            years.iter().filter_map(own).take(YEARS_MAX).collect()
+        };
+        Self {
+            measured: past(&|year| year.measured.clone()),
+            left: Statistic::ALL.map(|statistic| {
+                let touched = years
+                    .iter()
+                    .any(|year| year.left[statistic as usize].is_some());
+                touched.then(|| past(&|year| year.of(statistic).to_vec()))
+            }),
+        }
+    }
+
+    fn by(&self, statistic: Statistic) -> &[PastYear] {
+        self.left[statistic as usize]
+            .as_ref()
+            .unwrap_or(&self.measured)
+    }
 }
 
 /// One year of the area under one edition, up to a day.
 struct YearSoFar {
     edition: String,
     to: NaiveDate,
-    days: Vec<AreaDay>,
+    days: YearDays,
     assessment: Assessment,
-    projection: Result<Projection, Gap>,
+    projections: Result<Projections, Gap>,
 }
 
 /// Keeps the years of an area while several standings are asked for.
@@ -54,20 +163,29 @@ pub(super) struct Pacer<'a> {
     assessor: &'a Assessor,
     area: &'a Area,
     choices: Choices,
+    /// Whether excluded days are left out.
+    deducted: bool,
     /// Edition, year, its days.
-    years: Vec<(String, i32, Vec<AreaDay>)>,
+    years: Vec<(String, i32, YearDays)>,
     /// Edition, year, the past years to draw from.
-    past: Vec<(String, i32, Vec<PastYear>)>,
+    past: Vec<(String, i32, Past)>,
     /// The newest year looked at under each edition.
     so_far: Vec<YearSoFar>,
 }
 
 impl<'a> Pacer<'a> {
+    /// By the main side of the exclusions.
     pub(super) fn new(assessor: &'a Assessor, area: &'a Area, choices: Choices) -> Self {
+        let deducted = choices.exclusions.in_main(assessor.publication.deduct);
+        Self::on_side(assessor, area, choices, deducted)
+    }
+
+    fn on_side(assessor: &'a Assessor, area: &'a Area, choices: Choices, deducted: bool) -> Self {
         Self {
             assessor,
             area,
             choices,
+            deducted,
             years: Vec::new(),
             past: Vec::new(),
             so_far: Vec::new(),
@@ -127,10 +245,12 @@ impl<'a> Pacer<'a> {
         let basis = Basis {
             edition,
             assessment: &so_far.assessment,
-            days: &so_far.days,
+            days: so_far.days.of(statistic(target.item)),
             days_left: days_left(so_far.assessment.period.span).map_or(0, Span::length),
         };
-        standing(target, item_years, &basis, so_far.projection.as_ref().ok())
+        let projections = so_far.projections.as_ref().ok();
+        let projection = projections.map(|projections| projections.of(target.item));
+        standing(target, item_years, &basis, projection)
     }
 
     fn so_far(&mut self, edition: &Edition, on: NaiveDate) -> &YearSoFar {
@@ -139,9 +259,7 @@ impl<'a> Pacer<'a> {
         if let Some(at) = at.filter(|at| self.so_far[*at].to == on) {
             return &self.so_far[at];
         }
-        let year = on.year();
-        let so_far = self.year(edition, year);
-        let days: Vec<AreaDay> = so_far.iter().filter(|day| day.day <= on).cloned().collect();
+        let days = self.year(edition, on.year()).up_to(on);
         let period = PeriodKind::YearToDate.containing(on);
         let left = days_left(period.span);
         let kind = match left {
@@ -149,28 +267,48 @@ impl<'a> Pacer<'a> {
             None => PeriodKind::Year,
         };
         let rules = self.assessor.rules(edition, self.choices);
-        let assessment = assess(&rules, kind, period, &days);
-        let need = edition.validity.year_days_min;
-        let seed = seed(&self.area.text(), on);
-        let projection = match left {
-            None => Err(Gap::YearOver),
-            Some(left) => Projection::of(&rules, seed, &days, left, self.past(edition, year))
-                .ok_or(Gap::NoPastYear { need }),
-        };
         let found = YearSoFar {
             edition: edition.id.clone(),
             to: on,
+            assessment: assess(&rules, kind, period, days.sided()),
+            projections: match left {
+                None => Err(Gap::YearOver),
+                Some(left) => self.projections(&rules, on, &days, left),
+            },
             days,
-            assessment,
-            projection,
         };
         self.so_far.retain(|other| other.edition != edition.id);
         self.so_far.push(found);
         &self.so_far[self.so_far.len() - 1]
     }
 
+    fn projections(
+        &mut self,
+        rules: &Rules<'_>,
+        on: NaiveDate,
+        so_far: &YearDays,
+        left: Span,
+    ) -> Result<Projections, Gap> {
+        let seed = seed(&self.area.text(), on);
+        let past = self.past(rules.edition, on.year());
+        let measured = Projection::of(rules, seed, &so_far.measured, left, &past.measured);
+        let need = rules.edition.validity.year_days_min;
+        let measured = measured.ok_or(Gap::NoPastYear { need })?;
+        let left_of = |statistic: Statistic| {
+            let at = statistic as usize;
+            let touched = so_far.left[at].is_some() || past.left[at].is_some();
+            let days = so_far.of(statistic);
+            let own = || Projection::of(rules, seed, days, left, past.by(statistic));
+            touched.then(own).flatten().map(Box::new)
+        };
+        Ok(Projections {
+            measured,
+            left: Statistic::ALL.map(left_of),
+        })
+    }
+
     /// All days of a year, as far as there are data of them.
-    fn year(&mut self, edition: &Edition, year: i32) -> &[AreaDay] {
+    fn year(&mut self, edition: &Edition, year: i32) -> &YearDays {
         let known = |(id, known, _): &(String, i32, _)| *id == edition.id && *known == year;
         let at = self.years.iter().position(known).unwrap_or_else(|| {
             let days = self.all_days(edition, year);
@@ -180,57 +318,115 @@ impl<'a> Pacer<'a> {
         &self.years[at].2
     }
 
-    fn all_days(&self, edition: &Edition, year: i32) -> Vec<AreaDay> {
-        let first = NaiveDate::from_yo_opt(year, 1).expect("a year of the calendar");
-        let span = PeriodKind::Year.containing(first).span;
+    fn all_days(&self, edition: &Edition, year: i32) -> YearDays {
+        let (assessor, area) = (self.assessor, self.area);
+        let span = year_span(year);
         let fixed = EditionChoice::Fixed(edition.id.clone());
-        self.assessor.days(self.area, span, &fixed, self.choices)
+        let measured = assessor.days(area, span, &fixed, self.choices);
+        let left = match self.deducted {
+            false => Left::default(),
+            true => {
+                let exclusions = assessor.exclusions(area, &[span], self.choices.known_on);
+                assessor.left(area, edition, self.choices, &measured, &exclusions)
+            }
+        };
+        YearDays { measured, left }
     }
 
     /// The newest years before `year` that can be drawn from.
-    fn past(&mut self, edition: &Edition, year: i32) -> &[PastYear] {
+    fn past(&mut self, edition: &Edition, year: i32) -> &Past {
         let known = |(id, known, _): &(String, i32, _)| *id == edition.id && *known == year;
         let at = self.past.iter().position(known).unwrap_or_else(|| {
             let extent = self.assessor.extent(self.area);
             let first = extent.map_or(year, |span| span.from.year());
             let last = extent.map_or(year, |span| span.to.year() + 1).min(year);
-            let years = (first..last).rev();
-            let usable =
-                years.filter_map(|year| PastYear::of(edition, &self.all_days(edition, year)));
-            let usable = usable.take(YEARS_MAX).collect();
-            self.past.push((edition.id.clone(), year, usable));
+            let years = (first..last).rev().map(|year| self.all_days(edition, year));
+            let usable = years.filter(|year| PastYear::of(edition, &year.measured).is_some());
+            let usable: Vec<YearDays> = usable.take(YEARS_MAX).collect();
+            self.past
+                .push((edition.id.clone(), year, Past::of(edition, &usable)));
             self.past.len() - 1
         });
         &self.past[at].2
     }
+
+    /// The years whose days were used, as spans up to a day.
+    fn used(&self, on: NaiveDate) -> Vec<Span> {
+        let own = self.years.iter().map(|(_, year, _)| *year);
+        let past = self.past.iter().flat_map(|(_, _, past)| &past.measured);
+        let years: BTreeSet<i32> = own.chain(past.map(PastYear::year)).collect();
+        let spans = years.into_iter().map(year_span);
+        let within = spans.filter(|span| span.from <= on);
+        let within = within.map(|span| Span {
+            to: span.to.min(on),
+            ..span
+        });
+        within.collect()
+    }
+}
+
+fn year_span(year: i32) -> Span {
+    let first = NaiveDate::from_yo_opt(year, 1).expect("a year of the calendar");
+    PeriodKind::Year.containing(first).span
 }
 
 impl Assessor {
-    /// The area's targets as they stand at the end of `on`, from data up to and including that day.
+    /// The area's targets as they stand at the end of `on`, from data up to and including that day; by all days as
+    /// measured, with excluded ones left out, or both.
     pub fn pacing(&self, area: &Area, on: NaiveDate, choices: Choices) -> Pacing {
-        let mut pacer = Pacer::new(self, area, choices);
-        let edition = self.editions.on(on);
+        let deducted = choices.exclusions.in_main(self.publication.deduct);
+        let mut pacer = Pacer::on_side(self, area, choices, deducted);
+        let main = pacer.paces(on);
+        let period = PeriodKind::YearToDate.containing(on);
+        let entries = match choices.exclusions {
+            ExclusionView::Both => self.exclusions(area, &pacer.used(on), choices.known_on),
+            ExclusionView::With | ExclusionView::Without => Vec::new(),
+        };
+        let about = |own: &Applied| own.exclusion.concerns_any(Purpose::Report);
+        let entries: Vec<Applied> = entries.into_iter().filter(about).collect();
+        let excluded = (!entries.is_empty()).then(|| {
+            let other = Pacer::on_side(self, area, choices, !deducted).paces(on);
+            let (before, after) = match deducted {
+                true => (other, main.clone()),
+                false => (main.clone(), other),
+            };
+            Box::new(PacesBeside {
+                entries,
+                before,
+                after,
+            })
+        });
+        Pacing {
+            on,
+            days_left: days_left(period.span).map_or(0, Span::length),
+            edition: self.editions.on(on).id.clone(),
+            deducted,
+            main,
+            excluded,
+        }
+    }
+}
+
+impl Pacer<'_> {
+    fn paces(&mut self, on: NaiveDate) -> Paces {
+        let editions = &self.assessor.editions;
+        let edition = editions.on(on);
         let year = on.year();
         let mut standings = Vec::new();
-        for target in pacer.targets() {
-            let years = pacer.item_years(target);
+        for target in self.targets() {
+            let years = self.item_years(target);
             if target.year > year {
                 standings.push(blank(target, years, on, &Gap::NotBegun));
             } else if target.year == year {
-                standings.push(pacer.standing(target, on, edition));
+                standings.push(self.standing(target, on, edition));
             } else if years.into_iter().filter(|other| *other <= year).max() == Some(target.year) {
-                let last = NaiveDate::from_ymd_opt(target.year, 12, 31);
-                let last = last.expect("every year has a last day");
-                standings.push(pacer.standing(target, last, self.editions.on(last)));
+                let last = year_span(target.year).to;
+                standings.push(self.standing(target, last, editions.on(last)));
             }
         }
         standings.sort_by_key(|standing| (-standing.year, standing.id.clone()));
-        let so_far = pacer.so_far(edition, on);
-        Pacing {
-            on,
-            days_left: days_left(so_far.assessment.period.span).map_or(0, Span::length),
-            edition: edition.id.clone(),
-            projection: so_far.projection.clone(),
+        Paces {
+            projection: self.so_far(edition, on).projections.clone(),
             standings,
         }
     }

@@ -249,6 +249,23 @@ fn what_past_years_lack_is_not_projected() {
 }
 
 #[test]
+fn a_past_year_counts_by_what_was_measured_whatever_is_left_of_it() {
+    let edition = edition();
+    let year = |valid: usize| {
+        let tenths: Vec<_> = (0..DAYS).map(|at| (at < valid).then_some(350)).collect();
+        days(&edition, 2019, &tenths)
+    };
+    let left_of = |measured, left| {
+        let past = PastYear::left_of(&edition, &year(measured), &year(left));
+        past.map(|past| past.year())
+    };
+    assert_eq!((left_of(324, 300), left_of(323, 323)), (Some(2019), None));
+    let whole = PastYear::of(&edition, &year(365)).expect("a whole year");
+    let left = PastYear::left_of(&edition, &year(365), &year(365));
+    assert_eq!(left, Some(whole), "nothing left out changes nothing");
+}
+
+#[test]
 fn a_past_year_of_too_few_days_is_not_drawn_from() {
     let edition = edition();
     let year = |valid: usize| {

@@ -1,22 +1,20 @@
 //! How targets stand.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::adapters::http::air::chosen;
+use crate::adapters::http::air::chosen_word;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
-use crate::adapters::report::Context;
+use crate::adapters::http::values::Values;
 use crate::adapters::report::targets::pacing_json;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::domain::reading::Review;
 use crate::flow::assess::Choices;
+use crate::flow::beside::ExclusionView;
 
 /// `GET /v1/air/targets`: an area's targets at the end of a day, yesterday if none is named.
 ///
@@ -26,28 +24,19 @@ pub async fn targets(
     State(state): State<WebState>,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
-    let params = params.only(&["area", "on", "known_at"])?;
+    let params = params.only(&["area", "on", "known_at", "review", "exclusions"])?;
     let on = params.date("on")?.unwrap_or_else(|| yesterday(&state));
-    let known_at = params.instant("known_at")?;
-    let assessor = match known_at {
-        None => state.assessor(),
-        Some(_) => {
-            let days = state.rollup.recipe().all_days(known_at).await?;
-            state.assessor_of(Arc::new(days))
-        }
+    let exclusions = chosen_word(&params, "exclusions", ExclusionView::parse)?;
+    let values = Values::read(&state, &params).await?;
+    let choices = Choices {
+        exclusions: exclusions.unwrap_or_default(),
+        known_on: Some(values.known_on(&state)),
+        ..Choices::default()
     };
-    let area = chosen(&params, &assessor)?;
     let from = PeriodKind::Year.containing(on).span.from;
-    let pacing = state
-        .compute(|| assessor.pacing(&area, on, Choices::default()))
-        .await;
-    let context = Context {
-        area: &area,
-        zone: state.zone,
-        known_at: known_at.unwrap_or_else(|| state.now()),
-        simulated: assessor.simulated(&area, Span { from, to: on }),
-        review: Review::Raw,
-    };
+    let pacing = || values.assessor.pacing(&values.area, on, choices);
+    let pacing = state.compute(pacing).await;
+    let context = values.context(&state, Span { from, to: on });
     Ok(Json(pacing_json(context, &pacing)))
 }
 

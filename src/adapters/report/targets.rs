@@ -7,17 +7,20 @@ use serde_json::json;
 
 use crate::adapters::lang::Lang;
 use crate::adapters::report::Context;
+use crate::adapters::report::beside::applied;
 use crate::adapters::report::number;
 use crate::adapters::report::table::table;
 use crate::adapters::words;
 use crate::domain::projection;
-use crate::domain::projection::Projection;
 use crate::domain::projection::Spread;
+use crate::domain::reading::Review;
 use crate::domain::registry::Item;
 use crate::domain::target::Gap;
 use crate::domain::target::Standing;
 use crate::domain::units::Decimal;
+use crate::flow::pacing::Paces;
 use crate::flow::pacing::Pacing;
+use crate::flow::pacing::Projections;
 
 /// What is projected of an area without any target.
 const PROJECTED: [Item; 2] = [Item::Pm25Mean, Item::GoodDayRatio];
@@ -85,33 +88,59 @@ pub fn standing_json(standing: &Standing, this_year: i32) -> Value {
     })
 }
 
-fn projection_json(projection: &Projection) -> Value {
-    let mut object = method(projection.seed, &projection.years);
-    object.insert("edition".to_owned(), projection.edition.id.clone().into());
+fn projections_json(projections: &Projections) -> Value {
+    let measured = &projections.measured;
+    let mut object = method(measured.seed, &measured.years);
+    object.insert("edition".to_owned(), measured.edition.id.clone().into());
     for item in PROJECTED {
-        let spread = projection.spread(item).map(spread_json);
+        let spread = projections.of(item).spread(item).map(spread_json);
         object.insert(item.key().to_owned(), spread.map(Value::Object).into());
     }
     Value::Object(object)
 }
 
+fn paces_json(paces: &Paces, year: i32) -> Map<String, Value> {
+    let projection = paces.projection.as_ref();
+    let targets = paces.standings.iter();
+    let targets: Vec<Value> = targets.map(|own| standing_json(own, year)).collect();
+    let reason = projection.err().map(Gap::to_string);
+    let parts: [(&str, Value); 3] = [
+        ("projection", projection.ok().map(projections_json).into()),
+        ("projection_reason", reason.into()),
+        ("targets", targets.into()),
+    ];
+    let parts = parts.into_iter();
+    parts.map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 /// An area's targets on a day.
 pub fn pacing_json(context: Context<'_>, pacing: &Pacing) -> Value {
     let year = pacing.on.year();
-    let projection = pacing.projection.as_ref();
-    json!({
+    let main_figures = if pacing.deducted { "with" } else { "without" };
+    let excluded = pacing.excluded.as_deref().map(|own| {
+        json!({
+            "main_figures": main_figures,
+            "entries": own.entries.iter().map(applied).collect::<Vec<_>>(),
+            "without": paces_json(&own.before, year),
+            "with": paces_json(&own.after, year),
+        })
+    });
+    let mut shape = json!({
         "area": context.area.id(),
         "on": pacing.on.to_string(),
         "year": year,
         "edition": pacing.edition,
-        "review": "raw",
+        "review": context.review.key(),
         "known_at": context.zone.text(context.known_at),
         "simulated": context.simulated,
         "days_left": pacing.days_left,
-        "projection": projection.ok().map(projection_json),
-        "projection_reason": projection.err().map(Gap::to_string),
-        "targets": pacing.standings.iter().map(|standing| standing_json(standing, year)).collect::<Vec<_>>(),
-    })
+        "exclusions": main_figures,
+        "excluded": excluded,
+    });
+    if let Some(shape) = shape.as_object_mut() {
+        shape.extend(paces_json(&pacing.main, year));
+    }
+    shape
 }
 
 fn yes_no(answer: Option<bool>, lang: Lang) -> String {
@@ -199,10 +228,15 @@ fn notes(standing: &Standing, this_year: i32, lang: Lang) -> Vec<String> {
 }
 
 /// How the projection was made, or why there is none.
-fn projection_words(pacing: &Pacing, lang: Lang) -> String {
-    match &pacing.projection {
-        Ok(projection) => {
-            let years: Vec<String> = projection.years.iter().map(i32::to_string).collect();
+fn projection_words(paces: &Paces, lang: Lang) -> String {
+    match &paces.projection {
+        Ok(projections) => {
+            let years: Vec<String> = projections
+                .measured
+                .years
+                .iter()
+                .map(i32::to_string)
+                .collect();
             let (years, draws) = (years.join(", "), projection::DRAWS);
             match lang {
                 Lang::Zh => format!("预测：以 {years} 年同期前后 7 天按周抽样 {draws} 次"),
@@ -228,17 +262,40 @@ pub fn pacing_table(context: Context<'_>, pacing: &Pacing, lang: Lang) -> String
     if context.simulated {
         text.push_str(lang.pick("含模拟数据\n", "simulated readings take part\n"));
     }
-    let rows: Vec<Vec<String>> = pacing.standings.iter().map(|own| row(own, lang)).collect();
-    if rows.is_empty() {
-        text.push_str(lang.pick("没有录入目标\n", "no target is registered for this area\n"));
-    } else {
-        text.push_str(&table(&head(lang), rows));
+    if context.review == Review::Reviewed {
+        text.push_str(lang.pick("按审核后的数值\n", "by values as reviewed\n"));
     }
-    let notes = pacing
+    text.push_str(&paces_table(&pacing.main, year, lang));
+    if let Some(beside) = &pacing.excluded {
+        let (above, below) = words::sides(pacing.deducted, lang);
+        text.push_str(&format!("\n{above}\n"));
+        for entry in &beside.entries {
+            let said = words::exclusion(&entry.exclusion, &entry.days, lang);
+            text.push_str(&format!("  {said}\n"));
+        }
+        let other = if pacing.deducted {
+            &beside.before
+        } else {
+            &beside.after
+        };
+        text.push_str(&format!("{below}\n{}", paces_table(other, year, lang)));
+    }
+    text
+}
+
+fn paces_table(paces: &Paces, year: i32, lang: Lang) -> String {
+    let rows: Vec<Vec<String>> = paces.standings.iter().map(|own| row(own, lang)).collect();
+    let mut text = match rows.is_empty() {
+        true => lang
+            .pick("没有录入目标\n", "no target is registered for this area\n")
+            .to_owned(),
+        false => table(&head(lang), rows),
+    };
+    let notes = paces
         .standings
         .iter()
         .flat_map(|own| notes(own, year, lang));
-    for line in notes.chain([projection_words(pacing, lang)]) {
+    for line in notes.chain([projection_words(paces, lang)]) {
         text.push_str(&line);
         text.push('\n');
     }
