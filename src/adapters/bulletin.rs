@@ -5,6 +5,7 @@
 
 mod compose;
 mod daily;
+mod excluded;
 mod html;
 mod notes;
 mod period;

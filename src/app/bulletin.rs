@@ -10,10 +10,12 @@ use chrono::DateTime;
 use crate::adapters::bulletin;
 use crate::adapters::bulletin::Form;
 use crate::adapters::lang::Lang;
+use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
+use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
 use crate::flow::bulletin::BulletinWish;
@@ -53,6 +55,9 @@ pub struct BulletinArgs {
     /// The area's own division code, for its place among others [default: that of its group].
     #[arg(long, value_parser = read_division, value_name = "CODE")]
     division: Option<String>,
+    /// raw: readings as received; reviewed: as reviewers left them.
+    #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]
+    review: Review,
     /// As known at this moment (RFC 3339); what came later is left out.
     #[arg(long, value_name = "TIME")]
     known_at: Option<DateTime<chrono::FixedOffset>>,
@@ -87,7 +92,8 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
         open::for_reading(&args.data)?
     };
     let zone = open::zone(&stores).await?;
-    let assessor = open::assessor(&stores, editions, &area, known_at).await?;
+    let viewed = open::view(&stores, editions, &area, known_at, args.review).await?;
+    let assessor = viewed.assessor;
     area.check(&assessor.registry, &assessor.days)
         .map_err(bad_input)?;
     let wish = BulletinWish {
@@ -95,6 +101,7 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
         issue,
         edition: edition.clone(),
         division_code: args.division,
+        seen: viewed.seen.map(Arc::new),
         known_at,
         now,
         zone,

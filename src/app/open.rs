@@ -118,19 +118,6 @@ pub async fn tools(stores: &Stores, editions: Arc<Editions>) -> anyhow::Result<(
     Ok((recipe, assessor))
 }
 
-/// An assessor of the days of an area's stations, as known at a time.
-///
-/// # Errors
-/// Those of the store.
-pub async fn assessor(
-    stores: &Stores,
-    editions: Arc<Editions>,
-    area: &Area,
-    known_at: Option<Instant>,
-) -> anyhow::Result<Assessor> {
-    assessor_of(stores, editions, area, known_at, Review::Raw).await
-}
-
 /// An assessor of the days of an area's stations, as known at a time, of values as received or as reviewers left them.
 ///
 /// # Errors

@@ -5,6 +5,8 @@
 
 mod gather;
 
+use std::sync::Arc;
+
 use chrono::Datelike;
 use chrono::NaiveDate;
 
@@ -22,10 +24,12 @@ use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::publication::IssueKind;
+use crate::domain::reading::Review;
 use crate::domain::registry::Names;
 use crate::domain::registry::Target;
 use crate::domain::registry::peer::RankItem;
 use crate::domain::standards::Edition;
+use crate::domain::target::Standing;
 use crate::domain::units::Decimal;
 use crate::flow::area::Area;
 use crate::flow::assess::Choices;
@@ -33,6 +37,8 @@ use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
 use crate::flow::publishing::Release;
 use crate::flow::ranking::Ranking;
+use crate::flow::reviewed::Seen;
+use crate::flow::reviewed::SeenDays;
 
 pub use crate::flow::bulletin::gather::gather;
 
@@ -127,6 +133,8 @@ pub struct BulletinWish {
     pub edition: EditionChoice,
     /// The place's division code where it is not that of its group.
     pub division_code: Option<String>,
+    /// What reviewers looked at, when the assessor's days are as they left them; `None` for days as received.
+    pub seen: Option<Arc<SeenDays>>,
     /// As known at this moment; `None` for all that is known.
     pub known_at: Option<Instant>,
     /// The present moment.
@@ -207,14 +215,20 @@ pub struct Bulletin {
     pub stations: Vec<StationRow>,
     /// From the first of the month, in bulletins of a day or ten days.
     pub month_to_date: Option<Side>,
-    /// From the first of January; its targets stand for the year. `None` where it is the period itself.
+    /// From the first of January. `None` where it is the period itself.
     pub year_to_date: Option<Side>,
     /// Its places among other areas by each of [`RANKED`]; none in a daily bulletin and of a period that is not over.
     pub ranks: Vec<Ranking>,
+    /// How the targets of the year stand at the end of the days covered.
+    pub standings: Vec<Standing>,
     /// Every target registered for the place, whatever its year.
     pub targets: Vec<Target>,
     /// Whether generated readings take part.
     pub simulated: bool,
+    /// How many of the period's values a reviewer has looked at; `None` for readings as received.
+    pub seen: Option<Seen>,
+    /// The choices its figures were made by.
+    pub choices: Choices,
     /// Up to when what was known counts.
     pub known_at: Instant,
     /// When the bulletin was made.
@@ -294,8 +308,11 @@ impl Bulletin {
             span: self.covered,
             by: self.issue.kind,
             edition,
-            choices: Choices::default(),
-            review: crate::domain::reading::Review::Raw,
+            choices: self.choices,
+            review: match self.seen {
+                Some(_) => Review::Reviewed,
+                None => Review::Raw,
+            },
             zone: self.zone,
             issued_at: self.generated_at,
             known_at: self.known_at,

@@ -44,7 +44,7 @@ fn unwrapped(text: &str) -> String {
 }
 
 /// The text with what depends on the clock, and the embedded typeface, taken out.
-fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let mut text = text.to_owned();
     for (lead, length) in CLOCKS {
         let mut parts = text.split(lead);
@@ -71,7 +71,7 @@ fn masked(text: &str) -> String {
 }
 
 /// Compares with the accepted text, or accepts.
-fn check_accepted(name: &str, printed: &str) {
+pub(crate) fn check_accepted(name: &str, printed: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/data/bulletins");
     let path = path.join(name);
     let printed = masked(printed);

@@ -30,6 +30,7 @@ mod route;
 mod rulebooks;
 mod sample;
 mod settings;
+mod sides;
 mod simulation;
 mod standards;
 mod store_contract;

@@ -1,5 +1,6 @@
 //! The sections of a daily bulletin: index, level, primary pollutant, concentrations, PM2.5 to date, stations.
 
+use crate::adapters::bulletin::excluded;
 use crate::adapters::bulletin::period::figure;
 use crate::adapters::bulletin::period::good_days_said;
 use crate::adapters::bulletin::period::run_name;
@@ -25,6 +26,7 @@ pub(super) fn sections(bulletin: &Bulletin, lang: Lang) -> Vec<Section> {
     }
     sections.push(to_date(bulletin, lang));
     sections.push(stations(bulletin, lang));
+    sections.extend(excluded::section(bulletin, lang));
     sections
 }
 

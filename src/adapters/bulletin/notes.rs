@@ -41,7 +41,7 @@ pub(super) fn notes(bulletin: &Bulletin, lang: Lang) -> Vec<Note> {
     }
     let ranks = ranks::sources(bulletin, lang);
     notes.extend(ranks.map(|sources| note("名次", "Ranks", sources)));
-    notes.push(note("审核状态", "Review state", review(lang)));
+    notes.push(note("审核状态", "Review state", review(bulletin, lang)));
     notes.push(note("站点", "Stations", stations(bulletin, lang)));
     notes.push(note("年度目标", "Targets", targets(bulletin, lang)));
     notes.push(note("时间", "Times", times(bulletin, lang)));
@@ -214,9 +214,21 @@ fn comparability(bulletin: &Bulletin, lang: Lang) -> String {
     stop(parts, lang)
 }
 
-fn review(lang: Lang) -> String {
-    lang.pick("原始数据，未经审核。", "Raw readings, not reviewed.")
-        .to_owned()
+fn review(bulletin: &Bulletin, lang: Lang) -> String {
+    let Some(seen) = bulletin.seen else {
+        let raw = lang.pick("原始数据，未经审核。", "Raw readings, not reviewed.");
+        return raw.to_owned();
+    };
+    let (of, reviewed) = (seen.of, seen.reviewed);
+    match lang {
+        Lang::Zh => {
+            format!("审核后数据：本期{of}个小时值中{reviewed}个经人工审核，其余同原始数据。")
+        }
+        Lang::En => format!(
+            "Readings as reviewed: a reviewer looked at {reviewed} of the period's {of} hourly values, the others are \
+             as received."
+        ),
+    }
 }
 
 fn stations(bulletin: &Bulletin, lang: Lang) -> String {

@@ -1,6 +1,7 @@
 //! The sections of a bulletin of ten days and more, in the order county bulletins have: composite index, PM2.5, ozone,
 //! good days, heavy days, runs to date, all pollutants, primary pollutants.
 
+use crate::adapters::bulletin::excluded;
 use crate::adapters::bulletin::ranks;
 use crate::adapters::bulletin::sheet::Section;
 use crate::adapters::bulletin::sheet::Table;
@@ -36,6 +37,7 @@ pub(super) fn sections(bulletin: &Bulletin, lang: Lang) -> Vec<Section> {
     sections.extend(to_date(bulletin, lang));
     sections.push(pollutants(bulletin, lang));
     sections.push(primaries(bulletin, lang));
+    sections.extend(excluded::section(bulletin, lang));
     sections
 }
 
@@ -386,7 +388,8 @@ fn in_brackets(text: &str, lang: Lang) -> String {
     }
 }
 
-fn number(value: Option<Decimal>) -> String {
+/// A figure, or that there is none.
+pub(super) fn number(value: Option<Decimal>) -> String {
     value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
 }
 
@@ -399,7 +402,7 @@ fn count(side: &Side, count: impl Fn(DayCounts) -> u32) -> String {
 }
 
 /// Label and statistic, short enough for a table.
-fn short_statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
+pub(super) fn short_statistic(bulletin: &Bulletin, pollutant: Pollutant, lang: Lang) -> String {
     match (pollutant, bulletin.edition.percentiles[pollutant.index()]) {
         (Pollutant::O3, Some(percent)) => format!("O3-8h P{percent}"),
         (Pollutant::Co, Some(percent)) => format!("CO P{percent}"),

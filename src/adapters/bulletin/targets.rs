@@ -21,7 +21,7 @@ pub(super) fn said(bulletin: &Bulletin, items: &[Item], lang: Lang) -> Vec<Strin
 
 /// What is said of the targets of these items, if there are any.
 pub(super) fn any(bulletin: &Bulletin, items: &[Item], lang: Lang) -> Vec<String> {
-    let standings = bulletin.year_so_far().report.standings.iter();
+    let standings = bulletin.standings.iter();
     let own = standings.filter(|standing| items.contains(&standing.item));
     own.map(|standing| target(standing, lang)).collect()
 }

@@ -1,7 +1,6 @@
 //! `GET /v1/bulletins/{period}`: bulletins as `skytier bulletin` prints them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Path;
@@ -16,12 +15,12 @@ use serde_json::json;
 
 use crate::adapters::bulletin;
 use crate::adapters::bulletin::Form;
-use crate::adapters::http::air::chosen;
 use crate::adapters::http::body::Body;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::pages::lang;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::adapters::http::values::Values;
 use crate::adapters::publications::issue_json;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::EditionChoice;
@@ -43,7 +42,9 @@ impl From<BulletinFault> for Problem {
 }
 
 /// What a bulletin may be asked for by.
-const PARAMS: [&str; 6] = ["area", "lang", "format", "edition", "division", "known_at"];
+const PARAMS: [&str; 7] = [
+    "area", "lang", "format", "edition", "division", "known_at", "review",
+];
 
 /// A bulletin in words, with the assessor its figures come from.
 struct Printed {
@@ -61,21 +62,16 @@ async fn print(
     let lang = lang(params)?;
     let issue = Issue::parse(period)?;
     let division_code = params.text("division").map(read_division).transpose();
-    let known_at = params.instant("known_at")?;
     let now = state.now();
-    let assessor = match known_at {
-        None => state.assessor(),
-        Some(_) => {
-            let days = state.rollup.recipe().all_days(known_at).await?;
-            state.assessor_of(Arc::new(days))
-        }
-    };
+    let values = Values::read(state, params).await?;
+    let assessor = values.assessor;
     let wish = BulletinWish {
-        area: chosen(params, &assessor)?,
+        area: values.area,
         issue,
         edition: edition(state, params)?,
         division_code: division_code.map_err(|fault| Problem::bad("division", fault))?,
-        known_at,
+        seen: values.seen,
+        known_at: values.known_at,
         now,
         zone: state.zone,
     };

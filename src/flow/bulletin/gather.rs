@@ -8,6 +8,7 @@ use crate::domain::names::SourceId;
 use crate::domain::registry::Names;
 use crate::domain::registry::StationClass;
 use crate::domain::registry::Target;
+use crate::domain::target::Standing;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
@@ -41,7 +42,12 @@ pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, Bulle
     } else {
         PeriodKind::Whole
     };
+    let choices = Choices {
+        known_on: Some(wish.zone.local(known_at).date_naive()),
+        ..Choices::default()
+    };
     let desk = Desk {
+        choices,
         assessor,
         area: &wish.area,
         edition: &wish.edition,
@@ -50,7 +56,7 @@ pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, Bulle
     let edition = assessor.editions.by_id(&side.now().edition);
     let edition = edition.expect("an assessment names its edition").clone();
     let fixed = EditionChoice::Fixed(edition.id.clone());
-    let (area, choices) = (&wish.area, Choices::default());
+    let area = &wish.area;
     let last = Span {
         from: covered.to,
         to: covered.to,
@@ -61,14 +67,16 @@ pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, Bulle
     let members = desk.members(covered);
     let month_to_date = short.then(|| run(PeriodKind::MonthToDate));
     let year_to_date = runs(PeriodKind::YearToDate).then(|| run(PeriodKind::YearToDate));
+    let standings = match (&year_to_date, kind) {
+        // A month or a quarter that begins with the year is judged by no target; the year so far is.
+        (None, PeriodKind::Month | PeriodKind::Quarter) => desk.standings(last),
+        (so_far, _) => so_far.as_ref().unwrap_or(&side).report.standings.clone(),
+    };
     let stations = match wish.issue.kind {
         PeriodKind::Day => desk.stations(&members, covered, &fixed),
         _ => Vec::new(),
     };
-    let ranks = match (wish.issue.kind, whole) {
-        (PeriodKind::Day, _) | (_, false) => Vec::new(),
-        _ => desk.ranks(&wish, &fixed),
-    };
+    let seen = wish.seen.as_deref();
     Ok(Bulletin {
         place: desk.place(members),
         publication: assessor.publication,
@@ -76,9 +84,12 @@ pub fn gather(assessor: &Assessor, wish: BulletinWish) -> Result<Bulletin, Bulle
         stations,
         month_to_date,
         year_to_date,
-        ranks,
+        ranks: desk.ranks(&wish, whole, &fixed),
+        standings,
         targets: desk.targets(),
         simulated: assessor.simulated(area, covered),
+        seen: seen.map(|seen| assessor.reviewed_values(area, covered, seen)),
+        choices,
         known_at,
         generated_at: wish.now,
         zone: wish.zone,
@@ -108,6 +119,7 @@ fn covered(wish: &BulletinWish, known_at: Instant) -> Result<Span, BulletinFault
 }
 
 struct Desk<'a> {
+    choices: Choices,
     assessor: &'a Assessor,
     area: &'a Area,
     edition: &'a EditionChoice,
@@ -116,10 +128,9 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn side(&self, kind: PeriodKind, span: Span) -> Side {
         let periods = |span: Span, edition: &EditionChoice| {
-            let choices = Choices::default();
             let mut reports = self
                 .assessor
-                .periods(self.area, span, kind, edition, choices);
+                .periods(self.area, span, kind, edition, self.choices);
             reports.pop().expect("a range of days holds a period")
         };
         let report = periods(span, self.edition);
@@ -137,6 +148,16 @@ impl Desk<'_> {
             report,
             before: has_data.then_some(before),
         }
+    }
+
+    /// How the targets of the year stand on a day.
+    fn standings(&self, on: Span) -> Vec<Standing> {
+        let (area, kind) = (self.area, PeriodKind::YearToDate);
+        let mut reports = self
+            .assessor
+            .periods(area, on, kind, self.edition, self.choices);
+        let report = reports.pop().expect("a day is the end of a run");
+        report.standings
     }
 
     fn member(&self, id: &SourceId, span: Span) -> Member {
@@ -186,8 +207,7 @@ impl Desk<'_> {
     ) -> Vec<StationRow> {
         let row = |station: &Member| {
             let area = Area::Station(station.id.clone());
-            let choices = Choices::default();
-            let mut days = self.assessor.days(&area, covered, edition, choices);
+            let mut days = self.assessor.days(&area, covered, edition, self.choices);
             let day = days.pop().expect("a span of one day");
             let station = station.clone();
             StationRow { station, day }
@@ -228,7 +248,11 @@ impl Desk<'_> {
         }
     }
 
-    fn ranks(&self, wish: &BulletinWish, edition: &EditionChoice) -> Vec<Ranking> {
+    /// The place among other areas; a day has none, and neither has a period that is not over.
+    fn ranks(&self, wish: &BulletinWish, whole: bool, edition: &EditionChoice) -> Vec<Ranking> {
+        if wish.issue.kind == PeriodKind::Day || !whole {
+            return Vec::new();
+        }
         let question = RankQuestion {
             kind: wish.issue.kind,
             period: wish.issue.period.clone(),
@@ -236,7 +260,7 @@ impl Desk<'_> {
             division_code: wish.division_code.clone(),
         };
         self.assessor
-            .rankings(self.area, &question, &RANKED, Choices::default())
+            .rankings(self.area, &question, &RANKED, self.choices)
     }
 
     fn targets(&self) -> Vec<Target> {
