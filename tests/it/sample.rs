@@ -22,10 +22,10 @@ use skytier::adapters::http::page::view::PublishHint;
 use skytier::adapters::http::page::view::PublishedRow;
 use skytier::adapters::http::page::view::Ratio;
 use skytier::adapters::http::page::view::ReasonRow;
-use skytier::adapters::http::page::view::Review;
 use skytier::adapters::http::page::view::StationRow;
 use skytier::adapters::http::page::view::TierSpread;
 use skytier::adapters::lang::Lang;
+use skytier::domain::reading::Review;
 use skytier::domain::registry::Item;
 use skytier::domain::registry::StationClass;
 
@@ -88,6 +88,20 @@ fn pm25(lang: Lang) -> Progress {
         valid_days: 312,
         calendar_days: 324,
         yoy: Some("-6.5%".to_owned()),
+        excluded: match lang {
+            Lang::Zh => vec![
+                "未扣除例外日；扣除后：29.8 ug/m3，同比 -8.3 %".to_owned(),
+                "d1（沙尘天气）：2025-04-10至2025-04-12，PM2.5、PM10不计入均值、百分位数、综合指数、排名；\
+                 依据：沙尘通报一，2025-05-04决定"
+                    .to_owned(),
+            ],
+            Lang::En => vec![
+                "every day as measured; excluded days left out: 29.8 ug/m3, year on year -8.3 %".to_owned(),
+                "d1 (dust): 2025-04-10 to 2025-04-12, PM2.5, PM10 left out of means, percentiles, composite \
+                 index, ranks; by: dust notice 1, decided 2025-05-04"
+                    .to_owned(),
+            ],
+        },
     }
 }
 
@@ -351,6 +365,7 @@ pub(crate) fn empty(lang: Lang) -> DashboardView {
         valid_days: 0,
         calendar_days: 0,
         yoy: None,
+        excluded: Vec::new(),
     };
     DashboardView {
         simulated: false,

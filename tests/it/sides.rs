@@ -443,3 +443,52 @@ fn bulletins_with_both_sides_are_as_accepted_and_the_same_everywhere() {
         );
     }
 }
+
+#[test]
+fn the_dashboard_shows_both_sides_and_the_readings_chosen() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = county(folder.path(), DUST);
+    review(folder.path(), &data);
+    let daemon = Daemon::start(&data, &[]);
+    let check = |query: &str, parts: &[&str]| {
+        let page = daemon
+            .fetch(&format!("/?area=group:city&year=2020{query}"))
+            .text;
+        for part in parts {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    };
+    check(
+        "",
+        &[
+            "<strong>40.0</strong>",
+            "未扣除例外日；扣除后：30.0 ug/m3，同比 -40.0 %",
+            "d1（沙尘天气）：2020-01-10，PM2.5、PM10不计入",
+            "剩余 335 天均值需控制在 31 ug/m3 以内",
+            "扣除例外日后：剩余 335 天均值需控制在 32 ug/m3 以内；",
+            "未扣除例外日；扣除后：96.8%，同比 -3.2 个百分点",
+            "<option value=\"raw\" selected>",
+            "/v1/bulletins/2020-01?area=group%3Acity&amp;lang=zh\"",
+        ],
+    );
+    check(
+        "&review=reviewed&lang=en",
+        &[
+            "<strong>30.0</strong>",
+            "<option value=\"reviewed\" selected>",
+            "/v1/bulletins/2020-01?area=group%3Acity&amp;lang=en&amp;review=reviewed",
+            "/?area=group%3Acity&amp;year=2020&amp;lang=zh&amp;review=reviewed",
+            "the 335 days left may average 32 ug/m3",
+        ],
+    );
+    let chart = |query: &str| {
+        let path = format!("/v1/charts/pm25.svg?area=group:city&year=2020{query}");
+        daemon.fetch(&path).text
+    };
+    assert_ne!(chart(""), chart("&review=reviewed"));
+    let (status, fault) = daemon.get("/?review=seen");
+    assert!(
+        status == 400 && fault.to_string().contains("raw or reviewed"),
+        "{fault}"
+    );
+}

@@ -1,5 +1,6 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
+mod sides;
 mod targets;
 
 use chrono::Datelike;
@@ -9,6 +10,7 @@ use crate::adapters::chart::calendar::DayCell;
 use crate::adapters::chart::calendar::DayState;
 use crate::adapters::chart::palette::AqiLevel;
 use crate::adapters::http::credit_view;
+use crate::adapters::http::desk::sides::Shown;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::view::Against;
 use crate::adapters::http::page::view::AgainstKind;
@@ -22,7 +24,6 @@ use crate::adapters::http::page::view::Progress;
 use crate::adapters::http::page::view::PublishHint;
 use crate::adapters::http::page::view::PublishedRow;
 use crate::adapters::http::page::view::Ratio;
-use crate::adapters::http::page::view::Review;
 use crate::adapters::http::page::view::StationRow;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
@@ -39,6 +40,7 @@ use crate::domain::means::HourMean;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::reading::Review;
 use crate::domain::registry::Item;
 use crate::domain::registry::Names;
 use crate::domain::registry::PublishedFigure;
@@ -52,9 +54,12 @@ use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
+use crate::flow::pacing::Paces;
+use crate::flow::reviewed::over;
+use crate::flow::rollup::Recipe;
 
 /// What the page was asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wish {
     /// Language.
     pub lang: Lang,
@@ -62,6 +67,8 @@ pub struct Wish {
     pub area: Option<Area>,
     /// Year, if one was chosen.
     pub year: Option<i32>,
+    /// Which readings.
+    pub review: Review,
     /// Key after which the list of enterprises begins.
     pub after: Option<String>,
 }
@@ -76,6 +83,10 @@ struct Desk<'a> {
     assessor: Assessor,
     lang: Lang,
     area: Area,
+    /// Which readings, and whence.
+    review: Review,
+    recipe: Recipe,
+    choices: Choices,
     /// Newest valid day of all.
     newest: Option<NaiveDate>,
     /// Newest valid day of the year shown.
@@ -90,7 +101,7 @@ struct Desk<'a> {
 /// # Errors
 /// An area that does not exist, or those of the store.
 pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Problem> {
-    let assessor = state.assessor();
+    let (assessor, recipe) = values(state, wish.review).await?;
     let default_note = wish.area.is_none() && wish.year.is_none();
     let area = wish.area.clone().unwrap_or_else(|| assessor.default_area());
     area.check(&assessor.registry, &assessor.days)?;
@@ -109,7 +120,14 @@ pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Pr
         from: first,
         to: newest_of_year.unwrap_or(last),
     };
+    let choices = Choices {
+        known_on: Some(today),
+        ..Choices::default()
+    };
     let desk = Desk {
+        review: wish.review,
+        recipe,
+        choices,
         state,
         assessor,
         lang: wish.lang,
@@ -124,6 +142,18 @@ pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Pr
     state
         .compute(|| desk.view(default_note, after, stations))
         .await
+}
+
+/// An assessor of the readings asked for, and what made its days.
+async fn values(state: &WebState, review: Review) -> Result<(Assessor, Recipe), Problem> {
+    let (raw, recipe) = (state.assessor(), state.rollup.recipe());
+    if review == Review::Raw {
+        return Ok((raw, recipe.clone()));
+    }
+    let decisions = state.reviewing.now();
+    let beside = state.reviewed.beside(recipe, &raw.days, &decisions).await?;
+    let recipe = over(recipe, &decisions, true);
+    Ok((state.assessor_of(beside.days), recipe))
 }
 
 fn signed(change: Decimal) -> String {
@@ -157,12 +187,13 @@ impl Desk<'_> {
     ) -> Result<DashboardView, Problem> {
         let auto = EditionChoice::Auto;
         let report = self.report();
+        let other = self.other_paces();
         // A year without any valid day has nothing to draw.
         let days = match self.newest_of_year {
             None => Vec::new(),
             Some(_) => self
                 .assessor
-                .days(&self.area, self.span, &auto, Choices::default()),
+                .days(&self.area, self.span, &auto, self.choices),
         };
         let edition = self.edition(&report.assessment.edition);
         let credit = credit_view::list(self.state, self.lang, after)?;
@@ -176,14 +207,14 @@ impl Desk<'_> {
                 edition_id: edition.id.clone(),
                 edition_name: edition.title.clone(),
                 zone: self.state.zone.to_string(),
-                review: Review::Raw,
+                review: self.review,
                 known_at: self.state.zone.text(self.state.now()),
                 newest: self.newest,
             },
             simulated: self.assessor.simulated(&self.area, self.span),
             default_note,
-            pm25: self.pm25(&report, edition),
-            ratio: self.ratio(&report),
+            pm25: self.pm25(&report, edition, other.as_ref()),
+            ratio: self.ratio(&report, other.as_ref()),
             day: self
                 .newest_of_year
                 .and_then(|newest| self.card(days.iter().find(|day| day.day == newest)?)),
@@ -216,10 +247,10 @@ impl Desk<'_> {
         } else {
             PeriodKind::Whole
         };
-        let choices = Choices::default();
-        let mut reports =
-            self.assessor
-                .periods(&self.area, self.span, kind, &EditionChoice::Auto, choices);
+        let auto = EditionChoice::Auto;
+        let mut reports = self
+            .assessor
+            .periods(&self.area, self.span, kind, &auto, self.choices);
         reports
             .pop()
             .expect("a range of days is at least one period")
@@ -293,9 +324,9 @@ impl Desk<'_> {
         years
     }
 
-    fn pm25(&self, report: &PeriodReport, edition: &Edition) -> Progress {
+    fn pm25(&self, report: &PeriodReport, edition: &Edition, other: Option<&Paces>) -> Progress {
         let figure = &report.assessment.pm25;
-        let mut against = self.targets(Item::Pm25Mean, report);
+        let mut against = self.targets(Item::Pm25Mean, report, other);
         if let Some(limit) = edition.class_2(Pollutant::Pm25, Averaging::Annual) {
             let exact = Exact::amount(limit);
             let met = figure.judged.map(|judged| judged.exact() <= exact);
@@ -316,10 +347,11 @@ impl Desk<'_> {
             valid_days: figure.valid_days,
             calendar_days: report.assessment.days.calendar,
             yoy: change.map(|change| format!("{} %", signed(change))),
+            excluded: self.excluded(report, Shown::Pm25),
         }
     }
 
-    fn ratio(&self, report: &PeriodReport) -> Ratio {
+    fn ratio(&self, report: &PeriodReport, other: Option<&Paces>) -> Ratio {
         let days = report.assessment.days;
         let ratio = days.ratio();
         let change = report
@@ -332,10 +364,11 @@ impl Desk<'_> {
             progress: Progress {
                 value: ratio.map(|ratio| ratio.to_string()),
                 void_reason: ratio.is_none().then_some(none),
-                against: self.targets(Item::GoodDayRatio, report),
+                against: self.targets(Item::GoodDayRatio, report, other),
                 valid_days: days.valid,
                 calendar_days: days.calendar,
                 yoy: change.map(|change| format!("{} {points}", signed(change))),
+                excluded: self.excluded(report, Shown::Ratio),
             },
             bounds: ratio
                 .and(days.ratio_if_voids_bad())
@@ -407,7 +440,7 @@ impl Desk<'_> {
             self.span,
             PeriodKind::Month,
             &auto,
-            Choices::default(),
+            self.choices,
         );
         let month = |report: &PeriodReport| MonthValue {
             month: report.assessment.period.span.from.month(),
@@ -429,10 +462,9 @@ impl Desk<'_> {
         let mut rows = Vec::new();
         for id in self.assessor.members(&self.area, newest) {
             let own = Area::Station(id.clone());
-            let year =
-                self.assessor
-                    .days(&own, self.span, &EditionChoice::Auto, Choices::default());
-            let recipe = self.state.rollup.recipe();
+            let year = self
+                .assessor
+                .days(&own, self.span, &EditionChoice::Auto, self.choices);
             let last = self
                 .assessor
                 .days
@@ -443,7 +475,11 @@ impl Desk<'_> {
                 from: last,
                 to: last,
             });
-            let hours = recipe.hours(&keys, &id, span, None).await?.remove(&last);
+            let hours = self
+                .recipe
+                .hours(&keys, &id, span, None)
+                .await?
+                .remove(&last);
             let newest_hour = hours.and_then(|hours| {
                 let of_any = |at: &usize| hours.iter().any(|column| column[*at].is_some());
                 let at = (0..hours[0].len()).rev().find(of_any)?;
@@ -503,11 +539,10 @@ impl Desk<'_> {
         let with_unit = |value: String| format!("{value} {unit}").trim_end().to_owned();
         let ours = Period::parse(&figure.period).and_then(|period| {
             let auto = EditionChoice::Auto;
-            let choices = Choices::default();
             let span = period.span;
             let report = self
                 .assessor
-                .periods(&self.area, span, PeriodKind::Whole, &auto, choices)
+                .periods(&self.area, span, PeriodKind::Whole, &auto, self.choices)
                 .pop()?;
             let edition = self.edition(&report.assessment.edition);
             published_value(figure.item, edition, &report.assessment)

@@ -18,16 +18,20 @@ use crate::adapters::http::page::frame::Section;
 use crate::adapters::http::page::frame::basis_line;
 use crate::adapters::http::page::frame::page;
 use crate::adapters::http::page::frame::query;
+use crate::adapters::http::page::frame::review;
+use crate::adapters::http::page::frame::review_pair;
 use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::EnterpriseView;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::domain::calendar::PeriodKind;
+use crate::domain::reading::Review;
 
 /// Silent stations that are named; the rest are counted.
 const SILENT_NAMED: usize = 10;
 
-/// The dashboard, at `/`. It understands `area`, `year`, `lang` and `after` (a key of the enterprise list).
+/// The dashboard, at `/`. It understands `area`, `year`, `review`, `lang` and `after` (a key of the enterprise
+/// list).
 pub fn dashboard(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     let sections = [
@@ -40,11 +44,14 @@ pub fn dashboard(view: &DashboardView) -> Markup {
         Section::new("enterprises", words.enterprises_title),
     ];
     let title = format!("{} {} · {}", view.area.name, view.year, words.product);
-    let other = query(&[
-        ("area", &view.area.id),
-        ("year", &view.year.to_string()),
+    let year = view.year.to_string();
+    let mut other = vec![
+        ("area", view.area.id.as_str()),
+        ("year", &year),
         ("lang", view.lang.other().key()),
-    ]);
+    ];
+    other.extend(review_pair(view.basis.review));
+    let other = query(&other);
     let body = html! {
         (heading(view))
         (notices(view))
@@ -111,6 +118,13 @@ fn heading(view: &DashboardView) -> Markup {
                         }
                     }
                 }
+                label { span { (words.values) }
+                    select name="review" {
+                        @for own in [Review::Raw, Review::Reviewed] {
+                            option value=(own.key()) selected[own == view.basis.review] { (review(own, view.lang)) }
+                        }
+                    }
+                }
                 button type="submit" { (words.show) }
             }
         }
@@ -130,7 +144,9 @@ fn bulletins(view: &DashboardView) -> Markup {
         PeriodKind::Half,
         PeriodKind::Year,
     ];
-    let query = query(&[("area", &view.area.id), ("lang", view.lang.key())]);
+    let mut pairs = vec![("area", view.area.id.as_str()), ("lang", view.lang.key())];
+    pairs.extend(review_pair(view.basis.review));
+    let query = query(&pairs);
     html! {
         @if let Some(newest) = view.days.last() {
             p.bulletins {

@@ -43,6 +43,7 @@ fn wish(params: &Params) -> Result<Wish, Problem> {
         lang: lang(params)?,
         area: params.text("area").map(Area::parse).transpose()?,
         year: year.and_then(|year| i32::try_from(year).ok()),
+        review: params.review()?,
         after: params.text("after").map(str::to_owned),
     })
 }
@@ -57,7 +58,7 @@ fn html(markup: maud::Markup) -> Response {
 /// # Errors
 /// A problem document.
 pub async fn dashboard(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "lang", "after"])?;
+    let params = params.only(&["area", "year", "review", "lang", "after"])?;
     let view = desk::dashboard(&state, wish(&params)?).await?;
     Ok(html(page::dashboard(&view)))
 }
@@ -85,7 +86,7 @@ pub async fn chart(
     Path(file): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "lang", "size"])?;
+    let params = params.only(&["area", "year", "review", "lang", "size"])?;
     let size = match params.text("size") {
         None | Some("wide") => Size::Wide,
         Some("narrow") => Size::Narrow,

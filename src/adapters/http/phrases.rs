@@ -42,6 +42,7 @@ pub(crate) struct Phrases {
     pub(crate) no_data_yet: &'static str,
     pub(crate) edition: &'static str,
     pub(crate) zone: &'static str,
+    pub(crate) values: &'static str,
     pub(crate) raw: &'static str,
     pub(crate) reviewed: &'static str,
     pub(crate) known_at: &'static str,

@@ -10,10 +10,16 @@ use crate::domain::registry::Item;
 use crate::domain::registry::Target;
 use crate::flow::area::Area;
 use crate::flow::assess::PeriodReport;
+use crate::flow::pacing::Paces;
 
 impl Desk<'_> {
     /// The targets of an item, of whatever year; only those of the year shown are judged.
-    pub(super) fn targets(&self, item: Item, report: &PeriodReport) -> Vec<Against> {
+    pub(super) fn targets(
+        &self,
+        item: Item,
+        report: &PeriodReport,
+        other: Option<&Paces>,
+    ) -> Vec<Against> {
         let Area::Group(group) = &self.area else {
             return Vec::new();
         };
@@ -23,6 +29,21 @@ impl Desk<'_> {
         let against = |target: &Target| {
             let standing = report.standings.iter().find(|found| found.id == target.id);
             let pacing = standing.map(|standing| words::pacing(standing, self.lang));
+            let mut pacing = pacing.unwrap_or_default();
+            let other = other.and_then(|other| {
+                let mut standings = other.standings.iter();
+                standings.find(|found| found.id == target.id)
+            });
+            if let Some(other) = other.filter(|_| standing.is_some()) {
+                let side = match report.beside.deducted {
+                    true => self
+                        .lang
+                        .pick("未扣除例外日时：", "every day as measured: "),
+                    false => self.lang.pick("扣除例外日后：", "excluded days left out: "),
+                };
+                let lines = words::pacing(other, self.lang).join(self.lang.pick("；", "; "));
+                pacing.extend((!lines.is_empty()).then(|| format!("{side}{lines}")));
+            }
             Against {
                 value: target.limit.to_string(),
                 met: standing.and_then(|standing| standing.met),
@@ -32,7 +53,7 @@ impl Desk<'_> {
                     expired: target.year < today.year(),
                     issuer: words::side(&target.issuer, self.lang),
                     document: words::side(&target.document, self.lang),
-                    pacing: pacing.unwrap_or_default(),
+                    pacing,
                 },
             }
         };

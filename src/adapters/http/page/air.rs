@@ -57,6 +57,7 @@ pub(super) fn pm25(view: &DashboardView) -> Markup {
             (picture(pictures::pm25(view)))
             (against(&view.pm25, "≤", PM25_UNIT, view.lang))
             (counted(&view.pm25, view.lang))
+            (excluded(&view.pm25))
             (basis_short(&view.basis, view.lang))
         }
     }
@@ -83,6 +84,7 @@ pub(super) fn ratio(view: &DashboardView) -> Markup {
                 p.meta { (fill(words.bounds, &[("low", low), ("high", high)])) }
             }
             (counted(&ratio.progress, view.lang))
+            (excluded(&ratio.progress))
             (basis_short(&view.basis, view.lang))
         }
     }
@@ -154,6 +156,13 @@ fn verdict(against: &Against, lang: Lang) -> Markup {
             Some(false) => { span.chip.missed { "× " (words.not_met) } }
             None => { span.chip { (words.met_unknown) } }
         }
+    }
+}
+
+/// Both sides of the exclusions.
+fn excluded(progress: &Progress) -> Markup {
+    html! {
+        @for line in &progress.excluded { p.meta { (line) } }
     }
 }
 

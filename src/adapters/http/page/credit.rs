@@ -10,6 +10,7 @@ use crate::adapters::chart::tiers as tiers_chart;
 use crate::adapters::http::page::frame::both;
 use crate::adapters::http::page::frame::encoded;
 use crate::adapters::http::page::frame::query;
+use crate::adapters::http::page::frame::review_pair;
 use crate::adapters::http::page::frame::spaced;
 use crate::adapters::http::page::pictures;
 use crate::adapters::http::page::view::DashboardView;
@@ -88,11 +89,12 @@ pub(super) fn list(view: &DashboardView) -> Markup {
 fn paging(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     let year = view.year.to_string();
-    let base = [
+    let mut base = vec![
         ("area", view.area.id.as_str()),
         ("year", year.as_str()),
         ("lang", view.lang.key()),
     ];
+    base.extend(review_pair(view.basis.review));
     let first = format!("/?{}#enterprises", query(&base));
     html! {
         @if view.enterprises_later || view.enterprises_next.is_some() {

@@ -8,10 +8,10 @@ use maud::PreEscaped;
 use maud::html;
 
 use crate::adapters::http::page::view::Basis;
-use crate::adapters::http::page::view::Review;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
+use crate::domain::reading::Review;
 
 /// The style sheet's address; it changes with the program, so that no kept copy of an older one is used.
 const STYLE_SHEET: &str = concat!("/assets/skytier.css?v=", env!("CARGO_PKG_VERSION"));
@@ -107,11 +107,17 @@ pub(super) fn basis_short(basis: &Basis, lang: Lang) -> Markup {
     }
 }
 
-fn review(review: Review, lang: Lang) -> &'static str {
+/// Which readings, in words.
+pub(super) fn review(review: Review, lang: Lang) -> &'static str {
     match review {
         Review::Raw => phrases(lang).raw,
         Review::Reviewed => phrases(lang).reviewed,
     }
+}
+
+/// What an address says of the readings; nothing for those as received, which is what comes without.
+pub(super) fn review_pair(review: Review) -> Option<(&'static str, &'static str)> {
+    (review == Review::Reviewed).then(|| ("review", review.key()))
 }
 
 /// A picture in both sizes; the style sheet shows the one that fits.

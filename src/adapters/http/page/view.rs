@@ -10,6 +10,7 @@ use crate::adapters::chart::calendar::DayCell;
 use crate::adapters::chart::palette::AqiLevel;
 use crate::adapters::chart::palette::CreditTier;
 use crate::adapters::lang::Lang;
+use crate::domain::reading::Review;
 use crate::domain::registry::Item;
 use crate::domain::registry::StationClass;
 
@@ -83,21 +84,12 @@ pub struct Basis {
     pub edition_name: String,
     /// Offset of hours and days, such as `+08:00`.
     pub zone: String,
-    /// Whether the readings were reviewed.
+    /// Whether the readings are as received or as reviewers left them.
     pub review: Review,
     /// Up to when what was known counts, as text with offset.
     pub known_at: String,
     /// Newest day with data.
     pub newest: Option<NaiveDate>,
-}
-
-/// Review state of the readings behind a figure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Review {
-    /// As received.
-    Raw,
-    /// Confirmed, voided or corrected by a reviewer.
-    Reviewed,
 }
 
 /// A figure so far and what it is measured against.
@@ -115,6 +107,8 @@ pub struct Progress {
     pub calendar_days: u32,
     /// Change against the year before as published, with sign and unit.
     pub yoy: Option<String>,
+    /// The same without or with excluded days, where any concern it: which side the figure is, then the other side.
+    pub excluded: Vec<String>,
 }
 
 /// One thing a figure is measured against.

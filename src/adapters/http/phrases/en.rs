@@ -21,6 +21,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     no_data_yet: "No data yet",
     edition: "Edition",
     zone: "Time zone",
+    values: "Readings",
     raw: "raw readings (not reviewed)",
     reviewed: "reviewed readings",
     known_at: "As known at",

@@ -21,6 +21,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     no_data_yet: "尚无数据",
     edition: "评价标准",
     zone: "时区",
+    values: "数据",
     raw: "原始数据（未审核）",
     reviewed: "审核后数据",
     known_at: "按此刻所知",
