@@ -221,23 +221,31 @@ pub fn rank_item(item: RankItem, lang: Lang) -> &'static str {
 
 /// Why an area has no rank.
 pub fn rank_gap(gap: &RankGap, lang: Lang) -> String {
-    match (gap, lang) {
-        (_, Lang::En) => gap.to_string(),
-        (RankGap::NoFigure(item), Lang::Zh) => format!("本地区没有{}", rank_item(*item, lang)),
-        (
-            RankGap::NoPeers {
-                item,
-                period,
-                edition,
-                others,
-            },
-            Lang::Zh,
-        ) => {
+    match gap {
+        RankGap::NoFigure(item) => {
             let item = rank_item(*item, lang);
-            let none = format!("未登记其他地区 {period} 版本 {edition} 的{item}");
-            match others.as_slice() {
-                [] => none,
-                others => format!("{none}；有版本 {} 的", others.join("、")),
+            match lang {
+                Lang::Zh => format!("本地区没有{item}"),
+                Lang::En => format!("the area has no {item} of its own"),
+            }
+        }
+        RankGap::NoPeers {
+            item,
+            period,
+            edition,
+            others,
+        } => {
+            let item = rank_item(*item, lang);
+            let none = match lang {
+                Lang::Zh => format!("未登记其他地区 {period} 版本 {edition} 的{item}"),
+                Lang::En => format!(
+                    "no other area's {item} of {period} under edition {edition} is registered"
+                ),
+            };
+            match (others.as_slice(), lang) {
+                ([], _) => none,
+                (others, Lang::Zh) => format!("{none}；有版本 {} 的", others.join("、")),
+                (others, Lang::En) => format!("{none}; there are some under {}", others.join(", ")),
             }
         }
     }

@@ -466,7 +466,6 @@ fn the_dashboard_shows_both_sides_and_the_readings_chosen() {
             "d1（沙尘天气）：2020-01-10，PM2.5、PM10不计入",
             "剩余 335 天均值需控制在 31 ug/m3 以内",
             "扣除例外日后：剩余 335 天均值需控制在 32 ug/m3 以内；",
-            "未扣除例外日；扣除后：96.8%，同比 -3.2 个百分点",
             "<option value=\"raw\" selected>",
             "/v1/bulletins/2020-01?area=group%3Acity&amp;lang=zh\"",
         ],

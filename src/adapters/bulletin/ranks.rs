@@ -31,15 +31,25 @@ pub(super) fn said(bulletin: &Bulletin, item: RankItem, lang: Lang) -> Option<St
         Some(gap) => not_ranked(item, gap, lang),
         None => place(&ranking.main.level, rank_item(item, lang), lang),
     };
-    let change = change.map(|change| match &change.gap {
-        Some(gap) => not_ranked(change.item, gap, lang),
-        None => place(
-            change,
-            lang.pick("同比改善幅度", "improvement year on year"),
-            lang,
-        ),
+    let improvement = lang.pick("同比改善幅度", "improvement year on year");
+    let change = change.and_then(|change| match &change.gap {
+        None => Some(place(change, improvement, lang)),
+        // One reason is enough where neither is ranked.
+        Some(_) if ranking.main.level.gap.is_some() => None,
+        Some(gap) => Some(not_ranked(change.item, gap, lang)),
     });
-    Some(stop(std::iter::once(level).chain(change).collect(), lang))
+    let mut said: Vec<String> = std::iter::once(level).chain(change).collect();
+    if lang == Lang::En {
+        said[0] = capital(&said[0]);
+    }
+    Some(stop(said, lang))
+}
+
+/// With a capital at the beginning.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).collect()
 }
 
 /// One line for the items no other area's figures are registered of, with what would help; or that a period which is
@@ -88,7 +98,7 @@ pub(super) fn sources(bulletin: &Bulletin, lang: Lang) -> Option<String> {
     Some(match lang {
         Lang::Zh => format!("其他地区数据来源：{sources}；数值相同并列，其后名次空缺。"),
         Lang::En => format!(
-            "other areas' figures from: {sources}; equal figures share a rank, the next is left out."
+            "Other areas' figures from: {sources}; equal figures share a rank, the next is left out."
         ),
     })
 }

@@ -59,16 +59,16 @@ fn a_bulletin_ranks_among_registered_figures_and_names_ties() {
             "名次：其他地区数据来源：虚构数据，仅供测试；数值相同并列，其后名次空缺。",
         ],
         &[
-            "rank 2 of 5 by composite index (tied with Example B, Example D); rank 2 of 4 by improvement year on year.",
-            "rank 2 of 3 by PM2.5 mean;",
-            "Ranks: other areas' figures from: invented for tests;",
+            "Rank 2 of 5 by composite index (tied with Example B, Example D); rank 2 of 4 by improvement year on year.",
+            "Rank 2 of 3 by PM2.5 mean;",
+            "Ranks: Other areas' figures from: invented for tests;",
         ],
     );
     check(
         &data,
         &["--division", "999904"],
         &["综合指数在5个地区中排名第2（与示例乙县并列）"],
-        &["rank 2 of 5 by composite index (tied with Example B)"],
+        &["Rank 2 of 5 by composite index (tied with Example B)"],
     );
     let (code, said) = fails(&[
         "bulletin",

@@ -5,8 +5,11 @@ use crate::adapters::http::desk::signed;
 use crate::adapters::words;
 use crate::domain::assessment::change::Percent;
 use crate::domain::assessment::change::Points;
+use crate::domain::exclusion::Purpose;
+use crate::domain::exclusion::Statistic;
 use crate::domain::units::Decimal;
 use crate::flow::assess::PeriodReport;
+use crate::flow::beside::Applied;
 use crate::flow::beside::BothSides;
 use crate::flow::pacing::Paces;
 
@@ -18,6 +21,14 @@ pub(super) enum Shown {
 }
 
 impl Shown {
+    /// The statistic whose exclusions it goes by.
+    fn statistic(self) -> Statistic {
+        match self {
+            Self::Pm25 => Statistic::Mean,
+            Self::Ratio => Statistic::GoodDays,
+        }
+    }
+
     /// Value and change against the year before, both as published.
     fn of(self, (now, yoy): &BothSides) -> (Option<Decimal>, Option<Decimal>) {
         let yoy = yoy.as_ref();
@@ -35,7 +46,8 @@ impl Shown {
 }
 
 impl Desk<'_> {
-    /// Which side the card's figure is, by which decisions, and the other side's figure.
+    /// Which side the card's figure is, by which decisions, and the other side's figure; nothing when no decision is
+    /// about the figure.
     pub(super) fn excluded(&self, report: &PeriodReport, shown: Shown) -> Vec<String> {
         let Some(excluded) = report.beside.excluded.as_deref() else {
             return Vec::new();
@@ -64,8 +76,16 @@ impl Desk<'_> {
             let year = lang.pick("，同比 ", ", year on year ");
             format!("{year}{}{change_unit}", signed(change))
         });
-        let entries = excluded.entries.iter();
-        let entries = entries.map(|entry| words::exclusion(&entry.exclusion, &entry.days, lang));
+        let about = |entry: &&Applied| entry.exclusion.concerns(Purpose::Report, shown.statistic());
+        let entries: Vec<String> = excluded
+            .entries
+            .iter()
+            .filter(about)
+            .map(|entry| words::exclusion(&entry.exclusion, &entry.days, lang))
+            .collect();
+        if entries.is_empty() {
+            return Vec::new();
+        }
         let first = format!("{own}{}{other}{value}", lang.pick("；", "; "));
         std::iter::once(first + &change.unwrap_or_default())
             .chain(entries)

@@ -41,8 +41,10 @@ impl Desk<'_> {
                         .pick("未扣除例外日时：", "every day as measured: "),
                     false => self.lang.pick("扣除例外日后：", "excluded days left out: "),
                 };
-                let lines = words::pacing(other, self.lang).join(self.lang.pick("；", "; "));
-                pacing.extend((!lines.is_empty()).then(|| format!("{side}{lines}")));
+                let lines = words::pacing(other, self.lang);
+                if lines != pacing && !lines.is_empty() {
+                    pacing.push(format!("{side}{}", lines.join(self.lang.pick("；", "; "))));
+                }
             }
             Against {
                 value: target.limit.to_string(),
