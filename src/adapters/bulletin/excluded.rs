@@ -75,7 +75,7 @@ fn main_figures(bulletin: &Bulletin, lang: Lang) -> &'static str {
 }
 
 /// The runs of days that have both sides, each once: the period itself, but not a single day, and those to date.
-fn runs<'a>(bulletin: &'a Bulletin, lang: Lang) -> Vec<(&'static str, &'a Excluded)> {
+fn runs(bulletin: &Bulletin, lang: Lang) -> Vec<(&'static str, &Excluded)> {
     let period = (bulletin.covered.length() > 1).then_some(&bulletin.side);
     let named = [
         (lang.pick("本期", "period"), period),
