@@ -1,5 +1,6 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
+mod published;
 mod sides;
 mod targets;
 
@@ -22,18 +23,15 @@ use crate::adapters::http::page::view::DayValue;
 use crate::adapters::http::page::view::MonthValue;
 use crate::adapters::http::page::view::Progress;
 use crate::adapters::http::page::view::PublishHint;
-use crate::adapters::http::page::view::PublishedRow;
 use crate::adapters::http::page::view::Ratio;
 use crate::adapters::http::page::view::StationRow;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
 use crate::adapters::words;
 use crate::domain::area::AreaDay;
-use crate::domain::assessment::Assessment;
 use crate::domain::assessment::change::Percent;
 use crate::domain::assessment::change::Points;
 use crate::domain::calendar::HOUR_S;
-use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::means::HourMean;
@@ -43,10 +41,8 @@ use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Review;
 use crate::domain::registry::Item;
 use crate::domain::registry::Names;
-use crate::domain::registry::PublishedFigure;
 use crate::domain::registry::StationClass;
 use crate::domain::standards::Edition;
-use crate::domain::target::judged;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::area::Area;
@@ -523,50 +519,6 @@ impl Desk<'_> {
         }
     }
 
-    fn published(&self) -> Vec<PublishedRow> {
-        let Area::Group(group) = &self.area else {
-            return Vec::new();
-        };
-        let figures = self.assessor.registry.published.iter();
-        figures
-            .filter(|figure| figure.group == *group)
-            .map(|figure| self.published_row(figure))
-            .collect()
-    }
-
-    fn published_row(&self, figure: &PublishedFigure) -> PublishedRow {
-        let unit = words::unit(figure.item, self.lang);
-        let with_unit = |value: String| format!("{value} {unit}").trim_end().to_owned();
-        let ours = Period::parse(&figure.period).and_then(|period| {
-            let auto = EditionChoice::Auto;
-            let span = period.span;
-            let report = self
-                .assessor
-                .periods(&self.area, span, PeriodKind::Whole, &auto, self.choices)
-                .pop()?;
-            let edition = self.edition(&report.assessment.edition);
-            published_value(figure.item, edition, &report.assessment)
-        });
-        let printed = Exact::amount(figure.value);
-        let change_unit = match figure.item {
-            Item::GoodDayRatio => self.lang.pick("个百分点", "percentage points"),
-            Item::GoodDays | Item::HeavyDays => unit,
-            _ => "%",
-        };
-        PublishedRow {
-            period: figure.period.clone(),
-            item: figure.item,
-            published: with_unit(figure.value.to_string()),
-            published_yoy: figure.change.map(|change| {
-                let sign = if change.micros() > 0 { "+" } else { "" };
-                format!("{sign}{change} {change_unit}")
-            }),
-            ours: ours.map(|value| with_unit(value.to_string())),
-            matches: ours.map(|value| value.exact() == printed),
-            source: words::side(&figure.source, self.lang),
-        }
-    }
-
     fn hint(&self) -> PublishHint {
         let (host, port) = self
             .state
@@ -591,13 +543,5 @@ impl Desk<'_> {
             topic: format!("{}/stations/{station}/readings", self.state.mqtt_prefix),
             time: self.state.zone.text(hour),
         }
-    }
-}
-
-/// A figure as published; `None` when there are no data for it.
-fn published_value(item: Item, edition: &Edition, assessment: &Assessment) -> Option<Decimal> {
-    match item {
-        Item::Pm25Mean => assessment.pm25.published,
-        other => judged(other, edition, assessment),
     }
 }

@@ -48,6 +48,28 @@ fn decided() -> Router<WebState> {
         .route("/v1/deletions", get(deletions::list).post(deletions::enter))
 }
 
+/// Paths about enterprises and their tiers.
+fn rated() -> Router<WebState> {
+    Router::new()
+        .route("/v1/enterprises", get(credit::list))
+        .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
+        .route(
+            "/v1/enterprises/{uscc}/records",
+            get(credit::behind::records).post(credit::acts::record),
+        )
+        .route(
+            "/v1/enterprises/{uscc}/history",
+            get(credit::behind::history),
+        )
+        .route(
+            "/v1/enterprises/{uscc}/what-if",
+            get(credit::behind::what_if),
+        )
+        .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
+        .route("/v1/tiers/lookup", post(credit::lookup::lookup))
+        .route("/v1/changes", get(credit::behind::changes))
+}
+
 /// Every path with its handler.
 pub fn router(state: WebState) -> Router {
     let set = |name, value: &'static str| {
@@ -84,28 +106,12 @@ pub fn router(state: WebState) -> Router {
             get(publications::list).post(publications::publish),
         )
         .route("/v1/restatements", get(publications::restatements))
-        .route("/v1/enterprises", get(credit::list))
-        .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
-        .route(
-            "/v1/enterprises/{uscc}/records",
-            get(credit::behind::records).post(credit::acts::record),
-        )
-        .route(
-            "/v1/enterprises/{uscc}/history",
-            get(credit::behind::history),
-        )
-        .route(
-            "/v1/enterprises/{uscc}/what-if",
-            get(credit::behind::what_if),
-        )
-        .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
-        .route("/v1/tiers/lookup", post(credit::lookup::lookup))
-        .route("/v1/changes", get(credit::behind::changes))
         .route("/v1/charts/{file}", get(pages::chart))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .merge(decided())
+        .merge(rated())
         .with_state(state)
         .merge(assets())
         .fallback(no_such_path)

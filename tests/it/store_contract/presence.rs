@@ -144,6 +144,6 @@ fn presence_survives_a_new_start() {
         assert_eq!(stores.attendance.ways().await.expect("ways"), kept);
         let verified = stores.verify.verify().await.expect("verified");
         assert_eq!(verified.fault, None);
-        assert_eq!(verified.counted.last(), Some(&("presence entries", 7)));
+        assert!(verified.counted.contains(&("presence entries", 7)));
     });
 }
