@@ -64,6 +64,8 @@ pub mod load;
 
 pub mod import;
 
+pub mod index;
+
 pub mod stats;
 
 pub mod gaps;

@@ -8,6 +8,7 @@ pub mod figures;
 pub mod gaps;
 mod goals;
 pub mod hours;
+pub mod index;
 pub mod letters;
 pub mod periods;
 pub mod qc;

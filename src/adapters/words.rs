@@ -105,6 +105,19 @@ pub fn side(text: &str, lang: Lang) -> String {
     }
 }
 
+/// The name of an AQI level, 1 to 6 (HJ 633, Table 2).
+pub fn level(level: u8, lang: Lang) -> &'static str {
+    let (zh, en) = match level {
+        1 => ("一级 优", "1 excellent"),
+        2 => ("二级 良", "2 good"),
+        3 => ("三级 轻度污染", "3 lightly polluted"),
+        4 => ("四级 中度污染", "4 moderately polluted"),
+        5 => ("五级 重度污染", "5 heavily polluted"),
+        _ => ("六级 严重污染", "6 severely polluted"),
+    };
+    lang.pick(zh, en)
+}
+
 /// The unit of an item's figures.
 pub fn unit(item: Item, lang: Lang) -> &'static str {
     match item {

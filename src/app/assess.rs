@@ -207,12 +207,20 @@ fn offset(text: &str) -> Result<Zone, String> {
     Zone::parse(text).ok_or_else(|| "an offset such as +08:00 is expected".to_owned())
 }
 
-fn realtime(text: &str) -> Result<Realtime, String> {
+/// Reads what the hourly index is made of.
+///
+/// # Errors
+/// In words.
+pub fn realtime(text: &str) -> Result<Realtime, String> {
     let expected = "standard, hourly-pm or nowcast is expected";
     Realtime::from_key(text).ok_or_else(|| expected.to_owned())
 }
 
-fn hour_missing(text: &str) -> Result<Missing, String> {
+/// Reads what a missing item does.
+///
+/// # Errors
+/// In words.
+pub fn hour_missing(text: &str) -> Result<Missing, String> {
     let expected = "void, publish-above-100, publish-with-particles or publish is expected";
     Missing::from_key(text).ok_or_else(|| expected.to_owned())
 }

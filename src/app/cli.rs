@@ -29,6 +29,8 @@ use crate::app::gaps;
 use crate::app::gaps::GapsArgs;
 use crate::app::import;
 use crate::app::import::ImportArgs;
+use crate::app::index;
+use crate::app::index::IndexArgs;
 use crate::app::load;
 use crate::app::load::LoadArgs;
 use crate::app::publish;
@@ -86,6 +88,7 @@ enum Command {
     Assess(AssessArgs),
     Targets(TargetsArgs),
     Rank(RankArgs),
+    Index(IndexArgs),
     Bulletin(BulletinArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
@@ -190,6 +193,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Assess(args) => assess::assess(args, now(), &mut out).await?,
         Command::Bulletin(args) => bulletin::run(args, now(), &mut out).await?,
         Command::Targets(args) => targets::run(args, now(), &mut out).await?,
+        Command::Index(args) => index::run(&args, &mut out)?,
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Credit(args) => credit::run(args, now(), &mut out).await?,

@@ -15,6 +15,7 @@ mod figures;
 mod gaps;
 mod hour_laws;
 mod hours;
+mod index;
 mod keeping;
 mod links;
 mod mqtt;
