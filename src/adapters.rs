@@ -10,6 +10,8 @@ pub mod layout;
 
 pub mod credit_events;
 
+pub mod receipt;
+
 pub mod tables;
 
 pub mod reviews;

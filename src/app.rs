@@ -52,6 +52,8 @@ pub mod rulebook;
 
 pub mod credit;
 
+pub mod receipt;
+
 pub mod export;
 
 pub mod verify;

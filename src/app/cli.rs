@@ -42,6 +42,8 @@ use crate::app::rank;
 use crate::app::rank::RankArgs;
 use crate::app::rate;
 use crate::app::rate::RateArgs;
+use crate::app::receipt;
+use crate::app::receipt::ReceiptArgs;
 use crate::app::register;
 use crate::app::register::RegisterArgs;
 use crate::app::replay;
@@ -94,6 +96,7 @@ enum Command {
     Rate(RateArgs),
     Rulebook(RulebookArgs),
     Credit(CreditArgs),
+    Receipt(ReceiptArgs),
     Export(ExportArgs),
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
@@ -196,6 +199,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Index(args) => index::run(&args, &mut out)?,
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
+        Command::Receipt(args) => receipt::run(&args, now(), &mut out)?,
         Command::Credit(args) => credit::run(args, now(), &mut out).await?,
         Command::Rulebook(args) => rulebook::run(args, today(), &mut out).await?,
         Command::Export(args) => export::run(args, &mut out).await?,

@@ -19,8 +19,10 @@ use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::payload::Decoder;
 use crate::adapters::payload::topic::Topics;
+use crate::adapters::receipt::Keys;
 use crate::adapters::store::Stores;
 use crate::app::config::Settings;
+use crate::app::config::StoreKind;
 use crate::app::exclusions;
 use crate::app::holidays;
 use crate::app::open;
@@ -28,6 +30,7 @@ use crate::app::pump::Pump;
 use crate::app::pump::RETRY_PAUSE;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
+use crate::app::receipt;
 use crate::app::rulebooks;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
@@ -190,6 +193,7 @@ impl Daemon {
             reviewing: Arc::new(reviewing),
             reviewed: Arc::default(),
             reasons: Arc::new(exclusions::reasons()?),
+            receipts: Arc::new(receipts(settings, clock())?),
             workdays: Arc::new(holidays::workdays()?),
             rules: qc_rules::rules()?,
             zone: settings.zone,
@@ -252,6 +256,14 @@ impl Daemon {
             Err(_) => self.http_task.abort(),
         }
         Ok(())
+    }
+}
+
+/// The keys of the data directory, or passing ones for a store that is not kept either.
+fn receipts(settings: &Settings, now: Instant) -> anyhow::Result<Keys> {
+    match settings.store {
+        StoreKind::Memory => receipt::passing(now),
+        StoreKind::Embedded => receipt::load_or_make(&settings.data_dir, now),
     }
 }
 

@@ -2,6 +2,7 @@
 //! seals, the feed of changes, many units at once.
 
 mod commands;
+mod receipts;
 mod refusals;
 mod tariffs;
 

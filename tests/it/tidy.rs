@@ -36,6 +36,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     // Only the settings and counters that the health page shows.
     ("http", "mqtt"),
     ("http", "publications"),
+    ("http", "receipt"),
     ("http", "report"),
     ("http", "reviews"),
     ("http", "tables"),
@@ -44,6 +45,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("mqtt", "payload"),
     ("publications", "lang"),
     ("publications", "report"),
+    ("receipt", "credit_events"),
     ("report", "lang"),
     ("report", "words"),
     ("reviews", "report"),
@@ -61,7 +63,9 @@ const HOMES: &[(&str, &[&str])] = &[
     // The daemon hands the router its socket.
     ("axum", &["src/adapters/http", "src/app/daemon.rs"]),
     ("allsorts", &["src/adapters/bulletin"]),
-    ("base64", &["src/adapters/bulletin"]),
+    ("base64", &["src/adapters/bulletin", "src/adapters/receipt"]),
+    ("ed25519_dalek", &["src/adapters/receipt"]),
+    ("getrandom", &["src/app/receipt"]),
     ("maud", &["src/adapters/bulletin", "src/adapters/http"]),
     ("unicode_linebreak", &["src/adapters/bulletin"]),
     (

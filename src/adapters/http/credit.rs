@@ -6,6 +6,8 @@ pub mod behind;
 
 pub mod lookup;
 
+pub mod receipts;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
@@ -69,6 +71,12 @@ fn client_ref(text: Option<&str>) -> Result<Option<&str>, Problem> {
         let limit = format!("at most {CLIENT_REF_BYTES_MAX} bytes");
         return Err(Problem::bad("client_ref", limit));
     }
+    if text.is_some_and(|text| text.chars().any(char::is_control)) {
+        return Err(Problem::bad(
+            "client_ref",
+            "no control characters are taken",
+        ));
+    }
     Ok(text)
 }
 
@@ -116,7 +124,7 @@ pub async fn tier(
         let rulebook = state.tiering.rulebook(on);
         rulebook.map(|rulebook| policy_json(rulebook, tier))
     };
-    Ok(Json(json!({
+    let mut answer = json!({
         "subject": subject.as_str(),
         "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
         "name_en": enterprise.map(|enterprise| &enterprise.names.en),
@@ -130,7 +138,10 @@ pub async fn tier(
             "computed": policy(rating.tier),
         },
         "client_ref": client_ref,
-    })))
+    });
+    let receipt = receipts::sign(&state, &book, &subject, &rating, &answer);
+    answer["receipt"] = receipt.into();
+    Ok(Json(answer))
 }
 
 /// A unit the ledger holds and the registry does not, by its code alone.

@@ -67,6 +67,7 @@ fn rated() -> Router<WebState> {
         )
         .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
         .route("/v1/tiers/lookup", post(credit::lookup::lookup))
+        .route("/v1/receipts/keys", get(credit::receipts::keys))
         .route("/v1/changes", get(credit::behind::changes))
 }
 

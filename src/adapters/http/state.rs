@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::adapters::mqtt::settings::Counters;
+use crate::adapters::receipt::Keys;
 use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -62,6 +63,8 @@ pub struct WebState {
     pub reviewed: Arc<ReviewedDays>,
     /// What exclusions may be for.
     pub reasons: Arc<Reasons>,
+    /// The keys that sign receipts.
+    pub receipts: Arc<Keys>,
     /// Working days, for the clocks of the ledger.
     pub workdays: Arc<Workdays>,
     /// Rules for single readings.

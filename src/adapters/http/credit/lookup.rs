@@ -14,6 +14,7 @@ use crate::adapters::credit_events::views::official_json;
 use crate::adapters::http::body::Body;
 use crate::adapters::http::credit::client_ref;
 use crate::adapters::http::credit::is_known;
+use crate::adapters::http::credit::receipts::sign_batch;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::domain::calendar::YEARS;
@@ -29,6 +30,7 @@ const ITEMS_MAX: usize = 10_000;
 pub struct Asked {
     on: Option<NaiveDate>,
     known_at: Option<DateTime<FixedOffset>>,
+    proofs: Option<bool>,
     items: Vec<Item>,
 }
 
@@ -65,21 +67,21 @@ pub async fn lookup(
     }
     let book = state.tiering.now();
     let known_at = asked.known_at;
-    let items = state.compute(|| {
-        let items = asked.items.iter();
-        items
-            .map(|item| answer(&state, &book, item, on, known_at))
-            .collect::<Result<Vec<Value>, Problem>>()
-    });
-    let items = items.await?;
     let rulebook = state.tiering.rulebook(on);
-    Ok(Json(json!({
-        "on": on.to_string(),
-        "known_at": known_at.map(instant_text),
-        "rulebook": rulebook.map(|book| book.id()),
-        "rulebook_sha256": rulebook.map(|book| book.sha256()),
-        "items": items,
-    })))
+    let answered = state.compute(|| {
+        let items = asked.items.iter();
+        let items = items.map(|item| answer(&state, &book, item, on, known_at));
+        let answered = json!({
+            "on": on.to_string(),
+            "known_at": known_at.map(instant_text),
+            "rulebook": rulebook.map(|book| book.id()),
+            "rulebook_sha256": rulebook.map(|book| book.sha256()),
+            "items": items.collect::<Result<Vec<Value>, Problem>>()?,
+        });
+        let proofs = asked.proofs.unwrap_or(false);
+        Ok(Json(sign_batch(&state, &book, answered, proofs)))
+    });
+    answered.await
 }
 
 fn answer(

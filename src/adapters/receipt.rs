@@ -1,0 +1,263 @@
+//! Receipts: what was answered, signed so that a stranger can check it later without us.
+//!
+//! A receipt is one word of printable characters, `skr1.KEY.PAYLOAD.SIGNATURE`: the version, the key's identifier, the
+//! payload as JSON in base64url, and an Ed25519 signature over all that stands before it. There is one way to write each,
+//! so a receipt with any byte changed is no receipt. A batch has one receipt over the root of a tree of its answers
+//! ([`merkle`]), and each answer can be proved from it alone.
+//!
+//! Keys are renewed: the newest signs, older ones go on verifying what they signed.
+
+pub mod merkle;
+
+use crate::adapters::credit_events::views::hex;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::Signature;
+use ed25519_dalek::Signer;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::VerifyingKey;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+
+/// What a receipt begins with; another format has another number.
+const VERSION: &str = "skr1";
+/// Longest receipt, in bytes.
+pub const RECEIPT_BYTES_MAX: usize = 2_048;
+/// Characters of a key's identifier.
+const KEY_ID_CHARS: usize = 16;
+
+/// Why a receipt proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptFault {
+    /// Not of the form.
+    #[error("not a receipt: {0}")]
+    Form(&'static str),
+    /// Signed by a key that was not given.
+    #[error("signed by key {found}; the keys given are {given}")]
+    OtherKey {
+        /// Identifier in the receipt.
+        found: String,
+        /// Identifiers of the keys given.
+        given: String,
+    },
+    /// The signature is not of this payload.
+    #[error("the signature does not fit: the receipt was changed or forged")]
+    Signature,
+    /// The answer it came with is another one.
+    #[error("the receipt is not of this answer: {0}")]
+    Answer(String),
+    /// The text of a key is none.
+    #[error(
+        "{0:?} is no public key; write the 64 hexadecimal digits that `skytier receipt key` prints"
+    )]
+    Key(String),
+}
+
+/// A key that others check with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// Reads 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`ReceiptFault::Key`].
+    pub fn parse(text: &str) -> Result<PublicKey, ReceiptFault> {
+        let fault = || ReceiptFault::Key(text.chars().take(80).collect());
+        let bytes = unhex(text).ok_or_else(fault)?;
+        VerifyingKey::from_bytes(&bytes)
+            .map(PublicKey)
+            .map_err(|_| fault())
+    }
+
+    /// 64 hexadecimal digits.
+    #[must_use]
+    pub fn text(&self) -> String {
+        hex(self.0.as_bytes())
+    }
+
+    /// The identifier: the first digits of the key's SHA-256.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let mut id = hex(&Sha256::digest(self.0.as_bytes()));
+        id.truncate(KEY_ID_CHARS);
+        id
+    }
+}
+
+/// Thirty-two bytes as 64 hexadecimal digits in small letters.
+#[must_use]
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let small = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    if text.len() != 64 || !text.as_bytes().iter().all(small) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// The keys of a daemon, oldest first: the last signs.
+#[derive(Clone)]
+pub struct Keys {
+    keys: Vec<(SigningKey, String)>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ids = self
+            .keys
+            .iter()
+            .map(|(key, _)| PublicKey(key.verifying_key()).id());
+        f.debug_list().entries(ids).finish()
+    }
+}
+
+impl Keys {
+    /// From secrets with when each was made, oldest first; `None` without any.
+    #[must_use]
+    pub fn new(secrets: &[([u8; 32], String)]) -> Option<Keys> {
+        let key = |(secret, created): &([u8; 32], String)| {
+            (SigningKey::from_bytes(secret), created.clone())
+        };
+        let keys: Vec<_> = secrets.iter().map(key).collect();
+        (!keys.is_empty()).then_some(Keys { keys })
+    }
+
+    /// The public keys with when each was made, oldest first.
+    #[must_use]
+    pub fn public(&self) -> Vec<(PublicKey, &str)> {
+        let keys = self.keys.iter();
+        keys.map(|(key, created)| (PublicKey(key.verifying_key()), created.as_str()))
+            .collect()
+    }
+
+    /// The public keys as every interface prints them, oldest first; the last signs.
+    #[must_use]
+    pub fn listed(&self) -> Vec<Value> {
+        let public = self.public();
+        let last = public.len() - 1;
+        let line = |(at, (key, created)): (usize, &(PublicKey, &str))| {
+            let signs = at == last;
+            json!({"key_id": key.id(), "public_key": key.text(), "created": created, "signs": signs})
+        };
+        public.iter().enumerate().map(line).collect()
+    }
+
+    /// Signs a payload with the newest key.
+    #[must_use]
+    pub fn sign(&self, payload: &Value) -> String {
+        let (key, _) = self.keys.last().expect("there is a key at least");
+        let id = PublicKey(key.verifying_key()).id();
+        let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
+        let signed = format!("{VERSION}.{id}.{payload}");
+        let signature = key.sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+    }
+}
+
+/// Checks a receipt against the keys given; its payload.
+///
+/// # Errors
+/// What makes it no proof.
+pub fn verify(receipt: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFault> {
+    if receipt.len() > RECEIPT_BYTES_MAX {
+        return Err(ReceiptFault::Form("longer than 2,048 bytes"));
+    }
+    let parts: Vec<&str> = receipt.split('.').collect();
+    let [version, id, payload, signature] = parts.as_slice() else {
+        return Err(ReceiptFault::Form(
+            "four parts with points between are expected",
+        ));
+    };
+    if *version != VERSION {
+        return Err(ReceiptFault::Form("it does not begin with skr1"));
+    }
+    let Some(key) = keys.iter().find(|key| key.id() == *id) else {
+        let given: Vec<String> = keys.iter().map(PublicKey::id).collect();
+        return Err(ReceiptFault::OtherKey {
+            found: (*id).to_owned(),
+            given: given.join(", "),
+        });
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(signature);
+    let bytes = bytes.map_err(|_| ReceiptFault::Form("the signature is not base64url"))?;
+    let signature = Signature::from_slice(&bytes);
+    let signature = signature.map_err(|_| ReceiptFault::Form("the signature has not 64 bytes"))?;
+    let signed = &receipt[..receipt.len() - parts[3].len() - 1];
+    let fits = key.0.verify_strict(signed.as_bytes(), &signature);
+    fits.map_err(|_| ReceiptFault::Signature)?;
+    let json = URL_SAFE_NO_PAD.decode(payload);
+    let json = json.map_err(|_| ReceiptFault::Form("the payload is not base64url"))?;
+    serde_json::from_slice(&json).map_err(|_| ReceiptFault::Form("the payload is not JSON"))
+}
+
+/// Digest of an answer as it is printed, without its receipt.
+#[must_use]
+pub fn digest(answer: &Value) -> String {
+    hex(&Sha256::digest(answer.to_string().as_bytes()))
+}
+
+/// Checks an answer with the receipt it carries: one unit's, a whole batch, or one answer of a batch with its proof.
+///
+/// # Errors
+/// What makes it no proof.
+pub fn verify_answer(mut answer: Value, keys: &[PublicKey]) -> Result<Value, ReceiptFault> {
+    let other = |said: &str| ReceiptFault::Answer(said.to_owned());
+    let fields = answer.as_object_mut();
+    let fields = fields.ok_or(ReceiptFault::Form(
+        "neither a receipt nor an answer with one",
+    ))?;
+    let receipt = fields.shift_remove("receipt");
+    let receipt = receipt.as_ref().and_then(Value::as_str);
+    let receipt = receipt.ok_or(ReceiptFault::Form("the answer carries no receipt"))?;
+    let payload = verify(receipt, keys)?;
+    if let Some(digest_signed) = payload["answer_sha256"].as_str() {
+        if digest(&answer) != digest_signed {
+            return Err(other("a field of the answer was changed"));
+        }
+        return Ok(payload);
+    }
+    let root = payload["root"].as_str().unwrap_or_default().to_owned();
+    if let Some(mut item) = answer.get("item").cloned() {
+        let proof = item
+            .as_object_mut()
+            .and_then(|item| item.shift_remove("proof"));
+        let proof = proof.as_ref().and_then(Value::as_array);
+        let proof = proof.ok_or_else(|| other("the item carries no proof"))?;
+        let steps: Option<Vec<&str>> = proof.iter().map(Value::as_str).collect();
+        let climbed = steps.and_then(|steps| merkle::climb(&item, &steps));
+        if climbed != Some(root) {
+            return Err(other("the item's proof does not lead to the signed root"));
+        }
+        return Ok(payload);
+    }
+    let items = answer.get_mut("items").and_then(Value::as_array_mut);
+    let items = items.ok_or_else(|| other("it has neither items nor an item"))?;
+    for item in items.iter_mut() {
+        if let Some(fields) = item.as_object_mut() {
+            fields.shift_remove("proof");
+        }
+    }
+    if payload["items"].as_u64() != Some(items.len() as u64) {
+        return Err(other("items were added or taken away"));
+    }
+    if merkle::Tree::new(items).root() != root {
+        return Err(other("an item of the answer was changed or moved"));
+    }
+    let head = ["on", "known_at", "rulebook", "rulebook_sha256"];
+    match head
+        .iter()
+        .find(|field| answer[**field] != payload[**field])
+    {
+        Some(field) => Err(other(&format!("{field} was changed"))),
+        None => Ok(payload),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! `skytier receipt`: the keys receipts are signed with, and checking one without us.
+
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::adapters::credit_events::views::hex;
+use crate::adapters::receipt;
+use crate::adapters::receipt::Keys;
+use crate::adapters::receipt::PublicKey;
+use crate::adapters::receipt::unhex;
+use crate::app::fault::AnswerIsNo;
+use crate::app::fault::bad_input;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
+
+/// Folder of the keys in a data directory.
+const FOLDER: &str = "receipt-keys";
+/// The format of a key's file.
+const FORMAT: u32 = 1;
+/// Most keys of a directory.
+const KEYS_MAX: usize = 1_000;
+/// Largest answer that is checked, in bytes.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Signed receipts of tier look-ups: the keys, and checking one offline.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+A daemon makes its first key by itself, in receipt-keys/ of its data directory, and publishes the public ones at
+GET /v1/receipts/keys. Keep a copy of that folder: a backup of the store does not hold it. --new makes a key that signs
+from the daemon's next start; older keys stay, so that their receipts can still be checked.
+
+FILE of verify is a receipt by itself, the whole answer of a look-up, the answer of a batch, or
+{\"item\": .., \"receipt\": ..} with one item of a batch that was asked for with \"proofs\": true.
+
+Examples:
+  skytier receipt key --data var/city
+  skytier receipt key --data var/city --new
+  skytier receipt verify answer.json --key d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")]
+pub struct ReceiptArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// Print the public keys of a data directory, oldest first; the last signs. Makes the first one.
+    Key {
+        /// The data directory.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Make a further key.
+        #[arg(long)]
+        new: bool,
+    },
+    /// Check a receipt or an answer that carries one; exit code 1 when it proves nothing.
+    Verify {
+        /// The receipt or the answer; - reads standard input.
+        file: String,
+        /// A public key that is trusted; repeat it for several.
+        #[arg(long, value_name = "KEY", required = true)]
+        key: Vec<String>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    format: u32,
+    created: String,
+    secret: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A receipt that proves nothing, input that is wrong, or files that cannot be read or written.
+pub fn run(args: &ReceiptArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
+    match &args.what {
+        What::Key { data, new } => {
+            let mut keys = load(data)?;
+            if *new || keys.is_none() {
+                make(data, now)?;
+                keys = load(data)?;
+            }
+            let keys = keys.context("failed to read the key just made")?;
+            for line in keys.listed() {
+                writeln!(out, "{line}")?;
+            }
+            Ok(())
+        }
+        What::Verify { file, key } => verify(file, key, out),
+    }
+}
+
+/// The keys of a data directory; makes the first one.
+///
+/// # Errors
+/// Files that cannot be read or written.
+pub fn load_or_make(data: &Path, now: Instant) -> anyhow::Result<Keys> {
+    if let Some(keys) = load(data)? {
+        return Ok(keys);
+    }
+    make(data, now)?;
+    load(data)?.context("failed to read the key just made")
+}
+
+/// A key that lives as long as the process, for a store that does too.
+///
+/// # Errors
+/// A system without randomness.
+pub fn passing(now: Instant) -> anyhow::Result<Keys> {
+    let key = (random()?, Zone::beijing().text(now));
+    Keys::new(&[key]).context("failed to use a key just made")
+}
+
+fn random() -> anyhow::Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|cause| anyhow::anyhow!("no randomness: {cause}"))?;
+    Ok(secret)
+}
+
+fn load(data: &Path) -> anyhow::Result<Option<Keys>> {
+    let folder = data.join(FOLDER);
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let mut secrets = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|end| end != "json") {
+            continue;
+        }
+        let place = || path.display().to_string();
+        let text = std::fs::read_to_string(&path).with_context(place)?;
+        let file: KeyFile = serde_json::from_str(&text).with_context(place)?;
+        let secret = unhex(&file.secret).filter(|_| file.format == FORMAT);
+        let secret = secret.ok_or_else(|| anyhow::anyhow!("{}: not a key of format 1", place()))?;
+        secrets.push((secret, file.created));
+        if secrets.len() > KEYS_MAX {
+            anyhow::bail!("{}: more than {KEYS_MAX} keys", folder.display());
+        }
+    }
+    secrets.sort_by(|a, b| (&a.1, a.0).cmp(&(&b.1, b.0)));
+    Ok(Keys::new(&secrets))
+}
+
+/// Makes a key that is newer than those that are there.
+fn make(data: &Path, now: Instant) -> anyhow::Result<()> {
+    let folder = data.join(FOLDER);
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let keys = load(data)?;
+    let newest = keys
+        .as_ref()
+        .and_then(|keys| Some(keys.public().last()?.1.to_owned()));
+    let mut at = now;
+    while newest
+        .as_ref()
+        .is_some_and(|newest| Zone::beijing().text(at) <= *newest)
+    {
+        at = at.plus_s(1);
+    }
+    let secret = random()?;
+    let created = Zone::beijing().text(at);
+    let key = Keys::new(&[(secret, created.clone())]).context("failed to use a key just made")?;
+    let id = key.public()[0].0.id();
+    let file = KeyFile {
+        format: FORMAT,
+        created,
+        secret: hex(&secret),
+    };
+    let path = folder.join(format!("{id}.json"));
+    write_secret(&path, &serde_json::to_string(&file)?).with_context(|| path.display().to_string())
+}
+
+/// Writes a file that nobody else may read.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn verify(file: &str, keys: &[String], out: &mut impl Write) -> anyhow::Result<()> {
+    let keys = keys.iter().map(|key| PublicKey::parse(key));
+    let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>().map_err(bad_input)?;
+    let mut text = String::new();
+    let unreadable = |cause| bad_input(format!("{file}: cannot be read: {cause}"));
+    let read = if file == "-" {
+        std::io::stdin()
+            .take(ANSWER_BYTES_MAX)
+            .read_to_string(&mut text)
+    } else {
+        let opened = std::fs::File::open(file);
+        opened.and_then(|opened| opened.take(ANSWER_BYTES_MAX).read_to_string(&mut text))
+    };
+    read.map_err(unreadable)?;
+    // A line end behind the receipt is the file's, not the receipt's.
+    let whole = text.strip_suffix('\n').unwrap_or(&text);
+    let checked = if whole.trim_start().starts_with('{') {
+        let answer = serde_json::from_str(whole);
+        let answer = answer.map_err(|fault| bad_input(format!("{file}: not JSON: {fault}")))?;
+        receipt::verify_answer(answer, &keys)
+    } else {
+        receipt::verify(whole, &keys)
+    };
+    match checked {
+        Ok(payload) => Ok(writeln!(out, "{payload}")?),
+        Err(fault) => Err(anyhow::Error::new(AnswerIsNo(format!("{file}: {fault}")))),
+    }
+}
