@@ -15,6 +15,8 @@ pub mod views;
 
 pub mod money;
 
+pub mod official_list;
+
 use crate::adapters::credit_events::object::Object;
 use crate::adapters::credit_events::object::Writer;
 use crate::domain::credit::Bonus;

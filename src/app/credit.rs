@@ -1,5 +1,7 @@
 //! `skytier credit`: acts on the ledger of a data directory, files of entries, and what stands behind a tier.
 
+mod official;
+
 mod tariff;
 
 use std::io::Write;
@@ -68,6 +70,8 @@ Examples:
   skytier credit records --data var/city --subject 91999999MA1ABCDE8G
   skytier credit history --data var/city --subject 91999999MA1ABCDE8G --from 2026-01-01
   skytier credit tariff --events ledger.jsonl --on 2026-07-15 --kwh 140000 --m3 600
+  skytier credit official --data var/city list.csv --as-of 2026-06-30 --source 'list 2026/1' --by 'Li Na' --preview
+  skytier credit disagreements --data var/city
   skytier credit head --data var/city")]
 pub struct CreditArgs {
     #[command(subcommand)]
@@ -117,6 +121,10 @@ enum What {
     },
     /// The tier of the tariffs that apply on a day, and the surcharges, from a file of entries or a directory.
     Tariff(tariff::TariffArgs),
+    /// Enter the province's list of tiers from a CSV with Chinese headings; all rows or none.
+    Official(official::OfficialArgs),
+    /// Every unit whose official tier is another than the computed one.
+    Disagreements(official::DisagreementsArgs),
     /// Number and hash of the ledger's last row.
     Head {
         /// The data directory.
@@ -163,6 +171,8 @@ pub async fn run(args: CreditArgs, now: Instant, out: &mut impl Write) -> anyhow
         What::Records(behind) => records(&behind, now, out).await,
         What::History { behind, from } => history(&behind, from, now, out).await,
         What::Tariff(args) => tariff::run(&args, now.date_naive(), out).await,
+        What::Official(args) => official::list(&args, now, out).await,
+        What::Disagreements(args) => official::disagreements(&args, now, out).await,
         What::Head { data } => {
             let book = tiering(&data, false).await?.now();
             let (rows, hash) = book.head();

@@ -178,3 +178,73 @@ fn a_file_is_loaded_whole_once_or_not_at_all() {
     let head = json(&run(&["credit", "head", "--data", text(&data)]));
     assert_eq!(head["rows"], 2, "nothing half-entered");
 }
+
+#[test]
+fn the_official_list_is_previewed_entered_and_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    run(&args(
+        &data,
+        "record",
+        &["id=r1", "code=D09", "doc_date=2020-05-06"],
+    ));
+    let write = |rows: &str| {
+        let path = folder.path().join("list.csv");
+        let heading = "评价结果公示,,\n统一社会信用代码,企业名称,信用等级\n";
+        std::fs::write(&path, format!("{heading}{rows}")).expect("written");
+        path
+    };
+    let list = |path: &Path, more: &[&str]| {
+        let mut args = vec!["credit", "official", "--data", text(&data), text(path)];
+        args.extend([
+            "--as-of",
+            "2020-06-30",
+            "--source",
+            "list 2020/1",
+            "--by",
+            "Li Na",
+        ]);
+        args.extend(more);
+        crate::support::output(&args)
+    };
+    let said = |ended: std::process::Output| String::from_utf8(ended.stdout).expect("UTF-8");
+    let right = write("91999999MA1ABCDE8G,示例一厂,蓝色\n91330100799655058B,示例二厂,蓝\n");
+    let preview = said(list(&right, &["--preview"]));
+    let first = json(preview.lines().next().expect("a row"));
+    assert_eq!(
+        (&first["tier"], &first["computed"]["tier"]),
+        (&"blue".into(), &"yellow".into())
+    );
+    let totals =
+        "2 official tiers would be entered, 0 stood already, 1 differ from the computed ones";
+    assert_eq!(preview.lines().last(), Some(totals));
+    let head = || json(&run(&["credit", "head", "--data", text(&data)]))["rows"].clone();
+    assert_eq!(head(), 1, "a preview enters nothing");
+    assert!(said(list(&right, &[])).starts_with("2 official tiers entered, 0 stood"));
+    assert!(said(list(&right, &[])).starts_with("0 official tiers entered, 2 stood"));
+    assert_eq!(head(), 3);
+    let work = run(&[
+        "credit",
+        "disagreements",
+        "--data",
+        text(&data),
+        "--on",
+        "2020-06-30",
+    ]);
+    assert_eq!(work.lines().count(), 1, "{work}");
+    let work = json(&work);
+    let sides = (&work["official"]["tier"], &work["computed"]["tier"]);
+    assert_eq!(sides, (&"blue".into(), &"yellow".into()));
+    let wrong = write("91999999MA1ABCDE8H,示例一厂,蓝\n91330100799655058B,示例二厂,紫\n");
+    let refused = list(&wrong, &[]);
+    let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{complaint}");
+    for hint in [
+        "list.csv: line 3: ",
+        "(GB 32100)",
+        "line 4: \"紫\" is no tier",
+    ] {
+        assert!(complaint.contains(hint), "{hint}: {complaint}");
+    }
+    assert_eq!(head(), 3, "nothing half-entered");
+}

@@ -1,0 +1,249 @@
+//! The province's list of tiers as a table: CSV with Chinese headings, titles above them, headings over two rows.
+//!
+//! Spreadsheets put a title over the table and merge heading cells, and a CSV of one keeps a merged text in its first cell
+//! alone. So the heading is looked for: the first row, or two rows taken together, that names a code and a tier.
+
+use crate::domain::credit::Tier;
+use crate::domain::credit::uscc::Uscc;
+use std::collections::BTreeMap;
+
+/// Rows looked through for the heading.
+const HEADING_ROWS_MAX: usize = 10;
+/// Most rows of one list.
+pub const ROWS_MAX: usize = 100_000;
+/// Headings of the columns, without blanks.
+const CODES: [&str; 4] = ["统一社会信用代码", "社会信用代码", "信用代码", "uscc"];
+const NAMES: [&str; 5] = ["企业名称", "单位名称", "企事业单位名称", "名称", "name"];
+const TIERS: [&str; 7] = [
+    "评价结果",
+    "评价等级",
+    "信用等级",
+    "环保信用等级",
+    "信用评价等级",
+    "等级",
+    "tier",
+];
+const SITES: [&str; 4] = ["厂区", "场所名称", "生产经营场所", "site"];
+/// What stands in the tier column for each tier; a longer text may begin so, as 蓝色等级.
+const WORDS: [(&str, Tier); 13] = [
+    ("绿", Tier::Green),
+    ("蓝", Tier::Blue),
+    ("黄", Tier::Yellow),
+    ("红", Tier::Red),
+    ("黑", Tier::Black),
+    ("不评级", Tier::Unrated),
+    ("未评级", Tier::Unrated),
+    ("green", Tier::Green),
+    ("blue", Tier::Blue),
+    ("yellow", Tier::Yellow),
+    ("red", Tier::Red),
+    ("black", Tier::Black),
+    ("unrated", Tier::Unrated),
+];
+
+/// A row of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRow {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// The unit.
+    pub subject: Uscc,
+    /// Its name, where the list has one.
+    pub name: Option<String>,
+    /// The site, where the list tells sites apart.
+    pub site: Option<String>,
+    /// The tier.
+    pub tier: Tier,
+}
+
+/// Reads a list.
+///
+/// # Errors
+/// Every fault with its line.
+pub fn read(text: &str) -> Result<Vec<ListRow>, Vec<String>> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let mut table: Vec<(u64, Vec<String>)> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|fault| vec![fault.to_string()])?;
+        let line = record.position().map_or(0, csv::Position::line);
+        table.push((line, record.iter().map(plain).collect()));
+        if table.len() > ROWS_MAX + HEADING_ROWS_MAX {
+            return Err(vec![format!("more than {ROWS_MAX} rows; split the list")]);
+        }
+    }
+    let heading = heading(&table);
+    let (columns, begins) = heading.ok_or_else(|| {
+        vec![format!(
+            "no heading in the first {HEADING_ROWS_MAX} rows; one column must be 统一社会信用代码 and one 评价结果 or 信用等级"
+        )]
+    })?;
+    rows(&table[begins..], &columns)
+}
+
+/// A cell without blanks around it, and without the mark spreadsheets keep numbers as text with.
+fn plain(cell: &str) -> String {
+    cell.trim().trim_start_matches('\'').trim().to_owned()
+}
+
+/// Which column is what.
+struct Columns {
+    code: usize,
+    tier: usize,
+    name: Option<usize>,
+    site: Option<usize>,
+}
+
+/// The columns, and the row behind the heading.
+fn heading(table: &[(u64, Vec<String>)]) -> Option<(Columns, usize)> {
+    for at in 0..table.len().min(HEADING_ROWS_MAX) {
+        for depth in [1, 2] {
+            let Some(rows) = table.get(at..at + depth) else {
+                continue;
+            };
+            let width = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
+            let cell = |column: usize| {
+                let cells = rows.iter().rev().filter_map(|(_, cells)| cells.get(column));
+                let named = cells.map(|cell| cell.split_whitespace().collect::<String>());
+                named
+                    .into_iter()
+                    .find(|cell| !cell.is_empty())
+                    .unwrap_or_default()
+                    .to_lowercase()
+            };
+            let cells: Vec<String> = (0..width).map(cell).collect();
+            let find =
+                |names: &[&str]| cells.iter().position(|cell| names.contains(&cell.as_str()));
+            if let (Some(code), Some(tier)) = (find(&CODES), find(&TIERS)) {
+                let (name, site) = (find(&NAMES), find(&SITES));
+                let columns = Columns {
+                    code,
+                    tier,
+                    name,
+                    site,
+                };
+                return Some((columns, at + depth));
+            }
+        }
+    }
+    None
+}
+
+fn rows(table: &[(u64, Vec<String>)], columns: &Columns) -> Result<Vec<ListRow>, Vec<String>> {
+    let mut seen: BTreeMap<(Uscc, Option<String>), u64> = BTreeMap::new();
+    let (mut rows, mut faults) = (Vec::new(), Vec::new());
+    for (line, cells) in table {
+        if cells.iter().all(String::is_empty) {
+            continue;
+        }
+        let cell = |column: usize| cells.get(column).map_or("", String::as_str);
+        let given = |column: Option<usize>| {
+            let text = column.map_or("", cell);
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let subject = Uscc::new(cell(columns.code));
+        let tier = tier(cell(columns.tier));
+        let site = given(columns.site);
+        match (subject, tier) {
+            (Err(fault), _) => faults.push(format!("line {line}: {fault}")),
+            (_, None) => faults.push(format!(
+                "line {line}: {:?} is no tier; write 绿, 蓝, 黄, 红, 黑 or 不评级",
+                cell(columns.tier)
+            )),
+            (Ok(subject), Some(tier)) => {
+                if let Some(first) = seen.insert((subject.clone(), site.clone()), *line) {
+                    faults.push(format!(
+                        "line {line}: {subject} stands in line {first} already"
+                    ));
+                }
+                rows.push(ListRow {
+                    line: *line,
+                    subject,
+                    name: given(columns.name),
+                    site,
+                    tier,
+                });
+            }
+        }
+    }
+    if rows.is_empty() && faults.is_empty() {
+        faults.push("the list has a heading and no rows".to_owned());
+    }
+    if faults.is_empty() {
+        Ok(rows)
+    } else {
+        Err(faults)
+    }
+}
+
+fn tier(text: &str) -> Option<Tier> {
+    let text = text.to_lowercase();
+    let begins = |(word, _): &&(&str, Tier)| text.starts_with(word);
+    WORDS.iter().find(begins).map(|(_, tier)| *tier)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::adapters::credit_events::official_list::read;
+
+    fn check(text: &str, expected: &str) {
+        let said = match read(text) {
+            Ok(rows) => {
+                let row = |row: &super::ListRow| {
+                    let site = row.site.clone().unwrap_or_default();
+                    format!("{} {} {} {site}", row.line, row.subject, row.tier)
+                };
+                rows.iter().map(row).collect::<Vec<_>>().join("; ")
+            }
+            Err(faults) => faults.join("; "),
+        };
+        assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+    }
+
+    #[test]
+    fn the_heading_is_found_under_titles_and_over_two_rows() {
+        let rows = "91999999MA1ABCDE8G,示例一厂,蓝色\n91330100799655058B,示例二厂,黑\n";
+        let both = "91999999MA1ABCDE8G blue";
+        check(&format!("统一社会信用代码,企业名称,评价结果\n{rows}"), both);
+        check(
+            &format!(
+                "\u{feff}江苏省企事业环保信用评价结果,,\n,,\n统一社会信用代码,企业名称,信用等级\n{rows}"
+            ),
+            both,
+        );
+        check(
+            &format!("单位信息,,评价结果\n统一社会信用代码,单位名称,\n{rows}"),
+            both,
+        );
+        check(
+            &format!("统一社会 信用代码,名称,等级\n{rows}"),
+            "3 91330100799655058B black",
+        );
+    }
+
+    #[test]
+    fn faults_are_told_row_by_row() {
+        let heading = "统一社会信用代码,评价结果,厂区\n";
+        check("名称,结果\na,b\n", "no heading in the first 10 rows");
+        check(heading, "a heading and no rows");
+        check(
+            &format!("{heading}91999999MA1ABCDE8H,蓝,\n91999999MA1ABCDE8G,紫,\n"),
+            "line 3: \"紫\" is no tier",
+        );
+        check(
+            &format!("{heading}91999999MA1ABCDE8H,蓝,\n91999999MA1ABCDE8G,紫,\n"),
+            "line 2: \"91999999MA1ABCDE8H\" ends in 'H'",
+        );
+        check(
+            &format!("{heading}91999999MA1ABCDE8G,蓝,\n,,\n91999999MA1ABCDE8G,黄,\n"),
+            "line 4: 91999999MA1ABCDE8G stands in line 2 already",
+        );
+        check(
+            &format!("{heading}91999999MA1ABCDE8G,蓝,东厂\n91999999MA1ABCDE8G,黄,西厂\n"),
+            "yellow 西厂",
+        );
+    }
+}
