@@ -20,6 +20,8 @@ pub mod deletions;
 
 pub mod report;
 
+pub mod export;
+
 pub mod publications;
 
 pub mod store;

@@ -1,30 +1,48 @@
-//! `skytier export`: readings out of a data directory, beside a running daemon if need be.
+//! `skytier export`: readings, hours, days or tiers out of a data directory, beside a running daemon if need be.
+
+mod rows;
 
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::NaiveDate;
 use clap::ValueEnum;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
 
-use crate::adapters::report;
+use crate::adapters::export::Form;
+use crate::adapters::export::Sheet;
 use crate::adapters::store::Stores;
+use crate::app::cli::today;
+use crate::app::export::rows::Export;
+use crate::app::fault::bad_input;
 use crate::app::open;
-use crate::domain::reading::Reading;
-use crate::domain::reading::SeriesKey;
-use crate::flow::reviewing::Reviewing;
-use crate::ports::Range;
+use crate::app::standards;
+use crate::domain::reading::Review;
+use crate::flow::area::Area;
+use crate::flow::assess::EditionChoice;
 
-/// Readings fetched at a time.
-const CHUNK_READINGS: usize = 50_000;
-
-/// Write readings as CSV: source,factor,stat,time,interval_s,value,flag,review.
+/// Write readings, hours, days or tiers as CSV or Parquet, row by row.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
+readings  source,factor,stat,time,interval_s,value,flag,review, ordered by source, factor, stat, time
+hours     as `skytier assess --by hour --format csv`, and the review state; each station, or --area
+days      as `skytier assess --by day --format csv`, and the review state; each station, or --area
+tiers     subject,on,rulebook,rulebook_sha256,score,tier,confidence,official_tier,official_as_of,official_source,
+          next_change,next_score,next_tier; each unit of registry and ledger at the end of --on
+
+A file appears under its name once it is whole. In Parquet, figures are DECIMAL(18,6), times are in UTC.
+
 Examples:
   skytier export --data var/demo --what readings --format csv --out readings.csv
   skytier export --data var/demo --what readings --format csv --out - | head
-  skytier export --data var/demo --what readings --review reviewed --out - | head")]
+  skytier export --data var/demo --what readings --review reviewed --out - | head
+  skytier export --data var/demo --what days --format parquet --out days.parquet
+  skytier export --data var/demo --what hours --area city --from 2020-01-01 --to 2020-01-31 --out -
+  skytier export --data var/demo --what tiers --on 2026-06-30 --out tiers.csv")]
 pub struct ExportArgs {
     /// The data directory; may be in use by a running daemon.
     #[arg(long, value_name = "DIR")]
@@ -38,14 +56,32 @@ pub struct ExportArgs {
     /// raw: values as received, marked where a decision stands; reviewed: as decided.
     #[arg(long, value_enum, default_value_t = View::Raw)]
     review: View,
+    /// hours and days: station:ID, group:ID, city or mean; without it each station that has readings.
+    #[arg(long, value_name = "AREA")]
+    area: Option<String>,
+    /// First day, of readings the day their period ends on; without it from the first there is.
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last day; without it to the last there is.
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// hours and days: auto (the edition in force) or one by its name.
+    #[arg(long, default_value = "auto")]
+    edition: String,
+    /// tiers: the day; without it today.
+    #[arg(long, value_name = "DATE")]
+    on: Option<NaiveDate>,
     /// Where to; - is standard output.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
     Readings,
+    Hours,
+    Days,
+    Tiers,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,77 +93,139 @@ enum View {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     Csv,
+    Parquet,
 }
 
-/// Runs the command.
+impl ExportArgs {
+    /// Options that say nothing for what is asked are refused, so that nobody believes they did.
+    fn check(&self) -> anyhow::Result<()> {
+        let of_areas = [What::Hours, What::Days].contains(&self.what);
+        let of_time = self.what != What::Tiers;
+        let wrong = [
+            ("--area", self.area.is_some() && !of_areas, "hours and days"),
+            (
+                "--edition",
+                self.edition != "auto" && !of_areas,
+                "hours and days",
+            ),
+            (
+                "--from",
+                self.from.is_some() && !of_time,
+                "readings, hours and days",
+            ),
+            (
+                "--to",
+                self.to.is_some() && !of_time,
+                "readings, hours and days",
+            ),
+            (
+                "--review",
+                self.review != View::Raw && !of_time,
+                "readings, hours and days",
+            ),
+            ("--on", self.on.is_some() && of_time, "tiers"),
+        ];
+        if let Some((option, _, whose)) = wrong.into_iter().find(|(_, wrong, _)| *wrong) {
+            return Err(bad_input(format!("{option}: is for {whose} only")));
+        }
+        if self.from.zip(self.to).is_some_and(|(from, to)| from > to) {
+            return Err(bad_input("--from: is after --to"));
+        }
+        Ok(())
+    }
+}
+
+/// A file under another name beside its own; removed unless it becomes it.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn beside(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self(path.with_file_name(format!(".{name}.{}", std::process::id())))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After it has taken its name there is nothing left to remove.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+/// Runs the command with a progress bar on standard error.
 ///
 /// # Errors
-/// Those of the store, or a file that cannot be written.
-pub async fn run(args: ExportArgs, stdout: &mut dyn Write) -> anyhow::Result<()> {
-    let mut stores = open::for_reading(&args.data)?;
-    let reviewing =
-        Reviewing::open(Arc::clone(&stores.reviews), Arc::clone(&stores.series)).await?;
-    stores.series = match args.review {
-        View::Raw => reviewing.marked(),
-        View::Reviewed => reviewing.decided(),
-    };
-    let (What::Readings, Format::Csv) = (args.what, args.format);
+/// Faulty arguments, those of the store, or a file that cannot be written.
+pub async fn run(args: ExportArgs, stdout: &mut (dyn Write + Send)) -> anyhow::Result<()> {
+    args.check()?;
+    let stores = open::for_reading(&args.data)?;
+    let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len}, {eta} left")
+        .expect("the template is sound");
+    let bar = ProgressBar::no_length().with_style(style);
     if args.out.as_os_str() == "-" {
-        return readings(&stores, stdout).await;
+        write(&args, &stores, &bar, stdout).await?;
+        bar.finish_and_clear();
+        return Ok(());
     }
     let place = || args.out.display().to_string();
-    let file = std::fs::File::create(&args.out).with_context(place)?;
-    readings(&stores, std::io::BufWriter::new(&file)).await?;
-    file.sync_all().with_context(place)
-}
-
-/// All readings in the order source, factor, stat, time; intervals of one series stand together in time.
-async fn readings(stores: &Stores, out: impl Write) -> anyhow::Result<()> {
-    let zone = open::zone(stores).await?;
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(report::readings::READING_COLUMNS)?;
-    let keys = stores.series.keys().await?;
-    let same = |a: &SeriesKey, b: &SeriesKey| {
-        (&a.source, &a.factor, &a.stat) == (&b.source, &b.factor, &b.stat)
-    };
-    for columns in keys.chunk_by(same) {
-        match columns {
-            [single] => {
-                let mut range = Range {
-                    limit: CHUNK_READINGS,
-                    ..Range::ALL
-                };
-                loop {
-                    let chunk = stores.series.column(single, range).await?;
-                    for reading in &chunk {
-                        report::readings::reading_row(&mut writer, zone, single, reading)?;
-                    }
-                    match chunk.last() {
-                        Some(last) if chunk.len() == CHUNK_READINGS => range.after = last.time,
-                        _ => break,
-                    }
-                }
-            }
-            several => {
-                for (key, reading) in merged(stores, several).await? {
-                    report::readings::reading_row(&mut writer, zone, key, &reading)?;
-                }
-            }
-        }
+    if args.out.is_dir() {
+        return Err(bad_input(format!("--out {}: is a directory", place())));
     }
-    writer.flush()?;
+    let draft = Draft::beside(&args.out);
+    let file = std::fs::File::create(&draft.0).with_context(place)?;
+    write(&args, &stores, &bar, std::io::BufWriter::new(&file)).await?;
+    file.sync_all().with_context(place)?;
+    std::fs::rename(&draft.0, &args.out).with_context(place)?;
+    bar.finish_and_clear();
     Ok(())
 }
 
-async fn merged<'k>(
+async fn write(
+    args: &ExportArgs,
     stores: &Stores,
-    columns: &'k [SeriesKey],
-) -> anyhow::Result<Vec<(&'k SeriesKey, Reading)>> {
-    let mut rows = Vec::new();
-    for key in columns {
-        let column = stores.series.column(key, Range::ALL).await?;
-        rows.extend(column.into_iter().map(|reading| (key, reading)));
+    bar: &ProgressBar,
+    out: impl Write + Send,
+) -> anyhow::Result<()> {
+    let editions = Arc::new(standards::editions()?);
+    let edition = EditionChoice::parse(&args.edition, &editions);
+    let export = Export {
+        stores,
+        edition: edition.map_err(|fault| bad_input(format!("--edition {fault}")))?,
+        editions,
+        review: match args.review {
+            View::Raw => Review::Raw,
+            View::Reviewed => Review::Reviewed,
+        },
+        area: args
+            .area
+            .as_deref()
+            .map(Area::parse)
+            .transpose()
+            .map_err(bad_input)?,
+        from: args.from,
+        to: args.to,
+        bar,
+    };
+    let form = match args.format {
+        Format::Csv => Form::Csv,
+        Format::Parquet => Form::Parquet,
+    };
+    let columns = match args.what {
+        What::Readings => rows::reading_columns(),
+        What::Hours => rows::hour_columns(),
+        What::Days => rows::day_columns(),
+        What::Tiers => rows::tier_columns(),
+    };
+    let mut sheet = Sheet::begin(form, &columns, out)?;
+    match args.what {
+        What::Readings => export.readings(&mut sheet).await?,
+        What::Hours => export.hours(&mut sheet).await?,
+        What::Days => export.days(&mut sheet).await?,
+        What::Tiers => {
+            export
+                .tiers(&mut sheet, args.on.unwrap_or_else(today))
+                .await?
+        }
     }
-    rows.sort_by_key(|(key, reading)| (reading.time, key.interval_s));
-    Ok(rows)
+    Ok(sheet.finish()?)
 }

@@ -2,8 +2,13 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use crate::support::Daemon;
+use crate::support::PATIENCE;
 use crate::support::export;
 use crate::support::fails;
 use crate::support::run;
@@ -13,6 +18,7 @@ use crate::support::station::hourly;
 use crate::support::station::readings_topic;
 use crate::support::text;
 use crate::support::verify;
+use crate::support::wait_for;
 
 /// A day of one station.
 fn canonical(folder: &Path, station: &str) -> PathBuf {
@@ -115,6 +121,18 @@ fn stats_count_what_is_there() {
     assert!(number("bytes\t") >= size as f64, "{said}");
     assert!(number("bytes_a_reading\t") > 0.0, "{said}");
     assert!(said.contains("letters_quarantined\t0"), "{said}");
+    // The import has just come in; of the seed, only what is not of long ago by its receipt.
+    let all = said.lines().find_map(|line| line.strip_prefix("all\t"));
+    let cells: Vec<u64> = all
+        .expect("a sum")
+        .split('\t')
+        .take(3)
+        .map(|cell| cell.parse().expect("a number"))
+        .collect();
+    let received = cells[1] + cells[2];
+    assert_eq!(number("received_in_1_days\t"), received as f64, "{said}");
+    let hourly = number("received_an_hour_in_7_days\t");
+    assert!((hourly - received as f64 / 168.0).abs() < 0.01, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,4 +255,141 @@ fn a_damaged_backup_is_not_restored() {
     let none = ["backup", "--data", text(&nowhere), "--out", text(&missing)];
     assert_eq!(fails(&none).0, 3);
     assert!(!missing.exists() && !nowhere.exists());
+}
+
+#[test]
+fn a_backup_under_load_holds_all_that_was_acknowledged_before_it_began() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let site = daemon.site.clone();
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (counter, stopped) = (Arc::clone(&acknowledged), Arc::clone(&stop));
+    let minute = |n: usize| {
+        let start = chrono::DateTime::from_timestamp(1_600_000_000, 0).expect("a time");
+        start + chrono::Duration::minutes(i64::try_from(n).expect("a small number"))
+    };
+    let load = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let mut station = Station::connect(&site, "load").await;
+            while !stopped.load(Ordering::Relaxed) {
+                let first = counter.load(Ordering::Relaxed);
+                let message = |n| {
+                    (
+                        readings_topic("1999A"),
+                        hourly(&minute(n).to_rfc3339(), "7.5"),
+                    )
+                };
+                let messages: Vec<_> = (first..first + 10).map(message).collect();
+                assert_eq!(station.burst(&messages).await, 10);
+                counter.store(first + 10, Ordering::Relaxed);
+            }
+        });
+    });
+    let enough = || acknowledged.load(Ordering::Relaxed) >= 200;
+    wait_for("some load", PATIENCE, || enough().then_some(()));
+    let before = acknowledged.load(Ordering::Relaxed);
+    let file = folder.path().join("copy.db");
+    run(&["backup", "--data", text(&data), "--out", text(&file)]);
+    let during = acknowledged.load(Ordering::Relaxed);
+    wait_for("load beside and after the backup", PATIENCE, || {
+        (acknowledged.load(Ordering::Relaxed) > during).then_some(())
+    });
+    stop.store(true, Ordering::Relaxed);
+    load.join().expect("every message was acknowledged");
+    daemon.stop("TERM");
+    let restored = folder.path().join("restored");
+    run(&["restore", "--from", text(&file), "--data", text(&restored)]);
+    verify(&restored);
+    let zone = chrono::FixedOffset::east_opt(8 * 3_600).expect("an offset");
+    let held = export(&restored);
+    for n in 0..before {
+        let time = minute(n).with_timezone(&zone).to_rfc3339();
+        assert!(
+            held.contains(&format!("1999A,pm25,avg,{time},3600,7.5,N,raw")),
+            "{n}: {time}"
+        );
+    }
+}
+
+#[test]
+fn every_command_that_reads_works_beside_a_running_daemon() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let copy = folder.path().join("copy.db");
+    let year = [
+        "--area",
+        "city",
+        "--from",
+        "2020-01-01",
+        "--to",
+        "2020-12-31",
+    ];
+    let commands: [&[&str]; 14] = [
+        &[
+            "assess",
+            "--area",
+            "city",
+            "--from",
+            "2020-01-01",
+            "--to",
+            "2020-01-31",
+            "--by",
+            "day",
+        ],
+        &[&["assess", "--by", "year"][..], &year].concat(),
+        &["bulletin", "--area", "city", "--period", "2020-H1"],
+        &["targets", "--area", "city", "--on", "2020-06-30"],
+        &[
+            "export",
+            "--what",
+            "readings",
+            "--to",
+            "2019-01-02",
+            "--out",
+            "-",
+        ],
+        &["export", "--what", "days", "--out", "-"],
+        &[
+            "export", "--what", "tiers", "--format", "parquet", "--out", "-",
+        ],
+        &[
+            "gaps",
+            "--station",
+            "sim-1999A",
+            "--from",
+            "2020-01-01",
+            "--to",
+            "2020-01-31",
+        ],
+        &[
+            "qc",
+            "--station",
+            "sim-1999A",
+            "--from",
+            "2020-01-01",
+            "--to",
+            "2020-01-31",
+            "--count",
+        ],
+        &["dead-letters", "list"],
+        &["register", "--list", "stations"],
+        &["publish", "--list"],
+        &["restatements"],
+        &["stats"],
+    ];
+    for command in commands {
+        let args = [command, &["--data", text(&data)]].concat();
+        let ended = crate::support::output(&args);
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(0), "{command:?}: {said}");
+    }
+    verify(&data);
+    run(&["backup", "--data", text(&data), "--out", text(&copy)]);
+    // One that writes is kept out, and told why.
+    let (code, said) = fails(&["seed", "beijing", "--data", text(&data)]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("another skytier process"), "{said}");
+    daemon.stop("TERM");
 }

@@ -11,6 +11,7 @@ mod credit;
 mod dashboard;
 mod day_laws;
 mod deleting;
+mod export;
 mod figures;
 mod gaps;
 mod hour_laws;

@@ -78,6 +78,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/adapters/store"]),
     ("xxhash_rust", &["src/adapters/store"]),
     ("pco", &["src/adapters/store"]),
+    ("parquet", &["src/adapters/export"]),
     ("foldhash", &["src/adapters/store"]),
     ("influxdb2", &["src/adapters/store"]),
     ("clap", &["src/app"]),

@@ -51,7 +51,8 @@ fn primary(day: &AreaDay) -> String {
     labels.join("|")
 }
 
-fn day_fields(area: &Area, day: &AreaDay) -> Vec<String> {
+/// One day as texts under [`DAY_COLUMNS`]; an empty one is missing.
+pub fn day_fields(area: &Area, day: &AreaDay) -> Vec<String> {
     let mut fields = vec![
         area.id().to_owned(),
         day.day.to_string(),

@@ -61,7 +61,8 @@ fn primary(hour: &AreaHour) -> Vec<&'static str> {
     primary.map(|pollutant| pollutant.label()).collect()
 }
 
-fn fields(area: &Area, zone: Zone, hour: &AreaHour) -> Vec<String> {
+/// One hour as texts under [`HOUR_COLUMNS`]; an empty one is missing.
+pub fn hour_fields(area: &Area, zone: Zone, hour: &AreaHour) -> Vec<String> {
     let concentration = |value: &Exact| value.round(UNROUNDED_DECIMALS).trimmed();
     let value = |pollutant: Pollutant, kind| {
         let value = hour.values.kind(kind)[pollutant.index()].as_ref();
@@ -102,7 +103,7 @@ pub fn hours_csv<'a>(
     let mut writer = form.writer(&HOUR_COLUMNS, out)?;
     for (area, hours) in areas {
         for hour in hours {
-            writer.write_record(fields(area, zone, hour).into_iter().chain(form.last(hour)))?;
+            writer.write_record(hour_fields(area, zone, hour).into_iter().chain(form.last(hour)))?;
         }
     }
     writer.flush()?;
@@ -116,7 +117,7 @@ pub fn hours_table<'a>(
 ) -> String {
     let rows = areas
         .into_iter()
-        .flat_map(|(area, hours)| hours.iter().map(move |hour| fields(area, zone, hour)));
+        .flat_map(|(area, hours)| hours.iter().map(move |hour| hour_fields(area, zone, hour)));
     table(&HOUR_COLUMNS, rows.collect())
 }
 

@@ -45,14 +45,19 @@ pub fn reading_row(
     key: &SeriesKey,
     reading: &Reading,
 ) -> csv::Result<()> {
-    writer.write_record([
-        key.source.as_str(),
-        key.factor.as_str(),
-        key.stat.as_str(),
-        &zone.text(reading.time),
-        &key.interval_s.to_string(),
-        &optional(reading.value, |value| value.to_string()),
-        reading.flag.as_str(),
-        reading.review.key(),
-    ])
+    writer.write_record(reading_fields(zone, key, reading))
+}
+
+/// One reading as texts under [`READING_COLUMNS`]; an empty one is missing.
+pub fn reading_fields(zone: Zone, key: &SeriesKey, reading: &Reading) -> [String; 8] {
+    [
+        key.source.to_string(),
+        key.factor.to_string(),
+        key.stat.to_string(),
+        zone.text(reading.time),
+        key.interval_s.to_string(),
+        optional(reading.value, |value| value.to_string()),
+        reading.flag.as_str().to_owned(),
+        reading.review.key().to_owned(),
+    ]
 }

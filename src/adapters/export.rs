@@ -1,0 +1,116 @@
+//! Rows into a file, as CSV or Parquet: one row at a time, in bounded memory.
+//!
+//! Rows are texts in both; an empty one is a missing value. Parquet has typed columns, all of which may be null:
+//! figures are decimals of six places, exactly as printed, never binary floats; times are instants in UTC.
+
+mod parquet;
+
+use std::io::Write;
+
+use crate::adapters::export::parquet::Table;
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Comma-separated values with a header.
+    Csv,
+    /// Apache Parquet, compressed with Snappy.
+    Parquet,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number of at most 32 bits.
+    Whole,
+    /// A number of at most six decimals.
+    Decimal,
+    /// A date such as 2020-01-31.
+    Date,
+    /// A time of RFC 3339.
+    Time,
+}
+
+/// A column: its name and what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// As in the header.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// Why a row or file could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportFault {
+    /// Writing CSV failed.
+    #[error("{0}")]
+    Csv(#[from] csv::Error),
+    /// Writing failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Writing Parquet failed.
+    #[error("{0}")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
+    /// A text does not say what its column holds.
+    #[error("column {column}: {text:?} is not {expected}")]
+    Cell {
+        /// The column.
+        column: &'static str,
+        /// The text.
+        text: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+/// A file being written.
+pub enum Sheet<W: Write + Send> {
+    /// As CSV.
+    Csv(csv::Writer<W>),
+    /// As Parquet.
+    Parquet(Box<Table<W>>),
+}
+
+impl<W: Write + Send> Sheet<W> {
+    /// Begins a file of these columns.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn begin(form: Form, columns: &[Column], out: W) -> Result<Self, ExportFault> {
+        match form {
+            Form::Csv => {
+                let mut writer = csv::Writer::from_writer(out);
+                writer.write_record(columns.iter().map(|column| column.name))?;
+                Ok(Self::Csv(writer))
+            }
+            Form::Parquet => Ok(Self::Parquet(Box::new(Table::begin(columns, out)?))),
+        }
+    }
+
+    /// Writes one row, a text for each column.
+    ///
+    /// # Errors
+    /// When writing fails, or a text does not fit its column.
+    pub fn row<T: AsRef<str>>(&mut self, cells: &[T]) -> Result<(), ExportFault> {
+        match self {
+            Self::Csv(writer) => {
+                Ok(writer.write_record(cells.iter().map(|cell| cell.as_ref().as_bytes()))?)
+            }
+            Self::Parquet(table) => table.row(cells),
+        }
+    }
+
+    /// Writes what is left, and the end.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn finish(self) -> Result<(), ExportFault> {
+        match self {
+            Self::Csv(mut writer) => Ok(writer.flush()?),
+            Self::Parquet(table) => table.finish(),
+        }
+    }
+}

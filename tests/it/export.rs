@@ -1,0 +1,291 @@
+//! Files for other programs: readings, hours, days and tiers, the same as CSV and as Parquet, whole or not at all.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use parquet::file::reader::FileReader;
+use parquet::file::reader::SerializedFileReader;
+use parquet::record::Field;
+
+use crate::support::fails;
+use crate::support::run;
+use crate::support::seeded;
+use crate::support::text;
+
+const HEADER: &str = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n";
+
+/// The seeds, with three days of one station: hours, and minutes of the first of them.
+fn prepared() -> (tempfile::TempDir, PathBuf) {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let mut rows = String::from(HEADER);
+    for hour in 0..72 {
+        let time = format!("2020-07-{}T{:02}:00:00+08:00", 27 + hour / 24, hour % 24);
+        rows.push_str(&format!(
+            "1999A,{time},3600,{}.25,60,5.5,4,0.7,{}\n",
+            hour + 1,
+            40 + hour
+        ));
+    }
+    for minute in 1..60 {
+        rows.push_str(&format!(
+            "1999A,2020-07-27T00:{minute:02}:00+08:00,60,0.000001,,,,,\n"
+        ));
+    }
+    let file = folder.path().join("rows.csv");
+    std::fs::write(&file, rows).expect("room on the disk");
+    let args = [
+        "import",
+        "--layout",
+        "canonical",
+        "--data",
+        text(&data),
+        "--input",
+    ];
+    run(&[&args[..], &[text(&file)]].concat());
+    (folder, data)
+}
+
+fn export(data: &Path, more: &[&str]) -> String {
+    run(&[&["export", "--data", text(data), "--out", "-"][..], more].concat())
+}
+
+/// A field as the CSV has it.
+fn printed(name: &str, field: &Field) -> String {
+    match field {
+        Field::Null => String::new(),
+        Field::Str(text) => text.clone(),
+        Field::Int(number) => number.to_string(),
+        Field::Date(days) => {
+            let day = chrono::NaiveDate::default() + chrono::Duration::days(i64::from(*days));
+            day.to_string()
+        }
+        Field::TimestampMillis(millis) => {
+            let zone = chrono::FixedOffset::east_opt(8 * 3_600).expect("an offset");
+            let time = chrono::DateTime::from_timestamp_millis(*millis).expect("a time");
+            time.with_timezone(&zone).to_rfc3339()
+        }
+        Field::Decimal(decimal) => {
+            let bytes: [u8; 8] = decimal.data().try_into().expect("64 bits");
+            let micros = i64::from_be_bytes(bytes);
+            assert_eq!(decimal.scale(), 6, "{name}");
+            skytier::domain::units::Amount::from_micros(micros).to_string()
+        }
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// A Parquet file as CSV text.
+fn as_csv(file: &Path) -> String {
+    let reader = SerializedFileReader::new(std::fs::File::open(file).expect("a file"));
+    let reader = reader.expect("Parquet");
+    let schema = reader.metadata().file_metadata().schema_descr();
+    let names: Vec<String> = (0..schema.num_columns())
+        .map(|at| schema.column(at).name().to_owned())
+        .collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&names).expect("memory");
+    for row in reader.get_row_iter(None).expect("rows") {
+        let row = row.expect("a row");
+        let cells = row
+            .get_column_iter()
+            .map(|(name, field)| printed(name, field));
+        writer.write_record(cells).expect("memory");
+    }
+    String::from_utf8(writer.into_inner().expect("memory")).expect("UTF-8")
+}
+
+#[test]
+fn parquet_holds_what_csv_holds() {
+    let (folder, data) = prepared();
+    for (what, more, least) in [
+        ("readings", &[][..], 160_000),
+        (
+            "readings",
+            &[
+                "--from",
+                "2020-07-27",
+                "--to",
+                "2020-07-27",
+                "--review",
+                "reviewed",
+            ],
+            400,
+        ),
+        ("hours", &["--area", "station:1999A"], 70),
+        ("days", &[], 3),
+        (
+            "days",
+            &[
+                "--area",
+                "station:1999A",
+                "--edition",
+                "2026",
+                "--review",
+                "reviewed",
+            ],
+            4,
+        ),
+        ("tiers", &["--on", "2026-06-30"], 20),
+    ] {
+        let args = [&["--what", what][..], more].concat();
+        let csv = export(&data, &args);
+        assert!(
+            csv.lines().count() > least,
+            "{what}: {}",
+            csv.lines().count()
+        );
+        let file = folder.path().join(format!("{what}.parquet"));
+        let to = [
+            "export",
+            "--data",
+            text(&data),
+            "--format",
+            "parquet",
+            "--out",
+            text(&file),
+        ];
+        assert_eq!(run(&[&to[..], &args].concat()), "");
+        assert!(as_csv(&file) == csv, "{args:?}: differs");
+    }
+}
+
+#[test]
+fn readings_of_several_intervals_stand_in_the_order_of_time() {
+    let (_folder, data) = prepared();
+    let day = [
+        "--what",
+        "readings",
+        "--from",
+        "2020-07-26",
+        "--to",
+        "2020-07-27",
+    ];
+    let csv = export(&data, &day);
+    let own = csv
+        .lines()
+        .filter(|line| line.starts_with("1999A,pm25,avg"));
+    let told: Vec<(&str, u32)> = own
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[3], cells[4].parse().expect("an interval"))
+        })
+        .collect();
+    assert_eq!(
+        told.len(),
+        59 + 25,
+        "the hours 00:00 to 24:00 and the minutes"
+    );
+    assert!(told.is_sorted(), "{told:?}");
+}
+
+#[test]
+fn days_and_hours_are_those_of_assess() {
+    let (_folder, data) = prepared();
+    let of = [
+        "--area",
+        "station:1999A",
+        "--from",
+        "2020-07-27",
+        "--to",
+        "2020-07-28",
+    ];
+    for (what, by) in [("days", "day"), ("hours", "hour")] {
+        let args = [
+            "assess",
+            "--data",
+            text(&data),
+            "--by",
+            by,
+            "--format",
+            "csv",
+        ];
+        let assessed = run(&[&args[..], &of].concat());
+        let exported = export(&data, &[&["--what", what][..], &of].concat());
+        let bare: Vec<&str> = exported
+            .lines()
+            .map(|line| {
+                let ends = line.strip_suffix(",review").or(line.strip_suffix(",raw"));
+                ends.unwrap_or_else(|| panic!("no review state: {line}"))
+            })
+            .collect();
+        assert_eq!(bare, assessed.lines().collect::<Vec<_>>(), "{what}");
+    }
+}
+
+#[test]
+fn a_file_is_whole_or_as_it_was() {
+    let (folder, data) = prepared();
+    let file = folder.path().join("days.csv");
+    std::fs::write(&file, "kept").expect("room on the disk");
+    let to = |more: &[&str]| {
+        let args = [
+            "export",
+            "--data",
+            text(&data),
+            "--out",
+            text(&file),
+            "--what",
+        ];
+        fails(&[&args[..], more].concat())
+    };
+    for (more, expected) in [
+        (&["days", "--area", "station:nobody"][..], "nobody"),
+        (&["days", "--edition", "1996"], "--edition"),
+        (&["days", "--on", "2020-01-01"], "--on: is for tiers only"),
+        (
+            &["tiers", "--from", "2020-01-01"],
+            "--from: is for readings, hours and days only",
+        ),
+        (
+            &["readings", "--area", "city"],
+            "--area: is for hours and days only",
+        ),
+        (
+            &["readings", "--from", "2020-01-02", "--to", "2020-01-01"],
+            "--from: is after --to",
+        ),
+    ] {
+        let (code, said) = to(more);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "kept");
+    let nowhere = folder.path().join("nowhere").join("days.csv");
+    let args = [
+        "export",
+        "--data",
+        text(&data),
+        "--what",
+        "days",
+        "--out",
+        text(&nowhere),
+    ];
+    assert_eq!(fails(&args).0, 3);
+    let args = [
+        "export",
+        "--data",
+        text(&data),
+        "--what",
+        "days",
+        "--out",
+        text(folder.path()),
+    ];
+    assert_eq!(fails(&args).0, 2);
+    run(&[
+        "export",
+        "--data",
+        text(&data),
+        "--what",
+        "days",
+        "--out",
+        text(&file),
+    ]);
+    let days = std::fs::read_to_string(&file).expect("a file");
+    assert_eq!(days, export(&data, &["--what", "days"]));
+    let drafts = std::fs::read_dir(folder.path()).expect("a folder");
+    let left = drafts.filter(|entry| {
+        let name = entry.as_ref().expect("an entry").file_name();
+        name.to_string_lossy().starts_with('.')
+    });
+    assert_eq!(left.count(), 0, "no draft is left behind");
+}
