@@ -25,7 +25,10 @@ SEED ?= 1
 # How often `make kill` kills.
 KILLS ?= 200
 
-.PHONY: help run demo test check bench simulate kill bless build-needs test-needs cargo
+# How many times the inputs of the tests `make fuzz` tries.
+FUZZ ?= 50
+
+.PHONY: help run demo test check bench simulate kill fuzz bless build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +61,9 @@ simulate: build-needs ## many lives of the daemon, full of faults, against a nai
 
 kill: build-needs ## kill the daemon under load, and the store at each moment of its work (KILLS=200)
 	SKYTIER_KILLS=$(KILLS) cargo test --release --test it route::kills -- --nocapture --test-threads 1
+
+fuzz: build-needs ## mutated payloads, topics, files, databases and packets (FUZZ=50)
+	SKYTIER_FUZZ=$(FUZZ) cargo test --release --test it -- fuzz damaged_packets --nocapture --test-threads 1
 
 bless: build-needs ## accept the charts as they are drawn now
 	SKYTIER_BLESS=1 cargo test --release --test it charts

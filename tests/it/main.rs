@@ -13,6 +13,7 @@ mod day_laws;
 mod deleting;
 mod export;
 mod figures;
+mod fuzz;
 mod gaps;
 mod hour_laws;
 mod hours;

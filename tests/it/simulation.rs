@@ -43,6 +43,7 @@ use crate::simulation::world::HOUR;
 use crate::simulation::world::Packet;
 use crate::simulation::world::Row;
 use crate::simulation::world::World;
+use crate::support::number;
 
 /// The first seed, unless named.
 const SEED: u64 = 20_200_727;
@@ -527,14 +528,6 @@ fn simulate(seed: u64, readings: u64, lies: bool) -> Tally {
         }
         run.live(readings).await;
         run.tally
-    })
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    let given = std::env::var(variable).ok();
-    given.map_or(default, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}={text}: give a whole number"))
     })
 }
 

@@ -42,6 +42,15 @@ pub(crate) fn not_run(why: &str) {
     said.expect("standard error is open");
 }
 
+/// A whole number that the environment sets, or the default.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    let given = std::env::var(variable).ok();
+    given.map_or(default, |text| {
+        let number = text.parse();
+        number.unwrap_or_else(|_| panic!("{variable}={text}: give a whole number"))
+    })
+}
+
 /// Waits until there is an answer, or fails saying what was waited for.
 pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();

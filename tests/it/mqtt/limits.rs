@@ -27,6 +27,7 @@ use crate::mqtt::support::STATUS;
 use crate::mqtt::support::TOPIC;
 use crate::mqtt::support::next;
 use crate::mqtt::support::until;
+use crate::support::number;
 
 #[tokio::test]
 async fn the_receive_maximum_is_announced_and_enforced() {
@@ -307,10 +308,10 @@ async fn damaged_packets_never_take_the_endpoint_down() {
         ..EndpointSettings::for_testing()
     };
     let (running, _) = Running::durable(settings).await;
-    let seed = 20_200_727;
+    let seed = number("SKYTIER_FUZZ_SEED", 20_200_727);
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    for round in 0..600 {
-        let level = [V3, V5][round % 2];
+    for round in 0..600 * number("SKYTIER_FUZZ", 1) {
+        let level = if round % 2 == 0 { V3 } else { V5 };
         let mut bytes = connect(level, "fuzz", 60, Some((STATUS, "offline")));
         let sound = bytes.len();
         bytes.extend(publish_aliased(V5, 2, 3, TOPIC, Some(1), "{}"));

@@ -33,6 +33,7 @@ use crate::simulation::world::Row;
 use crate::simulation::world::World;
 use crate::support::Daemon;
 use crate::support::export;
+use crate::support::number;
 use crate::support::run;
 use crate::support::station::Station;
 use crate::support::text;
@@ -49,11 +50,7 @@ const CHILD: &str = "SKYTIER_TEST_KILLED";
 
 /// How many kills are asked for, of which each part does its share.
 fn kills(default: u64, share: u64) -> u64 {
-    let asked = std::env::var("SKYTIER_KILLS").ok();
-    asked.map_or(default, |text| {
-        let number: u64 = text.parse().expect("SKYTIER_KILLS: a whole number");
-        number.div_ceil(share)
-    })
+    number("SKYTIER_KILLS", default * share).div_ceil(share)
 }
 
 /// A world in which everybody is known, with its packets in the order they arrive.
@@ -247,14 +244,18 @@ fn tuning() -> Tuning {
     tuning
 }
 
+fn whole(text: &str) -> u64 {
+    text.parse().expect("a number")
+}
+
 /// The child: appends batches, says so, and kills itself at the moment.
 fn child(told: &str) {
     let words: Vec<&str> = told.split(' ').collect();
     let [directory, moment, occurrence, first] = words.as_slice() else {
         panic!("{CHILD}: {told:?}");
     };
-    let fatal = Moment::ALL[usize::try_from(number(moment)).expect("an index")];
-    let left = std::sync::atomic::AtomicU64::new(number(occurrence));
+    let fatal = Moment::ALL[usize::try_from(whole(moment)).expect("an index")];
+    let left = std::sync::atomic::AtomicU64::new(whole(occurrence));
     let watch = move |moment: Moment| {
         if moment == fatal && left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
             let own = std::process::id().to_string();
@@ -269,7 +270,7 @@ fn child(told: &str) {
         let (mut world, mut chance) = (world(SEED), Chance::new(SEED));
         for count in 0.. {
             let rows = batch(&mut world, &mut chance);
-            if count < number(first) {
+            if count < whole(first) {
                 continue;
             }
             let observation = |(row, version): (Row, Version)| Observation {
@@ -287,10 +288,6 @@ fn child(told: &str) {
             out.flush().expect("a pipe");
         }
     });
-}
-
-fn number(text: &str) -> u64 {
-    text.parse().expect("a number")
 }
 
 /// Runs a child that dies; the number of batches acknowledged by then.
@@ -314,7 +311,7 @@ fn died(directory: &Path, moment: usize, occurrence: u64, first: u64) -> u64 {
     for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
         // The harness puts the test's name before the first of them.
         if let Some((_, count)) = line.expect("text").split_once("acknowledged ") {
-            acknowledged = number(count) + 1;
+            acknowledged = whole(count) + 1;
         }
     }
     let status = child.wait().expect("it ends");
