@@ -50,7 +50,7 @@ check: build-needs ## format, lints, documentation, then make test
 	@$(MAKE) --no-print-directory test
 
 bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then the store by itself, then one late hour; some minutes
-	@.ci/need mosquitto=mosquitto
+	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients
 	cargo bench --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
 	cargo bench --bench store

@@ -1,8 +1,10 @@
 //! MQTT to disk: the daemon, which acknowledges after its sync, beside Mosquitto alone, which acknowledges on
 //! receipt and keeps nothing. Both are fed by the publisher of `skytier replay` with the same recorded hours.
 //!
-//! Then the daemon is killed, started again and asked whether everything acknowledged is there. Run it with
-//! `make bench`.
+//! Then the daemon is killed, started again and asked whether everything acknowledged is there, and many devices at
+//! once are compared. Run it with `make bench`; `devices` as an argument leaves the first part out.
+
+mod devices;
 
 use std::fs;
 use std::io::BufRead;
@@ -42,6 +44,9 @@ fn main() -> anyhow::Result<()> {
     if !std::env::args().any(|arg| arg == "--bench") {
         return Ok(());
     }
+    if std::env::args().any(|arg| arg == "devices") {
+        return devices::compare();
+    }
     let files = seeds::beijing_files(&seeds::dir()?)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let feed = |url: &str| -> anyhow::Result<ReplayReport> {
@@ -76,7 +81,7 @@ fn main() -> anyhow::Result<()> {
             after_a_kill(daemon, data.path(), &sent)?;
         }
     }
-    Ok(())
+    devices::compare()
 }
 
 /// Kills the daemon right after the last acknowledgement and looks at what is left.
