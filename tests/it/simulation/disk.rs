@@ -60,8 +60,9 @@ pub(crate) enum Death {
 #[derive(Debug, Default)]
 struct Plan {
     death: Option<(Death, u64)>,
-    /// Files when everything was synced last.
+    /// Files before the last transaction's end: all earlier ones are synced.
     synced: Image,
+    deaths: u64,
     /// What is left after the death.
     left: Option<Image>,
     moments: u64,
@@ -69,17 +70,16 @@ struct Plan {
 
 /// Hears of every moment and kills the writing thread when its time has come.
 #[derive(Clone, Debug)]
-pub(crate) struct Fate(Arc<Mutex<(Plan, Chance)>>);
+pub(crate) struct Fate(Arc<Mutex<(Plan, u64)>>);
 
 impl Fate {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new((Plan::default(), Chance::new(seed)))))
+        Self(Arc::new(Mutex::new((Plan::default(), seed))))
     }
 
     /// Lets the machine die at the `count`th moment from now that fits.
-    pub(crate) fn plan(&self, death: Death, count: u64, directory: &Path) {
+    pub(crate) fn plan(&self, death: Death, count: u64) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.0.synced = Image::of(directory);
         held.0.death = Some((death, count));
     }
 
@@ -114,8 +114,8 @@ impl Fate {
     pub(crate) fn reach(&self, moment: Moment, directory: &Path) {
         let dies = {
             let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let (plan, chance) = &mut *held;
-            plan.reach(moment, directory, chance)
+            let (plan, seed) = &mut *held;
+            plan.reach(moment, directory, *seed)
         };
         if dies {
             // Ends the writing thread without a word.
@@ -125,33 +125,40 @@ impl Fate {
 }
 
 impl Plan {
-    fn reach(&mut self, moment: Moment, directory: &Path, chance: &mut Chance) -> bool {
+    fn reach(&mut self, moment: Moment, directory: &Path, seed: u64) -> bool {
         self.moments += 1;
         let Some((death, count)) = &mut self.death else {
             return false;
         };
         let death = *death;
         if death == Death::Unpowered && !SYNCED.contains(&moment) {
+            if *count == 1 {
+                self.synced = Image::of(directory);
+            }
             return false;
         }
         *count -= 1;
-        match (*count, death) {
-            (0, Death::Killed) => self.left = Some(Image::of(directory)),
-            (0, Death::Unpowered) => {
-                self.left = Some(torn(&self.synced, &Image::of(directory), chance));
-            }
-            (1, Death::Unpowered) => self.synced = Image::of(directory),
-            _ => {}
+        if *count > 0 {
+            return false;
         }
-        let dies = *count == 0;
-        if dies {
-            self.death = None;
-        }
-        dies
+        let left = Image::of(directory);
+        self.deaths += 1;
+        self.left = Some(match death {
+            Death::Killed => left,
+            // Chance of its own, as what lies where in the files may differ from run to run.
+            Death::Unpowered => torn(
+                &self.synced,
+                &left,
+                &mut Chance::new(seed ^ self.deaths << 32),
+            ),
+        });
+        self.death = None;
+        true
     }
 }
 
-/// What a power cut between two synced images leaves.
+/// What a power cut within a transaction leaves, between the images before and after its end. Whether the
+/// transaction is durable follows from chance alone, not from what lies where.
 fn torn(before: &Image, after: &Image, chance: &mut Chance) -> Image {
     let restarted = before.log.get(..LOG_HEAD_BYTES) != after.log.get(..LOG_HEAD_BYTES);
     let mut headed = before.log.clone();
@@ -159,35 +166,43 @@ fn torn(before: &Image, after: &Image, chance: &mut Chance) -> Image {
         headed.resize(headed.len().max(LOG_HEAD_BYTES), 0);
         headed[..LOG_HEAD_BYTES].copy_from_slice(&after.log[..LOG_HEAD_BYTES]);
     }
-    let checkpointed = before.database != after.database;
+    let database = before.database.clone();
     match chance.below(8) {
         0 => before.clone(),
         1 => Image {
-            database: before.database.clone(),
+            database,
             log: headed,
         },
-        2 if !checkpointed => after.clone(),
-        2..=4 if checkpointed => Image {
-            database: sectors(&before.database, &after.database, chance),
+        2 => after.clone(),
+        3..=4 => Image {
+            database: sectors(&before.database, &after.database, true, chance),
             log: after.log.clone(),
         },
         _ => Image {
-            database: before.database.clone(),
-            log: sectors(&headed, &after.log, chance),
+            database,
+            log: sectors(&headed, &after.log, false, chance),
         },
     }
 }
 
-/// Each sector as it was or as it was to be; a longer file may be cut short, and what was not written is zero.
-fn sectors(before: &[u8], after: &[u8], chance: &mut Chance) -> Vec<u8> {
+/// Each sector as it was or as it was to be, the last one that changes as it was unless it may be written; a longer
+/// file may be cut short, and what was not written is zero.
+fn sectors(before: &[u8], after: &[u8], last: bool, chance: &mut Chance) -> Vec<u8> {
     let mut left = before.to_vec();
     left.resize(before.len().max(after.len()), 0);
+    let places = (0..after.len()).step_by(SECTOR_BYTES);
+    let places = places.map(|at| at..(at + SECTOR_BYTES).min(after.len()));
+    let mut changed: Vec<_> = places
+        .filter(|place| before.get(place.clone()) != Some(&after[place.clone()]))
+        .collect();
+    if !last {
+        changed.pop();
+    }
     // Sometimes nearly all reached the disk, sometimes hardly any.
     let share = chance.below(1_001);
-    for at in (0..after.len()).step_by(SECTOR_BYTES) {
-        let end = (at + SECTOR_BYTES).min(after.len());
-        if before.get(at..end) != Some(&after[at..end]) && chance.of_thousand(share) {
-            left[at..end].copy_from_slice(&after[at..end]);
+    for place in changed {
+        if chance.of_thousand(share) {
+            left[place.clone()].copy_from_slice(&after[place]);
         }
     }
     if left.len() > before.len() && chance.of_thousand(300) {
@@ -203,13 +218,18 @@ fn a_torn_file_holds_old_and_new_sectors_only() {
     let mut chance = Chance::new(1);
     let mut met = std::collections::BTreeSet::new();
     for _ in 0..200 {
-        let left = sectors(&before, &after, &mut chance);
+        let left = sectors(&before, &after, true, &mut chance);
         assert!((before.len()..=after.len()).contains(&left.len()));
         for (at, sector) in left.chunks(SECTOR_BYTES).enumerate() {
             assert!(sector.iter().all(|byte| *byte == sector[0]), "one piece");
             met.insert((at < 4, sector[0]));
         }
     }
+    let left = sectors(&before, &after, false, &mut chance);
+    assert!(
+        left.get(5 * SECTOR_BYTES).is_none_or(|byte| *byte == 0),
+        "the last one is never written"
+    );
     let expected = [(false, 0), (false, 2), (true, 1), (true, 2)];
     assert_eq!(met.into_iter().collect::<Vec<_>>(), expected);
 }

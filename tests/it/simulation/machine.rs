@@ -53,8 +53,6 @@ use crate::simulation::disk::Fate;
 
 /// Messages handed in at once at most.
 pub(crate) const MESSAGES_MAX: usize = 512;
-/// Values that may wait in memory; small, so that commits merge too.
-const WAITING_VALUES_MAX: usize = 60_000;
 /// Blocks written in one step of merging.
 const STEP_BLOCKS_MAX: usize = 16;
 
@@ -146,13 +144,13 @@ pub(crate) struct Machine {
 }
 
 fn tuning(fate: &Fate, path: &Path) -> Tuning {
-    // Nothing on its own time: a run must not depend on how quick this computer is.
+    // Merging on request alone: a run must not depend on how quick this computer is.
     let mut tuning = Tuning::for_testing();
     tuning.commit_values_max = usize::MAX;
     tuning.idle_values_min = usize::MAX;
     tuning.busy_values_min = usize::MAX;
     tuning.waiting_s_max = i64::MAX;
-    tuning.waiting_values_max = WAITING_VALUES_MAX;
+    tuning.waiting_values_max = usize::MAX;
     tuning.step_blocks_max = STEP_BLOCKS_MAX;
     let (fate, path) = (fate.clone(), path.to_owned());
     tuning.watched(move |moment| fate.reach(moment, &path))
