@@ -203,7 +203,8 @@ pub struct Exact(Form);
 enum Form {
     /// Numerator and positive denominator without a common factor.
     Small(i64, i64),
-    Wide(BigRational),
+    /// In a box: nearly all are small, and millions are kept.
+    Wide(Box<BigRational>),
 }
 
 impl PartialOrd for Exact {
@@ -215,6 +216,7 @@ impl PartialOrd for Exact {
 impl Ord for Exact {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         match (&self.0, &other.0) {
+            (Form::Small(a, b), Form::Small(c, d)) if b == d => a.cmp(c),
             (Form::Small(a, b), Form::Small(c, d)) => {
                 (i128::from(*a) * i128::from(*d)).cmp(&(i128::from(*c) * i128::from(*b)))
             }
@@ -260,11 +262,36 @@ impl Exact {
     pub fn mean<'a>(values: impl IntoIterator<Item = &'a Exact>) -> Option<Self> {
         let mut sum = Self::zero();
         let mut count = 0;
+        // What fits is added up over one denominator and reduced once.
+        let (mut numerator, mut denominator) = (0i128, 1i64);
         for value in values {
-            sum = sum.plus(value);
             count += 1;
+            match value.over_common(numerator, denominator) {
+                Some(both) => (numerator, denominator) = both,
+                None => sum = sum.plus(value),
+            }
         }
-        sum.over(&Self::whole(count))
+        let rest = Self::reduced(numerator, i128::from(denominator));
+        sum.plus(&rest).over(&Self::whole(count))
+    }
+
+    /// This and `numerator / denominator` as one fraction, not reduced; `None` when that does not fit.
+    fn over_common(&self, numerator: i128, denominator: i64) -> Option<(i128, i64)> {
+        let Form::Small(own, of) = self.0 else {
+            return None;
+        };
+        let own = i128::from(own);
+        if denominator == of {
+            return Some((numerator.checked_add(own)?, denominator));
+        }
+        if denominator % of == 0 {
+            let own = own * i128::from(denominator / of);
+            return Some((numerator.checked_add(own)?, denominator));
+        }
+        let common = denominator.checked_mul(of / common_factor(denominator, of))?;
+        let numerator = numerator.checked_mul(i128::from(common / denominator))?;
+        let own = own * i128::from(common / of);
+        Some((numerator.checked_add(own)?, common))
     }
 
     /// Sum.
@@ -285,7 +312,12 @@ impl Exact {
 
     /// Difference.
     pub fn minus(&self, other: &Exact) -> Self {
-        self.plus(&other.times(&Self::whole(-1)))
+        match other.0 {
+            Form::Small(numerator, denominator) if numerator > i64::MIN => {
+                self.plus(&Self(Form::Small(-numerator, denominator)))
+            }
+            _ => self.plus(&other.times(&Self::whole(-1))),
+        }
     }
 
     /// Product.
@@ -331,6 +363,16 @@ impl Exact {
 
     /// Rounded to `decimals` places, a tie to the even digit (GB/T 8170). Rounded once, from the exact value.
     pub fn round(&self, decimals: u32) -> Decimal {
+        if let Some((scaled, denominator)) = self.scaled(decimals) {
+            let (floor, rest) = scaled.div_mod_floor(&denominator);
+            let up = match (rest * 2).cmp(&denominator) {
+                std::cmp::Ordering::Less => false,
+                std::cmp::Ordering::Greater => true,
+                std::cmp::Ordering::Equal => floor.is_odd(),
+            };
+            let scaled = floor + i128::from(up);
+            return Decimal { scaled, decimals };
+        }
         let value = self.wide();
         let scaled = value.numer() * BigInt::from(10).pow(decimals);
         let rounded = half_even(&scaled, value.denom());
@@ -338,6 +380,25 @@ impl Exact {
             .to_i128()
             .expect("values of a standard fit 128 bits after scaling");
         Decimal { scaled, decimals }
+    }
+
+    /// Numerator times `10^decimals`, and denominator, where both fit.
+    fn scaled(&self, decimals: u32) -> Option<(i128, i128)> {
+        match &self.0 {
+            Form::Small(numerator, denominator) => {
+                let scaled = i128::from(*numerator).checked_mul(10i128.checked_pow(decimals)?)?;
+                Some((scaled, i128::from(*denominator)))
+            }
+            Form::Wide(_) => None,
+        }
+    }
+
+    /// Numerator and positive denominator, where they fit.
+    pub(super) fn parts(&self) -> Option<(i64, i64)> {
+        match self.0 {
+            Form::Small(numerator, denominator) => Some((numerator, denominator)),
+            Form::Wide(_) => None,
+        }
     }
 
     /// The least whole number that is not below the value.
@@ -364,6 +425,9 @@ impl Exact {
     /// assert_eq!(Exact::ratio(3549, 100).truncate(1), Exact::ratio(354, 10));
     /// ```
     pub fn truncate(&self, decimals: u32) -> Self {
+        if let Some((scaled, denominator)) = self.scaled(decimals) {
+            return Self::reduced(scaled / denominator, 10i128.pow(decimals));
+        }
         let unit = BigRational::from_integer(BigInt::from(10).pow(decimals));
         Self::fitted((self.wide() * &unit).trunc() / unit)
     }
@@ -375,17 +439,26 @@ impl Exact {
     fn reduced(numerator: i128, denominator: i128) -> Self {
         assert!(denominator != 0, "a fraction's denominator is not zero");
         let common = match (i64::try_from(numerator), i64::try_from(denominator)) {
-            (Ok(numerator), Ok(denominator)) => i128::from(numerator.gcd(&denominator)),
+            (Ok(numerator), Ok(denominator)) if denominator > i64::MIN => {
+                i128::from(common_factor(numerator, denominator))
+            }
             _ => numerator.gcd(&denominator),
         };
+        if common == 1 && denominator > 0 {
+            return Self::fitting(numerator, denominator);
+        }
         let common = if denominator < 0 { -common } else { common };
-        let (numerator, denominator) = (numerator / common, denominator / common);
+        Self::fitting(numerator / common, denominator / common)
+    }
+
+    /// A fraction without a common factor in its one form.
+    fn fitting(numerator: i128, denominator: i128) -> Self {
         match (i64::try_from(numerator), i64::try_from(denominator)) {
             (Ok(numerator), Ok(denominator)) => Self(Form::Small(numerator, denominator)),
-            _ => Self(Form::Wide(BigRational::new(
+            _ => Self(Form::Wide(Box::new(BigRational::new(
                 numerator.into(),
                 denominator.into(),
-            ))),
+            )))),
         }
     }
 
@@ -393,7 +466,7 @@ impl Exact {
     fn fitted(value: BigRational) -> Self {
         match (value.numer().to_i64(), value.denom().to_i64()) {
             (Some(numerator), Some(denominator)) => Self(Form::Small(numerator, denominator)),
-            _ => Self(Form::Wide(value)),
+            _ => Self(Form::Wide(Box::new(value))),
         }
     }
 
@@ -402,9 +475,28 @@ impl Exact {
             Form::Small(numerator, denominator) => {
                 BigRational::new_raw((*numerator).into(), (*denominator).into())
             }
-            Form::Wide(value) => value.clone(),
+            Form::Wide(value) => BigRational::clone(value),
         }
     }
+}
+
+/// The greatest common factor of a number and another that is not zero. One division first: denominators are much
+/// smaller than numerators, and the rest of the way is as long as the smaller one.
+fn common_factor(numerator: i64, denominator: i64) -> i64 {
+    match denominator {
+        SCALE => factor_of_scale(numerator),
+        _ => denominator.gcd(&numerator.wrapping_rem(denominator)),
+    }
+}
+
+/// The greatest common factor with a million, which is 2^6 times 5^6.
+fn factor_of_scale(number: i64) -> i64 {
+    let twos = number.trailing_zeros().min(AMOUNT_DECIMALS);
+    let mut fives = 1;
+    while fives < 15_625 && number % (fives * 5) == 0 {
+        fives *= 5;
+    }
+    fives << twos
 }
 
 #[cfg(test)]
@@ -482,6 +574,41 @@ mod tests {
             prop_assert_eq!(x.plus(&y).minus(&y), x.clone());
             let small = Exact::ratio(a >> 40, 1 + (b >> 40));
             prop_assert_eq!(small.ceil(), small.wide().ceil().to_integer().to_i64().unwrap());
+        }
+
+        #[test]
+        fn factors_are_the_common_ones(a in any::<i64>(), b in 1i64.., small in 1i64..100_000_000, zeros in 0u32..8) {
+            let round = (a >> 30) * 10i64.pow(zeros);
+            for (a, b) in [(a, b), (a, small), (a, SCALE), (round, SCALE), (round, small), (0, b)] {
+                prop_assert_eq!(i128::from(common_factor(a, b)), i128::from(a).gcd(&i128::from(b)));
+            }
+        }
+
+        #[test]
+        fn rounding_and_cutting_agree_with_wide_numbers(a in any::<i64>(), b in 1i64.., decimals in 0u32..25) {
+            // Both the value, a tie and their like of few digits.
+            let tie = Exact::ratio(a >> 24, 2).times(&Exact::ratio(1, 10i64.pow(decimals.min(9))));
+            for value in [Exact::ratio(a, b), Exact::ratio(a >> 40, 1 + (b >> 40)), tie] {
+                let wide = value.wide();
+                let power = BigInt::from(10).pow(decimals);
+                let rounded = half_even(&(wide.numer() * &power), wide.denom());
+                prop_assume!(rounded.to_i128().is_some());
+                prop_assert_eq!(BigInt::from(value.round(decimals).scaled), rounded);
+                let unit = BigRational::from_integer(power);
+                let cut = (&wide * &unit).trunc() / unit;
+                prop_assert_eq!(value.truncate(decimals).wide(), cut);
+            }
+        }
+
+        #[test]
+        fn a_mean_is_the_sum_over_the_count(values in prop::collection::vec((any::<i64>(), 1i64.., 0u32..60), 0..12)) {
+            let value = |(a, b, shift): &(i64, i64, u32)| Exact::ratio(a >> shift, 1 + (b >> shift));
+            let exact: Vec<Exact> = values.iter().map(value).collect();
+            let zero = BigRational::from_integer(0.into());
+            let sum = exact.iter().fold(zero, |sum, value| sum + value.wide());
+            let count = BigRational::from_integer(exact.len().into());
+            let expected = (!exact.is_empty()).then(|| Exact::fitted(sum / count));
+            prop_assert_eq!(Exact::mean(&exact), expected);
         }
 
         #[test]

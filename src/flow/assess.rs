@@ -264,7 +264,7 @@ impl Assessor {
         edition: &EditionChoice,
         choices: Choices,
     ) -> Vec<AreaDay> {
-        let all = self.stations();
+        let all = self.stations_for(area);
         let mut plans = Plans::of(&self.registry);
         let mut days = Vec::new();
         for day in span.days() {
@@ -436,7 +436,7 @@ impl Assessor {
 
     /// The stations of the area on a day.
     pub fn members(&self, area: &Area, day: NaiveDate) -> Vec<SourceId> {
-        area.members(&self.registry, &self.stations(), day)
+        area.members(&self.registry, &self.stations_for(area), day)
     }
 
     /// Whether any station that belongs to the area within the span is simulated.
@@ -462,6 +462,14 @@ impl Assessor {
                     .filter(overlaps)
                     .any(|member| simulated(&member.station))
             }
+        }
+    }
+
+    /// The stations that an area's members are found among: only all of them are looked for in a list.
+    fn stations_for(&self, area: &Area) -> Vec<SourceId> {
+        match area {
+            Area::Mean => self.stations(),
+            Area::Station(_) | Area::Group(_) => Vec::new(),
         }
     }
 

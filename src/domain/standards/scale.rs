@@ -4,6 +4,8 @@
 //! share theirs (35 is exactly 50), those of the EPA leave gaps (9.0 is 50, 9.1 is 51) that concentrations
 //! cannot fall into once they are truncated to the scale's digits. Both are kept as runs with own ends.
 
+use num_integer::Integer;
+
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Amount;
@@ -114,6 +116,42 @@ impl Scale {
 
     /// The sub-index of a mass concentration.
     pub fn read(&self, whole: Whole, mass: &Exact) -> SubIndex {
+        self.read_whole(whole, mass)
+            .unwrap_or_else(|| self.read_exact(whole, mass))
+    }
+
+    /// [`Self::read`] in whole numbers, for a scale in the pollutant's own unit that is read upwards and cuts no
+    /// digits off, as those of HJ 633 are; `None` for any other, or where a number does not fit.
+    fn read_whole(&self, whole: Whole, mass: &Exact) -> Option<SubIndex> {
+        if whole != Whole::Up || self.truncate.is_some() || self.unit.mass != Amount::from_units(1)
+        {
+            return None;
+        }
+        let (numerator, denominator) = mass.parts()?;
+        let denominator = i128::from(denominator);
+        // Everything in millionths over the value's denominator.
+        let value = i128::from(numerator) * i128::from(Amount::from_units(1).micros());
+        let end = |end: Amount| i128::from(end.micros()) * denominator;
+        if value < end(self.runs[0].from) {
+            return Some(self.below.map_or(SubIndex::Nothing, SubIndex::Index));
+        }
+        let run = self.runs.iter().find(|run| value <= end(run.to));
+        let run = match (run, self.above) {
+            (Some(run), _) => run,
+            (None, Above::Extrapolate) => return None,
+            (None, Above::Index(index)) => return Some(SubIndex::Index(index)),
+            (None, Above::Other(averaging)) => return Some(SubIndex::Other(averaging)),
+        };
+        let rise = (value - end(run.from)).checked_mul(i128::from(run.high - run.low))?;
+        let width = end(run.to) - end(run.from);
+        let rise = match (u64::try_from(rise), u64::try_from(width)) {
+            (Ok(rise), Ok(width)) => i64::try_from(rise.div_ceil(width)).ok()?,
+            _ => i64::try_from(Integer::div_ceil(&rise, &width)).ok()?,
+        };
+        Some(SubIndex::Index((run.low + rise).max(run.low)))
+    }
+
+    fn read_exact(&self, whole: Whole, mass: &Exact) -> SubIndex {
         let value = self.scaled(mass);
         let (first, last) = (&self.runs[0], &self.runs[self.runs.len() - 1]);
         if value < Exact::amount(first.from) {
@@ -163,5 +201,87 @@ impl Scale {
             faults.push(format!("{name}: the index falls at the first breakpoint"));
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scale(ends: &[i64], above: Above) -> Scale {
+        let unit = Amount::from_micros;
+        let runs = ends.windows(2).zip((0..).step_by(50));
+        Scale {
+            pollutant: Pollutant::Pm25,
+            averaging: Averaging::Hour24,
+            unit: ScaleUnit {
+                name: "ug/m3".to_owned(),
+                mass: Amount::from_units(1),
+            },
+            truncate: None,
+            runs: runs
+                .map(|(pair, low)| Run {
+                    from: unit(pair[0]),
+                    to: unit(pair[1]),
+                    low,
+                    high: low + 50,
+                })
+                .collect(),
+            below: None,
+            above,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whole_numbers_and_fractions_read_the_same(
+            steps in prop::collection::vec(1..90_000_000i64, 2..8),
+            (numerator, denominator, shift) in (any::<i64>(), 1i64.., 0..60u32),
+            at in any::<prop::sample::Index>(),
+            above in prop::sample::select(vec![
+                Above::Index(500), Above::Other(Averaging::Hour1), Above::Extrapolate,
+            ]),
+        ) {
+            let sum = |sum: &mut i64, step: &i64| {
+                *sum += step;
+                Some(*sum)
+            };
+            let ends: Vec<i64> = steps.iter().scan(0, sum).collect();
+            let scale = scale(&ends, above);
+            let end = Exact::amount(Amount::from_micros(*at.get(&ends)));
+            let near = end.plus(&Exact::ratio(1, 1 + (denominator >> shift)));
+            let any = Exact::ratio(numerator >> shift, 1 + (denominator >> shift));
+            for value in [any, end, near] {
+                let exact = scale.read_exact(Whole::Up, &value);
+                prop_assert_eq!(scale.read(Whole::Up, &value), exact, "{:?}", value);
+                if above != Above::Extrapolate && value.parts().is_some() {
+                    prop_assert_eq!(scale.read_whole(Whole::Up, &value), Some(exact));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_ways_of_reading_are_left_to_fractions() {
+        let plain = scale(&[0, 35_000_000], Above::Index(500));
+        let value = Exact::ratio(7, 2);
+        assert_eq!(
+            plain.read_whole(Whole::Up, &value),
+            Some(SubIndex::Index(5))
+        );
+        assert_eq!(plain.read_whole(Whole::HalfUp, &value), None);
+        let cut = Scale {
+            truncate: Some(1),
+            ..plain.clone()
+        };
+        assert_eq!(cut.read_whole(Whole::Up, &value), None);
+        let mass = Amount::from_units(2);
+        let unit = ScaleUnit {
+            mass,
+            ..plain.unit.clone()
+        };
+        assert_eq!(Scale { unit, ..plain }.read_whole(Whole::Up, &value), None);
     }
 }
