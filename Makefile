@@ -49,12 +49,15 @@ check: build-needs ## format, lints, documentation, then make test
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
 	@$(MAKE) --no-print-directory test
 
-bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; then the store by itself, then one late hour; some minutes
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, one late hour, scans and a nation's year; some minutes
 	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients
 	cargo bench --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
 	cargo bench --bench store
 	cargo bench --bench late
+	@.ci/need python3=python3-venv || echo "skytier: polars and DuckDB are left out"
+	cargo bench --bench scan
+	cargo bench --bench nation
 
 simulate: build-needs ## many lives of the daemon, full of faults, against a naive model (READINGS=100000000 SEED=1)
 	SKYTIER_SIM_SEED=$(SEED) SKYTIER_SIM_READINGS=$(READINGS) cargo test --release --test it simulation::in_the_end -- --nocapture
