@@ -75,6 +75,8 @@ pub struct CsvForm<'a, T> {
     pub bom: bool,
     /// What a row rests on, as a last column; none unless asked for, since the columns are fixed.
     pub settings: Option<RowSettings<'a, T>>,
+    /// As of when, in the same column.
+    pub known_at: String,
 }
 
 /// What a row rests on.
@@ -85,6 +87,7 @@ impl<T> From<bool> for CsvForm<'_, T> {
         Self {
             bom,
             settings: None,
+            known_at: String::new(),
         }
     }
 }
@@ -114,9 +117,10 @@ impl<T> CsvForm<'_, T> {
             other => other.to_string(),
         };
         let entries = settings.as_object().into_iter().flatten();
-        let pairs: Vec<String> = entries
+        let mut pairs: Vec<String> = entries
             .map(|(name, value)| format!("{name}={}", word(value)))
             .collect();
+        pairs.push(format!("known_at={}", self.known_at));
         Some(pairs.join(";"))
     }
 }
@@ -125,8 +129,6 @@ impl<T> CsvForm<'_, T> {
 fn with_basis(mut settings: Value, context: Context<'_>) -> Value {
     if let Some(object) = settings.as_object_mut() {
         object.insert("review".to_owned(), context.review.key().into());
-        let known_at = context.zone.text(context.known_at);
-        object.insert("known_at".to_owned(), known_at.into());
         object.insert("zone".to_owned(), context.zone.to_string().into());
     }
     settings

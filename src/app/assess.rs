@@ -437,6 +437,7 @@ fn print_days(
                 report::days::day_settings(context, &assessor.editions, asked.choices, day)
             };
             let form = CsvForm {
+                known_at: context.zone.text(context.known_at),
                 bom: args.bom,
                 settings: args
                     .settings
@@ -471,6 +472,7 @@ fn print_periods(
         Format::Csv => {
             let settings = |row: &PeriodRow<'_>| row.settings(context);
             let form = CsvForm {
+                known_at: context.zone.text(context.known_at),
                 bom: args.bom,
                 settings: args
                     .settings

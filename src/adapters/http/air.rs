@@ -213,8 +213,13 @@ pub(super) struct WantedCsv {
 
 impl WantedCsv {
     /// The form, with what rows rest on as `settings` tells.
-    pub(super) fn form<'a, T>(self, settings: impl Fn(&T) -> Value + 'a) -> CsvForm<'a, T> {
+    pub(super) fn form<'a, T>(
+        self,
+        context: Context<'_>,
+        settings: impl Fn(&T) -> Value + 'a,
+    ) -> CsvForm<'a, T> {
         CsvForm {
+            known_at: context.zone.text(context.known_at),
             bom: self.bom,
             settings: self
                 .settings
@@ -263,7 +268,9 @@ pub async fn days(State(state): State<WebState>, params: Params) -> Result<Respo
     let (editions, choices) = (&state.editions, asked.choices);
     if let Some(wanted) = as_csv {
         let mut body = Vec::new();
-        let form = wanted.form(|day| report::days::day_settings(context, editions, choices, day));
+        let form = wanted.form(context, |day| {
+            report::days::day_settings(context, editions, choices, day)
+        });
         report::days::days_csv(&asked.area, &days, form, &mut body)
             .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));
@@ -334,7 +341,7 @@ pub async fn assessment(
     let context = asked.context(&state);
     if let Some(wanted) = as_csv {
         let mut body = Vec::new();
-        let form = wanted.form(|row: &PeriodRow<'_>| row.settings(context));
+        let form = wanted.form(context, |row: &PeriodRow<'_>| row.settings(context));
         report::periods::periods_csv(&asked.area, &asked.edition, &reports, form, &mut body)
             .map_err(|_| Problem::Internal)?;
         return Ok(csv(body));

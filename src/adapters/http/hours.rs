@@ -74,7 +74,7 @@ pub async fn hours(State(state): State<WebState>, params: Params) -> Result<Resp
     }
     let context = asked.context(&state);
     if let Some(wanted) = as_csv {
-        let form = wanted.form(|hour| hour_settings(context, hour));
+        let form = wanted.form(context, |hour| hour_settings(context, hour));
         let mut body = Vec::new();
         hours_csv(
             state.zone,

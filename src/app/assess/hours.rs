@@ -68,6 +68,7 @@ impl Hours<'_> {
             Format::Csv => {
                 let own = |hour: &AreaHour| hour_settings(context, hour);
                 let form = CsvForm {
+                    known_at: context.zone.text(context.known_at),
                     bom,
                     settings: settings.then(|| Box::new(own) as RowSettings<'_, _>),
                 };
