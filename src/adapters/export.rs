@@ -69,7 +69,7 @@ pub enum ExportFault {
 /// A file being written.
 pub enum Sheet<W: Write + Send> {
     /// As CSV.
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     /// As Parquet.
     Parquet(Box<Table<W>>),
 }
@@ -84,7 +84,7 @@ impl<W: Write + Send> Sheet<W> {
             Form::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
                 writer.write_record(columns.iter().map(|column| column.name))?;
-                Ok(Self::Csv(writer))
+                Ok(Self::Csv(Box::new(writer)))
             }
             Form::Parquet => Ok(Self::Parquet(Box::new(Table::begin(columns, out)?))),
         }

@@ -103,7 +103,11 @@ pub fn hours_csv<'a>(
     let mut writer = form.writer(&HOUR_COLUMNS, out)?;
     for (area, hours) in areas {
         for hour in hours {
-            writer.write_record(hour_fields(area, zone, hour).into_iter().chain(form.last(hour)))?;
+            writer.write_record(
+                hour_fields(area, zone, hour)
+                    .into_iter()
+                    .chain(form.last(hour)),
+            )?;
         }
     }
     writer.flush()?;

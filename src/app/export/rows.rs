@@ -24,7 +24,6 @@ use crate::app::open;
 use crate::app::rulebooks;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::domain::calendar::Zone;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::names::SourceId;
@@ -160,7 +159,7 @@ impl Export<'_> {
         &self,
         sheet: &mut Sheet<W>,
     ) -> anyhow::Result<()> {
-        let zone = Zone::beijing();
+        let zone = open::zone(self.stores).await?;
         let (reviews, series) = (&self.stores.reviews, &self.stores.series);
         let reviewing = Reviewing::open(Arc::clone(reviews), Arc::clone(series)).await?;
         let series = match self.review {
