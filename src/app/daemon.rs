@@ -163,8 +163,8 @@ impl Daemon {
         let health = Arc::new(Health::default());
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
-        let (mqtt, mqtt_tasks, counters) =
-            ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
+        let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
+        let (mqtt, mqtt_tasks, counters) = ways;
         let pump = Pump {
             ingest: Arc::clone(&flows.ingest),
             health: Arc::clone(&health),
@@ -177,8 +177,8 @@ impl Daemon {
         let listener = listen(settings.http_listen).await?;
         let http = listener.local_addr()?;
         let state = WebState {
-            series: Arc::clone(&stores.series),
-            letters: Arc::clone(&stores.letters),
+            series: stores.series,
+            letters: stores.letters,
             rollup: Arc::clone(&flows.rollup),
             directory: flows.directory,
             publications: Arc::clone(&stores.publications),
@@ -205,9 +205,8 @@ impl Daemon {
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
-        let rollup = flows.rollup;
         let readmission_task = tokio::spawn(async move { readmission.run(clock).await });
-        let rollup_task = tokio::spawn(async move { rollup.run().await });
+        let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
         Ok(Self {
             http,
             mqtt,

@@ -153,10 +153,12 @@ fn what_was_known_stays_answered_when_later_entries_arrive() {
     let before = site.json(&format!("/v1/enterprises/{UNIT}/records"))["records"][0]["entered"]["captured_at"].clone();
     let known = before.as_str().expect("a time").replace('+', "%2B");
     let ask = |day: &str| {
-        site.fetch(&format!(
-            "/v1/enterprises/{UNIT}/tier?on={day}&known_at={known}"
-        ))
-        .text
+        let path = format!("/v1/enterprises/{UNIT}/tier?on={day}&known_at={known}");
+        let mut answer = site.json(&path);
+        // The receipt signs when it was asked, and the ledger's head at that time.
+        let receipt = answer.as_object_mut().expect("an object").remove("receipt");
+        assert!(receipt.is_some_and(|receipt| receipt.is_string()));
+        answer
     };
     let days = ["2020-05-20", "2020-06-30", "2020-11-21"];
     let first = days.map(ask);
