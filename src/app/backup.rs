@@ -119,7 +119,14 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
     }
     let workshop = Workshop::beside(data)?;
     copy::copy_file(&args.from, &workshop.0)?;
-    let counted = checked(&workshop.0, &args.from).await?;
+    let counted = match checked(&workshop.0, &args.from).await {
+        // An older program's backup lacks tables, which opening it for writing adds.
+        Err(fault) if !fault.is::<AnswerIsNo>() => {
+            drop(open::for_writing(&workshop.0)?);
+            checked(&workshop.0, &args.from).await?
+        }
+        answer => answer?,
+    };
     if data.exists() {
         std::fs::remove_dir(data).with_context(|| data.display().to_string())?;
     }

@@ -1,5 +1,6 @@
 //! Readings loaded without a broker, counted, copied out of a running daemon and brought back.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -222,6 +223,21 @@ fn compacting_makes_the_file_smaller_and_changes_nothing() {
     drop(daemon);
     let (code, _) = fails(&["compact", "--data", text(&data.join("none"))]);
     assert_eq!(code, 3);
+}
+
+#[test]
+fn an_older_programs_backup_is_restored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("older.db");
+    let packed = include_bytes!("data/format-2.db.gz");
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..])
+        .read_to_end(&mut bytes)
+        .expect("a packed file");
+    std::fs::write(&file, bytes).expect("room on the disk");
+    let restored = folder.path().join("restored");
+    run(&["restore", "--from", text(&file), "--data", text(&restored)]);
+    verify(&restored);
 }
 
 #[test]
