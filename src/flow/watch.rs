@@ -148,8 +148,11 @@ impl Watch {
             wake: Notify::new(),
             retained_stale: AtomicU64::new(0),
         };
-        watch.keep().await?;
-        Ok(watch)
+        match watch.keep().await {
+            // A full disk keeps nobody from reading; the first beat tries again.
+            Ok(()) | Err(StoreError::Full { .. } | StoreError::Unavailable { .. }) => Ok(watch),
+            Err(error) => Err(error),
+        }
     }
 
     fn roll(&self) -> MutexGuard<'_, Roll> {
