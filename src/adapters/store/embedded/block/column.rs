@@ -98,7 +98,8 @@ fn put_sized(out: &mut Vec<u8>, bytes: &[u8]) {
 fn packed<T: Number>(numbers: &[T], nature: Nature) -> Vec<u8> {
     let delta = match nature {
         Nature::Walk => DeltaSpec::TryConsecutive(1),
-        Nature::Few => DeltaSpec::NoOp,
+        // Hours that come a day at a time, or all at once, lie a step apart; others do not.
+        Nature::Few => DeltaSpec::Auto,
     };
     let config = ChunkConfig::default()
         .with_compression_level(PCO_LEVEL)
@@ -377,6 +378,32 @@ mod tests {
             narrow.len(),
             wide.len()
         );
+    }
+
+    #[test]
+    fn lags_of_what_comes_together_take_little() {
+        for (what, lag, most) in [
+            (
+                "a day at a time",
+                (|at| (23 - at % 24) * 3_600 + 4) as fn(i64) -> i64,
+                300,
+            ),
+            ("25 hours at a time", |at| (24 - at % 25) * 3_600 + 4, 300),
+            (
+                "all at once, in some seconds",
+                |at| (9_000 - at) * 3_600 + at * 7 % 3,
+                700,
+            ),
+            (
+                "as they are, with delays of up to 16 s",
+                |at| 2 + at * at % 17 % 15,
+                800,
+            ),
+        ] {
+            let lags: Vec<i64> = (0..1_440).map(lag).collect();
+            let length = kept(&lags, Nature::Few).len();
+            assert!(length < most, "{what}: {length} bytes for 1,440 lags");
+        }
     }
 
     #[test]
