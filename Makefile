@@ -9,9 +9,15 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # Data directory of `make run`.
 DATA ?= var/demo
 
+# Where `make run` keeps readings: embedded, or influxdb2 with its address in INFLUXDB2_URL, _ORG, _BUCKET and _TOKEN.
+STORE ?=
+# Where `make install` puts the program: PREFIX/bin.
+PREFIX ?= /usr/local
+
 # A linker for cargo, and the C compiler that SQLite is built with.
 BUILD_NEEDS := cc=gcc /usr/include/stdlib.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
 TEST_NEEDS := mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
+	victoria-metrics=victoria-metrics \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
 	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
 
@@ -28,14 +34,23 @@ KILLS ?= 200
 # How many times the inputs of the tests `make fuzz` tries.
 FUZZ ?= 50
 
-.PHONY: help run demo test check bench simulate kill fuzz bless build-needs test-needs cargo
+.PHONY: help run install demo test check bench simulate kill fuzz bless build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: build-needs ## build, then run on seeds and recorded readings until Ctrl-C (DATA=var/demo)
+run: build-needs ## build, then run on seeds and recorded readings until Ctrl-C (DATA=var/demo, STORE=influxdb2)
 	@cargo build --release
-	@exec "$(RELEASE)/skytier" demo --data "$(DATA)"
+	@[ -z "$(STORE)" ] || export SKYTIER__STORE__KIND="$(STORE)"; \
+	for name in URL ORG BUCKET TOKEN; do \
+	  given=INFLUXDB2_$$name; \
+	  if [ -n "$${!given:-}" ]; then export "SKYTIER__STORE__INFLUXDB2__$$name=$${!given}"; fi; \
+	done; \
+	exec "$(RELEASE)/skytier" demo --data "$(DATA)"
+
+install: build-needs ## build with TLS to InfluxDB and put the program under PREFIX=/usr/local
+	@.ci/need pkg-config=pkg-config /usr/include/openssl/ssl.h=libssl-dev
+	cargo install --locked --features native-tls --path . --root "$(PREFIX)"
 
 demo: run ## the same as run
 

@@ -74,6 +74,10 @@ pub mod gaps;
 
 pub mod backup;
 
+pub mod crosscheck;
+
+pub mod mirror;
+
 pub mod daemon;
 
 pub mod serve;

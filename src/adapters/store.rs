@@ -2,11 +2,14 @@
 
 pub mod embedded;
 
+pub mod influxdb2;
+
 pub mod memory;
 
 use std::sync::Arc;
 
 use crate::adapters::store::embedded::Embedded;
+use crate::adapters::store::influxdb2::Influx;
 use crate::adapters::store::memory::Memory;
 use crate::ports::Attendance;
 use crate::ports::Ledger;
@@ -36,6 +39,8 @@ pub struct Stores {
     pub attendance: Arc<dyn Attendance>,
     /// The check over all of it.
     pub verify: Arc<dyn Verify>,
+    /// The store of readings in InfluxDB, when it is that one.
+    pub influxdb2: Option<Arc<Influx>>,
 }
 
 impl Stores {
@@ -51,6 +56,23 @@ impl Stores {
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             attendance: Arc::clone(&store) as Arc<dyn Attendance>,
             verify: store,
+            influxdb2: None,
+        }
+    }
+
+    /// Readings in InfluxDB, everything else in the embedded store that it was given.
+    pub fn influxdb2(readings: Influx, rest: Arc<Embedded>) -> Self {
+        let readings = Arc::new(readings);
+        Self {
+            series: Arc::clone(&readings) as Arc<dyn Series>,
+            letters: Arc::clone(&rest) as Arc<dyn Letters>,
+            registrar: Arc::clone(&rest) as Arc<dyn Registrar>,
+            ledger: Arc::clone(&rest) as Arc<dyn Ledger>,
+            publications: Arc::clone(&rest) as Arc<dyn Publications>,
+            attendance: Arc::clone(&rest) as Arc<dyn Attendance>,
+            reviews: rest,
+            verify: Arc::clone(&readings) as Arc<dyn Verify>,
+            influxdb2: Some(readings),
         }
     }
 
@@ -66,6 +88,7 @@ impl Stores {
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             attendance: Arc::clone(&store) as Arc<dyn Attendance>,
             verify: store,
+            influxdb2: None,
         }
     }
 }

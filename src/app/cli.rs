@@ -18,6 +18,8 @@ use crate::app::compact;
 use crate::app::compact::CompactArgs;
 use crate::app::credit;
 use crate::app::credit::CreditArgs;
+use crate::app::crosscheck;
+use crate::app::crosscheck::CrosscheckArgs;
 use crate::app::dead_letters;
 use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::delete;
@@ -101,6 +103,7 @@ enum Command {
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
     Verify(VerifyArgs),
+    Crosscheck(CrosscheckArgs),
     Load(LoadArgs),
     Restore(RestoreArgs),
     Backup(BackupArgs),
@@ -214,6 +217,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => backup::backup(&args, &mut out).await?,
         Command::Restore(args) => backup::restore(&args, &mut out).await?,
         Command::Load(args) => load::run(&args, &mut out).await?,
+        Command::Crosscheck(args) => crosscheck::run(&args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;

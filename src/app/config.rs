@@ -17,6 +17,7 @@ use toml::de::DeValue;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
+use crate::adapters::store::influxdb2::settings::InfluxSettings;
 use crate::domain::calendar::Zone;
 use crate::flow::watch::WatchSettings;
 
@@ -28,6 +29,8 @@ pub const ENV_PREFIX: &str = "SKYTIER__";
 pub enum StoreKind {
     /// The SQLite file in the data directory.
     Embedded,
+    /// Readings in an InfluxDB 2, everything else as with [`Self::Embedded`].
+    Influxdb2,
     /// Nothing is kept.
     Memory,
 }
@@ -41,6 +44,10 @@ pub struct Settings {
     pub zone: Zone,
     /// Which store.
     pub store: StoreKind,
+    /// Where readings go when they go to an InfluxDB 2.
+    pub influxdb2: InfluxSettings,
+    /// Where a copy for dashboards goes; without an address there is none.
+    pub mirror: InfluxSettings,
     /// How long a commit waits for further readings to join it.
     pub commit_interval: Duration,
     /// Where the pages and the API are served.
@@ -67,6 +74,11 @@ impl Default for Settings {
             data_dir: PathBuf::from("var/skytier"),
             zone: Zone::beijing(),
             store: StoreKind::Embedded,
+            influxdb2: InfluxSettings::default(),
+            mirror: InfluxSettings {
+                url: String::new(),
+                ..InfluxSettings::default()
+            },
             commit_interval: Duration::ZERO,
             http_listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             mqtt_embedded: true,

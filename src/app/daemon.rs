@@ -21,10 +21,14 @@ use crate::adapters::payload::Decoder;
 use crate::adapters::payload::topic::Topics;
 use crate::adapters::receipt::Keys;
 use crate::adapters::store::Stores;
+use crate::adapters::store::influxdb2::Influx;
+use crate::adapters::store::influxdb2::mirror::Mirror;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::exclusions;
 use crate::app::holidays;
+use crate::app::mirror::Feed;
+use crate::app::mirror::Mirroring;
 use crate::app::open;
 use crate::app::pump::Pump;
 use crate::app::pump::RETRY_PAUSE;
@@ -50,6 +54,9 @@ const HEAVY_MAX: usize = 2;
 /// How long open requests may take to end when stopping.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 
+/// Pause between two looks at how an InfluxDB stands.
+const WATCH_PAUSE: Duration = Duration::from_millis(500);
+
 /// A running daemon.
 pub struct Daemon {
     /// Where the pages are.
@@ -62,6 +69,7 @@ pub struct Daemon {
     pump_task: JoinHandle<Result<(), StoreError>>,
     rollup_task: JoinHandle<Result<(), StoreError>>,
     readmission_task: JoinHandle<Result<(), StoreError>>,
+    beside_task: JoinHandle<()>,
     watch: Arc<Watch>,
     watch_task: JoinHandle<Result<(), StoreError>>,
     clock: fn() -> Instant,
@@ -74,7 +82,53 @@ struct Flows {
     ingest: Arc<Ingest>,
     tiering: Arc<Tiering>,
     editions: Arc<crate::domain::standards::Editions>,
+    feed: Arc<Feed>,
     watch: Arc<Watch>,
+}
+
+impl Flows {
+    /// What takes messages in.
+    fn pump(
+        &self,
+        health: &Arc<Health>,
+        switch: &watch::Receiver<bool>,
+        clock: fn() -> Instant,
+    ) -> Pump {
+        Pump {
+            ingest: Arc::clone(&self.ingest),
+            health: Arc::clone(health),
+            watch: Arc::clone(&self.watch),
+            stop: switch.clone(),
+            clock,
+            retry_pause: RETRY_PAUSE,
+        }
+    }
+
+    /// Follows the store with a copy, if one is asked for.
+    fn mirroring(
+        &self,
+        stores: &Stores,
+        settings: &Settings,
+        clock: fn() -> Instant,
+    ) -> anyhow::Result<Option<Mirroring>> {
+        if settings.mirror.url.is_empty() {
+            return Ok(None);
+        }
+        let mirror =
+            Mirror::new(&settings.mirror).map_err(|fault| anyhow::anyhow!("mirror: {fault}"))?;
+        Ok(Some(Mirroring {
+            mirror,
+            feed: Arc::clone(&self.feed),
+            series: Arc::clone(&stores.series),
+            registrar: Arc::clone(&stores.registrar),
+            rollup: Arc::clone(&self.rollup),
+            directory: Arc::clone(&self.directory),
+            editions: Arc::clone(&self.editions),
+            publication: standards::publication()?,
+            zone: settings.zone,
+            clock,
+        }))
+    }
 }
 
 async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Result<Flows> {
@@ -87,12 +141,19 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
     };
     let rollup = Arc::new(Rollup::open(recipe).await?);
     let topics = Topics::new(&settings.mqtt_prefix)?;
+    let feed = Arc::new(Feed::default());
+    let mirrored = (!settings.mirror.url.is_empty()).then(|| Arc::clone(&feed));
     let touched = Arc::clone(&rollup);
     let stage = Stage {
         series: Arc::clone(&stores.series),
         letters: Arc::clone(&stores.letters),
         directory: Arc::clone(&directory),
-        touch: Box::new(move |touch| touched.touch(touch)),
+        touch: Box::new(move |touch| {
+            touched.touch(touch);
+            if let Some(feed) = &mirrored {
+                feed.touch(touch);
+            }
+        }),
         reader: reader(
             topics,
             Decoder::new(settings.payload_bytes_max, qc_rules::rules()?),
@@ -117,6 +178,7 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
         ingest,
         tiering,
         editions,
+        feed,
     })
 }
 
@@ -156,23 +218,19 @@ impl Daemon {
         settings: &Settings,
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
+        ask_server(&stores, clock()).await?;
         open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
+        let mirroring = flows.mirroring(&stores, settings, clock)?;
         let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
         let reviewing = Reviewing::open(reviews, series).await?;
         let health = Arc::new(Health::default());
+        let watched = Arc::clone(&health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
         let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
         let (mqtt, mqtt_tasks, counters) = ways;
-        let pump = Pump {
-            ingest: Arc::clone(&flows.ingest),
-            health: Arc::clone(&health),
-            watch: Arc::clone(&flows.watch),
-            stop: switch.clone(),
-            clock,
-            retry_pause: RETRY_PAUSE,
-        };
+        let pump = flows.pump(&health, &switch, clock);
         let readmission = Arc::clone(&flows.ingest);
         let listener = listen(settings.http_listen).await?;
         let http = listener.local_addr()?;
@@ -205,6 +263,7 @@ impl Daemon {
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
+        let beside_task = tokio::spawn(beside(stores.influxdb2, watched, mirroring));
         let readmission_task = tokio::spawn(async move { readmission.run(clock).await });
         let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
         Ok(Self {
@@ -216,6 +275,7 @@ impl Daemon {
             pump_task,
             rollup_task,
             readmission_task,
+            beside_task,
             watch_task: watching(&flows.watch, clock),
             watch: flows.watch,
             clock,
@@ -237,6 +297,7 @@ impl Daemon {
             ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
         };
         self.stop.send_replace(true);
+        self.beside_task.abort();
         for task in self.mqtt_tasks {
             task.await?;
         }
@@ -262,8 +323,43 @@ impl Daemon {
 fn receipts(settings: &Settings, now: Instant) -> anyhow::Result<Keys> {
     match settings.store {
         StoreKind::Memory => receipt::passing(now),
-        StoreKind::Embedded => receipt::load_or_make(&settings.data_dir, now),
+        StoreKind::Embedded | StoreKind::Influxdb2 => {
+            receipt::load_or_make(&settings.data_dir, now)
+        }
     }
+}
+
+/// Asks an InfluxDB whether it can be relied on; what is odd but no hindrance goes to the log.
+async fn ask_server(stores: &Stores, now: Instant) -> Result<(), StoreError> {
+    if let Some(influx) = &stores.influxdb2
+        && let Some(odd) = influx.start(now).await?
+    {
+        tracing::warn!(odd, "InfluxDB");
+    }
+    Ok(())
+}
+
+/// Tells the health page of an InfluxDB that is away, and of what waits for it.
+async fn look(influx: Option<Arc<Influx>>, health: Arc<Health>) {
+    const PART: &str = "influxdb2";
+    let Some(influx) = influx else { return };
+    loop {
+        match influx.standing().words() {
+            Some(words) => health.trouble(PART, words),
+            None => health.well(PART),
+        }
+        tokio::time::sleep(WATCH_PAUSE).await;
+    }
+}
+
+/// What stands beside the flows: a look at the InfluxDB that keeps readings, and the copy in another.
+async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, mirroring: Option<Mirroring>) {
+    let copy = async {
+        if let Some(mirroring) = mirroring {
+            mirroring.run().await;
+        }
+    };
+    tokio::join!(look(influx, health), copy);
 }
 
 type Started = (

@@ -9,6 +9,10 @@ use crate::adapters::store::Stores;
 use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::tuning::Tuning;
+use crate::adapters::store::influxdb2::Influx;
+use crate::adapters::store::influxdb2::settings::InfluxSettings;
+use crate::app::config;
+use crate::app::config::ENV_PREFIX;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::fault::bad_input;
@@ -33,13 +37,54 @@ pub fn configured(settings: &Settings) -> anyhow::Result<Stores> {
     match settings.store {
         StoreKind::Memory => Ok(Stores::memory()),
         StoreKind::Embedded => {
+            refuse_elsewhere(&settings.data_dir)?;
             let tuning = Tuning::waiting(settings.commit_interval);
             let store = Embedded::open_tuned(&settings.data_dir, Access::Write, tuning);
             Ok(Stores::embedded(
                 store.with_context(|| place(&settings.data_dir))?,
             ))
         }
+        StoreKind::Influxdb2 => influxdb2(&settings.influxdb2, &settings.data_dir, Access::Write),
     }
+}
+
+/// The stores of a directory for a command that has no file of settings: the environment says where readings are.
+fn named(directory: &Path, access: Access) -> anyhow::Result<Stores> {
+    let kind = format!("{ENV_PREFIX}STORE__KIND");
+    if std::env::var(kind).is_ok_and(|kind| kind == "influxdb2") {
+        let settings = config::load(None, std::env::vars()).map_err(bad_input)?;
+        return influxdb2(&settings.influxdb2, directory, access);
+    }
+    embedded(directory, access)
+}
+
+/// Refuses a directory whose readings are in an InfluxDB.
+fn refuse_elsewhere(directory: &Path) -> anyhow::Result<()> {
+    if Influx::keeps_readings_of(directory) {
+        anyhow::bail!(
+            "{}: its readings are in an InfluxDB 2; set SKYTIER__STORE__KIND=influxdb2 and \
+             SKYTIER__STORE__INFLUXDB2__URL, __ORG, __BUCKET and __TOKEN, or use another directory",
+            place(directory)
+        );
+    }
+    Ok(())
+}
+
+fn embedded(directory: &Path, access: Access) -> anyhow::Result<Stores> {
+    refuse_elsewhere(directory)?;
+    let store = Embedded::open(directory, access);
+    Ok(Stores::embedded(store.with_context(|| place(directory))?))
+}
+
+fn influxdb2(
+    settings: &InfluxSettings,
+    directory: &Path,
+    access: Access,
+) -> anyhow::Result<Stores> {
+    let rest = Embedded::open(directory, access).with_context(|| place(directory))?;
+    let rest = Arc::new(rest);
+    let readings = Influx::new(settings.clone(), Arc::clone(&rest), directory, access)?;
+    Ok(Stores::influxdb2(readings, rest))
 }
 
 /// The stores of a data directory, locked for writing.
@@ -47,8 +92,7 @@ pub fn configured(settings: &Settings) -> anyhow::Result<Stores> {
 /// # Errors
 /// Those of the store, such as a running daemon's lock.
 pub fn for_writing(directory: &Path) -> anyhow::Result<Stores> {
-    let store = Embedded::open(directory, Access::Write);
-    Ok(Stores::embedded(store.with_context(|| place(directory))?))
+    named(directory, Access::Write)
 }
 
 /// The stores of a data directory, beside a running daemon.
@@ -56,8 +100,7 @@ pub fn for_writing(directory: &Path) -> anyhow::Result<Stores> {
 /// # Errors
 /// Those of the store, such as a directory that holds none.
 pub fn for_reading(directory: &Path) -> anyhow::Result<Stores> {
-    let store = Embedded::open(directory, Access::Read);
-    Ok(Stores::embedded(store.with_context(|| place(directory))?))
+    named(directory, Access::Read)
 }
 
 /// Name of the mark that keeps the zone a daemon served a directory in.

@@ -4,6 +4,7 @@
 //! beside the data directory.
 
 pub(crate) mod full;
+pub(crate) mod influxdb2;
 pub(crate) mod mosquitto;
 pub(crate) mod station;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::Secret;
 use crate::adapters::payload::topic::Topics;
+use crate::adapters::store::influxdb2::settings::Token;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
@@ -14,11 +15,21 @@ use crate::domain::calendar::Zone;
 use crate::domain::presence::BEAT_S_MAX;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 35] = [
     "data_dir",
     "zone",
     "store.kind",
     "store.commit_interval_ms",
+    "store.influxdb2.url",
+    "store.influxdb2.org",
+    "store.influxdb2.bucket",
+    "store.influxdb2.token",
+    "store.influxdb2.spool",
+    "store.influxdb2.spool_bytes_max",
+    "mirror.url",
+    "mirror.org",
+    "mirror.bucket",
+    "mirror.token",
     "http.listen",
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
@@ -53,6 +64,18 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "store.commit_interval_ms" => {
             settings.commit_interval = Duration::from_millis(number(value, 0, 1_000)?)
         }
+        "store.influxdb2.url" => settings.influxdb2.url = text(value)?,
+        "store.influxdb2.org" => settings.influxdb2.org = text(value)?,
+        "store.influxdb2.bucket" => settings.influxdb2.bucket = text(value)?,
+        "store.influxdb2.token" => settings.influxdb2.token = Token::new(&text(value)?),
+        "store.influxdb2.spool" => settings.influxdb2.spool = switch(&text(value)?)?,
+        "store.influxdb2.spool_bytes_max" => {
+            settings.influxdb2.spool_bytes_max = number(value, 1 << 20, 1 << 40)?
+        }
+        "mirror.url" => settings.mirror.url = text(value)?,
+        "mirror.org" => settings.mirror.org = text(value)?,
+        "mirror.bucket" => settings.mirror.bucket = text(value)?,
+        "mirror.token" => settings.mirror.token = Token::new(&text(value)?),
         "http.listen" => settings.http_listen = address(&text(value)?)?,
         "mqtt.prefix" => settings.mqtt_prefix = text(value)?,
         "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,
@@ -139,6 +162,15 @@ pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
             ));
         }
     }
+    if settings.store == StoreKind::Influxdb2 {
+        let named = settings.influxdb2.faults().into_iter();
+        faults.extend(named.map(|(name, fault)| format!("store.influxdb2.{name}: {fault}")));
+    }
+    if !settings.mirror.url.is_empty()
+        && let Err(fault) = settings.mirror.check_url()
+    {
+        faults.push(format!("mirror.url: {fault}"));
+    }
     if let Err(fault) = Topics::new(&settings.mqtt_prefix) {
         faults.push(format!("mqtt.prefix: {fault}"));
     }
@@ -197,7 +229,15 @@ fn store(text: &str) -> Result<StoreKind, String> {
     match text {
         "embedded" => Ok(StoreKind::Embedded),
         "memory" => Ok(StoreKind::Memory),
-        "influxdb2" => Err("InfluxDB 2 is not part of this version; use \"embedded\"".to_owned()),
-        _ => Err(format!("{text:?} is not embedded or memory")),
+        "influxdb2" => Ok(StoreKind::Influxdb2),
+        _ => Err(format!("{text:?} is not embedded, influxdb2 or memory")),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{text:?} is not on or off")),
     }
 }

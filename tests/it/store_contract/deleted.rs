@@ -4,7 +4,7 @@ use super::append;
 use super::at;
 use super::embedded;
 use super::key;
-use super::on_every_store;
+use super::on_stores_that_delete;
 use super::printed;
 use super::run;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ use skytier::ports::Range;
 use tempfile::TempDir;
 
 /// `A pm25 0 3600 @200`: readings after second 0 up to 3600, ordered in second 200; `*` is every factor.
-fn order(text: &str) -> Deletion {
+pub(super) fn order(text: &str) -> Deletion {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [source, factor, after, upto, when] = words.as_slice() else {
         panic!("no order: {text:?}");
@@ -128,7 +128,7 @@ async fn history(kind: &str, stores: &Stores, merge: impl AsyncFn()) {
 
 #[test]
 fn readings_taken_out_are_gone_from_the_order_on() {
-    on_every_store(async |kind, stores| history(kind, stores, async || ()).await);
+    on_stores_that_delete(async |kind, stores| history(kind, stores, async || ()).await);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn an_order_survives_and_scans_agree_with_columns() {
 
 #[test]
 fn an_order_for_too_much_does_nothing() {
-    on_every_store(async |kind, stores| {
+    on_stores_that_delete(async |kind, stores| {
         let count = DELETED_MAX as i64 + 1;
         for part in 0..4 {
             let values = (part * count / 4)..((part + 1) * count / 4);

@@ -1,0 +1,585 @@
+//! Readings in a bucket of an InfluxDB 2; everything else stays in the embedded store beside it, which can append in
+//! order and as a whole.
+//!
+//! A batch is acknowledged when the server has answered that it is written. While the server is away, batches go
+//! into a bounded file instead (the spool), synced before they are acknowledged, and from there to the server in
+//! the order they came; or, with the spool off, nothing is acknowledged. Until the spool is empty again nothing is
+//! read, so that no figure is made from part of what was acknowledged. One skytier writes a bucket.
+
+mod cells;
+mod check;
+mod client;
+mod flux;
+mod line;
+pub mod mirror;
+mod reader;
+pub mod settings;
+mod spool;
+pub mod standing;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use crate::adapters::store::embedded::Access;
+use crate::adapters::store::embedded::Embedded;
+use crate::adapters::store::influxdb2::client::Client;
+use crate::adapters::store::influxdb2::client::Failure;
+use crate::adapters::store::influxdb2::reader::ColumnOf;
+use crate::adapters::store::influxdb2::reader::Ends;
+use crate::adapters::store::influxdb2::reader::read_ends;
+use crate::adapters::store::influxdb2::settings::InfluxSettings;
+use crate::adapters::store::influxdb2::spool::Spool;
+use crate::adapters::store::influxdb2::standing::Standing;
+use crate::adapters::store::influxdb2::writer::Known;
+use crate::adapters::store::influxdb2::writer::Stored;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::domain::deletion::Deletion;
+use crate::domain::names::Source;
+use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
+use crate::domain::reading::Observation;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::strip::Numbers;
+use crate::domain::units::Amount;
+use crate::ports::Answer;
+use crate::ports::Appended;
+use crate::ports::Batch;
+use crate::ports::DeadLetter;
+use crate::ports::Deleted;
+use crate::ports::LetterState;
+use crate::ports::Range;
+use crate::ports::Registrar as _;
+use crate::ports::Series;
+use crate::ports::StoreError;
+use crate::ports::Verified;
+use crate::ports::Verify;
+use crate::ports::Visit;
+
+/// Batches that go from the spool to the server before others may write.
+const DRAIN_BATCHES: usize = 16;
+/// What kept letters of refused lines are said to come from.
+const ORIGIN: &str = "influxdb2";
+
+/// The store of readings in one bucket.
+pub struct Influx {
+    core: Arc<Core>,
+}
+
+struct Core {
+    settings: InfluxSettings,
+    client: Client,
+    base: Arc<Embedded>,
+    spool: Spool,
+    access: Access,
+    /// What the writer knows; `None` before it is learned, and after a failure, when it is in doubt.
+    known: tokio::sync::Mutex<Option<Known>>,
+    ends: RwLock<Arc<Ends>>,
+    trouble: Mutex<Option<String>>,
+    /// Whether the ends were read.
+    learned: AtomicBool,
+    /// Failures in a row.
+    failures: AtomicU32,
+}
+
+impl Influx {
+    /// Prepares to use the bucket; nothing is asked of the server yet. The spool lies in `directory`, everything
+    /// but readings in `base`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] for settings that cannot work or a spool that cannot be opened.
+    pub fn new(
+        settings: InfluxSettings,
+        base: Arc<Embedded>,
+        directory: &Path,
+        access: Access,
+    ) -> Result<Self, StoreError> {
+        let unusable = |cause: String| StoreError::Unavailable {
+            place: settings.place(),
+            cause,
+        };
+        if let Some((name, fault)) = settings.faults().first() {
+            return Err(unusable(format!("{name}: {fault}")));
+        }
+        let client = Client::new(&settings).map_err(unusable)?;
+        let spool = Spool::open(directory, settings.spool_bytes_max)?;
+        Ok(Self {
+            core: Arc::new(Core {
+                client,
+                base,
+                spool,
+                access,
+                known: tokio::sync::Mutex::new(None),
+                ends: RwLock::default(),
+                trouble: Mutex::new(None),
+                learned: AtomicBool::new(false),
+                failures: AtomicU32::new(0),
+                settings,
+            }),
+        })
+    }
+
+    /// Whether the readings of a data directory are in an InfluxDB.
+    pub fn keeps_readings_of(directory: &Path) -> bool {
+        Spool::path(directory).is_file()
+    }
+
+    /// Asks the server whether it can be relied on, and brings it what waits; gives what is odd but no hindrance.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] with what must be mended first.
+    pub async fn start(&self, now: Instant) -> Result<Option<String>, StoreError> {
+        let core = &self.core;
+        let checked = check::check(&core.settings, &core.client, now).await;
+        let odd = checked.map_err(|failure| core.unavailable(failure.text()))?;
+        if !core.base.keys().await?.is_empty() {
+            let cause = "the data directory holds readings of its own, which would not be seen; use another directory, \
+                         or `skytier export` and `skytier import` them";
+            return Err(core.unavailable(cause));
+        }
+        let mut known = core.known.lock().await;
+        core.resume(&mut known).await?;
+        Ok(odd)
+    }
+
+    /// The server's own means of a column's days, to compare with ours.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn day_means(
+        &self,
+        key: &SeriesKey,
+        span: Span,
+        zone: Zone,
+    ) -> Result<BTreeMap<NaiveDate, Amount>, StoreError> {
+        let core = &self.core;
+        let held = core.readable().await?;
+        let Some(ends) = held.get(key).copied() else {
+            return Ok(BTreeMap::new());
+        };
+        let bucket = core.settings.bucket.as_str();
+        let client = &core.client;
+        let column = ColumnOf {
+            client,
+            bucket,
+            key,
+            ends,
+        };
+        let means = column.day_means(span, zone).await;
+        means.map_err(|failure| core.unavailable(failure.text()))
+    }
+
+    /// How the spool and the server stand.
+    pub fn standing(&self) -> Standing {
+        let load = self.core.spool.load();
+        Standing {
+            trouble: self.core.trouble().clone(),
+            spooled_batches: load.batches,
+            spooled_bytes: load.bytes,
+        }
+    }
+}
+
+impl Core {
+    fn unavailable(&self, cause: &str) -> StoreError {
+        StoreError::Unavailable {
+            place: self.settings.place(),
+            cause: cause.to_owned(),
+        }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends(&self) -> Arc<Ends> {
+        Arc::clone(&self.ends.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The server failed: what is known is in doubt, and a task tries until it is back.
+    fn fell(self: &Arc<Self>, failure: &Failure) -> StoreError {
+        if self.access == Access::Read {
+            return self.unavailable(failure.text());
+        }
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let mut trouble = self.trouble();
+        if trouble.is_none() {
+            let place = self.settings.place();
+            tracing::error!(%place, cause = failure.text(), "InfluxDB cannot be used; trying again");
+            tokio::spawn(recover(Arc::downgrade(self)));
+        }
+        *trouble = Some(failure.text().to_owned());
+        drop(trouble);
+        self.unavailable(failure.text())
+    }
+
+    /// Between none and all of a pause that doubles, so that many daemons do not come back at once.
+    fn pause(&self) -> Duration {
+        let (least, most) = self.settings.backoff;
+        let doublings = self
+            .failures
+            .load(Ordering::Relaxed)
+            .saturating_sub(1)
+            .min(16);
+        let longest = least.saturating_mul(1 << doublings).min(most);
+        let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), doublings);
+        longest.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
+    }
+
+    /// Learns what the bucket holds.
+    async fn learn(&self, known: &mut Option<Known>) -> Result<(), StoreError> {
+        if known.is_some() {
+            return Ok(());
+        }
+        let ends = read_ends(&self.client, &self.settings.bucket).await;
+        let ends = Arc::new(ends.map_err(|failure| self.unavailable(failure.text()))?);
+        *known = Some(Known::of(ends.iter().map(|(key, (_, last))| (key, *last))));
+        *self.ends.write().unwrap_or_else(PoisonError::into_inner) = ends;
+        self.learned.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Learns what the bucket holds and brings it all that waits.
+    async fn resume(&self, known: &mut Option<Known>) -> Result<(), StoreError> {
+        self.learn(known).await?;
+        while self.spool.load().batches > 0 && self.access == Access::Write {
+            self.drain(known).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the server some of the batches that wait.
+    async fn drain(&self, known: &mut Option<Known>) -> Result<(), StoreError> {
+        for _ in 0..DRAIN_BATCHES {
+            let Some(waiting) = self.spool.first()? else {
+                return Ok(());
+            };
+            let stored = self
+                .store(known, waiting.received_at, &waiting.observations)
+                .await;
+            let stored = stored.map_err(|failure| self.unavailable(failure.text()))?;
+            let letters = self.letters(waiting.received_at, stored.refused).await?;
+            self.keep(letters).await?;
+            self.spool.forget(&waiting)?;
+        }
+        Ok(())
+    }
+
+    /// Writes to the server; after a failure what is known is forgotten.
+    async fn store(
+        &self,
+        known: &mut Option<Known>,
+        received_at: Instant,
+        observations: &[Observation],
+    ) -> Result<Stored, Failure> {
+        let mut writer = known.take().unwrap_or_default();
+        let bucket = self.settings.bucket.as_str();
+        let stored = writer
+            .store((&self.client, bucket), received_at, observations)
+            .await?;
+        self.failures.store(0, Ordering::Relaxed);
+        *known = Some(writer);
+        self.extend_ends(&stored.written);
+        Ok(stored)
+    }
+
+    fn extend_ends(&self, written: &[(SeriesKey, i64)]) {
+        let held = self.ends();
+        let beyond = |(key, time): &&(SeriesKey, i64)| {
+            held.get(key)
+                .is_none_or(|(first, last)| time < first || last < time)
+        };
+        if !written.iter().any(|one| beyond(&one)) {
+            return;
+        }
+        drop(held);
+        let mut ends = self.ends.write().unwrap_or_else(PoisonError::into_inner);
+        let ends = Arc::make_mut(&mut ends);
+        for (key, time) in written {
+            match ends.get_mut(key) {
+                Some((first, last)) => (*first, *last) = (*time.min(first), *time.max(last)),
+                None => drop(ends.insert(key.clone(), (*time, *time))),
+            }
+        }
+    }
+
+    /// Kept letters of lines the server will never take.
+    async fn letters(
+        &self,
+        received_at: Instant,
+        refused: Vec<(SourceId, String, String)>,
+    ) -> Result<Batch, StoreError> {
+        let mut batch = Batch::new(received_at);
+        if refused.is_empty() {
+            return Ok(batch);
+        }
+        let registry = self.base.registry().await?;
+        for (id, line, reason) in refused {
+            tracing::error!(source = %id, reason, "InfluxDB refuses a line for ever; it is kept as a dead letter");
+            let kind = if registry.logger(&id).is_some() {
+                SourceKind::Logger
+            } else {
+                SourceKind::Station
+            };
+            batch.dead_letters.push(DeadLetter {
+                received_at,
+                origin: ORIGIN.to_owned(),
+                topic: format!("{ORIGIN}/{}", self.settings.bucket),
+                source: Source { kind, id },
+                payload: line.into_bytes(),
+                state: LetterState::Dead,
+                reason: format!("refused by InfluxDB: {reason}"),
+            });
+        }
+        Ok(batch)
+    }
+
+    async fn keep(&self, letters: Batch) -> Result<(), StoreError> {
+        if letters.dead_letters.is_empty() && letters.retried.is_empty() {
+            return Ok(());
+        }
+        self.base.append(letters).await.map(drop)
+    }
+
+    async fn append(self: &Arc<Self>, mut batch: Batch) -> Result<Appended, StoreError> {
+        let observations = std::mem::take(&mut batch.observations);
+        let mut known = self.known.lock().await;
+        if observations.is_empty() {
+            self.keep(batch).await?;
+            return Ok(Appended::default());
+        }
+        let away = self.trouble().clone();
+        let stored = match away {
+            Some(cause) => Err(self.unavailable(&cause)),
+            None => {
+                self.try_now(&mut known, batch.received_at, &observations)
+                    .await
+            }
+        };
+        let stored = match stored {
+            Err(StoreError::Unavailable { .. })
+                if self.settings.spool && self.access == Access::Write =>
+            {
+                self.spool.push(batch.received_at, &observations)?;
+                spooled(&observations)
+            }
+            other => other?,
+        };
+        let letters = self.letters(batch.received_at, stored.refused).await?;
+        batch.dead_letters.extend(letters.dead_letters);
+        self.keep(batch).await?;
+        Ok(stored.appended)
+    }
+
+    async fn try_now(
+        self: &Arc<Self>,
+        known: &mut Option<Known>,
+        received_at: Instant,
+        observations: &[Observation],
+    ) -> Result<Stored, StoreError> {
+        let resumed = self.resume(known).await;
+        if let Err(StoreError::Unavailable { cause, .. }) = &resumed {
+            return Err(self.fell(&Failure::Passing(cause.clone())));
+        }
+        resumed?;
+        let stored = self.store(known, received_at, observations).await;
+        stored.map_err(|failure| self.fell(&failure))
+    }
+
+    /// Makes sure that what is read is all there is.
+    async fn readable(&self) -> Result<Arc<Ends>, StoreError> {
+        if let Some(cause) = self.trouble().clone() {
+            return Err(self.unavailable(&cause));
+        }
+        let waiting = match self.access {
+            Access::Write => self.spool.load(),
+            Access::Read => self.spool.recount()?,
+        };
+        if waiting.batches > 0 && self.access == Access::Read {
+            let cause = format!(
+                "{} batches wait in the spool of the data directory; ask again when the daemon has brought them there",
+                waiting.batches
+            );
+            return Err(self.unavailable(&cause));
+        }
+        if waiting.batches > 0 || !self.learned.load(Ordering::Acquire) {
+            let mut known = self.known.lock().await;
+            self.resume(&mut known).await?;
+        }
+        Ok(self.ends())
+    }
+
+    async fn column(
+        &self,
+        key: &SeriesKey,
+        range: Range,
+        receipts: bool,
+    ) -> Result<Vec<(Instant, Reading)>, StoreError> {
+        let ends = self.readable().await?;
+        let Some(ends) = ends.get(key).copied() else {
+            return Ok(Vec::new());
+        };
+        let bucket = self.settings.bucket.as_str();
+        let column = ColumnOf {
+            client: &self.client,
+            bucket,
+            key,
+            ends,
+        };
+        let read = column.read(range, receipts).await;
+        read.map_err(|failure| self.unavailable(failure.text()))
+    }
+}
+
+/// What is told of a batch that waits: every value may change a figure, and none is counted yet.
+fn spooled(observations: &[Observation]) -> Stored {
+    let mut stored = Stored::default();
+    let touched = observations
+        .iter()
+        .map(|one| (one.key.source.clone(), one.reading.time));
+    stored.appended.touched = touched.collect();
+    stored.appended.touched.sort_unstable();
+    stored.appended.touched.dedup();
+    stored
+}
+
+/// Tries until the server is back and has what waits; ends with the store.
+async fn recover(core: Weak<Core>) {
+    loop {
+        let Some(pause) = core.upgrade().map(|core| core.pause()) else {
+            return;
+        };
+        tokio::time::sleep(pause).await;
+        let Some(core) = core.upgrade() else { return };
+        if core.come_back().await {
+            return;
+        }
+    }
+}
+
+impl Core {
+    /// One try; whether the server is back and has everything.
+    async fn come_back(&self) -> bool {
+        loop {
+            // Let go after each part, so that what comes in meanwhile can join the spool.
+            let mut known = self.known.lock().await;
+            let tried = match self.learn(&mut known).await {
+                Ok(()) => self.drain(&mut known).await,
+                Err(error) => Err(error),
+            };
+            match tried {
+                Ok(()) if self.spool.load().batches == 0 => {
+                    *self.trouble() = None;
+                    tracing::info!(
+                        place = self.settings.place(),
+                        "InfluxDB is back and has everything"
+                    );
+                    return true;
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    self.failures.fetch_add(1, Ordering::Relaxed);
+                    let cause = match error {
+                        StoreError::Unavailable { cause, .. } => cause,
+                        other => other.to_string(),
+                    };
+                    *self.trouble() = Some(cause);
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+fn plain(column: Vec<(Instant, Reading)>) -> Vec<Reading> {
+    column.into_iter().map(|(_, reading)| reading).collect()
+}
+
+impl Series for Influx {
+    fn append(&self, batch: Batch) -> Answer<'_, Appended> {
+        Box::pin(self.core.append(batch))
+    }
+
+    fn delete(&self, _: Deletion) -> Answer<'_, Deleted> {
+        let cause =
+            "readings in an InfluxDB cannot be taken out; void them with `skytier review` instead";
+        Box::pin(std::future::ready(Err(self.core.unavailable(cause))))
+    }
+
+    fn deletions(&self) -> Answer<'_, Vec<Deletion>> {
+        self.core.base.deletions()
+    }
+
+    fn keys(&self) -> Answer<'_, Vec<SeriesKey>> {
+        Box::pin(async {
+            let ends = self.core.readable().await?;
+            Ok(ends.keys().cloned().collect())
+        })
+    }
+
+    fn column<'a>(&'a self, key: &'a SeriesKey, range: Range) -> Answer<'a, Vec<Reading>> {
+        Box::pin(async move { Ok(plain(self.core.column(key, range, false).await?)) })
+    }
+
+    fn received<'a>(
+        &'a self,
+        key: &'a SeriesKey,
+        range: Range,
+    ) -> Answer<'a, Vec<(Instant, Reading)>> {
+        Box::pin(self.core.column(key, range, true))
+    }
+
+    fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {
+        Box::pin(async move {
+            for (at, key) in keys.iter().enumerate() {
+                let readings = plain(self.core.column(key, range, false).await?);
+                let numbers = Numbers::of(readings.iter());
+                visit(at, numbers.strip());
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Verify for Influx {
+    /// Checks the embedded store and the spool, and reads every column of the bucket.
+    fn verify(&self) -> Answer<'_, Verified> {
+        Box::pin(async {
+            let core = &self.core;
+            let mut verified = core.base.verify().await?;
+            if verified.fault.is_some() {
+                return Ok(verified);
+            }
+            let spooled = match core.spool.verify() {
+                Ok(spooled) => spooled,
+                Err(error) => {
+                    verified.fault = Some(error.to_string());
+                    return Ok(verified);
+                }
+            };
+            let mut readings = 0;
+            for key in core.readable().await?.keys() {
+                readings += core.column(key, Range::ALL, true).await?.len() as u64;
+            }
+            verified.counted.retain(|(what, _)| *what != "readings");
+            verified.counted.insert(0, ("readings", readings));
+            verified.counted.push(("batches in the spool", spooled));
+            Ok(verified)
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Columns out of the bucket, a bounded window at a time.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use crate::adapters::store::influxdb2::cells::Cell;
+use crate::adapters::store::influxdb2::cells::Column;
+use crate::adapters::store::influxdb2::cells::Part;
+use crate::adapters::store::influxdb2::cells::READING;
+use crate::adapters::store::influxdb2::cells::REVISION;
+use crate::adapters::store::influxdb2::cells::amount;
+use crate::adapters::store::influxdb2::cells::field;
+use crate::adapters::store::influxdb2::cells::read_field;
+use crate::adapters::store::influxdb2::client::Client;
+use crate::adapters::store::influxdb2::client::Failure;
+use crate::adapters::store::influxdb2::client::FieldRead;
+use crate::adapters::store::influxdb2::flux::Ask;
+use crate::adapters::store::influxdb2::flux::ends;
+use crate::adapters::store::influxdb2::flux::gather;
+use crate::adapters::store::influxdb2::flux::owner;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Span;
+use crate::domain::calendar::Zone;
+use crate::domain::names::SourceId;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::domain::units::Amount;
+use crate::ports::Range;
+
+/// Intervals that one query spans at most. A row of an answer takes some hundred bytes while it is read.
+const WINDOW_READINGS: i64 = 20_000;
+
+/// First and last time of every series.
+pub(super) type Ends = BTreeMap<SeriesKey, (i64, i64)>;
+
+/// Asks for the ends of every series.
+///
+/// # Errors
+/// A [`Failure`]; rows that are not ours are one of settings.
+pub(super) async fn read_ends(client: &Client, bucket: &str) -> Result<Ends, Failure> {
+    let mut found = Ends::new();
+    for end in ["first", "last"] {
+        for row in client.query(ends(bucket, end)).await? {
+            let (source, interval_s) = owner(&row).map_err(Failure::Settings)?;
+            let Some(((factor, stat), Part::At)) = read_field(&row.field) else {
+                let foreign = format!(
+                    "field {:?} of measurement {READING} is not skytier's",
+                    row.field
+                );
+                return Err(Failure::Settings(foreign));
+            };
+            let key = SeriesKey {
+                source,
+                factor,
+                stat,
+                interval_s,
+            };
+            let (first, last) = found.entry(key).or_insert((row.time, row.time));
+            *first = row.time.min(*first);
+            *last = row.time.max(*last);
+        }
+    }
+    Ok(found)
+}
+
+/// One column of a bucket.
+pub(super) struct ColumnOf<'a> {
+    pub(super) client: &'a Client,
+    pub(super) bucket: &'a str,
+    pub(super) key: &'a SeriesKey,
+    /// First and last time it has.
+    pub(super) ends: (i64, i64),
+}
+
+impl ColumnOf<'_> {
+    /// Readings in time order, each after when it was received. When `receipts` are not asked for, that is the
+    /// beginning of time.
+    ///
+    /// # Errors
+    /// A [`Failure`]; what cannot be read is one of settings.
+    pub(super) async fn read(
+        &self,
+        range: Range,
+        receipts: bool,
+    ) -> Result<Vec<(Instant, Reading)>, Failure> {
+        let first = range.after.plus_s(1).unix().max(self.ends.0);
+        let last = range.upto.unix().min(self.ends.1);
+        let receipts = receipts || range.known_at.is_some();
+        let step = i64::from(self.key.interval_s).max(1);
+        let most = i64::try_from(range.limit)
+            .unwrap_or(i64::MAX)
+            .clamp(1, WINDOW_READINGS);
+        let (mut from, mut window) = (first, most);
+        let mut readings = Vec::new();
+        while from <= last && readings.len() < range.limit && range.after < range.upto {
+            let upto = from.saturating_add(window * step - 1).min(last);
+            self.window((from, upto), range.known_at, receipts, &mut readings)
+                .await?;
+            from = upto + 1;
+            window = (window * 2).min(WINDOW_READINGS);
+        }
+        readings.truncate(range.limit);
+        Ok(readings)
+    }
+
+    /// The server's own means of days, to compare with ours; by the day, to six decimals.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) async fn day_means(
+        &self,
+        span: Span,
+        zone: Zone,
+    ) -> Result<BTreeMap<NaiveDate, Amount>, Failure> {
+        let column: Column = (self.key.factor.clone(), self.key.stat.clone());
+        let ask = Ask {
+            bucket: self.bucket,
+            measurement: READING,
+            sources: std::slice::from_ref(&self.key.source),
+            interval_s: self.key.interval_s,
+            first: zone.day_start(span.from).plus_s(1).unix(),
+            last: zone.day_end(span.to).unix(),
+            fields: &[field(&column, Part::Value)],
+        };
+        let mut means = BTreeMap::new();
+        for row in self.client.query(ask.day_means(zone)).await? {
+            let Some(FieldRead::Number(mean)) = row.value else {
+                return Err(Failure::Settings(format!(
+                    "a mean is {:?}, not a number",
+                    row.value
+                )));
+            };
+            let mean = amount(mean).map_err(Failure::Settings)?;
+            means.insert(zone.local(Instant::from_unix(row.time)).date_naive(), mean);
+        }
+        Ok(means)
+    }
+
+    async fn window(
+        &self,
+        (first, last): (i64, i64),
+        known_at: Option<Instant>,
+        receipts: bool,
+        readings: &mut Vec<(Instant, Reading)>,
+    ) -> Result<(), Failure> {
+        let parts = if receipts {
+            &[Part::Value, Part::Note, Part::At][..]
+        } else {
+            &[Part::Value, Part::Note]
+        };
+        let counting = self.cells(READING, parts, (first, last)).await?;
+        let mut by_time: BTreeMap<i64, Cell> = BTreeMap::new();
+        let known_at = known_at.map(Instant::unix);
+        let mut unknown = false;
+        for (time, cell, _) in counting {
+            if known_at.is_none_or(|known_at| cell.at <= known_at) {
+                by_time.insert(time, cell);
+            } else {
+                unknown = true;
+            }
+        }
+        if let Some(known_at) = known_at.filter(|_| unknown) {
+            let parts = [Part::Value, Part::Note, Part::At, Part::Until];
+            for (time, cell, until) in self.cells(REVISION, &parts, (first, last)).await? {
+                if cell.at <= known_at && until.is_some_and(|until| known_at < until) {
+                    by_time.insert(time, cell);
+                }
+            }
+        }
+        let cells = by_time.into_iter();
+        readings
+            .extend(cells.map(|(time, cell)| (Instant::from_unix(cell.at), cell.reading(time))));
+        Ok(())
+    }
+
+    async fn cells(
+        &self,
+        measurement: &str,
+        parts: &[Part],
+        (first, last): (i64, i64),
+    ) -> Result<Vec<(i64, Cell, Option<i64>)>, Failure> {
+        let column: Column = (self.key.factor.clone(), self.key.stat.clone());
+        let fields: Vec<String> = parts.iter().map(|part| field(&column, *part)).collect();
+        let source: [SourceId; 1] = [self.key.source.clone()];
+        let ask = Ask {
+            bucket: self.bucket,
+            measurement,
+            sources: &source,
+            interval_s: self.key.interval_s,
+            first,
+            last,
+            fields: &fields,
+        };
+        let gathered = gather(self.client.query(ask.flux()).await?).map_err(Failure::Settings)?;
+        let mut found = Vec::with_capacity(gathered.len());
+        for ((_, time, _), cells) in gathered {
+            found.extend(cells.into_values().map(|(cell, until)| (time, cell, until)));
+        }
+        Ok(found)
+    }
+}

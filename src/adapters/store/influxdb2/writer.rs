@@ -1,0 +1,409 @@
+//! Batches into bodies: every value is compared with what counts at its time; what is new or different is written,
+//! and its predecessor as a revision in the same body, whose lines lie in the same part of the server's disk.
+//!
+//! What counts is known from lines written or read lately; a line later than any of its source needs no look.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::adapters::store::influxdb2::cells::Cell;
+use crate::adapters::store::influxdb2::cells::Column;
+use crate::adapters::store::influxdb2::cells::Part;
+use crate::adapters::store::influxdb2::cells::READING;
+use crate::adapters::store::influxdb2::cells::REVISION;
+use crate::adapters::store::influxdb2::cells::field;
+use crate::adapters::store::influxdb2::client::Client;
+use crate::adapters::store::influxdb2::client::Failure;
+use crate::adapters::store::influxdb2::flux::Ask;
+use crate::adapters::store::influxdb2::flux::Owner;
+use crate::adapters::store::influxdb2::flux::gather;
+use crate::adapters::store::influxdb2::line::FieldValue;
+use crate::adapters::store::influxdb2::line::LineFault;
+use crate::adapters::store::influxdb2::line::Point;
+use crate::adapters::store::influxdb2::line::TIMES;
+use crate::adapters::store::influxdb2::line::encode;
+use crate::domain::calendar::Instant;
+use crate::domain::names::SourceId;
+use crate::domain::reading::Observation;
+use crate::domain::reading::Reading;
+use crate::domain::reading::SeriesKey;
+use crate::ports::Appended;
+
+/// Lines of one body; more gained nothing when it was measured.
+const BODY_LINES_MAX: usize = 5_000;
+/// Cells kept to compare with.
+const KNOWN_CELLS_MAX: usize = 500_000;
+/// Sources asked about in one look.
+const LOOK_SOURCES_MAX: usize = 8;
+/// Lines of one source that a look may span.
+const LOOK_LINES: i64 = 1_440;
+
+/// A line of readings: whose, and when.
+type LineId = (Owner, i64);
+
+/// Values of a line by column.
+type Cells = BTreeMap<Column, Cell>;
+
+/// A cell to write, with until when it counted.
+type Said<'a> = (&'a Column, &'a Cell, Option<i64>);
+
+/// What is known of lines without asking.
+#[derive(Default)]
+pub(super) struct Known {
+    lines: HashMap<LineId, Cells>,
+    cells: usize,
+    newest: HashMap<Owner, i64>,
+}
+
+/// What a line of a batch changes.
+#[derive(Default)]
+struct Change {
+    cells: Cells,
+    /// Replaced values, each with its column, number, and from when on another counts.
+    replaced: Vec<(Column, Cell, i64)>,
+    new: u64,
+    repeated: u64,
+    corrected: u64,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub(super) struct Stored {
+    /// The answer to whoever appended.
+    pub(super) appended: Appended,
+    /// Every series and time written.
+    pub(super) written: Vec<(SeriesKey, i64)>,
+    /// Lines the server will never take: source, text, reason.
+    pub(super) refused: Vec<(SourceId, String, String)>,
+}
+
+impl Known {
+    /// Knows the newest time of every source and interval.
+    pub(super) fn of<'a>(ends: impl IntoIterator<Item = (&'a SeriesKey, i64)>) -> Self {
+        let mut known = Self::default();
+        for (key, last) in ends {
+            known.saw(&(key.source.clone(), key.interval_s), last);
+        }
+        known
+    }
+
+    fn saw(&mut self, owner: &Owner, time: i64) {
+        match self.newest.get_mut(owner) {
+            Some(newest) => *newest = time.max(*newest),
+            None => drop(self.newest.insert(owner.clone(), time)),
+        }
+    }
+
+    fn keep(&mut self, id: LineId, cells: Cells) {
+        self.cells += cells.len() + 1;
+        self.lines.entry(id).or_default().extend(cells);
+    }
+
+    /// Writes what a batch changes; when it returns, the server has it.
+    ///
+    /// # Errors
+    /// A [`Failure`] that is not about single lines; what is known must then be learned anew.
+    pub(super) async fn store(
+        &mut self,
+        (client, bucket): (&Client, &str),
+        received_at: Instant,
+        observations: &[Observation],
+    ) -> Result<Stored, Failure> {
+        if self.cells > KNOWN_CELLS_MAX {
+            self.lines.clear();
+            self.cells = 0;
+        }
+        let wanted: BTreeSet<LineId> = observations
+            .iter()
+            .filter(|one| TIMES.contains(&one.reading.time.unix()))
+            .map(line_of)
+            .collect();
+        for look in self.looks(&wanted) {
+            self.look(client, bucket, &look).await?;
+        }
+        let mut stored = Stored::default();
+        let changes = self.changes(received_at, observations, &mut stored);
+        let (mut units, mut written) = (Vec::new(), Vec::new());
+        for (id, change) in changes {
+            stored.appended.repeated += change.repeated;
+            if change.cells.is_empty() {
+                continue;
+            }
+            match unit(&id, &change) {
+                Ok(unit) => {
+                    units.push(unit);
+                    written.push((id, change));
+                }
+                Err((line, fault)) => stored.refused.push((id.0.0, line, fault.to_string())),
+            }
+        }
+        let mut refused: BTreeMap<usize, String> =
+            post(client, &units).await?.into_iter().collect();
+        for (number, (id, change)) in written.into_iter().enumerate() {
+            if let Some(reason) = refused.remove(&number) {
+                let unit = std::mem::take(&mut units[number]);
+                stored.refused.push((id.0.0.clone(), unit, reason));
+                continue;
+            }
+            self.written(id, change, &mut stored);
+        }
+        stored.appended.touched.sort_unstable();
+        stored.appended.touched.dedup();
+        Ok(stored)
+    }
+
+    fn written(&mut self, id: LineId, change: Change, stored: &mut Stored) {
+        let ((source, interval_s), time) = id.clone();
+        stored.appended.new += change.new;
+        stored.appended.corrected += change.corrected;
+        stored
+            .appended
+            .touched
+            .push((source.clone(), Instant::from_unix(time)));
+        for (factor, stat) in change.cells.keys().cloned() {
+            let key = SeriesKey {
+                source: source.clone(),
+                factor,
+                stat,
+                interval_s,
+            };
+            stored.written.push((key, time));
+        }
+        self.saw(&id.0, time);
+        self.keep(id, change.cells);
+    }
+
+    /// The lines of which nothing is known, in few looks of bounded size.
+    fn looks(&self, wanted: &BTreeSet<LineId>) -> Vec<Look> {
+        let mut spans: BTreeMap<(u32, i64), BTreeMap<SourceId, Vec<i64>>> = BTreeMap::new();
+        for id in wanted {
+            let ((source, interval_s), time) = id;
+            let maybe_there = self.newest.get(&id.0).is_some_and(|newest| time <= newest);
+            if maybe_there && !self.lines.contains_key(id) {
+                let span = time.div_euclid(LOOK_LINES * i64::from(*interval_s).max(1));
+                let sources = spans.entry((*interval_s, span)).or_default();
+                sources.entry(source.clone()).or_default().push(*time);
+            }
+        }
+        let mut looks = Vec::new();
+        for ((interval_s, _), sources) in spans {
+            let sources: Vec<_> = sources.into_iter().collect();
+            looks.extend(sources.chunks(LOOK_SOURCES_MAX).map(|some| Look {
+                interval_s,
+                lines: some.to_vec(),
+            }));
+        }
+        looks
+    }
+
+    /// Reads lines as they stand on the server; what is not there is known to be missing.
+    async fn look(&mut self, client: &Client, bucket: &str, look: &Look) -> Result<(), Failure> {
+        let sources: Vec<SourceId> = look
+            .lines
+            .iter()
+            .map(|(source, _)| source.clone())
+            .collect();
+        let times = || look.lines.iter().flat_map(|(_, times)| times).copied();
+        let ask = Ask {
+            bucket,
+            measurement: READING,
+            sources: &sources,
+            interval_s: look.interval_s,
+            first: times().min().unwrap_or_default(),
+            last: times().max().unwrap_or_default(),
+            fields: &[],
+        };
+        let gathered = gather(client.query(ask.flux()).await?).map_err(Failure::Settings)?;
+        for (source, times) in &look.lines {
+            for time in times {
+                self.keep(((source.clone(), look.interval_s), *time), Cells::new());
+            }
+        }
+        for ((owner, time, _), cells) in gathered {
+            let cells = cells.into_iter().map(|(column, (cell, _))| (column, cell));
+            self.keep((owner, time), cells.collect());
+        }
+        Ok(())
+    }
+
+    fn changes(
+        &self,
+        received_at: Instant,
+        observations: &[Observation],
+        stored: &mut Stored,
+    ) -> BTreeMap<LineId, Change> {
+        let mut changes: BTreeMap<LineId, Change> = BTreeMap::new();
+        let last = last_values(observations);
+        for observation in observations {
+            let (key, reading) = (&observation.key, &observation.reading);
+            let time = reading.time.unix();
+            if !TIMES.contains(&time) {
+                let value = reading
+                    .value
+                    .map_or_else(|| "null".to_owned(), |value| value.to_string());
+                let line = format!(
+                    "{} {} {} {} {time} {value}",
+                    key.source, key.factor, key.stat, key.interval_s
+                );
+                stored
+                    .refused
+                    .push((key.source.clone(), line, LineFault::Time(time).to_string()));
+                continue;
+            }
+            let id = line_of(observation);
+            let known = self.lines.get(&id);
+            let change = changes.entry(id).or_default();
+            let column = (key.factor.clone(), key.stat.clone());
+            // What the batch says in the end already counts: it was applied, and its answer got lost.
+            let counting = known.and_then(|cells| cells.get(&column));
+            let settled = last.get(&(key, time)).zip(counting);
+            if settled.is_some_and(|(last, cell)| last.repeats(&cell.reading(time))) {
+                change.repeated += 1;
+                continue;
+            }
+            let before = change
+                .cells
+                .get(&column)
+                .or_else(|| known?.get(&column))
+                .cloned();
+            let received_at = received_at.unix();
+            let cell = match before {
+                None => {
+                    change.new += 1;
+                    Cell::of(reading, received_at, 0)
+                }
+                Some(before) if reading.repeats(&before.reading(time)) => {
+                    change.repeated += 1;
+                    continue;
+                }
+                Some(before) => {
+                    change.corrected += 1;
+                    let counts_from = received_at.max(before.at);
+                    let cell = Cell::of(reading, counts_from, before.revisions + 1);
+                    change.replaced.push((column.clone(), before, counts_from));
+                    cell
+                }
+            };
+            change.cells.insert(column, cell);
+        }
+        changes
+    }
+}
+
+/// The last value of every identity.
+fn last_values(observations: &[Observation]) -> HashMap<(&SeriesKey, i64), &Reading> {
+    let pairs = observations
+        .iter()
+        .map(|one| ((&one.key, one.reading.time.unix()), &one.reading));
+    pairs.collect()
+}
+
+/// One look at lines of some sources, close to one another in time.
+struct Look {
+    interval_s: u32,
+    lines: Vec<(SourceId, Vec<i64>)>,
+}
+
+fn line_of(observation: &Observation) -> LineId {
+    let key = &observation.key;
+    (
+        (key.source.clone(), key.interval_s),
+        observation.reading.time.unix(),
+    )
+}
+
+/// The lines of a change; revisions go before what replaced them, and are never sent without.
+fn unit(id: &LineId, change: &Change) -> Result<String, (String, LineFault)> {
+    let mut out = String::new();
+    let mut add = |measurement: &str, number: &str, cells: &[Said<'_>]| {
+        line(measurement, id, number, cells, &mut out).map_err(|fault| (format!("{id:?}"), fault))
+    };
+    // A number of revisions has one line, whichever columns have that many.
+    let mut by_number: BTreeMap<u32, Vec<Said<'_>>> = BTreeMap::new();
+    for (column, cell, until) in &change.replaced {
+        let one = by_number.entry(cell.revisions).or_default();
+        one.push((column, cell, Some(*until)));
+    }
+    for (number, cells) in by_number {
+        add(REVISION, &number.to_string(), &cells)?;
+    }
+    let cells = change
+        .cells
+        .iter()
+        .map(|(column, cell)| (column, cell, None));
+    add(READING, "", &cells.collect::<Vec<_>>())?;
+    Ok(out)
+}
+
+fn line(
+    measurement: &str,
+    ((source, interval_s), time): &LineId,
+    number: &str,
+    cells: &[Said<'_>],
+    out: &mut String,
+) -> Result<(), LineFault> {
+    let texts: Vec<_> = cells
+        .iter()
+        .map(|(column, cell, _)| {
+            let names =
+                [Part::Value, Part::At, Part::Note, Part::Until].map(|part| field(column, part));
+            (names, cell.note())
+        })
+        .collect();
+    let mut fields = Vec::with_capacity(cells.len() * 2);
+    for ((names, note), (_, cell, until)) in texts.iter().zip(cells) {
+        if let Some(value) = cell.value {
+            fields.push((names[0].as_str(), FieldValue::Number(value)));
+        }
+        fields.push((names[1].as_str(), FieldValue::Integer(cell.at)));
+        if let Some(note) = note {
+            fields.push((names[2].as_str(), FieldValue::Text(note)));
+        }
+        if let Some(until) = until {
+            fields.push((names[3].as_str(), FieldValue::Integer(*until)));
+        }
+    }
+    let interval = interval_s.to_string();
+    let tags = [
+        ("interval_s", interval.as_str()),
+        ("n", number),
+        ("source", source.as_str()),
+    ];
+    let point = Point {
+        measurement,
+        tags: &tags,
+        fields: &fields,
+        time: *time,
+    };
+    encode(&point, out)
+}
+
+/// Posts units of lines; gives those the server refuses, found by halving what it refuses as a whole.
+pub(super) async fn post(
+    client: &Client,
+    units: &[String],
+) -> Result<Vec<(usize, String)>, Failure> {
+    let mut refused = Vec::new();
+    let starts = (0..units.len()).step_by(BODY_LINES_MAX);
+    let mut open: Vec<Range<usize>> = starts
+        .map(|start| start..units.len().min(start + BODY_LINES_MAX))
+        .rev()
+        .collect();
+    while let Some(range) = open.pop() {
+        match client.write(units[range.clone()].concat()).await {
+            Ok(()) => {}
+            Err(Failure::Refused(reason)) if range.len() == 1 => {
+                refused.push((range.start, reason))
+            }
+            Err(Failure::Refused(_)) => {
+                let middle = range.start + range.len() / 2;
+                open.push(middle..range.end);
+                open.push(range.start..middle);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(refused)
+}

@@ -1,0 +1,284 @@
+//! The copy for dashboards: in the stub and in a real VictoriaMetrics the values are those of the store, after outages
+//! too, and the shipped dashboard asks for what is there.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+use skytier::adapters::store::influxdb2::mirror::DAY_FIELDS;
+
+use crate::support::Daemon;
+use crate::support::PATIENCE;
+use crate::support::beijing;
+use crate::support::fetch;
+use crate::support::influxdb2::BUCKET;
+use crate::support::influxdb2::Fault;
+use crate::support::influxdb2::ORG;
+use crate::support::influxdb2::Stub;
+use crate::support::influxdb2::TOKEN;
+use crate::support::require;
+use crate::support::run;
+use crate::support::seeded;
+use crate::support::text;
+use crate::support::wait_for;
+
+/// Where Debian puts it.
+const VICTORIA_METRICS: &str = "/usr/bin/victoria-metrics";
+
+/// Name, tags and time to the value as printed.
+type Values = BTreeMap<String, String>;
+
+/// A VictoriaMetrics of the test's own.
+struct Victoria {
+    child: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Victoria {
+    fn start() -> Self {
+        require(VICTORIA_METRICS);
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let child = Command::new(VICTORIA_METRICS)
+            .arg(format!("-storageDataPath={}", folder.path().display()))
+            .arg(format!("-httpListenAddr={address}"))
+            .args(["-retentionPeriod=100y", "-dedup.minScrapeInterval=1ms"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let victoria = Self {
+            child,
+            url: format!("http://{address}"),
+            _folder: folder,
+        };
+        wait_for("VictoriaMetrics", PATIENCE, || {
+            ureq::get(format!("{}/health", victoria.url)).call().ok()
+        });
+        victoria
+    }
+
+    /// What it holds under a name, such as `reading_pm25`, for one source.
+    fn values(&self, name: &str, source: &str) -> Values {
+        let url = format!(
+            "{}/api/v1/export?reduce_mem_usage=1&start=2013-01-01T00:00:00Z&end=2017-12-31T00:00:00Z&match[]={name}%7Bsource%3D%22{source}%22%7D",
+            self.url
+        );
+        let mut found = Values::new();
+        for line in fetch(&url).text.lines() {
+            let series: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let times = series["timestamps"].as_array().expect("times");
+            let values = series["values"].as_array().expect("values");
+            for (time, value) in times.iter().zip(values) {
+                let seconds = time.as_i64().expect("milliseconds") / 1_000;
+                found.insert(seconds.to_string(), value.to_string());
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Victoria {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The first hours of a recorded file.
+fn hours_of(station: &str, hours: usize, folder: &Path) -> PathBuf {
+    let mut whole = String::new();
+    let file = std::fs::File::open(beijing(station)).expect("a recorded file");
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file), &mut whole)
+        .expect("text");
+    let path = folder.join(format!("PRSA_Data_{station}_20130301-20170228.csv"));
+    let lines: Vec<&str> = whole.lines().take(hours + 1).collect();
+    std::fs::write(&path, lines.join("\n")).expect("written");
+    path
+}
+
+fn mirrored(data: &Path, url: &str) -> Daemon {
+    let overrides = [
+        ("SKYTIER__MIRROR__URL", url),
+        ("SKYTIER__MIRROR__ORG", ORG),
+        ("SKYTIER__MIRROR__BUCKET", BUCKET),
+        ("SKYTIER__MIRROR__TOKEN", TOKEN),
+    ];
+    Daemon::start(data, &overrides)
+}
+
+/// Seconds since 1970 of an RFC 3339 time.
+fn seconds(time: &str) -> String {
+    chrono::DateTime::parse_from_rfc3339(time)
+        .expect(time)
+        .timestamp()
+        .to_string()
+}
+
+/// What the store says of a factor of a source: usable values by time.
+fn stored(data: &Path, source: &str, factor: &str) -> Values {
+    let mut found = Values::new();
+    for line in crate::support::export(data).lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        if cells[0] == source && cells[1] == factor && !cells[5].is_empty() && cells[6] == "N" {
+            found.insert(seconds(cells[3]), cells[5].to_owned());
+        }
+    }
+    found
+}
+
+/// A column of the days, by their beginning.
+fn days(data: &Path, source: &str, column: &str) -> Values {
+    let area = format!("station:{source}");
+    let args = [
+        "assess",
+        "--area",
+        &area,
+        "--from",
+        "2013-03-01",
+        "--to",
+        "2013-04-30",
+        "--by",
+        "day",
+        "--format",
+        "csv",
+    ];
+    let csv = run(&[&args[..], &["--data", text(data)]].concat());
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().expect("a header");
+    let at = header
+        .iter()
+        .position(|name| *name == column)
+        .expect(column);
+    let rows = lines.filter(|cells| !cells[at].is_empty());
+    rows.map(|cells| {
+        (
+            seconds(&format!("{}T00:00:00+08:00", cells[1])),
+            cells[at].to_owned(),
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn victoria_metrics_gets_the_values_of_the_store() {
+    let victoria = Victoria::start();
+    let (folder, data) = seeded(&["beijing"]);
+    let hours = hours_of("Dongsi", 24 * 40, folder.path());
+    let daemon = mirrored(&data, &victoria.url);
+    daemon
+        .site
+        .replay("beijing-uci", std::slice::from_ref(&hours));
+    daemon.site.settle();
+    for (name, expected) in [
+        ("reading_pm25", stored(&data, "Dongsi", "pm25")),
+        ("reading_co", stored(&data, "Dongsi", "co")),
+        ("day_pm25", days(&data, "Dongsi", "pm25")),
+        ("day_o3_8h", days(&data, "Dongsi", "o3_8h")),
+        ("day_aqi", days(&data, "Dongsi", "aqi")),
+        ("day_level", days(&data, "Dongsi", "level")),
+    ] {
+        assert!(expected.len() > 20, "{name}: {expected:?}");
+        let mut found = Values::new();
+        let limit = std::time::Instant::now() + PATIENCE;
+        while found != expected && std::time::Instant::now() < limit {
+            found = victoria.values(name, "Dongsi");
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        assert_eq!(found, expected, "{name}");
+    }
+    let metrics = fetch(&format!("{}/metrics", victoria.url)).text;
+    let invalid = "vm_rows_invalid_total{type=\"influx\"} 0";
+    assert!(metrics.contains(invalid), "no line was thrown away");
+}
+
+#[test]
+fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
+    let stub = Stub::start();
+    let (folder, data) = seeded(&["beijing"]);
+    let hours = hours_of("Dongsi", 24 * 20, folder.path());
+    stub.kill();
+    let daemon = mirrored(&data, &stub.url());
+    daemon
+        .site
+        .replay("beijing-uci", std::slice::from_ref(&hours));
+    daemon.site.settle();
+    assert_eq!(
+        daemon.site.get("/readyz").0,
+        200,
+        "the mirror is not the store"
+    );
+    assert_eq!(stub.count("reading"), 0);
+    // What was admitted before the end is not forgotten by it.
+    daemon.kill9();
+    let usable: usize = ["pm25", "pm10", "so2", "no2", "co", "o3"]
+        .iter()
+        .map(|factor| stored(&data, "Dongsi", factor).len())
+        .sum();
+    assert!(usable > 2_000, "{usable}");
+    stub.restart();
+    stub.fail_writes([Fault::CacheFull, Fault::LostAnswer]);
+    let daemon = mirrored(&data, &stub.url());
+    wait_for("everything in the mirror", PATIENCE, || {
+        (stub.count("reading") == usable).then_some(())
+    });
+    wait_for("the days", PATIENCE, || {
+        (stub.count("day") > 100).then_some(())
+    });
+    daemon.stop("TERM");
+    assert_eq!(stub.count("reading"), usable, "nothing twice");
+}
+
+/// The dashboard asks for measurements, fields and tags that the mirror writes.
+#[test]
+fn the_shipped_dashboard_asks_for_what_is_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/grafana/skytier.json");
+    let text = std::fs::read_to_string(path).expect("the dashboard");
+    let dashboard: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(panels.len() >= 3);
+    let quoted = |query: &str, lead: &str| -> Vec<String> {
+        let after = query.split(lead).skip(1);
+        after
+            .map(|rest| rest.split('"').nth(1).expect(query).to_owned())
+            .collect()
+    };
+    let factors = ["pm25", "pm10", "so2", "no2", "co", "o3"];
+    for panel in panels {
+        let title = panel["title"].as_str().expect("a title");
+        for target in panel["targets"].as_array().expect(title) {
+            let query = target["query"].as_str().expect(title);
+            assert!(
+                query.contains("v.timeRangeStart") && query.contains("${bucket}"),
+                "{query}"
+            );
+            let fields = quoted(query, "r._field == ");
+            assert!(!fields.is_empty(), "{query}");
+            let known: &[&str] = match quoted(query, "r._measurement == ").as_slice() {
+                [one] if one == "reading" => &factors,
+                [one] if one == "day" => &DAY_FIELDS,
+                other => panic!("{title}: {other:?}"),
+            };
+            for field in &fields {
+                assert!(known.contains(&field.as_str()), "{title}: {field}");
+            }
+            let tags = query.split("r.").skip(1).map(|rest| {
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .next()
+            });
+            for tag in tags.flatten() {
+                assert!(
+                    ["_measurement", "_field", "source", "interval_s"].contains(&tag),
+                    "{title}: {tag}"
+                );
+            }
+        }
+    }
+}
