@@ -14,9 +14,12 @@ STORE ?=
 # Where `make install` puts the program: PREFIX/bin.
 PREFIX ?= /usr/local
 
-# A linker for cargo, and the C compiler that SQLite is built with.
-BUILD_NEEDS := cc=gcc /usr/include/stdlib.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
-TEST_NEEDS := mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
+# A linker for cargo, the C compiler that SQLite is built with, and what TLS by OpenSSL is built with.
+BUILD_NEEDS := cc=gcc /usr/include/stdlib.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates \
+	pkg-config=pkg-config /usr/include/openssl/ssl.h=libssl-dev
+# One set of features for every target, so that one build serves them all and the tests speak TLS too.
+FEATURES := --features native-tls
+TEST_NEEDS := openssl=openssl mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
 	victoria-metrics=victoria-metrics \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
 	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
@@ -40,7 +43,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: build-needs ## build, then run on seeds and recorded readings until Ctrl-C (DATA=var/demo, STORE=influxdb2)
-	@cargo build --release
+	@cargo build --release $(FEATURES)
 	@[ -z "$(STORE)" ] || export SKYTIER__STORE__KIND="$(STORE)"; \
 	for name in URL ORG BUCKET TOKEN; do \
 	  given=INFLUXDB2_$$name; \
@@ -48,43 +51,42 @@ run: build-needs ## build, then run on seeds and recorded readings until Ctrl-C 
 	done; \
 	exec "$(RELEASE)/skytier" demo --data "$(DATA)"
 
-install: build-needs ## build with TLS to InfluxDB and put the program under PREFIX=/usr/local
-	@.ci/need pkg-config=pkg-config /usr/include/openssl/ssl.h=libssl-dev
-	cargo install --locked --features native-tls --path . --root "$(PREFIX)"
+install: build-needs ## build and put the program under PREFIX=/usr/local
+	cargo install --locked $(FEATURES) --path . --root "$(PREFIX)"
 
 demo: run ## the same as run
 
 test: build-needs test-needs ## all tests, with a real broker and a real browser
-	cargo test --release
+	cargo test --release $(FEATURES)
 
 # Clippy also complains about what rust-version in Cargo.toml does not have yet.
 check: build-needs ## format, lints, documentation, then make test
 	cargo fmt --all --check
-	cargo clippy --release --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
+	cargo clippy --release --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release $(FEATURES)
 	@$(MAKE) --no-print-directory test
 
 bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, one late hour, scans and a nation's year; some minutes
 	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients
-	cargo bench --bench ingest
+	cargo bench $(FEATURES) --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
-	cargo bench --bench store
-	cargo bench --bench late
+	cargo bench $(FEATURES) --bench store
+	cargo bench $(FEATURES) --bench late
 	@.ci/need python3=python3-venv || echo "skytier: polars and DuckDB are left out"
-	cargo bench --bench scan
-	cargo bench --bench nation
+	cargo bench $(FEATURES) --bench scan
+	cargo bench $(FEATURES) --bench nation
 
 simulate: build-needs ## many lives of the daemon, full of faults, against a naive model (READINGS=100000000 SEED=1)
-	SKYTIER_SIM_SEED=$(SEED) SKYTIER_SIM_READINGS=$(READINGS) cargo test --release --test it simulation::in_the_end -- --nocapture
+	SKYTIER_SIM_SEED=$(SEED) SKYTIER_SIM_READINGS=$(READINGS) cargo test --release $(FEATURES) --test it simulation::in_the_end -- --nocapture
 
 kill: build-needs ## kill the daemon under load, and the store at each moment of its work (KILLS=200)
-	SKYTIER_KILLS=$(KILLS) cargo test --release --test it route::kills -- --nocapture --test-threads 1
+	SKYTIER_KILLS=$(KILLS) cargo test --release $(FEATURES) --test it route::kills -- --nocapture --test-threads 1
 
 fuzz: build-needs ## mutated payloads, topics, files, databases and packets (FUZZ=50)
-	SKYTIER_FUZZ=$(FUZZ) cargo test --release --test it -- fuzz damaged_packets --nocapture --test-threads 1
+	SKYTIER_FUZZ=$(FUZZ) cargo test --release $(FEATURES) --test it -- fuzz damaged_packets --nocapture --test-threads 1
 
 bless: build-needs ## accept the charts as they are drawn now
-	SKYTIER_BLESS=1 cargo test --release --test it charts
+	SKYTIER_BLESS=1 cargo test --release $(FEATURES) --test it charts
 
 build-needs: cargo
 	@.ci/need $(BUILD_NEEDS)

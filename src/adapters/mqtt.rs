@@ -13,4 +13,5 @@ pub mod load;
 pub mod publisher;
 mod session;
 pub mod settings;
+pub mod tls;
 mod wire;

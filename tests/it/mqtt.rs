@@ -8,3 +8,4 @@ mod load;
 pub(crate) mod raw;
 mod replay;
 pub(crate) mod support;
+mod tls;

@@ -1,10 +1,12 @@
-//! Addresses of brokers: `mqtt://HOST[:PORT]`.
+//! Addresses of brokers: `mqtt://HOST[:PORT]`, and `mqtts://HOST[:PORT]` of those that are spoken to by TLS.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// The port where none is given.
 pub const PORT: u16 = 1883;
+/// The port of TLS where none is given.
+pub const PORT_TLS: u16 = 8883;
 
 /// Where a broker listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,21 @@ pub struct Address {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Whether TLS is spoken there.
+    pub tls: bool,
+}
+
+impl Address {
+    /// The address of a broker that readings are taken from, with or without TLS.
+    ///
+    /// # Errors
+    /// [`AddressFault`] for a text that is none.
+    pub fn of_broker(text: &str) -> Result<Self, AddressFault> {
+        let tls = text
+            .strip_prefix("mqtts://")
+            .and_then(|rest| parse(rest, true));
+        tls.map_or_else(|| text.parse(), Ok)
+    }
 }
 
 /// The text is no address.
@@ -27,20 +44,23 @@ impl FromStr for Address {
     type Err = AddressFault;
 
     fn from_str(text: &str) -> Result<Self, AddressFault> {
-        parse(text).ok_or_else(|| AddressFault {
-            text: text.chars().take(80).collect(),
-        })
+        let plain = text.strip_prefix("mqtt://");
+        plain
+            .and_then(|rest| parse(rest, false))
+            .ok_or_else(|| AddressFault {
+                text: text.chars().take(80).collect(),
+            })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "mqtt://{}:{}", self.host, self.port)
+        let scheme = if self.tls { "mqtts" } else { "mqtt" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }
 
-fn parse(text: &str) -> Option<Address> {
-    let rest = text.strip_prefix("mqtt://")?;
+fn parse(rest: &str, tls: bool) -> Option<Address> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let bracket = rest.rfind(']').map_or(0, |at| at + 1);
     let (host, port) = match rest[bracket..].rfind(':') {
@@ -48,7 +68,7 @@ fn parse(text: &str) -> Option<Address> {
             &rest[..bracket + at],
             rest[bracket + at + 1..].parse().ok()?,
         ),
-        None => (rest, PORT),
+        None => (rest, if tls { PORT_TLS } else { PORT }),
     };
     let bare = host
         .strip_prefix('[')
@@ -61,6 +81,7 @@ fn parse(text: &str) -> Option<Address> {
     (port > 0 && !bare.is_empty() && bare.chars().all(allowed)).then(|| Address {
         host: host.to_owned(),
         port,
+        tls,
     })
 }
 
@@ -83,11 +104,29 @@ mod tests {
             ("mqtt://host:65536", None),
             ("mqtt://user:secret@host", None),
             ("mqtt://::1", None),
+            ("mqtts://localhost", None),
         ] {
             let found = text
                 .parse::<Address>()
                 .ok()
                 .map(|address| address.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+    #[test]
+    fn brokers_may_be_spoken_to_by_tls() {
+        for (text, expected) in [
+            (
+                "mqtts://broker.example",
+                Some("mqtts://broker.example:8883"),
+            ),
+            ("mqtts://[::1]:1884/", Some("mqtts://[::1]:1884")),
+            ("mqtt://broker.example", Some("mqtt://broker.example:1883")),
+            ("mqtts://", None),
+            ("tls://broker.example", None),
+        ] {
+            let found = Address::of_broker(text);
+            let found = found.ok().map(|address| address.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         }
     }

@@ -29,6 +29,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rumqttc::Transport;
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::ConnectionError;
 use rumqttc::v5::Event;
@@ -52,6 +53,8 @@ use crate::adapters::mqtt::address::Address;
 use crate::adapters::mqtt::address::AddressFault;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::Secret;
+use crate::adapters::mqtt::tls::TlsFault;
+use crate::adapters::mqtt::tls::TlsFiles;
 use crate::adapters::payload::topic::Channel;
 use crate::adapters::payload::topic::PREFIX;
 use crate::adapters::payload::topic::PrefixFault;
@@ -65,8 +68,10 @@ const GROUP_BYTES_MAX: usize = 64;
 /// Settings of one external broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerSettings {
-    /// `mqtt://HOST:PORT`.
+    /// `mqtt://HOST:PORT`, or `mqtts://HOST:PORT` with TLS.
     pub url: String,
+    /// What TLS needs.
+    pub tls: TlsFiles,
     /// Client id, by which the broker knows the session again. Two daemons must not share one.
     pub client_id: String,
     /// Name of the shared subscription to readings, when several daemons take from one broker. What sources say of
@@ -98,6 +103,7 @@ impl Default for BrokerSettings {
     fn default() -> Self {
         Self {
             url: "mqtt://127.0.0.1:1883".to_owned(),
+            tls: TlsFiles::default(),
             client_id: "skytier".to_owned(),
             group: None,
             prefix: PREFIX.to_owned(),
@@ -134,6 +140,9 @@ pub enum BrokerFault {
     /// The address.
     #[error("{0}")]
     Address(#[from] AddressFault),
+    /// TLS.
+    #[error("{0}")]
+    Tls(#[from] TlsFault),
     /// The prefix.
     #[error("{0}")]
     Prefix(#[from] PrefixFault),
@@ -164,6 +173,7 @@ pub type Hear = Box<dyn Fn(bool) + Send + Sync>;
 pub struct Broker {
     settings: BrokerSettings,
     address: Address,
+    transport: Transport,
     filters: Vec<String>,
     inlet: Inlet,
     counters: Arc<Counters>,
@@ -171,12 +181,13 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Checks the settings; connects to nothing yet.
+    /// Checks the settings and reads the files of TLS; connects to nothing yet.
     ///
     /// # Errors
     /// [`BrokerFault`] for the first setting that cannot work.
     pub fn new(settings: BrokerSettings, inlet: Inlet) -> Result<Self, BrokerFault> {
-        let address = settings.url.parse()?;
+        let address = Address::of_broker(&settings.url)?;
+        let transport = settings.tls.transport(&address)?;
         let topics = Topics::new(&settings.prefix)?;
         if settings.window == 0 {
             return Err(BrokerFault::Window);
@@ -212,6 +223,7 @@ impl Broker {
         Ok(Self {
             settings,
             address,
+            transport,
             filters,
             inlet,
             counters: Arc::new(Counters::default()),
@@ -270,6 +282,7 @@ impl Broker {
         let settings = &self.settings;
         let mut options =
             MqttOptions::new(&settings.client_id, &self.address.host, self.address.port);
+        options.set_transport(self.transport.clone());
         options.set_keep_alive(settings.keep_alive);
         options.set_clean_start(false);
         options.set_session_expiry_interval(Some(settings.session_expiry_s));

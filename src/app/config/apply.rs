@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::adapters::mqtt::address::Address;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::Secret;
 use crate::adapters::payload::topic::Topics;
@@ -15,7 +16,7 @@ use crate::domain::calendar::Zone;
 use crate::domain::presence::BEAT_S_MAX;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 35] = [
+pub(super) const KEYS: [&str; 40] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -24,12 +25,14 @@ pub(super) const KEYS: [&str; 35] = [
     "store.influxdb2.org",
     "store.influxdb2.bucket",
     "store.influxdb2.token",
+    "store.influxdb2.ca_file",
     "store.influxdb2.spool",
     "store.influxdb2.spool_bytes_max",
     "mirror.url",
     "mirror.org",
     "mirror.bucket",
     "mirror.token",
+    "mirror.ca_file",
     "http.listen",
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
@@ -42,6 +45,9 @@ pub(super) const KEYS: [&str; 35] = [
     "mqtt.embedded.connect_timeout_s",
     "mqtt.embedded.keep_alive_s_max",
     "mqtt.brokers[].url",
+    "mqtt.brokers[].ca_file",
+    "mqtt.brokers[].client_cert_file",
+    "mqtt.brokers[].client_key_file",
     "mqtt.brokers[].client_id",
     "mqtt.brokers[].group",
     "mqtt.brokers[].username",
@@ -68,6 +74,7 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "store.influxdb2.org" => settings.influxdb2.org = text(value)?,
         "store.influxdb2.bucket" => settings.influxdb2.bucket = text(value)?,
         "store.influxdb2.token" => settings.influxdb2.token = Token::new(&text(value)?),
+        "store.influxdb2.ca_file" => settings.influxdb2.ca_file = file(&text(value)?),
         "store.influxdb2.spool" => settings.influxdb2.spool = switch(&text(value)?)?,
         "store.influxdb2.spool_bytes_max" => {
             settings.influxdb2.spool_bytes_max = number(value, 1 << 20, 1 << 40)?
@@ -76,6 +83,7 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "mirror.org" => settings.mirror.org = text(value)?,
         "mirror.bucket" => settings.mirror.bucket = text(value)?,
         "mirror.token" => settings.mirror.token = Token::new(&text(value)?),
+        "mirror.ca_file" => settings.mirror.ca_file = file(&text(value)?),
         "http.listen" => settings.http_listen = address(&text(value)?)?,
         "mqtt.prefix" => settings.mqtt_prefix = text(value)?,
         "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,
@@ -137,6 +145,9 @@ fn set_broker(
     let broker = &mut settings.brokers[position];
     match name {
         "url" => broker.url = text(value)?,
+        "ca_file" => broker.tls.ca_file = file(&text(value)?),
+        "client_cert_file" => broker.tls.client_cert_file = file(&text(value)?),
+        "client_key_file" => broker.tls.client_key_file = file(&text(value)?),
         "client_id" => broker.client_id = text(value)?,
         "group" => broker.group = Some(text(value)?),
         "username" => broker.username = Some(text(value)?),
@@ -179,6 +190,10 @@ pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
             faults.push(format!(
                 "mqtt.brokers.{position}.url: missing; such as mqtt://broker.example:1883"
             ));
+        } else if let Ok(address) = Address::of_broker(&broker.url)
+            && let Err(fault) = broker.tls.check(&address)
+        {
+            faults.push(format!("mqtt.brokers.{position}: {fault}"));
         }
     }
 }
@@ -190,6 +205,11 @@ fn text(value: Value) -> Result<String, String> {
         Value::Flag(_) => Err("text in quotes is expected, not true or false".to_owned()),
         Value::Other(what) => Err(format!("text in quotes is expected, not {what}")),
     }
+}
+
+/// A file's name; an empty one is none.
+fn file(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 fn flag(value: Value) -> Result<bool, String> {

@@ -138,12 +138,15 @@ fn whether_the_suite_ran_on_a_real_server_is_told() {
 #[test]
 fn requests_are_those_a_real_server_was_seen_to_take() {
     let stub = Stub::start();
+    stub.keep_bodies();
     let directory = TempDir::new().expect("a directory");
     run(async {
         let stores = on_stub(&stub, directory.path());
         append(&stores, 100, "A pm25 3600 1.5").await;
         column(&stores, "A pm25", Range::ALL).await;
     });
+    let line = "reading,interval_s=3600,source=A pm25=1.5,pm25:avg:at=100i 3600\n";
+    assert_eq!(stub.bodies(), [line]);
     let mut heads = stub.heads();
     for head in &mut heads {
         let volatile = |line: &&str| {

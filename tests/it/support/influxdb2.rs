@@ -82,6 +82,8 @@ struct Shared {
     always: Option<Fault>,
     connections: Vec<TcpStream>,
     heads: Vec<String>,
+    /// Bodies of writes, when they are to be kept.
+    bodies: Option<Vec<String>>,
     clock_offset_s: i64,
     version: String,
 }
@@ -213,6 +215,16 @@ impl Stub {
         self.with(|shared| shared.heads.clone())
     }
 
+    /// Keeps the bodies of writes from now on.
+    pub(crate) fn keep_bodies(&self) {
+        self.with(|shared| shared.bodies = Some(Vec::new()));
+    }
+
+    /// Bodies of writes so far, if they are kept.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.with(|shared| shared.bodies.clone().unwrap_or_default())
+    }
+
     /// Field values in a measurement.
     pub(crate) fn count(&self, measurement: &str) -> usize {
         self.with(|shared| shared.bucket.count(measurement))
@@ -233,6 +245,11 @@ fn converse(mut connection: TcpStream, shared: &Mutex<Shared>) {
         let fault = {
             let mut shared = lock(shared);
             shared.heads.push(request.head.clone());
+            if let Some(bodies) = &mut shared.bodies
+                && request.path() == "/api/v2/write"
+            {
+                bodies.push(request.body.clone());
+            }
             let always = shared.always.clone();
             match request.path() {
                 "/api/v2/write" => shared.writes.pop_front().or(always),
@@ -290,6 +307,10 @@ fn answer(request: &Request, fault: Option<Fault>, shared: &Mutex<Shared>) -> Op
     })
 }
 
+/// A write that was taken.
+const WRITTEN: &[u8] =
+    b"HTTP/1.1 204 No Content\r\nX-Influxdb-Build: OSS\r\nX-Influxdb-Version: v2.7.12\r\n\r\n";
+
 /// An answer that ends before its length.
 const CUT_SHORT: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/csv; charset=utf-8\r\nContent-Length: 1000\r\n\r\n#datatype,string,long,double\r\n";
 
@@ -333,9 +354,7 @@ fn sound(request: &Request, shared: &Mutex<Shared>) -> Vec<u8> {
     }
     assert_eq!(request.parameter("precision").as_deref(), Some("s"));
     match shared.bucket.write(&request.body) {
-        Ok(()) => {
-            b"HTTP/1.1 204 No Content\r\nX-Influxdb-Build: OSS\r\nX-Influxdb-Version: v2.7.12\r\n\r\n".to_vec()
-        }
+        Ok(()) => WRITTEN.to_vec(),
         Err((status, code, message)) => json_answer(status, code, &message),
     }
 }

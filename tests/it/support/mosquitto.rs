@@ -42,6 +42,11 @@ pub(crate) struct Mosquitto {
 impl Mosquitto {
     /// Starts it with persistence in a folder of its own.
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with further lines about its listener.
+    pub(crate) async fn start_with(more: &str) -> Self {
         require(BROKER);
         // Another process may take the port between looking and starting; then look again.
         for _ in 0..5 {
@@ -51,7 +56,7 @@ impl Mosquitto {
             let folder = tempfile::tempdir().expect("a temporary folder");
             // Without a limit of its own: else it drops what comes for a client that is behind by a thousand.
             let config = format!(
-                "listener {port} 127.0.0.1\nuser root\nallow_anonymous true\npersistence true\n\
+                "listener {port} 127.0.0.1\n{more}user root\nallow_anonymous true\npersistence true\n\
                  max_queued_messages 0\n\
                  persistence_location {}/\nautosave_interval 1\nmax_inflight_messages 0\n",
                 folder.path().display()

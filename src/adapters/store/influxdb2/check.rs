@@ -32,7 +32,8 @@ pub(super) async fn check(
 }
 
 async fn greet(settings: &InfluxSettings, now: Instant) -> Result<Option<String>, Failure> {
-    let http = plain(settings).timeout(settings.write_timeout).build();
+    let http = plain(settings).map_err(Failure::Settings)?;
+    let http = http.timeout(settings.write_timeout).build();
     let http = http.map_err(|fault| Failure::Settings(fault.to_string()))?;
     let address = format!("{}/ping", settings.url.trim_end_matches('/'));
     let answer = http.get(address).send().await.map_err(|fault| {

@@ -76,7 +76,7 @@ impl Client {
     pub(super) fn new(settings: &InfluxSettings) -> Result<Self, String> {
         settings.check_url()?;
         let build = |timeout| {
-            let http = plain(settings).timeout(timeout);
+            let http = plain(settings)?.timeout(timeout);
             let (org, token) = (settings.org.as_str(), settings.token.reveal());
             let built =
                 ClientBuilder::with_builder(http, settings.url.as_str(), org, token).build();
@@ -125,12 +125,56 @@ impl Client {
 }
 
 /// A client without surprises: no proxy of the environment, no redirects, no connection kept longer than servers do.
-pub(super) fn plain(settings: &InfluxSettings) -> reqwest011::ClientBuilder {
-    reqwest011::Client::builder()
+///
+/// # Errors
+/// A file of certificates that cannot be used.
+pub(super) fn plain(settings: &InfluxSettings) -> Result<reqwest011::ClientBuilder, String> {
+    let builder = reqwest011::Client::builder()
         .connect_timeout(settings.connect_timeout)
         .pool_idle_timeout(std::time::Duration::from_secs(90))
         .redirect(reqwest011::redirect::Policy::none())
-        .no_proxy()
+        .no_proxy();
+    match &settings.ca_file {
+        None => Ok(builder),
+        Some(path) => {
+            let trusted = trusting(builder, path);
+            trusted.map_err(|cause| format!("ca_file {}: {cause}", path.display()))
+        }
+    }
+}
+
+/// Lets the authorities of a file alone vouch for the server.
+#[cfg(feature = "native-tls")]
+fn trusting(
+    builder: reqwest011::ClientBuilder,
+    path: &std::path::Path,
+) -> Result<reqwest011::ClientBuilder, String> {
+    let pem = std::fs::read_to_string(path).map_err(|cause| cause.to_string())?;
+    let mut builder = builder.tls_built_in_root_certs(false);
+    let mut found = 0;
+    for part in pem.split_inclusive("-----END CERTIFICATE-----") {
+        if !part.contains("-----BEGIN CERTIFICATE-----") {
+            continue;
+        }
+        let certificate = reqwest011::Certificate::from_pem(part.trim_start().as_bytes());
+        builder = builder.add_root_certificate(certificate.map_err(|cause| cause.to_string())?);
+        found += 1;
+    }
+    if found == 0 {
+        return Err("there is no certificate in PEM in it".to_owned());
+    }
+    Ok(builder)
+}
+
+#[cfg(not(feature = "native-tls"))]
+fn trusting(
+    _: reqwest011::ClientBuilder,
+    _: &std::path::Path,
+) -> Result<reqwest011::ClientBuilder, String> {
+    Err(
+        "this skytier was built without TLS; build it with `make install`, or leave it out"
+            .to_owned(),
+    )
 }
 
 fn rows(answer: &influxdb2::api::query::QueryTableIter) -> Result<Vec<Row>, Failure> {

@@ -1,6 +1,7 @@
 //! Where the InfluxDB is and how it is spoken to.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest011::Url;
@@ -54,6 +55,8 @@ pub struct InfluxSettings {
     pub bucket: String,
     /// A token that may read and write the bucket.
     pub token: Token,
+    /// Certificates in PEM of the authorities that may vouch for an https server; without it, those the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// Whether readings go to a file while the server is away. Otherwise nothing is acknowledged meanwhile.
     pub spool: bool,
     /// Bytes the spool may take; a full one takes nothing more.
@@ -75,6 +78,7 @@ impl Default for InfluxSettings {
             org: String::new(),
             bucket: "skytier".to_owned(),
             token: Token::default(),
+            ca_file: None,
             spool: true,
             spool_bytes_max: SPOOL_BYTES_MAX,
             connect_timeout: CONNECT_TIMEOUT,
