@@ -226,7 +226,7 @@ fn answered(status: StatusCode, text: &str, querying: bool) -> Failure {
         // Overload of queries has no status of its own.
         400 if querying && message.contains("queue length exceeded") => Failure::Passing(said),
         // A query whose text is not accepted will not be later, and no bucket of that name is a matter of settings.
-        400 | 405 if querying => {
+        400 | 405 | 413 | 422 if querying => {
             Failure::Settings(format!("{said}; is this an InfluxDB 2 that answers Flux?"))
         }
         400 | 413 | 422 => Failure::Refused(said),

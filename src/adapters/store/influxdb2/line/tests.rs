@@ -13,11 +13,19 @@ struct Parsed {
     time: i64,
 }
 
-/// Reads up to one of `ends` that is not escaped; gives the text and the end.
+/// Reads up to one of `ends` that is not escaped; gives the text and the end. A measurement has no escape for `=`.
 fn word(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, ends: &[char]) -> (String, char) {
+    named(rest, ends, ",= ")
+}
+
+fn named(
+    rest: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    ends: &[char],
+    special: &str,
+) -> (String, char) {
     let mut text = String::new();
     while let Some(c) = rest.next() {
-        if c == '\\' && rest.peek().is_some_and(|next| ",= ".contains(*next)) {
+        if c == '\\' && rest.peek().is_some_and(|next| special.contains(*next)) {
             text.push(rest.next().expect("peeked"));
         } else if ends.contains(&c) {
             return (text, c);
@@ -44,7 +52,7 @@ fn parse(line: &str) -> Parsed {
     let body = line.strip_suffix('\n').expect("a line break at the end");
     assert!(!body.contains(['\n', '\r']), "more than one line: {body:?}");
     let mut rest = body.chars().peekable();
-    let (measurement, mut end) = word(&mut rest, &[',', ' ']);
+    let (measurement, mut end) = named(&mut rest, &[',', ' '], ", ");
     let (mut tags, mut fields) = (Vec::new(), Vec::new());
     while end == ',' {
         let (key, _) = word(&mut rest, &['=']);
