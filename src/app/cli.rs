@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
 
+use chrono::SubsecRound;
 use clap::Parser;
 use clap::Subcommand;
 
@@ -121,6 +122,15 @@ pub fn now() -> Instant {
     Instant::from_unix(chrono::Utc::now().timestamp())
 }
 
+/// Decimal places of a second that entries of the ledger keep.
+const MOMENT_DIGITS: u16 = 6;
+
+/// The moment to the microsecond, as entries of the ledger and answers from it carry it.
+pub fn moment() -> chrono::DateTime<chrono::FixedOffset> {
+    let now = chrono::Utc::now().trunc_subsecs(MOMENT_DIGITS);
+    now.with_timezone(&Zone::beijing().offset())
+}
+
 /// Today in the zone of the standards.
 pub fn today() -> chrono::NaiveDate {
     Zone::beijing().local(now()).date_naive()
@@ -203,7 +213,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Receipt(args) => receipt::run(&args, now(), &mut out)?,
-        Command::Credit(args) => credit::run(args, now(), &mut out).await?,
+        Command::Credit(args) => credit::run(args, moment(), &mut out).await?,
         Command::Rulebook(args) => rulebook::run(args, today(), &mut out).await?,
         Command::Export(args) => export::run(args, &mut out).await?,
         Command::DeadLetters(args) => dead_letters::run(&args, &mut out).await?,

@@ -4,19 +4,23 @@ mod official;
 
 mod tariff;
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
+use chrono::TimeDelta;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::adapters::credit_events::from_fields;
+use crate::adapters::credit_events::to_line;
 use crate::adapters::credit_events::views::Place;
 use crate::adapters::credit_events::views::Seals;
 use crate::adapters::credit_events::views::entry_json;
@@ -31,8 +35,6 @@ use crate::app::rate;
 use crate::app::rate::parse_day;
 use crate::app::rate::parse_known_at;
 use crate::app::rulebooks;
-use crate::domain::calendar::Instant;
-use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::dossier;
 use crate::domain::credit::tier::Outlook;
@@ -40,6 +42,7 @@ use crate::domain::credit::timeline::runs;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::Tiering;
 use crate::flow::tiering::TieringError;
+use crate::flow::tiering::book::Book;
 
 /// Fields that are lists of names.
 const LISTS: [&str; 1] = ["approved_by"];
@@ -101,7 +104,8 @@ enum What {
         #[arg(value_name = "FIELD=VALUE")]
         fields: Vec<String>,
     },
-    /// Enter a file of entries as `skytier rate` reads it, with their own times of capture; all or none.
+    /// Enter a file of entries as `skytier rate` reads it, all or none. The first entries of a ledger keep their own times of
+    /// capture; into one that holds some already, new ones come as captured now, for nobody knew of them here before.
     Load {
         /// The data directory.
         #[arg(long, value_name = "DIR")]
@@ -153,8 +157,11 @@ struct Behind {
 ///
 /// # Errors
 /// Input that is wrong or contradicts the ledger, or those of the store.
-pub async fn run(args: CreditArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
-    let now = Zone::beijing().local(now);
+pub async fn run(
+    args: CreditArgs,
+    now: DateTime<FixedOffset>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     match args.what {
         What::Act {
             act,
@@ -170,7 +177,7 @@ pub async fn run(args: CreditArgs, now: Instant, out: &mut impl Write) -> anyhow
         What::Load { data, file } => load(&data, &file, now, out).await,
         What::Records(behind) => records(&behind, now, out).await,
         What::History { behind, from } => history(&behind, from, now, out).await,
-        What::Tariff(args) => tariff::run(&args, now.date_naive(), out).await,
+        What::Tariff(args) => tariff::run(&args, now, out).await,
         What::Official(args) => official::list(&args, now, out).await,
         What::Disagreements(args) => official::disagreements(&args, now, out).await,
         What::Head { data } => {
@@ -192,6 +199,21 @@ async fn tiering(data: &Path, write: bool) -> anyhow::Result<Tiering> {
         open::for_reading(data)?
     };
     Ok(Tiering::open(Arc::clone(&stores.ledger), rulebooks::named("auto")?).await?)
+}
+
+/// What a ledger will hold at a later time is not known yet.
+fn not_ahead(
+    known_at: Option<DateTime<FixedOffset>>,
+    now: DateTime<FixedOffset>,
+) -> anyhow::Result<()> {
+    match known_at {
+        Some(known_at) if known_at > now => {
+            let said =
+                format!("--known-at {known_at} lies ahead of now, {now}; give a time that is over");
+            Err(bad_input(said))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refused(error: TieringError) -> anyhow::Error {
@@ -236,17 +258,19 @@ async fn enter(
 ) -> anyhow::Result<()> {
     let event = from_fields(act, fields, subject, now).map_err(bad_input)?;
     let tiering = tiering(data, true).await?;
-    let book = tiering.act(subject, event.clone()).await.map_err(refused)?;
+    let book = tiering.act(subject, event).await.map_err(refused)?;
     let today = now.date_naive();
     let rating = tiering.rate(book.ledger(), subject, today, None)?;
     let rulebook = tiering.rulebook(today);
     let workdays = holidays::workdays()?;
-    let promptness = rulebook.and_then(|book| dossier::promptness(&event, book, &workdays));
-    let (seq, hash) = book.head();
+    let (last, _) = book.head();
+    let entered = book.row(last).context("failed to read the entry back")?;
+    let prompt = |rulebook| dossier::promptness(entered.event, rulebook, &workdays);
+    let promptness = rulebook.and_then(prompt);
     let line = json!({
-        "seq": seq,
-        "hash": hex(&hash),
-        "entered": entry_json(&event),
+        "seq": entered.seq,
+        "hash": hex(&entered.hash),
+        "entered": entry_json(entered.event),
         "promptness": promptness.map(|promptness| promptness_json(&promptness)),
         "after": {"on": today.to_string(), "score": rating.score, "tier": rating.tier.as_str()},
     });
@@ -269,22 +293,56 @@ async fn load(
         return Err(bad_input(said));
     }
     let tiering = tiering(data, true).await?;
-    let before = tiering.now();
-    let stands = |event: &CreditEvent| {
-        let ledger = before.ledger();
-        let subject = ledger.subject_of(event);
-        subject.is_some_and(|subject| ledger.events_of(subject).contains(event))
-    };
-    let (old, new): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| stands(event));
+    let book = tiering.now();
+    let first = book.head().0 == 0;
+    let (given, mut new) = (events.len(), unentered(events, &book));
     let entered = new.len();
-    if entered > 0 {
+    if first {
         tiering.enter(new).await.map_err(refused)?;
+    } else if entered > 0 {
+        new.sort_by_key(|event| event.captured_at);
+        for (event, place) in new.iter_mut().zip(0..) {
+            event.captured_at = now + TimeDelta::microseconds(place);
+        }
+        tiering.enter_now(new).await.map_err(refused)?;
     }
+    let how = if first || entered == 0 {
+        "entered"
+    } else {
+        "entered as captured now"
+    };
+    let old = given - entered;
     Ok(writeln!(
         out,
-        "{entered} entries entered, {} stood already",
-        old.len()
+        "{entered} entries {how}, {old} stood already"
     )?)
+}
+
+/// Those entries that the ledger does not hold, whenever it captured what it holds. What a file says twice, the ledger must
+/// hold twice.
+fn unentered(events: Vec<CreditEvent>, book: &Book) -> Vec<CreditEvent> {
+    let timeless = |event: &CreditEvent| {
+        let captured_at = DateTime::UNIX_EPOCH.fixed_offset();
+        to_line(&CreditEvent {
+            captured_at,
+            ..event.clone()
+        })
+    };
+    let mut held: HashMap<String, usize> =
+        events.iter().map(|event| (timeless(event), 0)).collect();
+    for row in book.after(0) {
+        if let Some(held) = held.get_mut(&timeless(row.event)) {
+            *held += 1;
+        }
+    }
+    let is_new = |event: &CreditEvent| match held.get_mut(&timeless(event)) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        _ => true,
+    };
+    events.into_iter().filter(is_new).collect()
 }
 
 async fn records(
@@ -292,6 +350,7 @@ async fn records(
     now: DateTime<FixedOffset>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
+    not_ahead(behind.known_at, now)?;
     let subject = Uscc::new(&behind.subject).map_err(bad_input)?;
     let tiering = tiering(&behind.data, false).await?;
     let workdays = holidays::workdays()?;
@@ -320,6 +379,7 @@ async fn history(
     now: DateTime<FixedOffset>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
+    not_ahead(behind.known_at, now)?;
     let subject = Uscc::new(&behind.subject).map_err(bad_input)?;
     let tiering = tiering(&behind.data, false).await?;
     let to = behind.on.unwrap_or(now.date_naive());

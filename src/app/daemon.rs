@@ -23,6 +23,7 @@ use crate::adapters::receipt::Keys;
 use crate::adapters::store::Stores;
 use crate::adapters::store::influxdb2::Influx;
 use crate::adapters::store::influxdb2::mirror::Mirror;
+use crate::app::cli;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::exclusions;
@@ -259,6 +260,7 @@ impl Daemon {
             mqtt_prefix: settings.mqtt_prefix.clone(),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             clock,
+            moment: cli::moment,
         };
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());

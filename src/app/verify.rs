@@ -3,8 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::adapters::store::Stores;
 use crate::app::fault::AnswerIsNo;
 use crate::app::open;
+use crate::app::rulebooks;
+use crate::flow::tiering::Tiering;
+use crate::flow::tiering::TieringError;
 
 /// Check every stored checksum, key order and ledger link; exit 1 at the first fault.
 #[derive(clap::Args, Debug)]
@@ -27,11 +31,26 @@ pub async fn run(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     for (what, count) in &verified.counted {
         writeln!(out, "{what}: {count} checked")?;
     }
-    match verified.fault {
+    let fault = match verified.fault {
+        None => contradiction(&stores).await?,
+        fault => fault,
+    };
+    match fault {
         None => Ok(writeln!(out, "all is well")?),
         Some(fault) => {
             out.flush()?;
             Err(anyhow::Error::new(AnswerIsNo(fault)))
         }
+    }
+}
+
+/// What keeps the ledger's entries from being read, though every row is as it was written: two that contradict each other,
+/// or one that no rulebook knows.
+async fn contradiction(stores: &Stores) -> anyhow::Result<Option<String>> {
+    let ledger = std::sync::Arc::clone(&stores.ledger);
+    match Tiering::open(ledger, rulebooks::named("auto")?).await {
+        Err(TieringError::Entries(said)) => Ok(Some(format!("table ledger: {said}"))),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(None),
     }
 }

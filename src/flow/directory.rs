@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
+use tokio::sync::Mutex;
 use tokio::sync::watch;
 
 use crate::domain::registry::Registry;
@@ -17,6 +18,8 @@ pub struct Directory {
     registrar: Arc<dyn Registrar>,
     current: watch::Sender<Arc<Registry>>,
     senders: RwLock<Arc<Senders>>,
+    /// Held while entries are merged in, so that what is shown last is what was stored last.
+    registering: Mutex<()>,
 }
 
 impl Directory {
@@ -29,6 +32,7 @@ impl Directory {
         Ok(Self {
             registrar,
             senders: RwLock::new(Arc::new(Senders::of(&registry))),
+            registering: Mutex::new(()),
             current: watch::Sender::new(Arc::new(registry)),
         })
     }
@@ -53,6 +57,7 @@ impl Directory {
     /// # Errors
     /// Those of the store; then nothing changed.
     pub async fn register(&self, entries: Registry) -> Result<(), StoreError> {
+        let _alone = self.registering.lock().await;
         self.registrar.register(entries).await?;
         let fresh = Arc::new(self.registrar.registry().await?);
         let mut senders = self.senders.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,20 @@
 //! Tiers of the units in the ledger, computed when asked, from a checked snapshot of the entries.
+//!
+//! Whoever asks is told as of when the answer is known, and no entry made later is captured at or before that time: an entry
+//! gets its time here, while no other is made, later than all before it and than whatever was answered. So the same question
+//! as known then has the same answer for ever.
 
 pub mod book;
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::RwLock;
 
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
-use tokio::sync::Mutex;
+use chrono::TimeDelta;
 
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::ledger::Ledger;
@@ -28,6 +33,8 @@ use crate::ports::StoreError;
 
 /// Contradictions told of one refusal.
 const FAULTS_TOLD_MAX: usize = 5;
+/// What lies at least between a time that was answered about and the next entry.
+const STEP: TimeDelta = TimeDelta::microseconds(1);
 
 /// Why a tier cannot be told or an entry not taken.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +51,51 @@ pub enum TieringError {
     /// There is no rulebook at all.
     #[error("no rulebook is configured")]
     NoRulebook,
+    /// Nobody knows yet what will be known then.
+    #[error("{known_at} lies ahead of now, {now}; what will be known then is not known yet")]
+    Ahead {
+        /// The time asked about.
+        known_at: DateTime<FixedOffset>,
+        /// The latest time that can be asked about.
+        now: DateTime<FixedOffset>,
+    },
+}
+
+/// The ledger as one answer sees it.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The entries; some may be captured later than `known_at`.
+    pub book: Arc<Book>,
+    /// As of when the answer is known, for ever.
+    pub known_at: DateTime<FixedOffset>,
+    /// When it was asked.
+    pub asked_at: DateTime<FixedOffset>,
+}
+
+/// What everybody shares, changed at one stroke.
+struct Moment {
+    book: Arc<Book>,
+    /// The latest time as known at which something was answered.
+    answered: Option<DateTime<FixedOffset>>,
+    /// When the entries that are just being made are captured, the first of them.
+    entering: Option<DateTime<FixedOffset>>,
+}
+
+impl Moment {
+    /// The earliest time at which an entry may still be captured without changing an answer or the order of rows.
+    fn free_from(&self) -> Option<DateTime<FixedOffset>> {
+        let taken = self.book.latest().max(self.answered)?;
+        Some(taken + STEP)
+    }
 }
 
 /// The ledger as every page and look-up sees it.
 pub struct Tiering {
     port: Arc<dyn ports::Ledger>,
     rulebooks: Vec<Rulebook>,
-    current: RwLock<Arc<Book>>,
+    moment: Mutex<Moment>,
     /// Held from the check of an entry until it stands, so that two cannot both be the first.
-    entering: Mutex<()>,
+    entering: tokio::sync::Mutex<()>,
 }
 
 impl Tiering {
@@ -70,14 +113,71 @@ impl Tiering {
         Ok(Self {
             port,
             rulebooks,
-            current: RwLock::new(Arc::new(book)),
-            entering: Mutex::new(()),
+            moment: Mutex::new(Moment {
+                book: Arc::new(book),
+                answered: None,
+                entering: None,
+            }),
+            entering: tokio::sync::Mutex::new(()),
         })
+    }
+
+    fn moment(&self) -> MutexGuard<'_, Moment> {
+        self.moment.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The ledger as of now.
     pub fn now(&self) -> Arc<Book> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.moment().book)
+    }
+
+    /// The ledger for an answer as known at the time `asked`, or as known now.
+    ///
+    /// # Errors
+    /// [`TieringError::Ahead`], or those of the store.
+    pub async fn known(
+        &self,
+        asked: Option<DateTime<FixedOffset>>,
+        now: DateTime<FixedOffset>,
+    ) -> Result<View, TieringError> {
+        if let Some(view) = self.view(asked, now)? {
+            return Ok(view);
+        }
+        // An entry is being made that belongs into the answer.
+        let alone = self.entering.lock().await;
+        self.caught_up().await?;
+        let view = self.view(asked, now)?;
+        drop(alone);
+        Ok(view.expect("nothing is being entered meanwhile"))
+    }
+
+    /// `None` while an entry is being made that was captured by the time asked about.
+    fn view(
+        &self,
+        asked: Option<DateTime<FixedOffset>>,
+        now: DateTime<FixedOffset>,
+    ) -> Result<Option<View>, TieringError> {
+        let mut moment = self.moment();
+        let newest = moment.book.latest().map_or(now, |latest| latest.max(now));
+        let newest = newest.with_timezone(&now.timezone());
+        let known_at = match (asked, moment.entering) {
+            (Some(known_at), _) if known_at > newest => {
+                return Err(TieringError::Ahead {
+                    known_at,
+                    now: newest,
+                });
+            }
+            (Some(known_at), Some(entering)) if known_at >= entering => return Ok(None),
+            (Some(known_at), _) => known_at,
+            (None, Some(entering)) => newest.min(entering.with_timezone(&now.timezone()) - STEP),
+            (None, None) => newest,
+        };
+        moment.answered = moment.answered.max(Some(known_at));
+        Ok(Some(View {
+            book: Arc::clone(&moment.book),
+            known_at,
+            asked_at: asked.map_or(known_at, |_| newest),
+        }))
     }
 
     /// The rulebook of a day.
@@ -94,42 +194,98 @@ impl Tiering {
         Schedule::by_date(&books).ok_or(TieringError::NoRulebook)
     }
 
-    /// Appends entries that agree with all that stand already; all or none. The book with them.
+    /// Appends entries that agree with all that stand already, captured when they say; all or none. The book with them as
+    /// its last rows.
     ///
     /// # Errors
     /// Those of the store, or the first contradictions.
     pub async fn enter(&self, events: Vec<CreditEvent>) -> Result<Arc<Book>, TieringError> {
         let alone = self.entering.lock().await;
-        let before = self.now();
-        self.tried(&before, events.clone())?;
-        self.port.append_events(events).await?;
-        let (seq, _) = before.head();
-        let books: Vec<&Rulebook> = self.rulebooks.iter().collect();
-        let fresh = before.grown(self.port.rows(seq).await?, &books);
-        let fresh = Arc::new(fresh.map_err(|faults| TieringError::Entries(told(&faults)))?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
+        let before = self.caught_up().await?;
+        let book = self.append(&before, events).await;
         drop(alone);
-        Ok(fresh)
+        book
     }
 
-    /// Appends what a person enters about one unit now.
+    /// Appends entries as [`Self::enter`] does, captured now: at the times they carry, or all as much later as it takes to
+    /// change nothing that was answered.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub async fn enter_now(&self, events: Vec<CreditEvent>) -> Result<Arc<Book>, TieringError> {
+        let alone = self.entering.lock().await;
+        let before = self.caught_up().await?;
+        let book = self.append(&before, self.stamped(events)).await;
+        drop(alone);
+        book
+    }
+
+    /// Appends what a person enters about one unit now; it is the last row of the book.
     ///
     /// # Errors
     /// As [`Self::enter`]; also an act nobody signs, one dated ahead, or one about another unit's entry.
     pub async fn act(&self, subject: &Uscc, event: CreditEvent) -> Result<Arc<Book>, TieringError> {
         act::check(&event).map_err(|fault| TieringError::Refused(fault.to_string()))?;
+        let alone = self.entering.lock().await;
+        let before = self.caught_up().await?;
         if let Some(id) = event.refers_to() {
-            let book = self.now();
-            if book
-                .ledger()
-                .owner_of(id)
-                .is_some_and(|owner| owner != subject)
-            {
+            let owner = before.ledger().owner_of(id);
+            if owner.is_some_and(|owner| owner != subject) {
                 let said = format!("{} of id {id:?}, which is another unit's", event.op());
                 return Err(TieringError::Refused(said));
             }
         }
-        self.enter(vec![event]).await
+        let book = self.append(&before, self.stamped(vec![event])).await;
+        drop(alone);
+        book
+    }
+
+    /// The entries with a time of capture that changes no answer. Nobody else may be entering.
+    fn stamped(&self, mut events: Vec<CreditEvent>) -> Vec<CreditEvent> {
+        let mut moment = self.moment();
+        let first = events.iter().map(|event| event.captured_at).min();
+        if let (Some(free), Some(first)) = (moment.free_from(), first) {
+            let late = (free - first).max(TimeDelta::zero());
+            for event in &mut events {
+                event.captured_at += late;
+            }
+        }
+        moment.entering = events.iter().map(|event| event.captured_at).min();
+        events
+    }
+
+    /// Checks entries against all before them and appends them. Nobody else may be entering.
+    async fn append(
+        &self,
+        before: &Book,
+        events: Vec<CreditEvent>,
+    ) -> Result<Arc<Book>, TieringError> {
+        self.moment().entering = events.iter().map(|event| event.captured_at).min();
+        if let Err(refused) = self.tried(before, events.clone()) {
+            self.moment().entering = None;
+            return Err(refused);
+        }
+        self.port.append_events(events).await?;
+        self.caught_up().await
+    }
+
+    /// The book with every row the store holds, also those of an entry that broke off before they were read back. Nobody
+    /// else may be entering.
+    async fn caught_up(&self) -> Result<Arc<Book>, TieringError> {
+        let before = self.now();
+        let (seq, _) = before.head();
+        let rows = self.port.rows(seq).await?;
+        let fresh = if rows.is_empty() {
+            before
+        } else {
+            let books: Vec<&Rulebook> = self.rulebooks.iter().collect();
+            let fresh = before.grown(rows, &books);
+            Arc::new(fresh.map_err(|faults| TieringError::Entries(told(&faults)))?)
+        };
+        let mut moment = self.moment();
+        moment.book = Arc::clone(&fresh);
+        moment.entering = None;
+        Ok(fresh)
     }
 
     /// The ledger as it would be with further entries; nothing is entered.

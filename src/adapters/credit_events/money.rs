@@ -9,6 +9,8 @@ use crate::domain::credit::rulebook::consequence::Words;
 use crate::domain::credit::tariff::TariffTier;
 use crate::domain::units::Amount;
 use crate::domain::units::Exact;
+use chrono::DateTime;
+use chrono::FixedOffset;
 use serde_json::Value;
 use serde_json::json;
 
@@ -21,9 +23,14 @@ pub type Quantities<'a> = &'a [(&'static str, Amount)];
 /// Items surcharges are on, with the parameter that gives their quantity.
 pub const ITEMS: [(&str, &str); 2] = [("electricity", "kwh"), ("sewage", "m3")];
 
-/// The tier of the tariffs and the surcharges that follow from it.
+/// The tier of the tariffs, as known at a time, and the surcharges that follow from it.
 #[must_use]
-pub fn tariff_json(tariff: &TariffTier, rulebook: &Rulebook, quantities: Quantities<'_>) -> Value {
+pub fn tariff_json(
+    tariff: &TariffTier,
+    rulebook: &Rulebook,
+    quantities: Quantities<'_>,
+    known_at: DateTime<FixedOffset>,
+) -> Value {
     let rating = &tariff.rating;
     let surcharges = rulebook.parts().tariffs.iter();
     json!({
@@ -33,6 +40,7 @@ pub fn tariff_json(tariff: &TariffTier, rulebook: &Rulebook, quantities: Quantit
         "to": tariff.to.to_string(),
         "score": rating.score,
         "tier": rating.tier.as_str(),
+        "forecast": tariff.is_forecast(known_at),
         "confidence": rating.confidence.as_str(),
         "rulebook": rating.rulebook,
         "rulebook_sha256": rating.rulebook_sha256,

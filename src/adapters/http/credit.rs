@@ -11,6 +11,8 @@ pub mod receipts;
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
+use chrono::DateTime;
+use chrono::FixedOffset;
 use serde_json::Value;
 use serde_json::json;
 
@@ -29,6 +31,7 @@ use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
 use crate::domain::registry::Names;
 use crate::domain::units::Amount;
+use crate::flow::tiering::View;
 use crate::flow::tiering::book::Book;
 
 /// Enterprises of one answer unless asked for fewer.
@@ -51,6 +54,11 @@ fn known_unit(state: &WebState, code: &str) -> Result<Uscc, Problem> {
     }
     let said = format!("no enterprise {code} is registered or in the ledger");
     Err(Problem::NotFound(said))
+}
+
+/// The ledger as known at a time asked for, or now.
+async fn view(state: &WebState, known_at: Option<DateTime<FixedOffset>>) -> Result<View, Problem> {
+    Ok(state.tiering.known(known_at, state.moment()).await?)
 }
 
 fn is_known(state: &WebState, book: &Book, subject: &Uscc) -> bool {
@@ -110,10 +118,10 @@ pub async fn tier(
     let client_ref = client_ref(params.text("client_ref"))?;
     let registry = state.directory.now();
     let enterprise = registry.enterprise(subject.as_str());
-    let book = state.tiering.now();
+    let view = view(&state, params.time("known_at")?).await?;
+    let (book, known_at) = (&view.book, Some(view.known_at));
     let today = state.zone.local(state.now()).date_naive();
     let on = params.date("on")?.unwrap_or(today);
-    let known_at = params.time("known_at")?;
     let rating = state.tiering.rate(book.ledger(), &subject, on, known_at)?;
     let official = rating.official.as_ref();
     let tariffs = state
@@ -130,16 +138,16 @@ pub async fn tier(
         "name_en": enterprise.map(|enterprise| &enterprise.names.en),
         "example": enterprise.is_some_and(|enterprise| enterprise.example),
         "official": official_json(official),
-        "computed": rating_view(&subject, &rating, &seals(&book, &subject)),
+        "computed": rating_view(&subject, &rating, &seals(book, &subject)),
         "agree": official.map(|official| official.tier == rating.tier),
-        "tariff_tier": tariff_json(&tariffs.0, tariffs.1, &quantities),
+        "tariff_tier": tariff_json(&tariffs.0, tariffs.1, &quantities, view.known_at),
         "policy": {
             "official": official.map(|official| policy(official.tier)),
             "computed": policy(rating.tier),
         },
         "client_ref": client_ref,
     });
-    let receipt = receipts::sign(&state, &book, &subject, &rating, &answer);
+    let receipt = receipts::sign(&state, &view, &subject, &rating, &answer);
     answer["receipt"] = receipt.into();
     Ok(Json(answer))
 }

@@ -63,6 +63,7 @@ impl From<TieringError> for Problem {
     fn from(error: TieringError) -> Self {
         match error {
             TieringError::Refused(said) => Self::Refused(said),
+            TieringError::Ahead { .. } => Self::bad("known_at", error),
             TieringError::Store(error) => error.into(),
             TieringError::Entries(_) | TieringError::NoRulebook => {
                 tracing::error!(%error, "request failed");

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::middleware::Next;
+use axum::middleware::from_fn;
 use axum::middleware::map_response;
+use axum::response::IntoResponse;
+use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
 use tower_http::compression::CompressionLayer;
@@ -20,6 +25,7 @@ use crate::adapters::http::assets::assets;
 use crate::adapters::http::bulletins;
 use crate::adapters::http::credit;
 use crate::adapters::http::deletions;
+use crate::adapters::http::error::Problem;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::gaps;
@@ -40,6 +46,20 @@ use crate::adapters::http::targets;
 const BODY_BYTES_MAX: usize = 15 << 17;
 /// Longest time one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Carries out what a request asks for, also when whoever sent it hangs up meanwhile: a write that stopped half way would be
+/// on disk and not in the figures.
+async fn carried_out(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        // The program is ending.
+        Err(_) => Problem::Unavailable.into_response(),
+    }
+}
 
 /// What people decide about readings.
 fn decided() -> Router<WebState> {
@@ -66,7 +86,6 @@ fn rated() -> Router<WebState> {
             get(credit::behind::what_if),
         )
         .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
-        .route("/v1/tiers/lookup", post(credit::lookup::lookup))
         .route("/v1/receipts/keys", get(credit::receipts::keys))
         .route("/v1/changes", get(credit::behind::changes))
 }
@@ -113,6 +132,8 @@ pub fn router(state: WebState) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(decided())
         .merge(rated())
+        .layer(from_fn(carried_out))
+        .route("/v1/tiers/lookup", post(credit::lookup::lookup))
         .with_state(state)
         .merge(assets())
         .fallback(no_such_path)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
+use chrono::FixedOffset;
 use tokio::sync::Semaphore;
 
 use crate::adapters::mqtt::settings::Counters;
@@ -79,12 +81,19 @@ pub struct WebState {
     pub heavy: Arc<Semaphore>,
     /// The clock.
     pub clock: fn() -> Instant,
+    /// The same clock, to the microsecond.
+    pub moment: fn() -> DateTime<FixedOffset>,
 }
 
 impl WebState {
     /// The clock's reading.
     pub fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// The clock's reading to the microsecond, in the zone whose days count.
+    pub fn moment(&self) -> DateTime<FixedOffset> {
+        (self.moment)().with_timezone(&self.zone.offset())
     }
 
     /// Does work that takes a processor for a while, so that everything else goes on: few at a time, and off

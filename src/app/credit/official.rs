@@ -108,7 +108,7 @@ pub(super) async fn list(
     }
     let (new, old) = (fresh.len(), rows.len() - fresh.len());
     if !args.preview && new > 0 {
-        tiering.enter(fresh).await.map_err(refused)?;
+        tiering.enter_now(fresh).await.map_err(refused)?;
     }
     let done = if args.preview {
         "would be entered"

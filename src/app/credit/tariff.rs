@@ -8,6 +8,7 @@ use chrono::FixedOffset;
 use chrono::NaiveDate;
 
 use crate::adapters::credit_events::money::tariff_json;
+use crate::app::credit::not_ahead;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::rate;
@@ -56,13 +57,16 @@ fn quantity(text: &str) -> Result<Amount, String> {
 
 pub(super) async fn run(
     args: &TariffArgs,
-    today: NaiveDate,
+    now: DateTime<FixedOffset>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let rulebooks = rulebooks::named(&args.rulebook)?;
     let books: Vec<&Rulebook> = rulebooks.iter().collect();
     let events = match (&args.data, &args.events) {
-        (Some(data), _) => open::for_reading(data)?.ledger.events().await?,
+        (Some(data), _) => {
+            not_ahead(args.known_at, now)?;
+            open::for_reading(data)?.ledger.events().await?
+        }
         (None, Some(file)) => rate::entries(file)?,
         (None, None) => return Err(bad_input("--data or --events is needed")),
     };
@@ -75,10 +79,11 @@ pub(super) async fn run(
     let electricity = args.kwh.map(|quantity| ("electricity", quantity));
     let sewage = args.m3.map(|quantity| ("sewage", quantity));
     let quantities: Vec<_> = electricity.into_iter().chain(sewage).collect();
-    let on = args.on.unwrap_or(today);
+    let on = args.on.unwrap_or(now.date_naive());
+    let known_at = args.known_at.unwrap_or(now);
     for (subject, events) in ledger.subjects() {
         let tariff = tariff_tier(events, &schedule, on, args.known_at)?;
-        let mut line = tariff_json(&tariff, schedule.on(tariff.snapshot), &quantities);
+        let mut line = tariff_json(&tariff, schedule.on(tariff.snapshot), &quantities, known_at);
         line["subject"] = subject.as_str().into();
         writeln!(out, "{line}")?;
     }

@@ -34,6 +34,20 @@ pub struct TariffTier {
     pub red_repeated: bool,
 }
 
+impl TariffTier {
+    /// Whether the snapshot was still to come at a time: the tier is then what it will show if nothing further is entered.
+    #[must_use]
+    pub fn is_forecast(&self, at: DateTime<FixedOffset>) -> bool {
+        at < midnight(self.snapshot)
+    }
+}
+
+/// 24:00 of a day.
+fn midnight(day: NaiveDate) -> DateTime<FixedOffset> {
+    let zone = Zone::beijing();
+    zone.local(zone.day_end(day))
+}
+
 /// The snapshot whose tier applies on a day: the last day of the half-year before.
 #[must_use]
 pub fn snapshot_before(day: NaiveDate) -> NaiveDate {
@@ -88,8 +102,7 @@ fn at_snapshot(
     snapshot: NaiveDate,
     known_at: Option<DateTime<FixedOffset>>,
 ) -> Result<Rating, LedgerError> {
-    let zone = Zone::beijing();
-    let midnight = zone.local(zone.day_end(snapshot));
+    let midnight = midnight(snapshot);
     let known = known_at.map_or(midnight, |known_at| known_at.min(midnight));
     rate(events, schedule, snapshot, Some(known))
 }

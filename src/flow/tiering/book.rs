@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::DateTime;
+use chrono::FixedOffset;
+
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::ledger::Ledger;
 use crate::domain::credit::ledger::fault::LedgerFault;
@@ -38,6 +41,7 @@ pub struct Book {
     places: Vec<Place>,
     subjects: Vec<Uscc>,
     numbers: BTreeMap<Uscc, (u32, Arc<Vec<u64>>)>,
+    latest: Option<DateTime<FixedOffset>>,
 }
 
 impl Book {
@@ -54,6 +58,7 @@ impl Book {
         let events = rows.iter().map(|row| row.event.clone()).collect();
         grown.ledger = self.ledger.extended(events, rulebooks)?;
         for row in rows {
+            grown.latest = grown.latest.max(Some(row.event.captured_at));
             let subject = grown.ledger.subject_of(&row.event);
             let subject = subject
                 .expect("an entry that was taken has its unit")
@@ -93,6 +98,12 @@ impl Book {
     pub fn head(&self) -> (u64, [u8; 32]) {
         let hash = self.places.last().map_or([0; 32], |place| place.hash);
         (self.places.len() as u64, hash)
+    }
+
+    /// When the entry captured last of all was captured.
+    #[must_use]
+    pub fn latest(&self) -> Option<DateTime<FixedOffset>> {
+        self.latest
     }
 
     /// A row by its number.

@@ -179,6 +179,20 @@ fn a_file_is_loaded_whole_once_or_not_at_all() {
     assert_eq!(head["rows"], 2, "nothing half-entered");
 }
 
+/// The only unit whose official tier of the middle of 2020 is not the computed one.
+fn disagreements(data: &Path) -> Value {
+    let work = run(&[
+        "credit",
+        "disagreements",
+        "--data",
+        text(data),
+        "--on",
+        "2020-06-30",
+    ]);
+    assert_eq!(work.lines().count(), 1, "{work}");
+    json(&work)
+}
+
 #[test]
 fn the_official_list_is_previewed_entered_and_compared() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -223,16 +237,7 @@ fn the_official_list_is_previewed_entered_and_compared() {
     assert!(said(list(&right, &[])).starts_with("2 official tiers entered, 0 stood"));
     assert!(said(list(&right, &[])).starts_with("0 official tiers entered, 2 stood"));
     assert_eq!(head(), 3);
-    let work = run(&[
-        "credit",
-        "disagreements",
-        "--data",
-        text(&data),
-        "--on",
-        "2020-06-30",
-    ]);
-    assert_eq!(work.lines().count(), 1, "{work}");
-    let work = json(&work);
+    let work = disagreements(&data);
     let sides = (&work["official"]["tier"], &work["computed"]["tier"]);
     assert_eq!(sides, (&"blue".into(), &"yellow".into()));
     let wrong = write("91999999MA1ABCDE8H,示例一厂,蓝\n91330100799655058B,示例二厂,紫\n");
@@ -247,4 +252,69 @@ fn the_official_list_is_previewed_entered_and_compared() {
         assert!(complaint.contains(hint), "{hint}: {complaint}");
     }
     assert_eq!(head(), 3, "nothing half-entered");
+}
+
+#[test]
+fn a_later_file_changes_nothing_that_was_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let line = |op: &str, captured: &str| {
+        format!(r#"{{{op},"subject":"{UNIT}","captured_at":"{captured}T09:00:00+08:00"}}"#)
+    };
+    let official = |tier: &str| {
+        format!(r#""op":"official","tier":"{tier}","as_of":"2020-06-30","source":"list""#)
+    };
+    let record = |id: &str, code: &str| {
+        format!(r#""op":"record","id":"{id}","code":"{code}","doc_date":"2020-01-05""#)
+    };
+    let load = |lines: &[String]| {
+        let path = folder.path().join("ledger.jsonl");
+        std::fs::write(&path, lines.join("\n")).expect("written");
+        run(&["credit", "load", "--data", text(&data), text(&path)])
+    };
+    let tariff = || {
+        let asked = [
+            "credit",
+            "tariff",
+            "--data",
+            text(&data),
+            "--on",
+            "2020-07-01",
+        ];
+        json(&run(&[
+            &asked[..],
+            &["--known-at", "2020-07-01T12:00:00+08:00"],
+        ]
+        .concat()))
+    };
+    let mut lines = vec![line(&record("a", "D03"), "2020-01-06")];
+    assert_eq!(load(&lines), "1 entries entered, 0 stood already\n");
+    let before = tariff();
+    assert_eq!(before["tier"], "blue");
+    // It says that it was captured before the last entry, and one that it was after; nobody knew of either.
+    lines.push(line(&record("b", "D15"), "2020-01-05"));
+    lines.push(line(&record("c", "D09"), "2020-01-07"));
+    // Out of their order, and one of them twice.
+    lines.push(line(&official("blue"), "2020-07-03"));
+    lines.push(line(&official("blue"), "2020-07-01"));
+    lines.push(line(&official("yellow"), "2020-07-02"));
+    assert_eq!(
+        load(&lines),
+        "5 entries entered as captured now, 1 stood already\n"
+    );
+    assert_eq!(load(&lines), "0 entries entered, 6 stood already\n");
+    assert_eq!(tariff(), before);
+    lines.push(line(&official("yellow"), "2020-07-04"));
+    assert_eq!(
+        load(&lines),
+        "1 entries entered as captured now, 6 stood already\n"
+    );
+    let work = disagreements(&data);
+    let sides = (&work["official"]["tier"], &work["computed"]["tier"]);
+    assert_eq!(
+        sides,
+        (&"yellow".into(), &"black".into()),
+        "the live tier does change"
+    );
+    verify(&data);
 }

@@ -71,25 +71,24 @@ async fn enter(
             "no act {act}; there are {known}"
         )));
     };
-    let now = state.zone.local(state.now());
+    let now = state.moment();
     let event =
         from_fields(op, fields, &subject, now).map_err(|fault| Problem::bad("body", fault))?;
     let today = now.date_naive();
     let before = state.tiering.now();
     let was = state.tiering.rate(before.ledger(), &subject, today, None)?;
-    let book = state.tiering.act(&subject, event.clone()).await?;
+    let book = state.tiering.act(&subject, event).await?;
     let is = state.tiering.rate(book.ledger(), &subject, today, None)?;
-    let entered = book
-        .rows_of(&subject)
-        .filter(|row| *row.event == event)
-        .last();
+    let (last, _) = book.head();
+    let entered = book.row(last).ok_or(Problem::Internal)?;
     let rulebook = state.tiering.rulebook(today);
-    let promptness = rulebook.and_then(|book| dossier::promptness(&event, book, &state.workdays));
+    let prompt = |rulebook| dossier::promptness(entered.event, rulebook, &state.workdays);
+    let promptness = rulebook.and_then(prompt);
     Ok(Json(json!({
         "subject": subject.as_str(),
-        "seq": entered.map(|row| row.seq),
-        "hash": entered.map(|row| hex(&row.hash)),
-        "entered": entry_json(&event),
+        "seq": entered.seq,
+        "hash": hex(&entered.hash),
+        "entered": entry_json(entered.event),
         "promptness": promptness.map(|promptness| promptness_json(&promptness)),
         "before": short(&was),
         "after": short(&is),

@@ -23,6 +23,7 @@ use crate::adapters::credit_events::views::run_json;
 use crate::adapters::credit_events::views::standing_json;
 use crate::adapters::http::credit::known_unit;
 use crate::adapters::http::credit::seals;
+use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
@@ -62,11 +63,9 @@ pub async fn records(
     let params = params.only(&["on", "known_at"])?;
     let subject = known_unit(&state, &code)?;
     let today = state.zone.local(state.now()).date_naive();
-    let (on, known_at) = (
-        params.date("on")?.unwrap_or(today),
-        params.time("known_at")?,
-    );
-    let book = state.tiering.now();
+    let on = params.date("on")?.unwrap_or(today);
+    let view = view(&state, params.time("known_at")?).await?;
+    let (book, known_at) = (view.book, Some(view.known_at));
     let events = book.ledger().events_of(&subject);
     let schedule = state.tiering.schedule()?;
     let outlook = Outlook::new(events, &schedule, known_at).map_err(folded)?;
@@ -106,8 +105,8 @@ pub async fn history(
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["from", "to", "known_at"])?;
     let subject = known_unit(&state, &code)?;
-    let known_at = params.time("known_at")?;
-    let book = state.tiering.now();
+    let view = view(&state, params.time("known_at")?).await?;
+    let (book, known_at) = (view.book, Some(view.known_at));
     let events = book.ledger().events_of(&subject);
     let schedule = state.tiering.schedule()?;
     let outlook = Outlook::new(events, &schedule, known_at).map_err(folded)?;

@@ -15,6 +15,7 @@ use crate::adapters::http::body::Body;
 use crate::adapters::http::credit::client_ref;
 use crate::adapters::http::credit::is_known;
 use crate::adapters::http::credit::receipts::sign_batch;
+use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::domain::calendar::YEARS;
@@ -65,21 +66,21 @@ pub async fn lookup(
     for item in &asked.items {
         client_ref(item.client_ref.as_deref())?;
     }
-    let book = state.tiering.now();
-    let known_at = asked.known_at;
+    let view = view(&state, asked.known_at).await?;
+    let (book, known_at) = (&view.book, view.known_at);
     let rulebook = state.tiering.rulebook(on);
     let answered = state.compute(|| {
         let items = asked.items.iter();
-        let items = items.map(|item| answer(&state, &book, item, on, known_at));
+        let items = items.map(|item| answer(&state, book, item, on, known_at));
         let answered = json!({
             "on": on.to_string(),
-            "known_at": known_at.map(instant_text),
+            "known_at": instant_text(known_at),
             "rulebook": rulebook.map(|book| book.id()),
             "rulebook_sha256": rulebook.map(|book| book.sha256()),
             "items": items.collect::<Result<Vec<Value>, Problem>>()?,
         });
         let proofs = asked.proofs.unwrap_or(false);
-        Ok(Json(sign_batch(&state, &book, answered, proofs)))
+        Ok(Json(sign_batch(&state, &view, answered, proofs)))
     });
     answered.await
 }
@@ -89,7 +90,7 @@ fn answer(
     book: &Book,
     item: &Item,
     on: NaiveDate,
-    known_at: Option<DateTime<FixedOffset>>,
+    known_at: DateTime<FixedOffset>,
 ) -> Result<Value, Problem> {
     let wrong = |error: String| json!({"subject": item.subject, "client_ref": item.client_ref, "error": error});
     let subject = match Uscc::new(&item.subject) {
@@ -99,11 +100,10 @@ fn answer(
     if !is_known(state, book, &subject) {
         return Ok(wrong("not registered and not in the ledger".to_owned()));
     }
-    let rating = state.tiering.rate(book.ledger(), &subject, on, known_at)?;
+    let known = Some(known_at);
+    let rating = state.tiering.rate(book.ledger(), &subject, on, known)?;
     let official = rating.official.as_ref();
-    let (tariff, _) = state
-        .tiering
-        .tariff(book.ledger(), &subject, on, known_at)?;
+    let (tariff, _) = state.tiering.tariff(book.ledger(), &subject, on, known)?;
     Ok(json!({
         "subject": item.subject,
         "client_ref": item.client_ref,
@@ -121,6 +121,7 @@ fn answer(
             "from": tariff.from.to_string(),
             "to": tariff.to.to_string(),
             "tier": tariff.rating.tier.as_str(),
+            "forecast": tariff.is_forecast(known_at),
             "red_repeated": tariff.red_repeated,
         },
         "agree": official.map(|official| official.tier == rating.tier),

@@ -7,12 +7,14 @@ use axum::extract::State;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt;
 use crate::adapters::receipt::merkle::Tree;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::uscc::Uscc;
+use crate::flow::tiering::View;
 use crate::flow::tiering::book::Book;
 
 /// Rows of the ledger named one by one; more are named by the root of a tree over them.
@@ -34,20 +36,22 @@ fn rows(book: &Book, subject: &Uscc, rating: &Rating) -> Vec<Value> {
 #[must_use]
 pub fn sign(
     state: &WebState,
-    book: &Book,
+    view: &View,
     subject: &Uscc,
     rating: &Rating,
     answer: &Value,
 ) -> String {
-    let rows = rows(book, subject, rating);
-    let (seq, head) = book.head();
-    let asked_at = state.zone.text(state.now());
+    let rows = rows(&view.book, subject, rating);
+    let (seq, head) = view.book.head();
     let official = rating.official.as_ref();
+    let tariff = &answer["tariff_tier"];
+    // What a snapshot still to come will show is no fact to sign.
+    let tariff_tier = (tariff["forecast"] == false).then(|| tariff["tier"].clone());
     let mut payload = json!({
         "subject": subject.as_str(),
         "on": rating.on.to_string(),
         "known_at": answer["computed"]["known_at"],
-        "asked_at": asked_at,
+        "asked_at": instant_text(view.asked_at),
         "client_ref": answer["client_ref"],
         "official": official.map(|official| {
             json!({"tier": official.tier.as_str(), "as_of": official.as_of.to_string()})
@@ -55,7 +59,7 @@ pub fn sign(
         "score": rating.score,
         "tier": rating.tier.as_str(),
         "confidence": rating.confidence.as_str(),
-        "tariff_tier": answer["tariff_tier"]["tier"],
+        "tariff_tier": tariff_tier,
         "rulebook": rating.rulebook,
         "rulebook_sha256": rating.rulebook_sha256,
         "rows": rows.len(),
@@ -72,8 +76,8 @@ pub fn sign(
 
 /// Signs a batch over the root of its items; with `proofs` each item gets the steps that lead there.
 #[must_use]
-pub fn sign_batch(state: &WebState, book: &Book, mut answer: Value, proofs: bool) -> Value {
-    let (seq, head) = book.head();
+pub fn sign_batch(state: &WebState, view: &View, mut answer: Value, proofs: bool) -> Value {
+    let (seq, head) = view.book.head();
     let items = answer["items"].as_array_mut();
     let items = items.expect("a batch has a list of items");
     let tree = Tree::new(items);
@@ -88,7 +92,7 @@ pub fn sign_batch(state: &WebState, book: &Book, mut answer: Value, proofs: bool
         "root": tree.root(),
         "on": answer["on"],
         "known_at": answer["known_at"],
-        "asked_at": state.zone.text(state.now()),
+        "asked_at": instant_text(view.asked_at),
         "rulebook": answer["rulebook"],
         "rulebook_sha256": answer["rulebook_sha256"],
         "ledger": [seq, hex(&head)],
