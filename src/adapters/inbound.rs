@@ -5,6 +5,7 @@
 //! else must never be acknowledged to the sender.
 
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -12,6 +13,8 @@ use tokio::sync::oneshot;
 
 /// The name of our own listener among the links.
 pub const EMBEDDED: &str = "embedded";
+/// The same, shared: every message of ours carries it.
+static EMBEDDED_NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(EMBEDDED));
 
 /// By which way a message came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +35,7 @@ impl Link {
     /// Its name in what is kept of presence.
     pub fn name(&self) -> Arc<str> {
         match self {
-            Self::Embedded => Arc::from(EMBEDDED),
+            Self::Embedded => Arc::clone(&EMBEDDED_NAME),
             Self::Broker { address, .. } => Arc::clone(address),
         }
     }

@@ -1,5 +1,6 @@
 //! Takes messages out of the inlet, has them read and admitted in batches, and answers each with its verdict.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 
 use crate::adapters::inbound::Delivery;
+use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
 use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
@@ -28,9 +30,11 @@ use crate::flow::watch::Note;
 use crate::flow::watch::Watch;
 use crate::ports::StoreError;
 
-/// Messages taken into one commit at most.
+/// Messages read at a time, before a look at whether the commit under way is done.
+const TURN_MESSAGES_MAX: usize = 64;
+/// A commit that holds this many messages takes no further ones.
 const COMMIT_MESSAGES_MAX: usize = 1_024;
-/// A commit that holds this many readings takes no further message.
+/// A commit that holds this many readings takes no further messages.
 const COMMIT_READINGS_MAX: usize = 20_000;
 /// Pause before a commit that found no room is tried again.
 pub const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -62,48 +66,75 @@ struct Commit {
     readings: usize,
 }
 
+impl Commit {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.len() < COMMIT_MESSAGES_MAX && self.readings < COMMIT_READINGS_MAX
+    }
+}
+
 impl Pump {
-    /// Runs until every sender is gone and the queue is empty. While the store has no room, messages wait
-    /// unanswered, so that nobody acknowledges them.
+    /// Runs until every sender is gone and the queue is empty. While one commit is written, messages are read for the
+    /// next. While the store has no room, they wait unanswered, so that nobody acknowledges them.
     ///
     /// # Errors
     /// A store that must not be used further; what was not answered counts as refused.
     pub async fn run(&self, mut deliveries: mpsc::Receiver<Delivery>) -> Result<(), StoreError> {
-        let mut taken = Vec::with_capacity(COMMIT_MESSAGES_MAX);
-        while deliveries.recv_many(&mut taken, COMMIT_MESSAGES_MAX).await > 0 {
-            let mut commit = Commit::default();
-            for delivery in taken.drain(..) {
-                let now = (self.clock)();
-                match self.decode(&delivery, now) {
-                    Decoded::Submission(submission) => {
-                        commit.readings += match &submission.content {
-                            Content::Readings(readings) => readings.len(),
-                            Content::NoZone(_) | Content::Unusable(_) => 1,
-                        };
-                        commit.notes.extend(heard(&delivery.message, &submission));
-                        commit.submissions.push(*submission);
-                        commit.waiting.push(delivery.answer);
-                    }
-                    Decoded::Status(source, online) => {
-                        commit.notes.push(Note::Said(source, online));
-                        commit.waiting.push(delivery.answer);
-                    }
-                    Decoded::Verdict(verdict) => drop(delivery.answer.send(verdict)),
-                }
-                if commit.readings >= COMMIT_READINGS_MAX {
-                    self.finish(std::mem::take(&mut commit)).await?;
+        let mut next = Commit::default();
+        let mut more = true;
+        loop {
+            while more && next.is_empty() {
+                more = self.gather(&mut deliveries, &mut next).await;
+            }
+            if next.is_empty() {
+                return Ok(());
+            }
+            let mut finishing = pin!(self.finish(std::mem::take(&mut next)));
+            loop {
+                tokio::select! {
+                    biased;
+                    done = &mut finishing => break done?,
+                    got = self.gather(&mut deliveries, &mut next), if more && next.has_room() => more = got,
                 }
             }
-            self.finish(commit).await?;
         }
-        Ok(())
+    }
+
+    /// Waits for messages and takes some of them into a commit; `false` when none will come any more. Nothing is lost
+    /// when it is dropped.
+    async fn gather(&self, deliveries: &mut mpsc::Receiver<Delivery>, commit: &mut Commit) -> bool {
+        let mut taken = Vec::with_capacity(TURN_MESSAGES_MAX);
+        if deliveries.recv_many(&mut taken, TURN_MESSAGES_MAX).await == 0 {
+            return false;
+        }
+        for Delivery { message, answer } in taken {
+            let now = (self.clock)();
+            let link = message.link.clone();
+            match self.decode(message, now) {
+                Decoded::Submission(submission) => {
+                    commit.readings += match &submission.content {
+                        Content::Readings(readings) => readings.len(),
+                        Content::NoZone(_) | Content::Unusable(_) => 1,
+                    };
+                    commit.notes.extend(heard(&link, &submission));
+                    commit.submissions.push(submission);
+                    commit.waiting.push(answer);
+                }
+                Decoded::Status(source, online) => {
+                    commit.notes.push(Note::Said(source, online));
+                    commit.waiting.push(answer);
+                }
+                Decoded::Verdict(verdict) => drop(answer.send(verdict)),
+            }
+        }
+        true
     }
 
     /// Makes a commit durable and answers its senders.
     async fn finish(&self, commit: Commit) -> Result<(), StoreError> {
-        if commit.waiting.is_empty() {
-            return Ok(());
-        }
         if !commit.submissions.is_empty() {
             let admit = || self.ingest.admit(&commit.submissions, (self.clock)());
             self.patiently(admit).await?;
@@ -142,39 +173,44 @@ impl Pump {
         }
     }
 
-    fn decode(&self, delivery: &Delivery, now: Instant) -> Decoded {
-        let message = &delivery.message;
-        match self.ingest.read(&message.topic, &message.payload, now) {
+    fn decode(&self, message: Message, now: Instant) -> Decoded {
+        let Message {
+            origin,
+            link: _,
+            topic,
+            payload,
+        } = message;
+        match self.ingest.read(&topic, &payload, now) {
             Read::Astray => Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
             Read::Status(source, online) => Decoded::Status(source, online),
-            Read::Message(source, content) => Decoded::Submission(Box::new(Submission {
-                origin: message.origin.clone(),
-                topic: message.topic.clone(),
-                payload: message.payload.clone(),
+            Read::Message(source, content) => Decoded::Submission(Submission {
+                origin,
+                topic,
+                payload,
                 source,
                 content,
-            })),
+            }),
         }
     }
 }
 
 /// What a message of readings tells of its sender.
-fn heard(message: &Message, submission: &Submission) -> Option<Note> {
+fn heard(link: &Link, submission: &Submission) -> Option<Note> {
     let Content::Readings(readings) = &submission.content else {
         return None;
     };
     let newest = readings.iter().max_by_key(|one| one.reading.time)?;
     Some(Note::Heard(Heard {
         source: submission.source.clone(),
-        link: message.link.name(),
+        link: link.name(),
         newest: newest.reading.time,
         interval_s: newest.key.interval_s,
-        retained: message.link.retained(),
+        retained: link.retained(),
     }))
 }
 
 enum Decoded {
-    Submission(Box<Submission>),
+    Submission(Submission),
     Status(Source, bool),
     Verdict(Verdict),
 }
@@ -203,7 +239,6 @@ pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
 mod tests {
     use super::*;
     use crate::adapters::inbound::Inlet;
-    use crate::adapters::inbound::Link;
     use crate::adapters::store::Stores;
     use crate::app::seeds;
     use crate::flow::directory::Directory;
