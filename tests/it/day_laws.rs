@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::store_contract::influxdb2::on_stub;
+use crate::support::influxdb2::Stub;
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use skytier::adapters::report;
@@ -315,6 +317,7 @@ async fn laws(stores: &Stores, steps: &[Step]) {
 fn run(work: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .enable_all()
         .build();
     runtime.expect("a runtime").block_on(work);
 }
@@ -337,6 +340,17 @@ proptest! {
         let directory = tempfile::TempDir::new().expect("a directory");
         let store = Embedded::open(directory.path(), Access::Write).expect("opened");
         run(laws(&Stores::embedded(store), &steps));
+    }
+}
+
+proptest! {
+    // Each case asks the stub hundreds of times.
+    #![proptest_config(ProptestConfig::with_cases(3))]
+
+    #[test]
+    fn days_in_an_influxdb_are_the_naive_ones_and_as_known_then(steps in steps()) {
+        let (directory, stub) = (tempfile::TempDir::new().expect("a directory"), Stub::start());
+        run(async { laws(&on_stub(&stub, directory.path()), &steps).await });
     }
 }
 

@@ -9,7 +9,7 @@ mod commits;
 mod deleted;
 mod durable;
 mod format;
-mod influxdb2;
+pub(crate) mod influxdb2;
 mod laws;
 mod letters;
 mod moments;
@@ -189,7 +189,9 @@ fn embedded(directory: &Path) -> Stores {
 
 /// Runs the checks on a fresh store of every kind.
 fn on_every_store(check: impl AsyncFn(&str, &Stores)) {
-    on_stores_that_delete(&check);
+    run(check("memory", &Stores::memory()));
+    let directory = TempDir::new().expect("a directory");
+    run(check("embedded", &embedded(directory.path())));
     let stub = Stub::start();
     let directory = TempDir::new().expect("a directory");
     run(check(
@@ -197,13 +199,6 @@ fn on_every_store(check: impl AsyncFn(&str, &Stores)) {
         &influxdb2::on_stub(&stub, directory.path()),
     ));
     influxdb2::on_real_server(&check);
-}
-
-/// Runs the checks on a fresh store of every kind that takes readings out; an InfluxDB refuses.
-fn on_stores_that_delete(check: impl AsyncFn(&str, &Stores)) {
-    run(check("memory", &Stores::memory()));
-    let directory = TempDir::new().expect("a directory");
-    run(check("embedded", &embedded(directory.path())));
 }
 
 #[test]

@@ -289,6 +289,16 @@ struct Readers {
     idle: Mutex<Vec<Connection>>,
 }
 
+impl Embedded {
+    /// Keeps an order to take out readings that another store holds; its number, counted from 1.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub fn keep_order(&self, order: Deletion) -> Answer<'_, u64> {
+        Box::pin(self.submit(|answer| Task::Order { order, answer }))
+    }
+}
+
 impl Readers {
     fn connect(&self) -> Result<Connection, StoreError> {
         let place = self.path.display().to_string();

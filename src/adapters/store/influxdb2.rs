@@ -4,15 +4,19 @@
 //! A batch is acknowledged when the server has answered that it is written. While the server is away, batches go
 //! into a bounded file instead (the spool), synced before they are acknowledged, and from there to the server in
 //! the order they came; or, with the spool off, nothing is acknowledged. Until the spool is empty again nothing is
-//! read, so that no figure is made from part of what was acknowledged. One skytier writes a bucket.
+//! read, so that no figure is made from part of what was acknowledged. One data directory writes a bucket; another one
+//! is refused.
 
 mod cells;
 mod check;
+mod claim;
 mod client;
+mod delete;
 mod flux;
 mod line;
 pub mod mirror;
 mod reader;
+mod recovery;
 pub mod settings;
 mod spool;
 pub mod standing;
@@ -25,11 +29,9 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
-use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use chrono::NaiveDate;
 
@@ -93,6 +95,8 @@ struct Core {
     trouble: Mutex<Option<String>>,
     /// Whether the ends were read.
     learned: AtomicBool,
+    /// Whether another skytier holds the bucket.
+    foreign: AtomicBool,
     /// Failures in a row.
     failures: AtomicU32,
 }
@@ -128,6 +132,7 @@ impl Influx {
                 ends: RwLock::default(),
                 trouble: Mutex::new(None),
                 learned: AtomicBool::new(false),
+                foreign: AtomicBool::new(false),
                 failures: AtomicU32::new(0),
                 settings,
             }),
@@ -211,47 +216,41 @@ impl Core {
         Arc::clone(&self.ends.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The server failed: what is known is in doubt, and a task tries until it is back.
-    fn fell(self: &Arc<Self>, failure: &Failure) -> StoreError {
-        if self.access == Access::Read {
-            return self.unavailable(failure.text());
-        }
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        let mut trouble = self.trouble();
-        if trouble.is_none() {
-            let place = self.settings.place();
-            tracing::error!(%place, cause = failure.text(), "InfluxDB cannot be used; trying again");
-            tokio::spawn(recover(Arc::downgrade(self)));
-        }
-        *trouble = Some(failure.text().to_owned());
-        drop(trouble);
-        self.unavailable(failure.text())
-    }
-
-    /// Between none and all of a pause that doubles, so that many daemons do not come back at once.
-    fn pause(&self) -> Duration {
-        let (least, most) = self.settings.backoff;
-        let doublings = self
-            .failures
-            .load(Ordering::Relaxed)
-            .saturating_sub(1)
-            .min(16);
-        let longest = least.saturating_mul(1 << doublings).min(most);
-        let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), doublings);
-        longest.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
-    }
-
     /// Learns what the bucket holds.
     async fn learn(&self, known: &mut Option<Known>) -> Result<(), StoreError> {
         if known.is_some() {
             return Ok(());
         }
+        if self.access == Access::Write {
+            self.claim().await?;
+        }
         let ends = read_ends(&self.client, &self.settings.bucket).await;
         let ends = Arc::new(ends.map_err(|failure| self.unavailable(failure.text()))?);
-        *known = Some(Known::of(ends.iter().map(|(key, (_, last))| (key, *last))));
+        let mut learned = Some(Known::of(ends.iter().map(|(key, (_, last))| (key, *last))));
+        if self.access == Access::Write {
+            self.finish_orders(&mut learned, &ends).await?;
+        }
+        *known = learned;
         *self.ends.write().unwrap_or_else(PoisonError::into_inner) = ends;
         self.learned.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Makes sure that nobody else writes the bucket.
+    async fn claim(&self) -> Result<(), StoreError> {
+        let own = match self.base.mark(claim::MARK).await? {
+            Some(own) => own,
+            None => {
+                let own = claim::draw();
+                self.base.set_mark(claim::MARK, &own).await?;
+                own
+            }
+        };
+        let (bucket, org) = (&self.settings.bucket, &self.settings.org);
+        let claimed = claim::claim(&self.client, bucket, &own).await;
+        let claimed = claimed.map_err(|failure| self.unavailable(failure.text()))?;
+        self.foreign.store(claimed.is_err(), Ordering::Relaxed);
+        claimed.map_err(|holder| self.unavailable(&claim::told(bucket, org, &holder)))
     }
 
     /// Learns what the bucket holds and brings it all that waits.
@@ -372,8 +371,11 @@ impl Core {
             }
         };
         let stored = match stored {
+            // What another one's bucket will never get is not acknowledged.
             Err(StoreError::Unavailable { .. })
-                if self.settings.spool && self.access == Access::Write =>
+                if self.settings.spool
+                    && self.access == Access::Write
+                    && !self.foreign.load(Ordering::Relaxed) =>
             {
                 self.spool.push(batch.received_at, &observations)?;
                 spooled(&observations)
@@ -393,7 +395,9 @@ impl Core {
         observations: &[Observation],
     ) -> Result<Stored, StoreError> {
         let resumed = self.resume(known).await;
-        if let Err(StoreError::Unavailable { cause, .. }) = &resumed {
+        if let Err(StoreError::Unavailable { cause, .. }) = &resumed
+            && !self.foreign.load(Ordering::Relaxed)
+        {
             return Err(self.fell(&Failure::Passing(cause.clone())));
         }
         resumed?;
@@ -458,54 +462,6 @@ fn spooled(observations: &[Observation]) -> Stored {
     stored
 }
 
-/// Tries until the server is back and has what waits; ends with the store.
-async fn recover(core: Weak<Core>) {
-    loop {
-        let Some(pause) = core.upgrade().map(|core| core.pause()) else {
-            return;
-        };
-        tokio::time::sleep(pause).await;
-        let Some(core) = core.upgrade() else { return };
-        if core.come_back().await {
-            return;
-        }
-    }
-}
-
-impl Core {
-    /// One try; whether the server is back and has everything.
-    async fn come_back(&self) -> bool {
-        loop {
-            // Let go after each part, so that what comes in meanwhile can join the spool.
-            let mut known = self.known.lock().await;
-            let tried = match self.learn(&mut known).await {
-                Ok(()) => self.drain(&mut known).await,
-                Err(error) => Err(error),
-            };
-            match tried {
-                Ok(()) if self.spool.load().batches == 0 => {
-                    *self.trouble() = None;
-                    tracing::info!(
-                        place = self.settings.place(),
-                        "InfluxDB is back and has everything"
-                    );
-                    return true;
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    self.failures.fetch_add(1, Ordering::Relaxed);
-                    let cause = match error {
-                        StoreError::Unavailable { cause, .. } => cause,
-                        other => other.to_string(),
-                    };
-                    *self.trouble() = Some(cause);
-                    return false;
-                }
-            }
-        }
-    }
-}
-
 fn plain(column: Vec<(Instant, Reading)>) -> Vec<Reading> {
     column.into_iter().map(|(_, reading)| reading).collect()
 }
@@ -515,10 +471,8 @@ impl Series for Influx {
         Box::pin(self.core.append(batch))
     }
 
-    fn delete(&self, _: Deletion) -> Answer<'_, Deleted> {
-        let cause =
-            "readings in an InfluxDB cannot be taken out; void them with `skytier review` instead";
-        Box::pin(std::future::ready(Err(self.core.unavailable(cause))))
+    fn delete(&self, order: Deletion) -> Answer<'_, Deleted> {
+        Box::pin(self.core.delete(order))
     }
 
     fn deletions(&self) -> Answer<'_, Vec<Deletion>> {

@@ -354,6 +354,6 @@ mod spoken {
         let daemon = Daemon::start_by(start("localhost", "ca.pem"), &data);
         assert_eq!(daemon.get("/readyz").0, 200);
         daemon.stop("TERM");
-        assert_eq!(stub.count("skytier"), 1, "it was written to");
+        assert!(stub.count("skytier") > 0, "it was written to");
     }
 }

@@ -1,6 +1,8 @@
 //! InfluxDB 2 beyond the suite: every way a server was seen to fail, what waits meanwhile, and what is said at the
 //! start.
 
+mod refusals;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,6 @@ use super::at;
 use super::batch;
 use super::column;
 use super::key;
-use super::letters_after;
 use super::run;
 use crate::support::influxdb2::BUCKET;
 use crate::support::influxdb2::Fault;
@@ -23,7 +24,6 @@ use skytier::adapters::store::embedded::Embedded;
 use skytier::adapters::store::influxdb2::Influx;
 use skytier::adapters::store::influxdb2::settings::InfluxSettings;
 use skytier::adapters::store::influxdb2::settings::Token;
-use skytier::domain::calendar::Instant;
 use skytier::ports::Range;
 use skytier::ports::StoreError;
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ fn opened(settings: InfluxSettings, directory: &Path, access: Access) -> Stores 
 }
 
 /// A store on the stub.
-pub(super) fn on_stub(stub: &Stub, directory: &Path) -> Stores {
+pub(crate) fn on_stub(stub: &Stub, directory: &Path) -> Stores {
     opened(settings(stub), directory, Access::Write)
 }
 
@@ -145,8 +145,19 @@ fn requests_are_those_a_real_server_was_seen_to_take() {
         append(&stores, 100, "A pm25 3600 1.5").await;
         column(&stores, "A pm25", Range::ALL).await;
     });
-    let line = "reading,interval_s=3600,source=A pm25=1.5,pm25:avg:at=100i 3600\n";
-    assert_eq!(stub.bodies(), [line]);
+    let bodies = stub.bodies();
+    let [claim, line] = bodies.as_slice() else {
+        panic!("{bodies:?}");
+    };
+    let writer = claim.strip_prefix("skytier,writer=");
+    assert!(
+        writer.is_some_and(|rest| rest.ends_with(" held=1i 0\n")),
+        "{claim}"
+    );
+    assert_eq!(
+        line,
+        "reading,interval_s=3600,source=A pm25=1.5,pm25:avg:at=100i 3600\n"
+    );
     let mut heads = stub.heads();
     for head in &mut heads {
         let volatile = |line: &&str| {
@@ -160,12 +171,12 @@ fn requests_are_those_a_real_server_was_seen_to_take() {
     let write = "POST /api/v2/write?bucket=pollution&org=grid&precision=s HTTP/1.1\nauthorization: Token t0ken\naccept: */*";
     assert_eq!(
         heads,
-        [query, query, write, query],
-        "ends, the line, the column"
+        [query, write, query, query, query, write, query],
+        "the claim, ends, the line, the column"
     );
 }
 
-async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
     for _ in 0..2_000 {
         if done().await {
             return;
@@ -377,222 +388,5 @@ fn a_full_spool_withholds_what_it_cannot_keep() {
             column(&stores, "A pm25", Range::ALL).await,
             "3600=1 7200=2 9000=3"
         );
-    });
-}
-
-/// The reasons of the dead letters a batch leaves, and what is stored of it.
-fn check_refused(prepare: impl Fn(&Stub), text: &str, stored: &[(&str, &str)], reasons: &[&str]) {
-    let stub = Stub::start();
-    let directory = TempDir::new().expect("a directory");
-    prepare(&stub);
-    run(async {
-        let stores = on_stub(&stub, directory.path());
-        append(&stores, 100, text).await;
-        for (series, expected) in stored {
-            assert_eq!(
-                column(&stores, series, Range::ALL).await,
-                *expected,
-                "{series}"
-            );
-        }
-        let letters = stores
-            .letters
-            .letters(letters_after(0, 9))
-            .await
-            .expect("letters");
-        let told: Vec<&str> = letters.iter().map(|kept| kept.reason()).collect();
-        assert_eq!(told.len(), reasons.len(), "{told:?}");
-        for (told, reason) in told.iter().zip(reasons) {
-            assert!(told.contains(reason), "{told}");
-        }
-        let lines: Vec<_> = letters
-            .iter()
-            .map(|kept| kept.letter.payload.len())
-            .collect();
-        assert!(
-            lines.iter().all(|length| *length > 10),
-            "the lines are kept whole"
-        );
-        // What was refused holds nothing up.
-        assert!(
-            append(&stores, 200, "Z o3 60 1")
-                .await
-                .starts_with("new 1 ")
-        );
-    });
-}
-
-#[test]
-fn a_line_refused_for_ever_is_kept_as_a_letter_and_the_others_are_stored() {
-    let text = "A pm25 3600 1; B pm25 3600 2; C co 3600 3; D co 3600 4; E so2 3600 5";
-    check_refused(
-        |stub| stub.take_field("reading,x=1 co=\"text\" 0"),
-        text,
-        &[
-            ("A pm25", "3600=1"),
-            ("B pm25", "3600=2"),
-            ("C co", ""),
-            ("D co", ""),
-            ("E so2", "3600=5"),
-        ],
-        &[
-            "field type conflict: input field \"co\"",
-            "field type conflict: input field \"co\"",
-        ],
-    );
-    check_refused(
-        |stub| stub.retain_from(Some(50)),
-        "A pm25 40 1; A pm25 60 2",
-        &[("A pm25", "60=2")],
-        &["outside retention policy"],
-    );
-    check_refused(
-        |stub| stub.fail_writes([Fault::TooLarge, Fault::TooLarge]),
-        text,
-        &[
-            ("A pm25", "3600=1"),
-            ("D co", "3600=4"),
-            ("E so2", "3600=5"),
-        ],
-        &[],
-    );
-    check_refused(
-        |_| {},
-        "A pm25 9223372037 1; A pm25 60 2; A pm25 -9223372037 3",
-        &[("A pm25", "60=2")],
-        &[
-            "time 9223372037 lies outside",
-            "time -9223372037 lies outside",
-        ],
-    );
-}
-
-#[test]
-fn an_answer_that_cannot_be_read_is_an_error_and_never_part_of_a_column() {
-    let stub = Stub::start();
-    let directory = TempDir::new().expect("a directory");
-    run(async {
-        let stores = on_stub(&stub, directory.path());
-        append(&stores, 100, "A pm25 3600 1; A pm25 7200 2").await;
-        for (fault, expected) in [
-            (Fault::Null, "a column is empty"),
-            (Fault::CutShort, "the connection broke"),
-            (Fault::LateError, "failed to evaluate map function: boom"),
-            (Fault::QueueFull, "queue length exceeded"),
-            (Fault::TooMany, "429"),
-            (
-                Fault::Hang(TIMEOUT + Duration::from_millis(300)),
-                "no answer in time",
-            ),
-            (Fault::NoBucket, "influx bucket create"),
-        ] {
-            stub.fail_queries([fault.clone()]);
-            let read = stores.series.column(&key("A pm25"), Range::ALL).await;
-            let told = read.expect_err("no answer").to_string();
-            assert!(told.contains(expected), "{fault:?}: {told}");
-            assert!(!told.contains(TOKEN), "{told}");
-            assert_eq!(
-                column(&stores, "A pm25", Range::ALL).await,
-                "3600=1 7200=2",
-                "{fault:?}"
-            );
-        }
-    });
-}
-
-/// What the check at the start says: nothing, or what must be mended, or what is odd.
-fn check_start(change: impl Fn(&Stub, &mut InfluxSettings), expected: &[&str]) {
-    let stub = Stub::start();
-    let directory = TempDir::new().expect("a directory");
-    let mut settings = settings(&stub);
-    change(&stub, &mut settings);
-    run(async {
-        let stores = opened(settings, directory.path(), Access::Write);
-        let now = Instant::from_unix(chrono::Utc::now().timestamp());
-        let said = stores
-            .influxdb2
-            .as_ref()
-            .expect("it is that store")
-            .start(now)
-            .await;
-        let said = match said {
-            Ok(odd) => odd.unwrap_or_default(),
-            Err(error) => error.to_string(),
-        };
-        assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
-        for part in expected {
-            assert!(said.contains(part), "{said}");
-        }
-        assert!(!said.contains(TOKEN), "{said}");
-    });
-}
-
-#[test]
-fn the_start_tells_what_is_wrong_and_what_helps() {
-    check_start(|_, _| {}, &[]);
-    check_start(
-        |stub, _| stub.kill(),
-        &[
-            "no connection",
-            "start the InfluxDB, or mend store.influxdb2.url",
-        ],
-    );
-    let wrong = |_: &Stub, settings: &mut InfluxSettings| settings.token = Token::new("wrong");
-    check_start(
-        wrong,
-        &["401 unauthorized access", "mend store.influxdb2.token"],
-    );
-    let missing = |_: &Stub, settings: &mut InfluxSettings| settings.bucket = "nosuch".to_owned();
-    check_start(
-        missing,
-        &["could not find bucket \"nosuch\"", "influx bucket create"],
-    );
-    let org = |_: &Stub, settings: &mut InfluxSettings| settings.org = "other".to_owned();
-    check_start(
-        org,
-        &[
-            "organization name \"other\" not found",
-            "store.influxdb2.org",
-        ],
-    );
-    check_start(
-        |stub, _| stub.pretend("1.8.0", 0),
-        &["version \"1.8.0\"", "needs InfluxDB 2"],
-    );
-    check_start(
-        |stub, _| stub.pretend("v2.7.12", 3_600),
-        &["3600 s ahead of ours", "NTP"],
-    );
-    check_start(
-        |stub, _| stub.pretend("v2.7.12", -60),
-        &["60 s behind ours", "NTP"],
-    );
-    check_start(
-        |stub, _| stub.fail_writes([Fault::Forbidden]),
-        &["403", "read and write access"],
-    );
-    check_start(
-        |stub, _| stub.retain_from(Some(1)),
-        &["the bucket forgets", "--retention 0"],
-    );
-    let newer = |stub: &Stub, _: &mut InfluxSettings| stub.take_field("skytier format=2i 0");
-    check_start(newer, &["format 2 is newer than 1", "use a newer skytier"]);
-}
-
-#[test]
-fn readings_there_cannot_be_taken_out() {
-    let stub = Stub::start();
-    let directory = TempDir::new().expect("a directory");
-    run(async {
-        let stores = on_stub(&stub, directory.path());
-        append(&stores, 100, "A pm25 3600 1").await;
-        let refused = stores
-            .series
-            .delete(super::deleted::order("A pm25 0 7200 @200"))
-            .await;
-        let told = refused.expect_err("refused").to_string();
-        assert!(told.contains("cannot be taken out; void them"), "{told}");
-        assert_eq!(stores.series.deletions().await, Ok(Vec::new()));
-        assert_eq!(column(&stores, "A pm25", Range::ALL).await, "3600=1");
     });
 }

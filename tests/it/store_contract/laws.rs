@@ -2,11 +2,15 @@
 //! is cut, repeated or reordered.
 
 use super::embedded;
+use super::influxdb2::eventually;
+use super::influxdb2::on_stub;
 use super::key;
 use super::observation;
 use super::printed;
 use super::run;
 use super::snapshot;
+use crate::support::influxdb2::Fault;
+use crate::support::influxdb2::Stub;
 use proptest::prelude::*;
 use skytier::adapters::store::Stores;
 use skytier::domain::calendar::Instant;
@@ -85,6 +89,10 @@ async fn fill(stores: &Stores, stream: &Stream) {
 
 async fn columns_are_the_naive_ones(stores: &Stores, stream: &Stream) {
     fill(stores, stream).await;
+    check_columns(stores, stream).await;
+}
+
+async fn check_columns(stores: &Stores, stream: &Stream) {
     let last = stream.last().map_or(0, |(received_at, _)| *received_at);
     for (index, series) in SERIES.iter().enumerate() {
         for known_at in (99..=last).map(Some).chain([None]) {
@@ -145,6 +153,54 @@ proptest! {
             assert_eq!(snapshot(&durable).await, snapshot(&memory).await);
             let verified = durable.verify.verify().await.expect("verified");
             assert_eq!(verified.fault, None);
+        });
+    }
+}
+
+/// Ways in which a server fails at a write, quick ones.
+fn fault() -> impl Strategy<Value = Fault> {
+    prop::sample::select(vec![
+        Fault::Pass,
+        Fault::TooMany,
+        Fault::CacheFull,
+        Fault::Gateway,
+        Fault::Closed,
+        Fault::LostAnswer,
+    ])
+}
+
+proptest! {
+    // Each case asks the stub some hundred times.
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn columns_in_an_influxdb_are_the_naive_ones_and_as_in_memory(stream in stream()) {
+        let (directory, stub) = (TempDir::new().expect("a directory"), Stub::start());
+        run(async {
+            let (influxdb2, memory) = (on_stub(&stub, directory.path()), Stores::memory());
+            columns_are_the_naive_ones(&influxdb2, &stream).await;
+            fill(&memory, &stream).await;
+            assert_eq!(snapshot(&influxdb2).await, snapshot(&memory).await);
+        });
+    }
+
+    /// However its server fails, what was acknowledged is there in the end, in its order.
+    #[test]
+    fn columns_in_a_failing_influxdb_are_the_naive_ones(
+        stream in stream(),
+        faults in prop::collection::vec(fault(), 1..12),
+    ) {
+        let (directory, stub) = (TempDir::new().expect("a directory"), Stub::start());
+        run(async {
+            let stores = on_stub(&stub, directory.path());
+            stores.series.keys().await.expect("an empty bucket");
+            stub.fail_writes(faults.clone());
+            for (received_at, rows) in &stream {
+                let kept = stores.series.append(batch(*received_at, rows)).await;
+                kept.expect("acknowledged, there or in the spool");
+            }
+            eventually("the server", async || stores.series.keys().await.is_ok()).await;
+            check_columns(&stores, &stream).await;
         });
     }
 }

@@ -5,14 +5,18 @@
 //! change of the adapter shows here. What was answered with 204 stays through a [`Stub::kill`], as it does on disk.
 
 mod bucket;
+pub(crate) mod process;
 mod wire;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::Write as _;
 use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -86,6 +90,8 @@ struct Shared {
     bodies: Option<Vec<String>>,
     clock_offset_s: i64,
     version: String,
+    /// Where lines that were taken are kept.
+    journal: Option<File>,
 }
 
 /// A running stub.
@@ -95,6 +101,16 @@ pub(crate) struct Stub {
     up: Arc<AtomicBool>,
 }
 
+fn environment(url: String) -> [(&'static str, String); 5] {
+    [
+        ("SKYTIER__STORE__KIND", "influxdb2".to_owned()),
+        ("SKYTIER__STORE__INFLUXDB2__URL", url),
+        ("SKYTIER__STORE__INFLUXDB2__ORG", ORG.to_owned()),
+        ("SKYTIER__STORE__INFLUXDB2__BUCKET", BUCKET.to_owned()),
+        ("SKYTIER__STORE__INFLUXDB2__TOKEN", TOKEN.to_owned()),
+    ]
+}
+
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -102,13 +118,44 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 impl Stub {
     /// Starts with an empty bucket.
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::at(0, None)
+    }
+
+    /// The file of lines in a folder.
+    pub(crate) fn journal_in(folder: &Path) -> PathBuf {
+        folder.join("lines")
+    }
+
+    /// Starts with what a stub before it kept in the folder, and keeps there what it takes.
+    pub(crate) fn kept_in(folder: &Path, port: u16) -> Self {
+        let path = Self::journal_in(folder);
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        // A line that was cut by a kill was not answered.
+        let whole = before.rfind('\n').map_or(0, |at| at + 1);
+        let journal = File::options().create(true).append(true).open(&path);
+        let journal = journal.expect("a file of lines");
+        journal.set_len(whole as u64).expect("a file of lines");
+        let stub = Self::at(port, Some(journal));
+        stub.with(|shared| {
+            for line in before[..whole].lines() {
+                // Lines refused then are refused now.
+                drop(shared.bucket.write(line));
+            }
+        });
+        stub
+    }
+
+    fn at(port: u16, journal: Option<File>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
         let stub = Self {
             address: listener.local_addr().expect("an address"),
             shared: Arc::default(),
             up: Arc::new(AtomicBool::new(true)),
         };
-        stub.with(|shared| shared.version = "v2.7.12".to_owned());
+        stub.with(|shared| {
+            shared.version = "v2.7.12".to_owned();
+            shared.journal = journal;
+        });
         stub.serve(listener);
         stub
     }
@@ -159,13 +206,7 @@ impl Stub {
 
     /// The settings that make skytier use it.
     pub(crate) fn environment(&self) -> [(&'static str, String); 5] {
-        [
-            ("SKYTIER__STORE__KIND", "influxdb2".to_owned()),
-            ("SKYTIER__STORE__INFLUXDB2__URL", self.url()),
-            ("SKYTIER__STORE__INFLUXDB2__ORG", ORG.to_owned()),
-            ("SKYTIER__STORE__INFLUXDB2__BUCKET", BUCKET.to_owned()),
-            ("SKYTIER__STORE__INFLUXDB2__TOKEN", TOKEN.to_owned()),
-        ]
+        environment(self.url())
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
@@ -223,6 +264,16 @@ impl Stub {
     /// Bodies of writes so far, if they are kept.
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.with(|shared| shared.bodies.clone().unwrap_or_default())
+    }
+
+    /// The newest text of a field by the value of a tag, in its order.
+    pub(crate) fn texts(&self, measurement: &str, tag: &str, field: &str) -> Vec<(String, String)> {
+        self.with(|shared| shared.bucket.texts(measurement, tag, field))
+    }
+
+    /// Values of a number at a time, in the order of tag `n`.
+    pub(crate) fn numbered(&self, measurement: &str, field: &str, time: i64) -> Vec<String> {
+        self.with(|shared| shared.bucket.numbered(measurement, field, time))
     }
 
     /// Field values in a measurement.
@@ -353,7 +404,11 @@ fn sound(request: &Request, shared: &Mutex<Shared>) -> Vec<u8> {
         return json_answer(404, "not found", &message);
     }
     assert_eq!(request.parameter("precision").as_deref(), Some("s"));
-    match shared.bucket.write(&request.body) {
+    let written = shared.bucket.write(&request.body);
+    if let (Ok(()) | Err((422, ..)), Some(journal)) = (&written, &mut shared.journal) {
+        journal.write_all(request.body.as_bytes()).expect("kept");
+    }
+    match written {
         Ok(()) => WRITTEN.to_vec(),
         Err((status, code, message)) => json_answer(status, code, &message),
     }

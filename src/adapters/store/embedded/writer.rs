@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::append::Appender;
+use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
@@ -78,6 +79,8 @@ pub(super) enum Task {
         order: Deletion,
         answer: Reply<Deleted>,
     },
+    /// Keeps an order about readings that are elsewhere.
+    Order { order: Deletion, answer: Reply<u64> },
     /// Merges all that waits before it is answered.
     Merge { answer: Reply<()> },
     Review {
@@ -106,6 +109,7 @@ impl Task {
             | Self::Merge { answer } => drop(answer.send(Err(error))),
             Self::Ledger { answer, .. }
             | Self::Publish { answer, .. }
+            | Self::Order { answer, .. }
             | Self::Review { answer, .. } => drop(answer.send(Err(error))),
         }
     }
@@ -128,6 +132,7 @@ impl Task {
             (
                 Self::Ledger { answer, .. }
                 | Self::Publish { answer, .. }
+                | Self::Order { answer, .. }
                 | Self::Review { answer, .. },
                 Applied::Count(count),
             ) => Done::Count(answer, count),
@@ -331,6 +336,10 @@ impl Writer {
                 let mut index = merge::writing(&waiting.index);
                 let deleted = delete::delete(&transaction, (&mut *appender, &mut index), order);
                 deleted.map(Applied::Delete)
+            }
+            Task::Order { order, .. } => {
+                let one = std::slice::from_ref(order);
+                DELETIONS.append(&transaction, one).map(Applied::Count)
             }
             Task::Register { entries, .. } => {
                 registry::save(&transaction, entries).map(|()| Applied::Unit)

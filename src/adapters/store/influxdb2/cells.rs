@@ -5,7 +5,7 @@
 //! unit. `pm25:avg:at` is when it was received, in seconds; it is always there. `pm25:avg:note` is there when
 //! something else is to be said, as `REVISIONS FLAG QC REVIEW VALUE`: how many values it replaced, flag, verdict,
 //! review, and `-` when the value field counts, `missing` when there is none, or the exact value where a binary
-//! number cannot hold it.
+//! number cannot hold it; then ` deleted` where an order took the reading out.
 //!
 //! Measurement `revision` keeps what was replaced: the same tags and fields, tag `n` for its number among the
 //! replaced ones of its identity, and `pm25:avg:until`, from when on another value counted.
@@ -29,6 +29,8 @@ const TAKEN: [&str; 4] = ["time", "source", "interval_s", "n"];
 const PLAIN: &str = "-";
 /// In a note: there is no value.
 const MISSING: &str = "missing";
+/// In a note, at its end: the reading was taken out by order.
+const DELETED: &str = "deleted";
 
 /// A factor and a statistic: the part of an identity that is in a field's name.
 pub(super) type Column = (Factor, Stat);
@@ -84,6 +86,8 @@ pub(super) struct Cell {
     pub(super) qc: Qc,
     pub(super) review: Review,
     pub(super) revisions: u32,
+    /// Whether an order took it out; it is kept to know the same value again.
+    pub(super) deleted: bool,
 }
 
 impl Cell {
@@ -96,6 +100,17 @@ impl Cell {
             qc: reading.qc,
             review: reading.review,
             revisions,
+            deleted: false,
+        }
+    }
+
+    /// The mark that stands in its place from a moment on.
+    pub(super) fn gone(&self, from: i64) -> Self {
+        Self {
+            at: from.max(self.at),
+            revisions: self.revisions + 1,
+            deleted: true,
+            ..self.clone()
         }
     }
 
@@ -114,7 +129,7 @@ impl Cell {
     pub(super) fn note(&self) -> Option<String> {
         let exact = self.value.is_none_or(survives);
         let plain = self.flag.is_normal() && self.qc == Qc::Passed && self.review == Review::Raw;
-        if plain && exact && self.value.is_some() && self.revisions == 0 {
+        if plain && exact && self.value.is_some() && self.revisions == 0 && !self.deleted {
             return None;
         }
         let value = match self.value {
@@ -123,8 +138,13 @@ impl Cell {
             Some(value) => value.to_string(),
         };
         let (qc, review) = (self.qc.key(), self.review.key());
+        let end = if self.deleted {
+            format!(" {DELETED}")
+        } else {
+            String::new()
+        };
         Some(format!(
-            "{} {} {qc} {review} {value}",
+            "{} {} {qc} {review} {value}{end}",
             self.revisions, self.flag
         ))
     }
@@ -159,6 +179,7 @@ impl Parts {
             qc: Qc::Passed,
             review: Review::Raw,
             revisions: 0,
+            deleted: false,
         };
         let Some(note) = &self.note else {
             let number = self.value.ok_or("neither a value nor a note")?;
@@ -166,7 +187,11 @@ impl Parts {
             return Ok(cell);
         };
         let fault = || format!("note {note:?} is not `REVISIONS FLAG QC REVIEW VALUE`");
-        let words: Vec<&str> = note.split(' ').collect();
+        let mut words: Vec<&str> = note.split(' ').collect();
+        if words.len() > 5 && words.last() == Some(&DELETED) {
+            words.pop();
+            cell.deleted = true;
+        }
         let [revisions, flag, qc, review, value] = words.as_slice() else {
             return Err(fault());
         };
@@ -209,16 +234,24 @@ mod tests {
         let flag = prop::sample::select(vec!["N", "M", "HSp"]);
         let qc = prop::sample::select(vec![Qc::Passed, Qc::Clock, Qc::Negative, Qc::Range]);
         let review = prop::sample::select(vec![Review::Raw, Review::Reviewed]);
-        (any::<i32>(), value, flag, qc, review, 0..3u32).prop_map(
-            |(at, value, flag, qc, review, revisions)| Cell {
+        (
+            any::<i32>(),
+            value,
+            flag,
+            qc,
+            review,
+            0..3u32,
+            any::<bool>(),
+        )
+            .prop_map(|(at, value, flag, qc, review, revisions, deleted)| Cell {
                 at: at.into(),
                 value: value.map(Amount::from_micros),
                 flag: Flag::new(flag).expect("a flag"),
                 qc,
                 review,
                 revisions,
-            },
-        )
+                deleted,
+            })
     }
 
     proptest! {
@@ -260,6 +293,16 @@ mod tests {
         check(None, Some("0 M passed raw -"), "a note, and no value");
         check(Some(1.0), Some("M passed raw -"), "is not `REVISIONS");
         check(Some(1.0), Some("0 M odd raw -"), "is not `REVISIONS");
+        check(
+            Some(1.0),
+            Some("0 M passed raw - gone"),
+            "is not `REVISIONS",
+        );
+        check(
+            Some(1.0),
+            Some("0 M passed raw deleted"),
+            "is not `REVISIONS",
+        );
         check(Some(1.0), Some("0 M passed raw high"), "is not `REVISIONS");
         check(Some(f64::NAN), None, "value NaN");
         check(Some(1e300), None, "value 1");

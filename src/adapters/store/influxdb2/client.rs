@@ -58,6 +58,7 @@ pub(super) struct Row {
     pub(super) source: String,
     pub(super) interval_s: String,
     pub(super) number: String,
+    pub(super) writer: String,
 }
 
 /// Speaks to one bucket.
@@ -201,6 +202,7 @@ fn row(record: FluxRecord) -> Row {
             ("source", Value::String(text)) => row.source = text,
             ("interval_s", Value::String(text)) => row.interval_s = text,
             ("n", Value::String(text)) => row.number = text,
+            ("writer", Value::String(text)) => row.writer = text,
             _ => {}
         }
     }

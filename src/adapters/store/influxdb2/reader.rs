@@ -22,6 +22,7 @@ use crate::adapters::store::influxdb2::flux::owner;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
+use crate::domain::deletion::Deletion;
 use crate::domain::names::SourceId;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
@@ -104,6 +105,30 @@ impl ColumnOf<'_> {
         Ok(readings)
     }
 
+    /// What an order means of it: times and what stands there, as far as these are not too many.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) async fn meant(
+        &self,
+        order: &Deletion,
+        most: usize,
+    ) -> Result<Vec<(i64, Cell)>, Failure> {
+        let step = i64::from(self.key.interval_s).max(1);
+        let mut from = order.after.plus_s(1).unix().max(self.ends.0);
+        let last = order.upto.unix().min(self.ends.1);
+        let parts = [Part::Value, Part::Note, Part::At];
+        let mut found = Vec::new();
+        while from <= last && found.len() <= most {
+            let upto = from.saturating_add(WINDOW_READINGS * step - 1).min(last);
+            let cells = self.cells(READING, &parts, (from, upto)).await?.into_iter();
+            let standing = cells.filter(|(_, cell, _)| !cell.deleted);
+            found.extend(standing.map(|(time, cell, _)| (time, cell)));
+            from = upto + 1;
+        }
+        Ok(found)
+    }
+
     /// The server's own means of days, to compare with ours; by the day, to six decimals.
     ///
     /// # Errors
@@ -155,7 +180,9 @@ impl ColumnOf<'_> {
         let mut unknown = false;
         for (time, cell, _) in counting {
             if known_at.is_none_or(|known_at| cell.at <= known_at) {
-                by_time.insert(time, cell);
+                if !cell.deleted {
+                    by_time.insert(time, cell);
+                }
             } else {
                 unknown = true;
             }
@@ -163,7 +190,8 @@ impl ColumnOf<'_> {
         if let Some(known_at) = known_at.filter(|_| unknown) {
             let parts = [Part::Value, Part::Note, Part::At, Part::Until];
             for (time, cell, until) in self.cells(REVISION, &parts, (first, last)).await? {
-                if cell.at <= known_at && until.is_some_and(|until| known_at < until) {
+                let counted = cell.at <= known_at && until.is_some_and(|until| known_at < until);
+                if counted && !cell.deleted {
                     by_time.insert(time, cell);
                 }
             }

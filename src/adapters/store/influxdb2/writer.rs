@@ -154,6 +154,38 @@ impl Known {
         Ok(stored)
     }
 
+    /// Puts marks in the place of readings that an order takes out; when it returns, the server has them.
+    ///
+    /// # Errors
+    /// As [`Self::store`]; some may have been taken out, and giving the order again takes out the others.
+    pub(super) async fn take_out(
+        &mut self,
+        client: &Client,
+        ordered_at: Instant,
+        meant: Vec<(SeriesKey, i64, Cell)>,
+    ) -> Result<(), Failure> {
+        let mut changes: BTreeMap<LineId, Change> = BTreeMap::new();
+        for (key, time, cell) in meant {
+            let change = changes
+                .entry(((key.source, key.interval_s), time))
+                .or_default();
+            let column = (key.factor, key.stat);
+            let mark = cell.gone(ordered_at.unix());
+            change.replaced.push((column.clone(), cell, mark.at));
+            change.cells.insert(column, mark);
+        }
+        let units = changes.iter().map(|(id, change)| unit(id, change));
+        let units: Result<Vec<String>, _> = units.collect();
+        let units = units.map_err(|(_, fault)| Failure::Settings(fault.to_string()))?;
+        if let Some((_, reason)) = post(client, &units).await?.into_iter().next() {
+            return Err(Failure::Settings(reason));
+        }
+        for (id, change) in changes {
+            self.keep(id, change.cells);
+        }
+        Ok(())
+    }
+
     fn written(&mut self, id: LineId, change: Change, stored: &mut Stored) {
         let ((source, interval_s), time) = id.clone();
         stored.appended.new += change.new;
@@ -279,7 +311,11 @@ impl Known {
                     continue;
                 }
                 Some(before) => {
-                    change.corrected += 1;
+                    if before.deleted {
+                        change.new += 1;
+                    } else {
+                        change.corrected += 1;
+                    }
                     let counts_from = received_at.max(before.at);
                     let cell = Cell::of(reading, counts_from, before.revisions + 1);
                     change.replaced.push((column.clone(), before, counts_from));

@@ -238,6 +238,33 @@ impl Bucket {
             .sum()
     }
 
+    /// The newest text of a field by the value of a tag, in its order.
+    pub(super) fn texts(&self, measurement: &str, tag: &str, field: &str) -> Vec<(String, String)> {
+        let own = self
+            .series
+            .iter()
+            .filter(|((name, _), _)| name == measurement);
+        let newest = own.filter_map(|((_, tags), fields)| {
+            let (_, value) = fields.get(field)?.last_key_value()?;
+            Some((tags.get(tag)?.clone(), value.cell()))
+        });
+        newest.collect()
+    }
+
+    /// Values of a field at a time, in the order of tag `n`.
+    pub(super) fn numbered(&self, measurement: &str, field: &str, time: i64) -> Vec<String> {
+        let own = self
+            .series
+            .iter()
+            .filter(|((name, _), _)| name == measurement);
+        let values = own.filter_map(|((_, tags), fields)| {
+            let number: u32 = tags.get("n").map_or(0, |n| n.parse().expect("a number"));
+            Some((number, fields.get(field)?.get(&time)?.cell()))
+        });
+        let sorted: BTreeMap<u32, String> = values.collect();
+        sorted.into_values().collect()
+    }
+
     /// Answers a query in annotated CSV.
     pub(super) fn query(&self, flux: &str) -> Result<String, Refusal> {
         let invalid = || (400, "invalid", format!("compilation failed: {flux}"));
