@@ -29,6 +29,7 @@ use crate::app::config::StoreKind;
 use crate::app::exclusions;
 use crate::app::holidays;
 use crate::app::mirror::Feed;
+use crate::app::mirror::Lag;
 use crate::app::mirror::Mirroring;
 use crate::app::open;
 use crate::app::pump::Pump;
@@ -124,6 +125,7 @@ impl Flows {
             registrar: Arc::clone(&stores.registrar),
             rollup: Arc::clone(&self.rollup),
             directory: Arc::clone(&self.directory),
+            tiering: Arc::clone(&self.tiering),
             editions: Arc::clone(&self.editions),
             publication: standards::publication()?,
             zone: settings.zone,
@@ -342,11 +344,18 @@ async fn ask_server(stores: &Stores, now: Instant) -> Result<(), StoreError> {
 }
 
 /// Tells the health page of an InfluxDB that is away, and of what waits for it.
-async fn look(influx: Option<Arc<Influx>>, health: Arc<Health>) {
+async fn look(influx: Arc<Influx>, health: Arc<Health>) {
     const PART: &str = "influxdb2";
-    let Some(influx) = influx else { return };
     loop {
-        match influx.standing().words() {
+        let standing = influx.standing();
+        let (batches, bytes) = (standing.spooled_batches, standing.spooled_bytes);
+        health.gauge((
+            "influxdb2_spool_batches",
+            "Batches acknowledged that wait for the InfluxDB.",
+            batches,
+        ));
+        health.gauge(("influxdb2_spool_bytes", "Bytes they take.", bytes));
+        match standing.words() {
             Some(words) => health.trouble(PART, words),
             None => health.well(PART),
         }
@@ -354,14 +363,47 @@ async fn look(influx: Option<Arc<Influx>>, health: Arc<Health>) {
     }
 }
 
+/// Tells the health page how the copy in another server stands.
+async fn look_at_copy(feed: Arc<Feed>, health: Arc<Health>, clock: fn() -> Instant) {
+    loop {
+        let Lag {
+            seconds,
+            waiting,
+            trouble,
+        } = feed.lag(clock());
+        health.gauge((
+            "mirror_lag_seconds",
+            "Seconds since everything was in the mirror; 0 when it is.",
+            seconds,
+        ));
+        health.gauge((
+            "mirror_waiting",
+            "Sources and times noted for the mirror.",
+            waiting,
+        ));
+        let told = trouble.map(|what| format!("{what}; {seconds} s behind"));
+        health.note("mirror", told);
+        tokio::time::sleep(WATCH_PAUSE).await;
+    }
+}
+
 /// What stands beside the flows: a look at the InfluxDB that keeps readings, and the copy in another.
 async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, mirroring: Option<Mirroring>) {
-    let copy = async {
-        if let Some(mirroring) = mirroring {
-            mirroring.run().await;
+    let kept = async {
+        if let Some(influx) = influx {
+            look(influx, Arc::clone(&health)).await;
         }
     };
-    tokio::join!(look(influx, health), copy);
+    let copy = async {
+        if let Some(mirroring) = mirroring {
+            let (feed, clock) = (Arc::clone(&mirroring.feed), mirroring.clock);
+            tokio::join!(
+                mirroring.run(),
+                look_at_copy(feed, Arc::clone(&health), clock)
+            );
+        }
+    };
+    tokio::join!(kept, copy);
 }
 
 type Started = (

@@ -1,9 +1,13 @@
-//! Brings a copy of readings and days to an InfluxDB, or whatever takes its line protocol, for dashboards.
+//! Brings a copy of readings, of figures of hours and days and of tiers to an InfluxDB, or whatever takes its line
+//! protocol, for dashboards.
 //!
 //! The store is the truth and the mirror follows. What is admitted is noted in memory and sent soon after; a mark in the
 //! data directory says up to which receipt everything is there. After a start, or when more was noted than memory
 //! should hold, everything received since the mark is sent again: a point sent twice is one point. Admission never
-//! waits for any of this.
+//! waits for any of this. Tiers follow the ledger by a mark of their own.
+
+mod figures;
+mod readings;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -20,18 +24,13 @@ use crate::adapters::store::influxdb2::mirror::Lines;
 use crate::adapters::store::influxdb2::mirror::Mirror;
 use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
-use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
-use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Group;
 use crate::domain::standards::Editions;
-use crate::flow::area::Area;
-use crate::flow::assess::Assessor;
-use crate::flow::assess::Choices;
-use crate::flow::assess::EditionChoice;
 use crate::flow::directory::Directory;
 use crate::flow::rollup::Rollup;
-use crate::ports::Range;
+use crate::flow::tiering::Tiering;
 use crate::ports::Registrar;
 use crate::ports::Series;
 use crate::ports::StoreError;
@@ -40,13 +39,13 @@ use crate::ports::StoreError;
 const NOTED_MAX: usize = 200_000;
 /// Lines of one body.
 const LINES_MAX: usize = 5_000;
-/// Readings of a column read at once.
-const PAGE_READINGS: usize = 20_000;
 /// Seconds before now whose receipts may not be noted yet: a commit takes time.
 const MARGIN_S: i64 = 60;
 /// Pause between two looks, and after a failure, when it doubles up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long the ledger and the calendar are left alone when no reading comes.
+const IDLE: Duration = Duration::from_secs(5);
 /// The mark's name, followed by which server it is.
 const MARK: &str = "mirror";
 
@@ -56,6 +55,23 @@ struct Noted {
     values: BTreeSet<(SourceId, Instant)>,
     /// Whether there was more than could be noted.
     more: bool,
+    /// Whether something is on its way, or has to wait.
+    sending: bool,
+    /// When all was there last.
+    caught_up: Option<Instant>,
+    /// Why it has to wait.
+    trouble: Option<String>,
+}
+
+/// How the copy stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Seconds since everything was there; 0 when it is.
+    pub seconds: u64,
+    /// Sources and times noted and not sent yet.
+    pub waiting: u64,
+    /// Why they wait.
+    pub trouble: Option<String>,
 }
 
 /// Where admission notes what it touches.
@@ -68,6 +84,44 @@ pub struct Feed {
 impl Feed {
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the copy stands at a moment.
+    pub fn lag(&self, now: Instant) -> Lag {
+        let mut noted = self.noted();
+        let behind = noted.sending || noted.more || !noted.values.is_empty();
+        if !behind || noted.caught_up.is_none() {
+            noted.caught_up = Some(now);
+        }
+        let since = noted.caught_up.unwrap_or(now).unix();
+        Lag {
+            seconds: u64::try_from(now.unix() - since).unwrap_or_default(),
+            waiting: noted.values.len() as u64,
+            trouble: noted.trouble.clone(),
+        }
+    }
+
+    /// Takes what was noted: the values, and whether there were more.
+    fn take(&self) -> (BTreeSet<(SourceId, Instant)>, bool) {
+        let mut noted = self.noted();
+        noted.sending = true;
+        let more = std::mem::take(&mut noted.more);
+        (std::mem::take(&mut noted.values), more)
+    }
+
+    /// Says that all that was taken is there, begun at a moment.
+    fn sent(&self, begun: Instant) {
+        let mut noted = self.noted();
+        noted.sending = false;
+        noted.caught_up = Some(begun);
+        noted.trouble = None;
+    }
+
+    /// Says that what was taken has to be read again.
+    fn wait(&self, trouble: String) {
+        let mut noted = self.noted();
+        noted.more = true;
+        noted.trouble = Some(trouble);
     }
 
     /// Notes new and corrected values.
@@ -101,6 +155,8 @@ pub struct Mirroring {
     pub rollup: Arc<Rollup>,
     /// What is registered.
     pub directory: Arc<Directory>,
+    /// Tiers.
+    pub tiering: Arc<Tiering>,
     /// Standards.
     pub editions: Arc<Editions>,
     /// How figures are printed.
@@ -118,35 +174,49 @@ impl Mirroring {
     /// Follows the store for ever.
     pub async fn run(self) {
         self.feed.noted().more = true;
+        let mut groups = None;
         loop {
             let mut pause = PAUSE;
-            while let Err(error) = self.follow().await {
+            while let Err(error) = self.follow(&mut groups).await {
                 tracing::warn!(%error, place = self.mirror.place(), "the mirror waits");
                 // What was taken and not sent is received after the mark.
-                self.feed.noted().more = true;
+                self.feed.wait(error.to_string());
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
-            self.feed.wake.notified().await;
+            // Nothing may have come; the calendar and the ledger go on all the same.
+            drop(tokio::time::timeout(IDLE, self.feed.wake.notified()).await);
             // What comes in together goes out together.
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Sends what is noted, or everything since the mark.
-    async fn follow(&self) -> Result<(), StoreError> {
+    /// Sends what is noted, or everything since the mark, and the tiers. `groups` are those that figures were sent of.
+    async fn follow(&self, groups: &mut Option<Vec<Group>>) -> Result<(), StoreError> {
         let begun = (self.clock)();
-        let noted = std::mem::take(&mut *self.feed.noted());
-        let touched = if noted.more {
+        let (values, more) = self.feed.take();
+        let idle = values.is_empty() && !more;
+        let mut touched = if more {
             let since = self.mark().await?;
             self.since(since).await?
         } else {
-            self.values(noted.values).await?
+            self.values(values).await?
         };
-        self.days(touched).await?;
-        let name = self.mark_name();
-        let upto = begun.plus_s(-MARGIN_S).unix().to_string();
-        self.registrar.set_mark(&name, &upto).await
+        let registered = self.directory.now().groups.clone();
+        let regrouped = groups.as_ref().is_some_and(|before| *before != registered);
+        if regrouped {
+            self.everything(&mut touched);
+        }
+        self.figures(touched).await?;
+        *groups = Some(registered);
+        self.tiers().await?;
+        if !idle {
+            let name = self.mark_name();
+            let upto = begun.plus_s(-MARGIN_S).unix().to_string();
+            self.registrar.set_mark(&name, &upto).await?;
+        }
+        self.feed.sent(begun);
+        Ok(())
     }
 
     fn mark_name(&self) -> String {
@@ -174,107 +244,10 @@ impl Mirroring {
         })
     }
 
-    /// Sends every value received since a moment.
-    async fn since(&self, since: Instant) -> Result<Touched, StoreError> {
-        let mut touched = Touched::new();
-        for key in self.series.keys().await? {
-            let mut range = Range {
-                limit: PAGE_READINGS,
-                ..Range::ALL
-            };
-            loop {
-                let page = self.series.received(&key, range).await?;
-                let mut lines = Lines::default();
-                for (received_at, reading) in &page {
-                    if *received_at >= since {
-                        lines.reading(&key, reading);
-                        self.touched(&mut touched, &key.source, reading.time);
-                        self.full(&mut lines).await?;
-                    }
-                }
-                self.send(&mut lines).await?;
-                match page.last() {
-                    Some((_, last)) if page.len() == PAGE_READINGS => range.after = last.time,
-                    _ => break,
-                }
-            }
-        }
-        Ok(touched)
-    }
-
-    fn touched(&self, touched: &mut Touched, source: &SourceId, time: Instant) {
-        let day = self.zone.day_of_ending(time);
-        match touched.get_mut(source) {
-            Some(days) => drop(days.insert(day)),
-            None => drop(touched.insert(source.clone(), BTreeSet::from([day]))),
-        }
-    }
-
     async fn full(&self, lines: &mut Lines) -> Result<(), StoreError> {
         if lines.len() < LINES_MAX {
             return Ok(());
         }
         self.send(lines).await
-    }
-
-    /// Sends the values at some times, read a source and day at a time.
-    async fn values(&self, values: BTreeSet<(SourceId, Instant)>) -> Result<Touched, StoreError> {
-        let mut touched = Touched::new();
-        let mut by_day: BTreeMap<(SourceId, NaiveDate), BTreeSet<Instant>> = BTreeMap::new();
-        for (source, time) in values {
-            self.touched(&mut touched, &source, time);
-            let day = self.zone.day_of_ending(time);
-            by_day.entry((source, day)).or_default().insert(time);
-        }
-        let keys = self.series.keys().await?;
-        let mut lines = Lines::default();
-        for ((source, day), times) in by_day {
-            let own = |key: &&SeriesKey| key.source == source;
-            let range = Range {
-                after: self.zone.day_start(day),
-                upto: self.zone.day_end(day),
-                ..Range::ALL
-            };
-            for key in keys.iter().filter(own) {
-                let column = self.series.column(key, range).await?;
-                for reading in column
-                    .iter()
-                    .filter(|reading| times.contains(&reading.time))
-                {
-                    lines.reading(key, reading);
-                }
-                self.full(&mut lines).await?;
-            }
-        }
-        self.send(&mut lines).await?;
-        Ok(touched)
-    }
-
-    /// Sends days, once they are computed from what was sent.
-    async fn days(&self, touched: Touched) -> Result<(), StoreError> {
-        self.rollup.settle().await?;
-        let mut lines = Lines::default();
-        for (source, days) in touched {
-            let assessor = Assessor {
-                editions: Arc::clone(&self.editions),
-                publication: self.publication,
-                registry: self.directory.now(),
-                days: self.rollup.now(),
-            };
-            let area = Area::Station(source.clone());
-            let compute = move || {
-                let span = |day: NaiveDate| Span { from: day, to: day };
-                let of =
-                    |day| assessor.days(&area, span(day), &EditionChoice::Auto, Choices::default());
-                days.into_iter().flat_map(of).collect::<Vec<_>>()
-            };
-            // Off the threads that serve connections.
-            let computed = tokio::task::spawn_blocking(compute).await;
-            for day in &computed.expect("figures of stored readings can be computed") {
-                lines.day(&source, self.zone, day);
-                self.full(&mut lines).await?;
-            }
-        }
-        self.send(&mut lines).await
     }
 }

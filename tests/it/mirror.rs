@@ -10,9 +10,12 @@ use std::process::Command;
 use std::process::Stdio;
 
 use skytier::adapters::store::influxdb2::mirror::DAY_FIELDS;
+use skytier::adapters::store::influxdb2::mirror::HOUR_FIELDS;
+use skytier::adapters::store::influxdb2::mirror::TIER_FIELDS;
 
 use crate::support::Daemon;
 use crate::support::PATIENCE;
+use crate::support::Site;
 use crate::support::beijing;
 use crate::support::fetch;
 use crate::support::influxdb2::BUCKET;
@@ -20,6 +23,7 @@ use crate::support::influxdb2::Fault;
 use crate::support::influxdb2::ORG;
 use crate::support::influxdb2::Stub;
 use crate::support::influxdb2::TOKEN;
+use crate::support::post_as;
 use crate::support::require;
 use crate::support::run;
 use crate::support::seeded;
@@ -65,10 +69,11 @@ impl Victoria {
         victoria
     }
 
-    /// What it holds under a name, such as `reading_pm25`, for one source.
-    fn values(&self, name: &str, source: &str) -> Values {
+    /// What it holds under a name, such as `reading_pm25`, for one source or area.
+    fn values(&self, name: &str, label: &str, value: &str) -> Values {
+        let value = value.replace(':', "%3A");
         let url = format!(
-            "{}/api/v1/export?reduce_mem_usage=1&start=2013-01-01T00:00:00Z&end=2017-12-31T00:00:00Z&match[]={name}%7Bsource%3D%22{source}%22%7D",
+            "{}/api/v1/export?reduce_mem_usage=1&start=2013-01-01T00:00:00Z&end=2037-12-31T00:00:00Z&match[]={name}%7B{label}%3D%22{value}%22%7D",
             self.url
         );
         let mut found = Values::new();
@@ -134,35 +139,40 @@ fn stored(data: &Path, source: &str, factor: &str) -> Values {
     found
 }
 
-/// A column of the days, by their beginning.
-fn days(data: &Path, source: &str, column: &str) -> Values {
-    let area = format!("station:{source}");
+/// A column of the days, by their beginning, or of the hours that have any reading, by their end.
+fn assessed(data: &Path, area: &str, by: &str, column: &str) -> Values {
     let args = [
         "assess",
         "--area",
-        &area,
+        area,
         "--from",
         "2013-03-01",
         "--to",
         "2013-04-30",
         "--by",
-        "day",
+        by,
         "--format",
         "csv",
     ];
     let csv = run(&[&args[..], &["--data", text(data)]].concat());
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next().expect("a header");
-    let at = header
-        .iter()
-        .position(|name| *name == column)
-        .expect(column);
-    let rows = lines.filter(|cells| !cells[at].is_empty());
+    let place = |column: &str| header.iter().position(|name| *name == column);
+    let at = place(column).expect(column);
+    // An hour in which nobody reports may have moving means; it is not sent.
+    let own: Vec<usize> = ["pm25", "pm10", "so2", "no2", "co", "o3"]
+        .into_iter()
+        .filter_map(place)
+        .collect();
+    let daily = place("time").is_none();
+    let told = |cells: &[&str]| daily || own.iter().any(|at| !cells[*at].is_empty());
+    let rows = lines.filter(|cells| !cells[at].is_empty() && told(cells));
     rows.map(|cells| {
-        (
-            seconds(&format!("{}T00:00:00+08:00", cells[1])),
-            cells[at].to_owned(),
-        )
+        let time = match place("time") {
+            Some(time) => seconds(cells[time]),
+            None => seconds(&format!("{}T00:00:00+08:00", cells[1])),
+        };
+        (time, cells[at].to_owned())
     })
     .collect()
 }
@@ -171,29 +181,54 @@ fn days(data: &Path, source: &str, column: &str) -> Values {
 fn victoria_metrics_gets_the_values_of_the_store() {
     let victoria = Victoria::start();
     let (folder, data) = seeded(&["beijing"]);
-    let hours = hours_of("Dongsi", 24 * 40, folder.path());
+    let stations = [
+        "Aotizhongxin",
+        "Changping",
+        "Dongsi",
+        "Guanyuan",
+        "Huairou",
+        "Wanliu",
+    ];
+    let hours = stations.map(|station| hours_of(station, 24 * 25, folder.path()));
     let daemon = mirrored(&data, &victoria.url);
-    daemon
-        .site
-        .replay("beijing-uci", std::slice::from_ref(&hours));
+    daemon.site.replay("beijing-uci", &hours);
     daemon.site.settle();
-    for (name, expected) in [
-        ("reading_pm25", stored(&data, "Dongsi", "pm25")),
-        ("reading_co", stored(&data, "Dongsi", "co")),
-        ("day_pm25", days(&data, "Dongsi", "pm25")),
-        ("day_o3_8h", days(&data, "Dongsi", "o3_8h")),
-        ("day_aqi", days(&data, "Dongsi", "aqi")),
-        ("day_level", days(&data, "Dongsi", "level")),
+    let day = |area, column| assessed(&data, area, "day", column);
+    let hour = |area, column| assessed(&data, area, "hour", column);
+    let (station, group) = ("station:Dongsi", "group:beijing6");
+    for (name, (label, value), expected) in [
+        (
+            "reading_pm25",
+            ("source", "Dongsi"),
+            stored(&data, "Dongsi", "pm25"),
+        ),
+        (
+            "reading_co",
+            ("source", "Dongsi"),
+            stored(&data, "Dongsi", "co"),
+        ),
+        ("day_pm25", ("area", station), day(station, "pm25")),
+        ("day_o3_8h", ("area", station), day(station, "o3_8h")),
+        ("day_aqi", ("area", station), day(station, "aqi")),
+        ("day_level", ("area", station), day(station, "level")),
+        ("day_pm25", ("area", group), day(group, "pm25")),
+        ("hour_pm25", ("area", station), hour(station, "pm25")),
+        ("hour_aqi", ("area", station), hour(station, "aqi")),
+        ("hour_pm25", ("area", group), hour(group, "pm25")),
     ] {
-        assert!(expected.len() > 20, "{name}: {expected:?}");
+        assert!(expected.len() > 15, "{name} {value}: {expected:?}");
         let mut found = Values::new();
         let limit = std::time::Instant::now() + PATIENCE;
         while found != expected && std::time::Instant::now() < limit {
-            found = victoria.values(name, "Dongsi");
+            found = victoria.values(name, label, value);
             std::thread::sleep(std::time::Duration::from_millis(200));
         }
-        assert_eq!(found, expected, "{name}");
+        assert_eq!(found, expected, "{name} {value}");
     }
+    wait_for("no lag", PATIENCE, || {
+        (daemon.metric("skytier_mirror_lag_seconds") == 0).then_some(())
+    });
+    assert_eq!(daemon.metric("skytier_mirror_waiting"), 0);
     let metrics = fetch(&format!("{}/metrics", victoria.url)).text;
     let invalid = "vm_rows_invalid_total{type=\"influx\"} 0";
     assert!(metrics.contains(invalid), "no line was thrown away");
@@ -216,6 +251,18 @@ fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
         "the mirror is not the store"
     );
     assert_eq!(stub.count("reading"), 0);
+    let note = wait_for("a word on the mirror", PATIENCE, || {
+        daemon.json("/readyz")["notes"][0]["note"]
+            .as_str()
+            .map(str::to_owned)
+    });
+    assert!(
+        note.contains("no connection") && note.ends_with(" s behind"),
+        "{note}"
+    );
+    wait_for("a lag", PATIENCE, || {
+        (daemon.metric("skytier_mirror_lag_seconds") > 0).then_some(())
+    });
     // What was admitted before the end is not forgotten by it.
     daemon.kill9();
     let usable: usize = ["pm25", "pm10", "so2", "no2", "co", "o3"]
@@ -232,8 +279,68 @@ fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
     wait_for("the days", PATIENCE, || {
         (stub.count("day") > 100).then_some(())
     });
+    wait_for("no lag", PATIENCE, || {
+        let behind = daemon.metric("skytier_mirror_lag_seconds");
+        (behind == 0 && daemon.json("/readyz")["notes"].is_null()).then_some(())
+    });
     daemon.stop("TERM");
     assert_eq!(stub.count("reading"), usable, "nothing twice");
+}
+
+/// Enters an act about a unit.
+fn enter(site: &Site, unit: &str, act: &str, mut fields: serde_json::Value) {
+    fields["entered_by"] = "Li Na".into();
+    let url = format!("{}/v1/enterprises/{unit}/{act}", site.http);
+    let entered = post_as(&url, "application/json", fields.to_string().as_bytes());
+    assert_eq!(entered.status, 200, "{entered:?}");
+}
+
+/// Tiers of every unit of the ledger are there for today, and again when an entry was made.
+#[test]
+fn the_mirror_gets_tiers_as_they_stand_and_as_they_change() {
+    const UNITS: [&str; 2] = ["91999999MA1ABCDE8G", "91999999MA1X00076E"];
+    let stub = Stub::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = mirrored(&folder.path().join("data"), &stub.url());
+    let sent = || stub.texts("tier", "subject", "computed_tier");
+    let shown = || -> Vec<(String, String)> {
+        let tier = |unit: &str| {
+            let answer = daemon.json(&format!("/v1/enterprises/{unit}/tier"));
+            let tier = answer["computed"]["tier"].as_str().expect("a tier");
+            (unit.to_owned(), tier.to_owned())
+        };
+        UNITS.map(tier).into()
+    };
+    let listing = serde_json::json!({"date": "2020-01-05"});
+    for unit in UNITS {
+        enter(&daemon, unit, "listings", listing.clone());
+    }
+    wait_for("tiers of both", PATIENCE, || {
+        (sent() == shown()).then_some(())
+    });
+    let before = shown();
+    // The server is away while an entry changes one of them.
+    stub.kill();
+    let fine = serde_json::json!({"id": "r1", "code": "D16", "case": "r1", "doc_no": "example 7", "doc_date": "2026-11-02"});
+    enter(&daemon, UNITS[0], "records", fine);
+    let after = shown();
+    assert_ne!(before, after, "black, or at least worse");
+    stub.restart();
+    wait_for("the changed tier", PATIENCE, || {
+        (sent() == after).then_some(())
+    });
+    // A copy does not go where a store keeps its readings.
+    let taken = Stub::start();
+    taken.take_field("skytier,writer=other held=1i 0");
+    let other = mirrored(&folder.path().join("other"), &taken.url());
+    enter(&other, UNITS[0], "listings", listing);
+    let note = wait_for("a word on the mirror", PATIENCE, || {
+        other.json("/readyz")["notes"][0]["note"]
+            .as_str()
+            .map(str::to_owned)
+    });
+    assert!(note.contains("holds the readings of a skytier"), "{note}");
+    assert_eq!(taken.count("tier"), 0);
 }
 
 /// The dashboard asks for measurements, fields and tags that the mirror writes.
@@ -264,6 +371,8 @@ fn the_shipped_dashboard_asks_for_what_is_there() {
             let known: &[&str] = match quoted(query, "r._measurement == ").as_slice() {
                 [one] if one == "reading" => &factors,
                 [one] if one == "day" => &DAY_FIELDS,
+                [one] if one == "hour" => &HOUR_FIELDS,
+                [one] if one == "tier" => &TIER_FIELDS,
                 other => panic!("{title}: {other:?}"),
             };
             for field in &fields {
@@ -273,9 +382,16 @@ fn the_shipped_dashboard_asks_for_what_is_there() {
                 rest.split(|c: char| !c.is_alphanumeric() && c != '_')
                     .next()
             });
+            let own: &[&str] = if known == factors {
+                &["source", "interval_s"]
+            } else if known == TIER_FIELDS {
+                &["subject"]
+            } else {
+                &["area"]
+            };
             for tag in tags.flatten() {
                 assert!(
-                    ["_measurement", "_field", "source", "interval_s"].contains(&tag),
+                    ["_measurement", "_field", "_value"].contains(&tag) || own.contains(&tag),
                     "{title}: {tag}"
                 );
             }

@@ -21,7 +21,7 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200 when every part works, else 503 with what does not.
+/// `GET /readyz`: 200 when every part works, else 503 with what does not; beside it what hinders no work.
 pub async fn readyz(State(state): State<WebState>) -> Response {
     let troubles = state.health.troubles();
     let status = if troubles.is_empty() {
@@ -33,11 +33,13 @@ pub async fn readyz(State(state): State<WebState>) -> Response {
         .iter()
         .map(|(part, what)| json!({"part": part, "trouble": what}))
         .collect();
-    (
-        status,
-        Json(json!({"ready": troubles.is_empty(), "troubles": troubles})),
-    )
-        .into_response()
+    let mut answer = json!({"ready": troubles.is_empty(), "troubles": troubles});
+    let notes = state.health.notes();
+    if !notes.is_empty() {
+        let note = |(part, what): &(&str, String)| json!({"part": part, "note": what});
+        answer["notes"] = notes.iter().map(note).collect();
+    }
+    (status, Json(answer)).into_response()
 }
 
 /// One metric of Prometheus text: its name, what it says, its kind, its rows of labels and value.
@@ -53,7 +55,11 @@ fn family(name: &str, help: &'static str, kind: &'static str, rows: Vec<(String,
 /// When the text cannot be made, which does not happen.
 pub async fn metrics(State(state): State<WebState>) -> Result<Response, Problem> {
     let mut text = String::new();
-    for (name, help, kind, rows) in own(&state).into_iter().chain(of_mqtt(&state)) {
+    let families = own(&state)
+        .into_iter()
+        .chain(of_parts(&state))
+        .chain(of_mqtt(&state));
+    for (name, help, kind, rows) in families {
         let mut write = || -> std::fmt::Result {
             writeln!(
                 text,
@@ -141,6 +147,14 @@ fn silences(state: &WebState) -> Vec<(String, u64)> {
     let watched = state.watch.watched().into_iter();
     let row = |(id, silent): (SourceId, bool)| (format!("{{station=\"{id}\"}}"), u64::from(silent));
     watched.map(row).collect()
+}
+
+/// What parts that are not always there tell of themselves.
+fn of_parts(state: &WebState) -> Vec<Family> {
+    let gauges = state.health.gauges().into_iter();
+    gauges
+        .map(|(name, help, value)| family(name, help, "gauge", vec![(String::new(), value)]))
+        .collect()
 }
 
 /// What the MQTT side counts, a row for each way in.

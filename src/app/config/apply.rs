@@ -177,6 +177,17 @@ pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
         let named = settings.influxdb2.faults().into_iter();
         faults.extend(named.map(|(name, fault)| format!("store.influxdb2.{name}: {fault}")));
     }
+    let (store, mirror) = (&settings.influxdb2, &settings.mirror);
+    let same = |a: &str, b: &str| a.trim_end_matches('/') == b.trim_end_matches('/');
+    if settings.store == StoreKind::Influxdb2
+        && same(&store.url, &mirror.url)
+        && (&store.org, &store.bucket) == (&mirror.org, &mirror.bucket)
+    {
+        faults.push(format!(
+            "mirror.bucket: {:?} is the store itself; give the copy a bucket of its own",
+            mirror.bucket
+        ));
+    }
     if !settings.mirror.url.is_empty()
         && let Err(fault) = settings.mirror.check_url()
     {

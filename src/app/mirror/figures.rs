@@ -1,0 +1,267 @@
+//! Figures for the mirror: hours and days of stations and groups, computed anew where readings were sent, and tiers of
+//! every unit of the ledger, each day once and again when an entry was made.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::adapters::store::influxdb2::mirror::Lines;
+use crate::adapters::store::influxdb2::mirror::Whose;
+use crate::app::mirror::Mirroring;
+use crate::app::mirror::Touched;
+use crate::domain::calendar::Span;
+use crate::domain::credit::uscc::Uscc;
+use crate::domain::reading::SeriesKey;
+use crate::domain::registry::Group;
+use crate::domain::registry::Membership;
+use crate::flow::area::Area;
+use crate::flow::assess::Assessor;
+use crate::flow::assess::Choices;
+use crate::flow::assess::EditionChoice;
+use crate::flow::hours::HoursOf;
+use crate::ports::StoreError;
+
+/// The mark of tiers, followed by which server it is.
+const TIERS_MARK: &str = "mirror tiers";
+/// Days of tiers that are made up for after an absence; older ones stay out.
+const TIER_DAYS_MAX: i64 = 31;
+/// Units rated in one go.
+const SUBJECTS_AT_ONCE: usize = 2_000;
+/// Days computed in one go.
+const DAYS_AT_ONCE: usize = 366;
+
+/// Days that follow one another, as spans.
+fn runs(days: &BTreeSet<NaiveDate>) -> Vec<Span> {
+    let days: Vec<NaiveDate> = days.iter().copied().collect();
+    let span = |run: &[NaiveDate]| Span {
+        from: run[0],
+        to: run[run.len() - 1],
+    };
+    days.chunk_by(|a, b| a.succ_opt() == Some(*b))
+        .flat_map(|run| run.chunks(DAYS_AT_ONCE))
+        .map(span)
+        .collect()
+}
+
+/// The areas that readings of these days are part of, with the days.
+fn areas(groups: &[Group], touched: Touched) -> Vec<(Area, BTreeSet<NaiveDate>)> {
+    let mut areas = Vec::new();
+    for group in groups {
+        let of_member = |member: &Membership| {
+            let last = member.to.unwrap_or(NaiveDate::MAX);
+            let days = touched.get(&member.station).into_iter();
+            let within = days.flat_map(move |days| days.range(member.from..));
+            let within = within.take_while(move |day| **day <= last);
+            within.copied().collect::<Vec<_>>()
+        };
+        let days: BTreeSet<NaiveDate> = group.members.iter().flat_map(of_member).collect();
+        areas.push((Area::Group(group.id.clone()), days));
+    }
+    let stations = touched
+        .into_iter()
+        .map(|(source, days)| (Area::Station(source), days));
+    areas.extend(stations);
+    areas
+}
+
+impl Mirroring {
+    /// Adds every day there are readings of.
+    pub(super) fn everything(&self, touched: &mut Touched) {
+        for (source, days) in self.rollup.now().iter() {
+            let all = touched.entry(source.clone()).or_default();
+            all.extend(days.keys().copied());
+        }
+    }
+
+    /// Sends hours and days, once they are computed from what was sent.
+    pub(super) async fn figures(&self, touched: Touched) -> Result<(), StoreError> {
+        if touched.is_empty() {
+            return Ok(());
+        }
+        self.rollup.settle().await?;
+        let assessor = Assessor {
+            editions: Arc::clone(&self.editions),
+            publication: self.publication,
+            registry: self.directory.now(),
+            days: self.rollup.now(),
+        };
+        let keys = self.series.keys().await?;
+        let mut lines = Lines::default();
+        for (area, days) in areas(&assessor.registry.groups, touched) {
+            for span in runs(&days) {
+                self.days(&assessor, &area, span, &mut lines).await?;
+            }
+            // Moving means of the day after take in hours of this one.
+            let after = days.iter().filter_map(|day| day.succ_opt());
+            let reached: BTreeSet<NaiveDate> = days.iter().copied().chain(after).collect();
+            for span in runs(&reached) {
+                self.hours(&assessor, &keys, (&area, span), &mut lines)
+                    .await?;
+            }
+        }
+        self.send(&mut lines).await
+    }
+
+    async fn days(
+        &self,
+        assessor: &Assessor,
+        area: &Area,
+        span: Span,
+        lines: &mut Lines,
+    ) -> Result<(), StoreError> {
+        let (own, asked) = (assessor.clone(), area.clone());
+        let compute = move || own.days(&asked, span, &EditionChoice::Auto, Choices::default());
+        // Off the threads that serve connections.
+        let computed = tokio::task::spawn_blocking(compute).await;
+        let text = area.text();
+        for day in &computed.expect("figures of stored readings can be computed") {
+            let one = Span {
+                from: day.day,
+                to: day.day,
+            };
+            let whose = Whose {
+                area: &text,
+                simulated: assessor.simulated(area, one),
+            };
+            lines.day(whose, self.zone, day);
+            self.full(lines).await?;
+        }
+        Ok(())
+    }
+
+    async fn hours(
+        &self,
+        assessor: &Assessor,
+        keys: &[SeriesKey],
+        (area, span): (&Area, Span),
+        lines: &mut Lines,
+    ) -> Result<(), StoreError> {
+        let of = HoursOf {
+            recipe: self.rollup.recipe(),
+            assessor,
+            keys,
+            edition: &EditionChoice::Auto,
+            choices: Choices::default(),
+            any_station: false,
+            known_at: None,
+        };
+        let whose = Whose {
+            area: &area.text(),
+            simulated: assessor.simulated(area, span),
+        };
+        for hour in of.hours(area, span).await? {
+            if hour.reporting > 0 {
+                lines.hour(whose, hour.time, &hour.values, &hour.index);
+                self.full(lines).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the tiers of days that began since they were sent last, and today's again when entries were made.
+    pub(super) async fn tiers(&self) -> Result<(), StoreError> {
+        let name = format!("{TIERS_MARK} {}", self.mirror.place());
+        let today = self.zone.local((self.clock)()).date_naive();
+        let book = self.tiering.now();
+        let (head, _) = book.head();
+        let mark = self.registrar.mark(&name).await?;
+        let now = format!("{today} {head}");
+        if head == 0 || mark.as_ref() == Some(&now) {
+            return Ok(());
+        }
+        let sent = mark.as_deref().and_then(|mark| mark.split(' ').next());
+        let sent: Option<NaiveDate> = sent.and_then(|day| day.parse().ok());
+        let first = today - chrono::Days::new(TIER_DAYS_MAX.unsigned_abs());
+        let from = sent.map_or(today, |day| {
+            (day + chrono::Days::new(1)).clamp(first, today)
+        });
+        let subjects: Vec<Uscc> = book
+            .ledger()
+            .subjects()
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        let days = Span { from, to: today }.days();
+        for day in days {
+            for some in subjects.chunks(SUBJECTS_AT_ONCE) {
+                let mut lines = self.rated(some.to_vec(), day, day < today).await;
+                self.send(&mut lines).await?;
+            }
+        }
+        self.registrar.set_mark(&name, &now).await
+    }
+
+    /// The tiers of some units at the end of a day; `then`: as known then.
+    async fn rated(&self, subjects: Vec<Uscc>, day: NaiveDate, then: bool) -> Lines {
+        let (tiering, book, zone) = (Arc::clone(&self.tiering), self.tiering.now(), self.zone);
+        let known_at = then.then(|| zone.local(zone.day_end(day)));
+        let compute = move || {
+            let mut lines = Lines::default();
+            for subject in subjects {
+                match tiering.rate(book.ledger(), &subject, day, known_at) {
+                    Ok(rating) => lines.tier(&subject, zone, &rating),
+                    Err(fault) => lines.refused.push(format!("tier of {subject}: {fault}")),
+                }
+            }
+            lines
+        };
+        let computed = tokio::task::spawn_blocking(compute).await;
+        computed.expect("the entries of the ledger were checked")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::SourceId;
+    use crate::domain::registry::Names;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("a date")
+    }
+
+    #[test]
+    fn days_that_follow_one_another_are_one_span() {
+        let days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-03"].map(day);
+        let spans: Vec<String> = runs(&days.into())
+            .into_iter()
+            .map(|span| format!("{} {}", span.from, span.to))
+            .collect();
+        assert_eq!(spans, ["2026-02-27 2026-03-01", "2026-03-03 2026-03-03"]);
+        let many = day("2020-01-01").iter_days().take(800).collect();
+        let lengths: Vec<u32> = runs(&many).into_iter().map(Span::length).collect();
+        assert_eq!(lengths, [366, 366, 68]);
+        assert_eq!(runs(&BTreeSet::new()), []);
+    }
+
+    #[test]
+    fn a_group_takes_the_days_on_which_the_station_is_a_member() {
+        let station = |id: &str| SourceId::new(id).expect("an id");
+        let member = |id: &str, from: &str, to: Option<&str>| Membership {
+            station: station(id),
+            from: day(from),
+            to: to.map(day),
+            document: None,
+        };
+        let group = Group {
+            id: "city".to_owned(),
+            names: Names {
+                zh: String::new(),
+                en: String::new(),
+            },
+            document: String::new(),
+            division_code: None,
+            members: vec![
+                member("A", "2026-01-02", Some("2026-01-03")),
+                member("B", "2026-01-04", None),
+            ],
+        };
+        let days = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"].map(day);
+        let touched = Touched::from([(station("A"), days.into()), (station("C"), days.into())]);
+        let found: Vec<String> = areas(&[group], touched)
+            .into_iter()
+            .map(|(area, days)| format!("{} {}", area.text(), days.len()))
+            .collect();
+        assert_eq!(found, ["group:city 2", "station:A 4", "station:C 4"]);
+    }
+}
