@@ -1,6 +1,8 @@
 //! The daemon with its readings in an InfluxDB 2, which is the stub: the way of a reading, outages under load, sudden
 //! ends of either side, and the same figures as from the embedded store.
 
+mod outages;
+
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -237,6 +239,18 @@ fn the_daemon_does_not_start_on_a_server_it_cannot_use() {
         2,
         "\"yes\" is not on or off",
     );
+}
+
+/// A clock that differs is told in the log, and hinders nothing.
+#[test]
+fn a_server_whose_clock_differs_is_told_of() {
+    let stub = Stub::start();
+    stub.pretend("v2.7.12", -3_600);
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = daemon(&stub, &folder.path().join("data"));
+    assert_eq!(running.site.get("/readyz").0, 200);
+    let log = running.log();
+    assert!(log.contains(" s behind ours; set both by NTP"), "{log}");
 }
 
 /// Neither store passes over what the other one holds.

@@ -329,6 +329,11 @@ impl Daemon {
         std::fs::read_to_string(log_of(&self.data)).unwrap_or_default()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
