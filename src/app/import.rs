@@ -9,14 +9,18 @@ use indicatif::ProgressStyle;
 
 use crate::adapters::layout;
 use crate::adapters::layout::Layout;
+use crate::adapters::store::Stores;
 use crate::app::cli::now;
-use crate::app::config::Settings;
+use crate::app::config;
 use crate::app::dead_letters::admission;
 use crate::app::fault::bad_input;
 use crate::app::observations;
 use crate::app::open;
 use crate::app::qc_rules;
+use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
 use crate::ports::Batch;
+use crate::ports::LetterState;
 
 /// Values appended at a time.
 const CHUNK_VALUES: usize = 50_000;
@@ -34,12 +38,39 @@ pub struct ImportArgs {
     /// Files, .csv or .csv.gz.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
-    /// How they are laid out: beijing-uci or canonical.
+    /// How they are laid out: beijing-uci, cnemc or canonical.
     #[arg(long)]
     layout: Layout,
     /// The data directory.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// The daemon's settings, for mqtt.prefix: what waits in quarantine is admitted first.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Refuses stations of which messages wait under another prefix: they came before what is imported, and would replace it
+/// later.
+async fn refuse_astray(
+    stores: &Stores,
+    stations: &BTreeSet<SourceId>,
+    prefix: &str,
+) -> anyhow::Result<()> {
+    let counts = stores.letters.letter_counts().await?;
+    let waiting = counts.into_iter().filter(|(source, state, _)| {
+        *state == LetterState::Quarantined
+            && source.kind == SourceKind::Station
+            && stations.contains(&source.id)
+    });
+    let names: Vec<String> = waiting.map(|(source, ..)| source.id.to_string()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(bad_input(format!(
+        "--config: messages of {} wait in quarantine under another mqtt.prefix than {prefix:?}; give the settings of the \
+         daemon that took them, so that they count before the files",
+        names.join(", ")
+    )))
 }
 
 /// Runs the command with a progress bar on standard error.
@@ -47,18 +78,20 @@ pub struct ImportArgs {
 /// # Errors
 /// Faulty files, stations that are not registered, or those of the store.
 pub async fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let settings = config::load(args.config.as_deref(), std::env::vars()).map_err(bad_input)?;
     open::for_reading(&args.data)?;
     let stores = open::for_writing(&args.data)?;
     let registry = stores.registrar.registry().await?;
     let mut rows = 0u64;
-    let mut strangers = BTreeSet::new();
+    let (mut known, mut strangers) = (BTreeSet::new(), BTreeSet::new());
     for path in &args.input {
         for row in layout::open(path, args.layout)? {
             let row = row?;
             rows += 1;
-            if registry.station(&row.station).is_none() {
-                strangers.insert(row.station);
-            }
+            match registry.station(&row.station) {
+                Some(_) => known.insert(row.station),
+                None => strangers.insert(row.station),
+            };
         }
     }
     if !strangers.is_empty() {
@@ -70,8 +103,8 @@ pub async fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> 
         )));
     }
     // What came before this in quarantine counts first.
-    let settings = Settings::default();
     admission(&stores, &settings).await?.readmit(now).await?;
+    refuse_astray(&stores, &known, &settings.mqtt_prefix).await?;
     let rules = qc_rules::rules()?;
     let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} rows, {eta} left")
         .expect("the template is sound");

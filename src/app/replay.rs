@@ -44,7 +44,7 @@ pub struct ReplayArgs {
     /// Files to send, `.csv` or `.csv.gz`; several are merged by time
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub input: Vec<PathBuf>,
-    /// How they are laid out: beijing-uci or canonical
+    /// How they are laid out: beijing-uci, cnemc or canonical
     #[arg(long)]
     pub layout: Layout,
     /// Where to send them

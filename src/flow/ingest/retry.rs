@@ -91,6 +91,7 @@ impl Ingest {
         sources.sort();
         let mut count = 0;
         for source in sources {
+            let mut after = 0;
             loop {
                 let kept = {
                     let mut waiting = self.waiting.lock().await;
@@ -98,17 +99,17 @@ impl Ingest {
                         limit: CHUNK_LETTERS,
                         state: Some(LetterState::Quarantined),
                         source: Some(source.clone()),
-                        after: 0,
+                        after,
                     };
                     let kept = self.stage.letters.letters(query).await?;
-                    if kept.is_empty() {
+                    let Some(last) = kept.last() else {
                         waiting.remove(&source);
                         break;
-                    }
+                    };
+                    after = last.id;
                     kept
                 };
-                count += kept.len() as u64;
-                self.again(kept, None, clock()).await?;
+                count += self.again(kept, None, clock()).await?.tried;
             }
         }
         Ok(count)
@@ -181,6 +182,8 @@ impl Ingest {
             let content = match read {
                 Read::Message(_, content) => content,
                 Read::Status(..) => Content::Unusable("a status, not readings".to_owned()),
+                // Sent under another mqtt.prefix; it waits for a program that has that one.
+                Read::Astray if applied.is_none() => continue,
                 Read::Astray => Content::Unusable(format!(
                     "topic {:?} takes no readings under the present mqtt.prefix",
                     letter.topic
@@ -226,7 +229,9 @@ impl Ingest {
                 reason,
             });
         }
-        self.append(batch).await?;
+        if !batch.retried.is_empty() {
+            self.append(batch).await?;
+        }
         Ok(tried)
     }
 

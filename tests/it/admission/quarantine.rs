@@ -24,6 +24,8 @@ use crate::register::post_json;
 use crate::support::Daemon;
 use crate::support::PATIENCE;
 use crate::support::Site;
+use crate::support::export;
+use crate::support::fails;
 use crate::support::run;
 use crate::support::seeded;
 use crate::support::station::Station;
@@ -147,6 +149,78 @@ async fn what_was_registered_while_the_daemon_was_down_counts_from_its_start() {
         .await;
     assert_eq!(daemon.metric("skytier_readings_total{outcome=\"new\"}"), 5);
     daemon.stop("TERM");
+    verify(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_under_another_prefix_counts_before_an_import_or_stays() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[("SKYTIER__MQTT__PREFIX", "city/air")]);
+    let mut station = Station::connect(&daemon, "newcomer").await;
+    let topic = "city/air/stations/new/readings";
+    for (time, value) in [(TIME, "10.5"), ("2020-07-27T14:00:00+08:00", "14.5")] {
+        station.send(topic, &hourly(time, value)).await;
+    }
+    daemon.stop("TERM");
+    let [table, rows, settings] =
+        ["stations.csv", "new.csv", "skytier.toml"].map(|name| folder.path().join(name));
+    let written = [
+        (&table, format!("{HEADER}{}", station_row("new", ""))),
+        (
+            &rows,
+            format!("station,time,interval_s,pm25,pm10,so2,no2,co,o3\nnew,{TIME},3600,11.5,,,,,\n"),
+        ),
+        (&settings, "[mqtt]\nprefix = \"city/air\"\n".to_owned()),
+    ];
+    for (file, content) in written {
+        std::fs::write(file, content).expect("room on the disk");
+    }
+    run(&["register", "--data", text(&data), text(&table)]);
+    let before = export(&data);
+    let import = [
+        "import",
+        "--data",
+        text(&data),
+        "--layout",
+        "canonical",
+        "--input",
+        text(&rows),
+    ];
+    let (code, said) = fails(&import);
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("--config") && said.contains("messages of new wait in quarantine"),
+        "{said}"
+    );
+    assert_eq!(export(&data), before);
+    let letters = |state| {
+        let listed = run(&[
+            "dead-letters",
+            "list",
+            "--data",
+            text(&data),
+            "--state",
+            state,
+        ]);
+        listed.lines().count()
+    };
+    assert_eq!((letters("quarantined"), letters("dead")), (2, 0));
+    // Neither does a daemon with another prefix take them for dead.
+    Daemon::start(&data, &[]).stop("TERM");
+    assert_eq!((letters("quarantined"), letters("dead")), (2, 0));
+    let said = run(&[&import[..], &["--config", text(&settings)]].concat());
+    assert_eq!(
+        said,
+        "1 rows: 5 readings new, 0 known already, 1 corrected\n"
+    );
+    assert_eq!((letters("quarantined"), letters("admitted")), (0, 2));
+    let exported = export(&data);
+    for value in [
+        format!("new,pm25,avg,{TIME},3600,11.5,N,raw"),
+        "new,pm25,avg,2020-07-27T14:00:00+08:00,3600,14.5,N,raw".to_owned(),
+    ] {
+        assert!(exported.contains(&value), "{value}");
+    }
     verify(&data);
 }
 
