@@ -413,6 +413,15 @@ impl Field<'_> {
             .ok_or_else(|| {
                 self.fault("RFC 3339 in whole seconds, such as 2020-01-01T13:00:00+08:00")
             })
+            .and_then(|time| self.writable(time))
+    }
+
+    /// A stamp that can be written again in every zone.
+    fn writable(self, time: Instant) -> Result<Instant, LayoutFault> {
+        match time.is_writable() {
+            true => Ok(time),
+            false => Err(self.fault("a time whose year stays within 0 to 9999 in every zone")),
+        }
     }
 
     /// A time of Beijing without its offset.
@@ -422,7 +431,7 @@ impl Field<'_> {
             .parse()
             .map_err(|_| self.fault("a full hour of Beijing, such as 2017-07-07T16:00:00"))?;
         let offset = i64::from(Zone::beijing().offset().local_minus_utc());
-        Ok(Instant::from_unix(time.and_utc().timestamp() - offset))
+        self.writable(Instant::from_unix(time.and_utc().timestamp() - offset))
     }
 
     fn interval(self) -> Result<u32, LayoutFault> {
@@ -475,7 +484,7 @@ fn hour_start<'a>(field: &impl Fn(usize) -> Field<'a>) -> Result<Instant, Layout
         return Err(field(3).fault("an hour, 0 to 23"));
     }
     let start = Zone::beijing().day_start(date);
-    Ok(start.plus_s((hour + 1) * HOUR_S))
+    year.writable(start.plus_s((hour + 1) * HOUR_S))
 }
 
 /// Writes rows as `canonical`, with times in the zone; returns how many.

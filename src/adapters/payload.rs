@@ -100,6 +100,12 @@ pub enum PayloadFault {
         /// What was sent, shortened.
         text: String,
     },
+    /// The year cannot be written everywhere.
+    #[error("time {text:?}; its year leaves 0 to 9999 in some zone")]
+    Year {
+        /// What was sent, shortened.
+        text: String,
+    },
     /// The time has no offset and the source has no zone.
     #[error("time {text:?} has no offset and the source has no registered zone")]
     NoZone {
@@ -344,8 +350,14 @@ fn status(text: &str) -> Result<Status, PayloadFault> {
 }
 
 fn time(text: &str, zone: Option<Zone>) -> Result<Instant, PayloadFault> {
+    let year = |time: Instant| match time.is_writable() {
+        true => Ok(time),
+        false => Err(PayloadFault::Year {
+            text: shortened(text),
+        }),
+    };
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Instant::from_unix(time.timestamp()));
+        return year(Instant::from_unix(time.timestamp()));
     }
     let Ok(local) = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") else {
         return Err(PayloadFault::Time {
@@ -360,10 +372,10 @@ fn time(text: &str, zone: Option<Zone>) -> Result<Instant, PayloadFault> {
     zone.offset()
         .from_local_datetime(&local)
         .single()
-        .map(|time| Instant::from_unix(time.timestamp()))
         .ok_or_else(|| PayloadFault::Time {
             text: shortened(text),
         })
+        .and_then(|time| year(Instant::from_unix(time.timestamp())))
 }
 
 fn interval(literal: Option<&str>) -> Result<u32, PayloadFault> {

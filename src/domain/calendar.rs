@@ -26,6 +26,10 @@ pub const DAY_S: i64 = 86_400;
 /// Hours in a day.
 pub const HOURS_PER_DAY: usize = 24;
 
+/// 0000-01-02T00:00:00Z and 9999-12-30T23:59:59Z: between them a moment has a year of four digits in every zone, as
+/// RFC 3339 and most programs that read our files ask.
+const WRITABLE: std::ops::RangeInclusive<i64> = -62_167_132_800..=253_402_214_399;
+
 /// A moment, in whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(i64);
@@ -39,6 +43,11 @@ impl Instant {
     /// Seconds since the epoch.
     pub const fn unix(self) -> i64 {
         self.0
+    }
+
+    /// Whether RFC 3339 can write the moment in every zone: the year stays within 0 to 9999.
+    pub const fn is_writable(self) -> bool {
+        *WRITABLE.start() <= self.0 && self.0 <= *WRITABLE.end()
     }
 
     /// Moved by some seconds.
@@ -226,6 +235,25 @@ mod tests {
         Span {
             from: day(from),
             to: day(to),
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_one_that_every_zone_can_write() {
+        for (text, expected) in [
+            ("0000-01-01T23:59:59Z", false),
+            ("0000-01-02T00:00:00Z", true),
+            ("9999-12-30T23:59:59Z", true),
+            ("9999-12-31T00:00:00Z", false),
+            ("9999-12-31T23:59:59+00:00", false),
+        ] {
+            let time = DateTime::parse_from_rfc3339(text).expect(text);
+            let stamp = Instant::from_unix(time.timestamp());
+            assert_eq!(stamp.is_writable(), expected, "{text}");
+            for zone in ["+14:59", "-14:59"].map(|zone| Zone::parse(zone).expect(zone)) {
+                let year = zone.local(stamp).year();
+                assert!(!expected || (0..=9999).contains(&year), "{text} {zone}");
+            }
         }
     }
 

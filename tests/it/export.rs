@@ -6,10 +6,21 @@ use std::path::PathBuf;
 use parquet::file::reader::FileReader;
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::Field;
+use skytier::adapters::store::Stores;
+use skytier::adapters::store::embedded::Access;
+use skytier::adapters::store::embedded::Embedded;
+use skytier::domain::calendar::Instant;
+use skytier::domain::reading::Observation;
+use skytier::ports::Batch;
+use skytier::ports::Range;
 
+use crate::support::Daemon;
 use crate::support::fails;
 use crate::support::run;
 use crate::support::seeded;
+use crate::support::station::Station;
+use crate::support::station::hourly;
+use crate::support::station::readings_topic;
 use crate::support::text;
 
 const HEADER: &str = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n";
@@ -277,4 +288,45 @@ fn a_file_is_whole_or_as_it_was() {
         name.to_string_lossy().starts_with('.')
     });
     assert_eq!(left.count(), 0, "no draft is left behind");
+}
+
+/// Stores a reading stamped 9999-12-31T23:59:59Z, as programs before the check of years did.
+async fn stamped_too_far(data: &Path) {
+    let store = Embedded::open(data, Access::Write).expect("opened for writing");
+    let stores = Stores::embedded(store);
+    let keys = stores.series.keys().await.expect("keys");
+    let key = keys.into_iter().next().expect("a column");
+    let column = stores.series.column(&key, Range::ALL).await;
+    let mut reading = column.expect("a column").pop().expect("a reading");
+    reading.time = Instant::from_unix(253_402_300_799);
+    let mut batch = Batch::new(Instant::from_unix(1_700_000_000));
+    batch.observations.push(Observation { key, reading });
+    stores.series.append(batch).await.expect("kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stamp_that_not_every_zone_can_write_breaks_no_export() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let mut station = Station::connect(&daemon, "station").await;
+    let topic = readings_topic("1999A");
+    let before = daemon.export();
+    for time in ["9999-12-31T23:59:59+00:00", "0000-01-01T00:00:00+08:00"] {
+        station.send(&topic, &hourly(time, "1")).await;
+    }
+    assert_eq!(daemon.metric("skytier_dead_letters_total"), 2);
+    assert_eq!(daemon.export(), before);
+    daemon.stop("TERM");
+    let letters = run(&["dead-letters", "list", "--data", text(&data)]);
+    assert!(letters.contains("its year leaves 0 to 9999"), "{letters}");
+    stamped_too_far(&data).await;
+    let file = folder.path().join("readings.parquet");
+    let args = ["export", "--data", text(&data), "--what", "readings"];
+    let parquet = ["--format", "parquet", "--out", text(&file)];
+    run(&[&args[..], &parquet].concat());
+    assert_eq!(
+        as_csv(&file).lines().count(),
+        before.lines().count() + 1,
+        "what is there already is written too"
+    );
 }

@@ -93,7 +93,8 @@ fn days(text: &str) -> Option<i32> {
 }
 
 fn millis(text: &str) -> Option<i64> {
-    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    // Unlike RFC 3339 this reads years of five digits, which an earlier program may have stored.
+    let time = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%:z").ok()?;
     Some(time.timestamp_millis())
 }
 

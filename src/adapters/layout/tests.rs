@@ -97,6 +97,20 @@ fn packed_files_are_read_and_their_damage_is_told() {
 }
 
 #[test]
+fn a_stamp_is_one_that_every_zone_can_write() {
+    check_fault(
+        Layout::Canonical,
+        &format!("{OWN}s,9999-12-31T23:59:59Z,3600,1,2,3,4,5,6\n"),
+        "f.csv:2: time \"9999-12-31T23:59:59Z\"; give a time whose year stays within 0 to 9999",
+    );
+    check_fault(
+        Layout::BeijingUci,
+        &format!("{UCI}1,12013,3,1,0,9,9,3,17,300,89,NA,NA,\"Dongsi\"\n"),
+        "f.csv:2: year \"12013\"; give a time whose year stays within 0 to 9999",
+    );
+}
+
+#[test]
 fn faults_name_line_and_field() {
     use Layout::BeijingUci;
     use Layout::Canonical;

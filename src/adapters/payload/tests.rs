@@ -166,6 +166,14 @@ fn every_fault_names_what_is_wrong() {
         "give RFC 3339",
     );
     check_fault(
+        r#"{"time":"9999-12-31T23:59:59+00:00","values":{"pm25":1}}"#,
+        "time \"9999-12-31T23:59:59+00:00\"; its year leaves 0 to 9999 in some zone",
+    );
+    check_fault(
+        r#"{"time":"0000-01-01T00:00:00Z","values":{"pm25":1}}"#,
+        "its year leaves",
+    );
+    check_fault(
         r#"{"time":"2020-02-30T12:00:00Z","values":{"pm25":1}}"#,
         "give RFC 3339",
     );
