@@ -2,6 +2,10 @@
 
 pub mod fault;
 
+pub mod signals;
+
+pub mod draft;
+
 pub mod standards;
 
 pub mod exclusions;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use crate::adapters::store::embedded::copy;
 use crate::app::cli::now;
+use crate::app::draft::Draft;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::app::open;
@@ -45,25 +46,6 @@ pub struct RestoreArgs {
     data: PathBuf,
 }
 
-/// A folder for work in progress; removed with what is left in it.
-struct Workshop(PathBuf);
-
-impl Workshop {
-    fn beside(path: &Path) -> anyhow::Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let folder = path.with_file_name(format!(".{name}.{}", std::process::id()));
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Workshop {
-    fn drop(&mut self) {
-        // What cannot be removed now is named after this process and in nobody's way.
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
-
 /// Checks a data directory; what was counted.
 async fn checked(folder: &Path, what: &Path) -> anyhow::Result<Vec<(&'static str, u64)>> {
     let verified = open::for_reading(folder)?.verify.verify().await?;
@@ -92,11 +74,11 @@ pub async fn backup(args: &BackupArgs, out: &mut impl Write) -> anyhow::Result<(
         return Err(bad_input(format!("--out {file}: is there already")));
     }
     open::for_reading(&args.data)?;
-    let workshop = Workshop::beside(&file)?;
-    let (from, to) = (args.data.clone(), workshop.0.clone());
+    let draft = Draft::folder_beside(&file)?;
+    let (from, to) = (args.data.clone(), draft.path().to_owned());
     tokio::task::spawn_blocking(move || copy::copy_live(&from, &to)).await??;
-    let counted = checked(&workshop.0, &file).await?;
-    copy::move_out(&workshop.0, &file)?;
+    let counted = checked(draft.path(), &file).await?;
+    copy::move_out(draft.path(), &file)?;
     told(out, &file, &counted)
 }
 
@@ -110,27 +92,34 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
         return Err(bad_input(format!("--from {from}: is no file")));
     }
     let data = &args.data;
-    if data.exists() {
-        let mut entries = std::fs::read_dir(data).with_context(|| data.display().to_string())?;
+    let place = || data.display().to_string();
+    // A directory that is there keeps its mode, its owner and what is mounted on it.
+    let there = data.exists();
+    if there {
+        let mut entries = std::fs::read_dir(data).with_context(place)?;
         if entries.next().is_some() {
-            let data = data.display();
-            return Err(bad_input(format!("--data {data}: is not empty")));
+            return Err(bad_input(format!("--data {}: is not empty", place())));
         }
     }
-    let workshop = Workshop::beside(data)?;
-    copy::copy_file(&args.from, &workshop.0)?;
-    let counted = match checked(&workshop.0, &args.from).await {
+    let draft = match there {
+        true => Draft::folder_within(data)?,
+        false => Draft::folder_beside(data)?,
+    };
+    let (from, to) = (args.from.clone(), draft.path().to_owned());
+    tokio::task::spawn_blocking(move || copy::copy_file(&from, &to)).await??;
+    let counted = match checked(draft.path(), &args.from).await {
         // An older program's backup lacks tables, which opening it for writing adds.
         Err(fault) if !fault.is::<AnswerIsNo>() => {
-            drop(open::for_writing(&workshop.0)?);
-            checked(&workshop.0, &args.from).await?
+            drop(open::for_writing(draft.path())?);
+            checked(draft.path(), &args.from).await?
         }
         answer => answer?,
     };
-    if data.exists() {
-        std::fs::remove_dir(data).with_context(|| data.display().to_string())?;
+    if there {
+        copy::move_in(draft.path(), data)?;
+    } else {
+        std::fs::rename(draft.path(), data).with_context(place)?;
     }
-    std::fs::rename(&workshop.0, data).with_context(|| data.display().to_string())?;
     told(out, data, &counted)
 }
 

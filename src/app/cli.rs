@@ -60,6 +60,8 @@ use crate::app::seeding::SeedArgs;
 use crate::app::serve;
 use crate::app::serve::DemoArgs;
 use crate::app::serve::ServeArgs;
+use crate::app::signals::Stopped;
+use crate::app::signals::unless_stopped;
 use crate::app::stats;
 use crate::app::stats::StatsArgs;
 use crate::app::targets;
@@ -150,7 +152,12 @@ pub fn main() -> ExitCode {
             return ExitCode::from(3);
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let ended = runtime.block_on(run(cli.command));
+    if ended.as_ref().is_err_and(|error| error.is::<Stopped>()) {
+        // What copies or reads on a thread of its own is not waited for.
+        runtime.shutdown_background();
+    }
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -224,8 +231,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Gaps(args) => gaps::run(&args, now(), &mut out).await?,
         Command::Stats(args) => stats::run(&args, &mut out).await?,
         Command::Compact(args) => compact::run(&args, &mut out)?,
-        Command::Backup(args) => backup::backup(&args, &mut out).await?,
-        Command::Restore(args) => backup::restore(&args, &mut out).await?,
+        Command::Backup(args) => unless_stopped(backup::backup(&args, &mut out)).await?,
+        Command::Restore(args) => unless_stopped(backup::restore(&args, &mut out)).await?,
         Command::Load(args) => load::run(&args, &mut out).await?,
         Command::Crosscheck(args) => crosscheck::run(&args, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,

@@ -3,7 +3,6 @@
 mod rows;
 
 use std::io::Write;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,9 +16,11 @@ use crate::adapters::export::Form;
 use crate::adapters::export::Sheet;
 use crate::adapters::store::Stores;
 use crate::app::cli::today;
+use crate::app::draft::Draft;
 use crate::app::export::rows::Export;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::signals::unless_stopped;
 use crate::app::standards;
 use crate::domain::reading::Review;
 use crate::flow::area::Area;
@@ -34,7 +35,7 @@ days      as `skytier assess --by day --format csv`, and the review state; each 
 tiers     subject,on,rulebook,rulebook_sha256,score,tier,confidence,official_tier,official_as_of,official_source,
           next_change,next_score,next_tier; each unit of registry and ledger at the end of --on
 
-A file appears under its name once it is whole. In Parquet, figures are DECIMAL(18,6), times are in UTC.
+A file appears under its name once it is whole; a pipe, a device or a link is written to as it is. In Parquet, figures are DECIMAL(18,6), times are in UTC.
 
 Examples:
   skytier export --data var/demo --what readings --format csv --out readings.csv
@@ -135,23 +136,6 @@ impl ExportArgs {
     }
 }
 
-/// A file under another name beside its own; removed unless it becomes it.
-struct Draft(PathBuf);
-
-impl Draft {
-    fn beside(path: &Path) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self(path.with_file_name(format!(".{name}.{}", std::process::id())))
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After it has taken its name there is nothing left to remove.
-        drop(std::fs::remove_file(&self.0));
-    }
-}
-
 /// Runs the command with a progress bar on standard error.
 ///
 /// # Errors
@@ -171,11 +155,20 @@ pub async fn run(args: ExportArgs, stdout: &mut (dyn Write + Send)) -> anyhow::R
     if args.out.is_dir() {
         return Err(bad_input(format!("--out {}: is a directory", place())));
     }
-    let draft = Draft::beside(&args.out);
-    let file = std::fs::File::create(&draft.0).with_context(place)?;
-    write(&args, &stores, &bar, std::io::BufWriter::new(&file)).await?;
-    file.sync_all().with_context(place)?;
-    std::fs::rename(&draft.0, &args.out).with_context(place)?;
+    // A pipe or a device must stay what it is, and so must a link.
+    if std::fs::symlink_metadata(&args.out).is_ok_and(|there| !there.is_file()) {
+        let file = std::fs::File::create(&args.out).with_context(place)?;
+        write(&args, &stores, &bar, std::io::BufWriter::new(file)).await?;
+    } else {
+        unless_stopped(async {
+            let draft = Draft::beside(&args.out);
+            let file = std::fs::File::create(draft.path()).with_context(place)?;
+            write(&args, &stores, &bar, std::io::BufWriter::new(&file)).await?;
+            file.sync_all().with_context(place)?;
+            std::fs::rename(draft.path(), &args.out).with_context(place)
+        })
+        .await?;
+    }
     bar.finish_and_clear();
     Ok(())
 }

@@ -7,8 +7,6 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
 
 use crate::adapters::layout::Layout;
 use crate::adapters::payload::topic::Topics;
@@ -23,6 +21,7 @@ use crate::app::replay;
 use crate::app::replay::Rate;
 use crate::app::seeding;
 use crate::app::seeds;
+use crate::app::signals;
 
 /// The mark that says the recorded readings were replayed to the end.
 const REPLAY_MARK: &str = "demo.replayed";
@@ -68,13 +67,9 @@ fn settings(config: Option<&Path>, data: Option<PathBuf>) -> anyhow::Result<Sett
 /// Takes Ctrl-C and the termination signal from now on; resolves at the first of them. Called before anybody is
 /// told that the daemon runs, so that no signal finds nobody.
 fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("take Ctrl-C")?;
-    let mut terminate = signal(SignalKind::terminate()).context("take the termination signal")?;
+    let asked = signals::first()?;
     Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        asked.await;
         // Standard error may be a file on a full disk; stopping goes on all the same.
         drop(writeln!(std::io::stderr(), "skytier: stopping"));
     })

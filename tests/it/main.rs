@@ -11,6 +11,7 @@ mod credit;
 mod dashboard;
 mod day_laws;
 mod deleting;
+mod drafts;
 mod export;
 mod figures;
 mod fuzz;

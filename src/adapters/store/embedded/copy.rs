@@ -71,6 +71,14 @@ pub fn move_out(folder: &Path, file: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Moves the database of a folder that [`copy_file`] filled into an empty directory beside or above it.
+///
+/// # Errors
+/// [`StoreError`] naming the place.
+pub fn move_in(folder: &Path, directory: &Path) -> Result<(), StoreError> {
+    move_out(folder, &directory.join(DATABASE))
+}
+
 /// Merges all that waits into blocks and writes the file anew without free space; its bytes before and after.
 ///
 /// # Errors
