@@ -84,12 +84,22 @@ pub fn runs(missing: &[Instant], interval_s: u32, cause: impl Fn(Instant) -> Cau
     gaps
 }
 
-/// Reports of each day of (`after`, `upto`], given what is missing of them.
+/// What came, and what is missing of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Came<'a> {
+    /// The stamps of what came, in order.
+    pub times: &'a [Instant],
+    /// The ends of periods of which nothing came, as [`missing`] tells them.
+    pub missing: &'a [Instant],
+}
+
+/// Reports of each day of (`after`, `upto`]: those that came, at most one a period. A clock that runs some seconds late
+/// may put a day's last report into the next one, so one that a day lacks beside its gaps is not counted against it.
 ///
 /// # Panics
 /// When the interval is 0.
 pub fn by_day(
-    missing: &[Instant],
+    came: Came<'_>,
     after: Instant,
     upto: Instant,
     interval_s: u32,
@@ -112,9 +122,26 @@ pub fn by_day(
         );
         from = to;
     }
-    for ending in missing {
+    for ending in came.missing {
         if let Some(day) = days.get_mut(&zone.day_of_ending(*ending)) {
             day.reported = day.reported.saturating_sub(1);
+        }
+    }
+    let mut counts: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+    let mut counted: Option<i64> = None;
+    let within = came.times.iter().map(|time| time.unix());
+    for time in within.filter(|time| (after.unix() + 1..=upto.unix()).contains(time)) {
+        // Two within half an interval are of one period.
+        if counted.is_none_or(|before| 2 * (time - before) >= step) {
+            counted = Some(time);
+            let day = zone.day_of_ending(Instant::from_unix(time));
+            *counts.entry(day).or_default() += 1;
+        }
+    }
+    for (day, reports) in &mut days {
+        let count = counts.get(day).copied().unwrap_or(0);
+        if count + 1 < reports.reported {
+            reports.reported = count;
         }
     }
     days
@@ -197,12 +224,63 @@ mod tests {
     fn days_count_what_belongs_to_them() {
         let zone = Zone::parse("+00:00").expect("a zone");
         let ends = instants(&[3_600, 86_400, 90_000]);
-        let days = by_day(&ends, at(0), at(86_400 + 7_200), 3_600, zone);
+        let all = (1..=26).map(|hour| at(hour * 3_600));
+        let times: Vec<_> = all.filter(|time| !ends.contains(time)).collect();
+        let came = Came {
+            times: &times,
+            missing: &ends,
+        };
+        let days = by_day(came, at(0), at(86_400 + 7_200), 3_600, zone);
         let told: Vec<_> = days
             .values()
             .map(|day| (day.expected, day.reported))
             .collect();
         assert_eq!(told, [(24, 22), (2, 1)]);
+    }
+
+    /// Expected and reported of each of two days of minutes, for reports at these seconds.
+    fn check_minutes(times: &[i64], expected: &[(u64, u64)]) {
+        let zone = Zone::parse("+00:00").expect("a zone");
+        let times = instants(times);
+        let upto = at(2 * DAY_S);
+        let missing = missing(&times, at(0), upto, 60);
+        let came = Came {
+            times: &times,
+            missing: &missing,
+        };
+        let days = by_day(came, at(0), upto, 60, zone);
+        let told: Vec<_> = days
+            .values()
+            .map(|day| (day.expected, day.reported))
+            .collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn reports_are_counted_and_no_more_than_one_a_period() {
+        let every = |step: usize, late: i64| -> Vec<i64> {
+            (60..=2 * DAY_S)
+                .step_by(step)
+                .map(|time| time + late)
+                .collect()
+        };
+        check_minutes(&every(60, 0), &[(1_440, 1_440), (1_440, 1_440)]);
+        check_minutes(&every(60, 7), &[(1_440, 1_440), (1_440, 1_440)]);
+        check_minutes(&every(20, 0), &[(1_440, 1_440), (1_440, 1_440)]);
+        // Slower than registered, though no two are so far apart that one is missing between them.
+        check_minutes(&every(89, 0), &[(1_440, 971), (1_440, 970)]);
+        // Two at once are one.
+        let twice: Vec<i64> = every(89, 0)
+            .into_iter()
+            .flat_map(|time| [time, time + 5])
+            .collect();
+        check_minutes(&twice, &[(1_440, 971), (1_440, 970)]);
+        let half: Vec<i64> = every(60, 0)
+            .into_iter()
+            .filter(|time| *time <= DAY_S)
+            .collect();
+        check_minutes(&half, &[(1_440, 1_440), (1_440, 0)]);
+        check_minutes(&[], &[(1_440, 0), (1_440, 0)]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::presence::Presence;
+use crate::domain::qc::EARLIEST;
+use crate::domain::reading::Qc;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
@@ -108,6 +110,7 @@ pub struct Reports {
     pub after: Instant,
     /// Reports count up to this moment: the range's end, or what was due by now.
     pub upto: Instant,
+    times: Vec<Instant>,
     missing: Vec<Instant>,
     presence: Presence,
     /// Usable values of each pollutant, by day.
@@ -124,7 +127,11 @@ impl Reports {
 
     /// Reports by day.
     pub fn days(&self, zone: Zone) -> BTreeMap<NaiveDate, DayReports> {
-        gaps::by_day(&self.missing, self.after, self.upto, self.interval_s, zone)
+        let came = gaps::Came {
+            times: &self.times,
+            missing: &self.missing,
+        };
+        gaps::by_day(came, self.after, self.upto, self.interval_s, zone)
     }
 }
 
@@ -207,21 +214,32 @@ impl Reporting<'_> {
             after,
             upto,
             missing: gaps::missing(&found.times, after, upto, interval_s),
+            times: found.times,
             presence: Presence::of(&source, &spells, &ways, self.now),
             usable: found.usable,
         }))
     }
 
-    /// The first reading there is.
+    /// The first reading there is whose stamp is no clock fault.
     async fn first(&self, own: &[&SeriesKey]) -> Result<Option<Instant>, StoreError> {
-        let mut first = None;
+        let mut first: Option<Instant> = None;
         for key in own {
-            let one = Range {
+            let mut range = Range {
+                after: EARLIEST.plus_s(-1),
                 limit: 1,
                 ..Range::ALL
             };
-            let begin = self.series.column(key, one).await?;
-            let begin = begin.first().map(|reading| reading.time);
+            // What was stamped ahead when it came is passed over, a growing number at a time.
+            let begin = loop {
+                let chunk = self.series.column(key, range).await?;
+                let sound = chunk.iter().find(|reading| reading.qc != Qc::Clock);
+                match (sound, chunk.last()) {
+                    (Some(reading), _) => break Some(reading.time),
+                    (None, None) => break None,
+                    (None, Some(last)) => range.after = last.time,
+                }
+                range.limit = (range.limit * 16).min(CHUNK_READINGS);
+            };
             first = match (first, begin) {
                 (Some(first), Some(begin)) => Some(begin.min(first)),
                 (first, begin) => first.or(begin),
