@@ -439,6 +439,7 @@ async fn ways_in(
         let client = Broker::new(broker, inlet.clone())?;
         counters.push((url, client.counters()));
         let (watch, link) = (Arc::clone(watch), client.link());
+        watch.expect(&link, clock());
         let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
         tasks.push(tokio::spawn(client.run(stopped(switch.clone()))));
     }

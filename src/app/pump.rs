@@ -19,6 +19,7 @@ use crate::adapters::payload::Status;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Source;
+use crate::domain::reading::Qc;
 use crate::flow::health::Health;
 use crate::flow::ingest::Content;
 use crate::flow::ingest::Ingest;
@@ -199,7 +200,10 @@ fn heard(link: &Link, submission: &Submission) -> Option<Note> {
     let Content::Readings(readings) = &submission.content else {
         return None;
     };
-    let newest = readings.iter().max_by_key(|one| one.reading.time)?;
+    // One stamp that is ahead of our clock does not hide those that are not.
+    let sound = readings.iter().filter(|one| one.reading.qc != Qc::Clock);
+    let newest = sound.max_by_key(|one| one.reading.time);
+    let newest = newest.or_else(|| readings.iter().min_by_key(|one| one.reading.time))?;
     Some(Note::Heard(Heard {
         source: submission.source.clone(),
         link: link.name(),

@@ -154,8 +154,12 @@ impl Cover {
 #[derive(Clone, Debug, Default)]
 pub struct Presence {
     recorded_from: Option<i64>,
+    /// Runs of the daemon, in order.
+    runs: Vec<(i64, i64)>,
     daemon: Cover,
     links: BTreeMap<String, Cover>,
+    /// When links were open or closed, as far as they were configured.
+    configured: BTreeMap<String, Vec<(i64, i64)>>,
     offline: Cover,
     ways: Vec<Way>,
 }
@@ -166,6 +170,7 @@ impl Presence {
     pub fn of(source: &Source, spells: &[Spell], ways: &[Way], now: Instant) -> Self {
         let mut daemon = Vec::new();
         let mut links: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+        let mut configured: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
         let mut offline = Vec::new();
         for spell in spells {
             let lasts = match spell.party {
@@ -176,16 +181,23 @@ impl Presence {
             let stretch = (spell.from.unix(), upto);
             match &spell.party {
                 Party::Daemon if spell.online => daemon.push(stretch),
-                Party::Link(link) if spell.online => {
-                    links.entry(link.clone()).or_default().push(stretch);
+                Party::Link(link) => {
+                    let all = configured.entry(link.clone()).or_default();
+                    all.push(stretch);
+                    if spell.online {
+                        links.entry(link.clone()).or_default().push(stretch);
+                    }
                 }
                 Party::Source(own) if own == source && !spell.online => offline.push(stretch),
                 _ => {}
             }
         }
+        daemon.sort_unstable();
         let links = links.into_iter();
         Self {
-            recorded_from: daemon.iter().map(|(from, _)| *from).min(),
+            recorded_from: daemon.first().map(|(from, _)| *from),
+            runs: daemon.clone(),
+            configured,
             daemon: Cover::of(daemon),
             links: links.map(|(link, all)| (link, Cover::of(all))).collect(),
             offline: Cover::of(offline),
@@ -221,7 +233,7 @@ impl Presence {
         let closed = |cover: &Cover| enough(window_s - cover.within_s(from, upto));
         if closed(&self.daemon) {
             Cause::DaemonDown
-        } else if closed(&self.ways_in(ending)) {
+        } else if self.ways_in(ending).is_some_and(|ways| closed(&ways)) {
             Cause::BrokerDown
         } else if enough(self.offline.within_s(from, upto)) {
             Cause::StationOffline
@@ -230,9 +242,22 @@ impl Presence {
         }
     }
 
+    /// Whether a run of the daemon that lasted at the moment knew the link at all.
+    fn configured(&self, link: &str, at: i64) -> bool {
+        let stretches = self.configured.get(link);
+        let next = self.runs.partition_point(|(from, _)| *from <= at);
+        let run = self.runs[..next].last().filter(|(_, upto)| at <= *upto);
+        run.is_none_or(|(began, ended)| {
+            let within =
+                |(from, upto): &(i64, i64)| from <= ended && (upto > began || from >= began);
+            stretches.is_some_and(|stretches| stretches.iter().any(within))
+        })
+    }
+
     /// When any of the source's ways in was open: those that it used up to a day before it was last heard by then.
-    /// Every link counts for a source that never came by any.
-    fn ways_in(&self, at: Instant) -> Cover {
+    /// Every link counts for a source that never came by any. `None` when none of its ways was configured any more:
+    /// what nobody listens on is no excuse.
+    fn ways_in(&self, at: Instant) -> Option<Cover> {
         let used: Vec<&Way> = self.ways.iter().filter(|way| way.first <= at).collect();
         let newest = used.iter().map(|way| way.last.min(at)).max();
         let recent = |way: &&&Way| newest.is_some_and(|newest| way.last.plus_s(DAY_S) >= newest);
@@ -241,11 +266,15 @@ impl Presence {
             .filter(recent)
             .map(|way| way.link.as_str())
             .collect();
+        let gone = |name: &&str| !self.configured(name, at.unix());
+        if !names.is_empty() && names.iter().all(gone) {
+            return None;
+        }
         let known = self
             .links
             .iter()
             .filter(|(link, _)| names.is_empty() || names.contains(&link.as_str()));
-        Cover::joined(known.map(|(_, cover)| cover))
+        Some(Cover::joined(known.map(|(_, cover)| cover)))
     }
 }
 
@@ -334,6 +363,31 @@ mod tests {
         let known = Presence::of(&station(), &spells(text), &moved, at(900_000));
         assert_eq!(known.cause(at(36_000), 3_600), StationSilent);
         assert_eq!(known.cause(at(300_000), 3_600), BrokerDown);
+    }
+
+    #[test]
+    fn a_link_that_is_not_configured_any_more_is_no_excuse() {
+        use Cause::*;
+        let used = [way("mqtt://a:1883", 0, 20_000)];
+        let run = "daemon 0-30000; daemon 30010-90000; link/embedded 30010-90000; \
+                   link/mqtt://a:1883 0-30000";
+        check(run, &used, StationSilent);
+        // It was to be open in the second run too, and was not.
+        check(
+            &format!("{run}; link/mqtt://a:1883 off 30010-90000"),
+            &used,
+            BrokerDown,
+        );
+        check(
+            &format!("{run}; link/mqtt://a:1883 off 30010-90000; stations/1999A off 30000-"),
+            &used,
+            BrokerDown,
+        );
+        check(
+            &format!("{run}; stations/1999A off 30000-"),
+            &used,
+            StationOffline,
+        );
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! only what a source says of itself is kept before it is acknowledged. A process that ends without a word leaves
 //! spells behind that ended with their last beat.
 //!
-//! A station is silent when no current reading came for longer than its interval allows, counted from when it could
-//! be heard: it is not held against a station that the daemon or its link was down. A station whose readings were
-//! only ever replayed or imported is not expected to go on.
+//! A station is silent when no current reading came for longer than its interval allows, counting the time in which it
+//! could be heard: it is not held against a station that the daemon or its link was down. Of several links the one
+//! counts that was open longest, and none that is not configured any more. A station whose readings were only ever
+//! replayed or imported is not expected to go on.
 
+mod line;
 mod roll;
 
 use std::collections::HashMap;
@@ -29,6 +31,7 @@ use crate::domain::presence::BEAT_S_MAX;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::senders::Senders;
 use crate::flow::directory::Directory;
+use crate::flow::watch::roll::Earlier;
 use crate::flow::watch::roll::Roll;
 use crate::ports::Attendance;
 use crate::ports::StoreError;
@@ -133,12 +136,17 @@ impl Watch {
             let shortest = intervals.entry(key.source.clone()).or_insert(u32::MAX);
             *shortest = (*shortest).min(key.interval_s);
         }
-        let roll = Roll::begin(
-            store.open_spells().await?,
-            store.ways().await?,
-            &intervals,
-            now,
-        );
+        let ways = store.ways().await?;
+        let spells = match ways.first() {
+            Some(way) => store.spells(&way.source).await?,
+            None => Vec::new(),
+        };
+        let earlier = Earlier {
+            open: store.open_spells().await?,
+            spells,
+            ways,
+        };
+        let roll = Roll::begin(earlier, &intervals, &settings, now);
         let watch = Self {
             store,
             directory,
@@ -157,6 +165,11 @@ impl Watch {
 
     fn roll(&self) -> MutexGuard<'_, Roll> {
         self.roll.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A link is configured, and to open soon.
+    pub fn expect(&self, name: &str, now: Instant) {
+        self.roll().expect(name, now);
     }
 
     /// A link opened or closed.
@@ -196,9 +209,8 @@ impl Watch {
             return;
         }
         let declared = Some(heard.interval_s).filter(|interval_s| *interval_s > 0);
-        let interval_s = declared
-            .or_else(|| self.directory.now().interval_s(&heard.source))
-            .unwrap_or(INTERVAL_S_UNKNOWN);
+        let registered = senders.interval_s(&heard.source);
+        let interval_s = registered.or(declared).unwrap_or(INTERVAL_S_UNKNOWN);
         let allowance_s = self.settings.allowance_s(interval_s);
         let current =
             heard.newest.plus_s(allowance_s) >= now && heard.newest <= now.plus_s(allowance_s);

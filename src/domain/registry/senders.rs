@@ -6,11 +6,20 @@ use crate::domain::calendar::Zone;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
+use crate::domain::registry::Logger;
 use crate::domain::registry::Registry;
+use crate::domain::registry::Station;
 
-/// The registered sources, each with the zone of its times that come without an offset.
+/// What is registered of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sender {
+    zone: Option<Zone>,
+    interval_s: Option<u32>,
+}
+
+/// The registered sources, each with the zone of its times that come without an offset, and its interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Senders(HashMap<Source, Option<Zone>>);
+pub struct Senders(HashMap<Source, Sender>);
 
 impl Senders {
     /// Those of a registry.
@@ -20,9 +29,25 @@ impl Senders {
             id: id.clone(),
         };
         let stations = registry.stations.iter();
-        let stations = stations.map(|one| (own(SourceKind::Station, &one.id), one.zone));
+        let stations = stations.map(|one| {
+            let Station {
+                zone, interval_s, ..
+            } = *one;
+            (
+                own(SourceKind::Station, &one.id),
+                Sender { zone, interval_s },
+            )
+        });
         let loggers = registry.loggers.iter();
-        let loggers = loggers.map(|one| (own(SourceKind::Logger, &one.id), one.zone));
+        let loggers = loggers.map(|one| {
+            let Logger {
+                zone, interval_s, ..
+            } = *one;
+            (
+                own(SourceKind::Logger, &one.id),
+                Sender { zone, interval_s },
+            )
+        });
         Self(stations.chain(loggers).collect())
     }
 
@@ -33,14 +58,18 @@ impl Senders {
 
     /// The zone of the source's times that come without an offset.
     pub fn zone(&self, source: &Source) -> Option<Zone> {
-        self.0.get(source).copied().flatten()
+        self.0.get(source)?.zone
+    }
+
+    /// Seconds between two reports of the source, as registered.
+    pub fn interval_s(&self, source: &Source) -> Option<u32> {
+        self.0.get(source)?.interval_s
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::registry::Logger;
 
     fn source(text: &str) -> Source {
         Source::parse(text).expect("a source")
@@ -54,7 +83,7 @@ mod tests {
             outlets: Vec::new(),
             source: String::new(),
             zone,
-            interval_s: None,
+            interval_s: zone.map(|_| 60),
         };
         let registry = Registry {
             loggers: vec![logger("M1", Some(Zone::beijing())), logger("M2", None)],
@@ -68,6 +97,8 @@ mod tests {
                 (known, zone),
                 "{text}"
             );
+            let interval_s = senders.interval_s(&source);
+            assert_eq!(interval_s, zone.map(|_| 60), "{text}");
         };
         check("loggers/M1", true, Some(Zone::beijing()));
         check("loggers/M2", true, None);

@@ -14,12 +14,23 @@ use crate::domain::registry::Registry;
 use crate::flow::watch::Heard;
 use crate::flow::watch::Standing;
 use crate::flow::watch::WatchSettings;
+use crate::flow::watch::line::Line;
 use crate::ports::Attended;
+
+/// A way by which a source was heard.
+struct Route {
+    way: Way,
+    /// Seconds the link had been open in this run when the source was last heard by any; below 0 for what it was open
+    /// since then in earlier runs.
+    mark_s: i64,
+}
 
 /// What is known of one source that was heard.
 #[derive(Default)]
 struct Known {
-    ways: BTreeMap<String, Way>,
+    ways: BTreeMap<String, Route>,
+    /// The same of the daemon, for a source none of whose links is configured any more.
+    mark_s: i64,
     /// When its last current reading came.
     last: Option<Instant>,
     /// Its newest stamp of this run.
@@ -34,8 +45,11 @@ struct Known {
 pub(super) struct Roll {
     /// Since when this daemon listens.
     began: Instant,
-    /// Open spells of the daemon and its links.
-    running: BTreeMap<Party, Spell>,
+    /// The daemon's own spell, until it stops.
+    own: Option<Spell>,
+    /// Links that are configured, or were open in this run.
+    lines: BTreeMap<String, Line>,
+    beat_s: i64,
     /// What each source last said of itself.
     told: HashMap<Source, Spell>,
     known: HashMap<Source, Known>,
@@ -44,23 +58,43 @@ pub(super) struct Roll {
     ways: BTreeMap<(Source, String), Way>,
 }
 
+/// What was kept by earlier daemons.
+pub(super) struct Earlier {
+    /// Spells that last on.
+    pub(super) open: Vec<Spell>,
+    /// All spells of the daemon and its links, in order.
+    pub(super) spells: Vec<Spell>,
+    /// By which links sources were heard.
+    pub(super) ways: Vec<Way>,
+}
+
+/// Seconds of online spells, in order, that lie after a moment.
+fn seconds_after(spells: &[&Spell], after: Instant) -> i64 {
+    let late = spells.iter().rev();
+    let late = late.take_while(|spell| spell.upto > after);
+    late.map(|spell| spell.upto.unix() - spell.from.max(after).unix())
+        .sum()
+}
+
 impl Roll {
     /// Takes up what was kept.
     pub(super) fn begin(
-        open: Vec<Spell>,
-        ways: Vec<Way>,
+        earlier: Earlier,
         intervals: &HashMap<SourceId, u32>,
+        settings: &WatchSettings,
         now: Instant,
     ) -> Self {
         let mut roll = Self {
             began: now,
-            running: BTreeMap::new(),
+            own: None,
+            lines: BTreeMap::new(),
+            beat_s: i64::from(settings.heartbeat_s),
             told: HashMap::new(),
             known: HashMap::new(),
             spells: BTreeMap::new(),
             ways: BTreeMap::new(),
         };
-        for spell in open {
+        for spell in earlier.open {
             match &spell.party {
                 Party::Source(source) => {
                     roll.told.insert(source.clone(), spell);
@@ -71,64 +105,104 @@ impl Roll {
                 }),
             }
         }
-        for way in ways {
+        for way in earlier.ways {
             let known = roll.known.entry(way.source.clone()).or_default();
             known.last = known.last.max(Some(way.last));
             known.interval_s = intervals.get(&way.source.id).copied();
             known.declared = known.interval_s.is_some();
-            known.ways.insert(way.link.clone(), way);
+            let route = Route { way, mark_s: 0 };
+            known.ways.insert(route.way.link.clone(), route);
         }
-        roll.open(Party::Daemon, now);
+        roll.count_earlier(&earlier.spells);
+        let own = Spell {
+            party: Party::Daemon,
+            online: true,
+            from: now,
+            upto: now,
+            open: true,
+        };
+        roll.change(own.clone());
+        roll.own = Some(own);
         roll
+    }
+
+    /// Counts, for every source, how long it could be heard by earlier daemons since it last was.
+    fn count_earlier(&mut self, spells: &[Spell]) {
+        let mut online: HashMap<&Party, Vec<&Spell>> = HashMap::new();
+        for spell in spells.iter().filter(|spell| spell.online) {
+            online.entry(&spell.party).or_default().push(spell);
+        }
+        let online: HashMap<Option<&str>, Vec<&Spell>> = online
+            .into_iter()
+            .filter_map(|(party, spells)| match party {
+                Party::Daemon => Some((None, spells)),
+                Party::Link(link) => Some((Some(link.as_str()), spells)),
+                Party::Source(_) => None,
+            })
+            .collect();
+        let since = |name: Option<&str>, last| {
+            let spells = online.get(&name);
+            spells.map_or(0, |spells| seconds_after(spells, last))
+        };
+        for known in self.known.values_mut() {
+            let Some(last) = known.last else { continue };
+            known.mark_s = -since(None, last);
+            for (link, route) in &mut known.ways {
+                route.mark_s = -since(Some(link), last);
+            }
+        }
     }
 
     fn change(&mut self, spell: Spell) {
         self.spells.insert((spell.party.clone(), spell.from), spell);
     }
 
-    fn open(&mut self, party: Party, now: Instant) {
-        let spell = Spell {
-            party: party.clone(),
-            online: true,
-            from: now,
-            upto: now,
-            open: true,
-        };
-        self.change(spell.clone());
-        self.running.insert(party, spell);
+    /// Seconds this daemon has run.
+    fn ran_s(&self, upto: Instant) -> i64 {
+        (upto.unix() - self.began.unix()).max(0)
     }
 
-    fn end(&mut self, party: &Party, now: Instant) {
-        if let Some(spell) = self.running.remove(party) {
-            let upto = now.max(spell.upto);
-            self.change(Spell {
-                upto,
-                open: false,
-                ..spell
-            });
+    /// A link that is to be open, though it may not be yet.
+    pub(super) fn expect(&mut self, name: &str, now: Instant) {
+        if !self.lines.contains_key(name) {
+            let line = Line::begin(name, false, now);
+            self.lines.insert(name.to_owned(), line);
         }
     }
 
     pub(super) fn link(&mut self, name: &str, open: bool, now: Instant) {
-        let party = Party::Link(name.to_owned());
-        match (open, self.running.contains_key(&party)) {
-            (true, false) => self.open(party, now),
-            (false, true) => self.end(&party, now),
-            (true, true) | (false, false) => {}
+        if open || self.lines.contains_key(name) {
+            let line = self.lines.entry(name.to_owned());
+            let line = line.or_insert_with(|| Line::begin(name, open, now));
+            let kept = line.turn(open, now, self.beat_s);
+            kept.into_iter().for_each(|spell| self.change(spell));
         }
     }
 
     pub(super) fn beat(&mut self, now: Instant) {
-        for spell in self.running.values_mut() {
-            spell.upto = spell.upto.max(now);
+        if let Some(own) = &mut self.own {
+            own.upto = own.upto.max(now);
+            let own = own.clone();
+            self.change(own);
         }
-        let running: Vec<Spell> = self.running.values().cloned().collect();
-        running.into_iter().for_each(|spell| self.change(spell));
+        let beat_s = self.beat_s;
+        let lines = self.lines.values_mut();
+        let kept: Vec<Spell> = lines.flat_map(|line| line.beat(now, beat_s)).collect();
+        kept.into_iter().for_each(|spell| self.change(spell));
     }
 
     pub(super) fn close(&mut self, now: Instant) {
-        let parties: Vec<Party> = self.running.keys().cloned().collect();
-        parties.iter().for_each(|party| self.end(party, now));
+        if let Some(own) = self.own.take() {
+            self.change(Spell {
+                upto: now.max(own.upto),
+                open: false,
+                ..own
+            });
+        }
+        for line in std::mem::take(&mut self.lines).into_values() {
+            let kept = line.end(now, self.beat_s);
+            kept.into_iter().for_each(|spell| self.change(spell));
+        }
     }
 
     /// The source says that it is there, or gone; saying the same again changes nothing.
@@ -168,7 +242,9 @@ impl Roll {
         } else {
             now
         };
+        let ran_s = self.ran_s(seen);
         let known = self.known.entry(heard.source.clone()).or_default();
+        let later = known.last.is_none_or(|last| last <= seen);
         known.last = known.last.max(Some(seen));
         if heard.interval_s > 0 {
             let shortest = known.interval_s.filter(|_| known.declared);
@@ -179,13 +255,26 @@ impl Roll {
             known.interval_s = apart.filter(|apart| *apart > 0).or(known.interval_s);
         }
         known.newest = known.newest.max(Some(heard.newest));
-        let new = || Way {
-            source: heard.source.clone(),
-            link: heard.link.to_string(),
-            first: seen,
-            last: seen,
+        let lines = &self.lines;
+        let mark_s = |link: &str, at| lines.get(link).map_or(0, |line| line.open_upto(at));
+        if later {
+            known.mark_s = ran_s;
+            for (link, route) in &mut known.ways {
+                route.mark_s = mark_s(link, seen);
+            }
+        }
+        let last = known.last.unwrap_or(seen);
+        let new = || Route {
+            way: Way {
+                source: heard.source.clone(),
+                link: heard.link.to_string(),
+                first: seen,
+                last: seen,
+            },
+            mark_s: mark_s(&heard.link, last),
         };
-        let way = known.ways.entry(heard.link.to_string()).or_insert_with(new);
+        let route = known.ways.entry(heard.link.to_string());
+        let way = &mut route.or_insert_with(new).way;
         way.last = way.last.max(seen);
         self.ways
             .insert((way.source.clone(), way.link.clone()), way.clone());
@@ -200,12 +289,8 @@ impl Roll {
 
     /// Judges every station that was heard live.
     pub(super) fn judge(&mut self, registry: &Registry, settings: &WatchSettings, now: Instant) {
-        let (running, began) = (&self.running, self.began);
-        let links = running.values().filter_map(|spell| match &spell.party {
-            Party::Link(link) => Some((link.as_str(), spell.from)),
-            Party::Daemon | Party::Source(_) => None,
-        });
-        let links: BTreeMap<&str, Instant> = links.collect();
+        let ran_s = self.ran_s(now);
+        let lines = &self.lines;
         for station in &registry.stations {
             let source = Source {
                 kind: SourceKind::Station,
@@ -219,16 +304,18 @@ impl Roll {
             else {
                 continue;
             };
-            let opened = known
-                .ways
-                .keys()
-                .filter_map(|link| links.get(link.as_str()));
-            let heard_since = opened.min().map(|opened| last.max(began).max(*opened));
+            let open_s = |route: &Route| {
+                let line = lines.get(&route.way.link)?;
+                Some(line.open_upto(now) - route.mark_s)
+            };
+            // A link that is not configured any more is no excuse.
+            let longest = known.ways.values().filter_map(open_s).max();
+            let heard_s = longest.unwrap_or(ran_s - known.mark_s);
             let allowance_s = settings.allowance_s(interval_s);
-            let late = heard_since.map(|since| since.plus_s(allowance_s) < now);
+            let late = heard_s > allowance_s;
             let in_time = last.plus_s(allowance_s) >= now;
             match (known.silent, late) {
-                (false, Some(true)) => {
+                (false, true) => {
                     known.silent = true;
                     let silent_s = now.unix() - last.unix();
                     tracing::warn!(station.id = %station.id, silent_s, interval_s, "station silent");
