@@ -10,7 +10,6 @@ use crate::adapters::deletions;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::domain::calendar::Instant;
-use crate::domain::calendar::Zone;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Factor;
 use crate::domain::names::SourceId;
@@ -89,8 +88,9 @@ impl DeleteArgs {
 pub async fn run(args: &DeleteArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
     let Some(order) = args.order(now)? else {
         let stores = open::for_reading(&args.data)?;
+        let zone = open::zone(&stores).await?;
         for (id, order) in (1..).zip(&stores.series.deletions().await?) {
-            let line = deletions::deletion_json(Zone::beijing(), id, order);
+            let line = deletions::deletion_json(zone, id, order);
             writeln!(out, "{line}")?;
         }
         return Ok(());

@@ -13,7 +13,6 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
-use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
 use crate::flow::gaps::GapFault;
 use crate::flow::gaps::Reporting;
@@ -79,12 +78,12 @@ fn lang(text: &str) -> Result<Lang, String> {
 /// # Errors
 /// Faulty arguments, or those of the store.
 pub async fn run(args: &GapsArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
-    let zone = Zone::beijing();
+    let stores = open::for_reading(&args.data)?;
+    let zone = open::zone(&stores).await?;
     let to = args.to.unwrap_or_else(|| zone.local(now).date_naive());
     let before = chrono::Days::new(DAYS_DEFAULT - 1);
     let from = args.from.or_else(|| to.checked_sub_days(before));
     let span = Span::checked(from.unwrap_or(to), to).map_err(bad_input)?;
-    let stores = open::for_reading(&args.data)?;
     let registry = stores.registrar.registry().await?;
     let stations = match &args.station {
         Some(id) => vec![SourceId::new(id).map_err(bad_input)?],
