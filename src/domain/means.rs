@@ -6,13 +6,16 @@
 
 use std::num::NonZeroU32;
 
+use num_integer::Integer;
+
 use crate::domain::calendar::HOURS_PER_DAY;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Amount;
 use crate::domain::units::Exact;
 
-/// Hours in an ozone window.
+/// Hours in an ozone window, and as many bits.
 const WINDOW_HOURS: usize = 8;
+const WINDOW_BITS: u32 = (1 << WINDOW_HOURS) - 1;
 
 /// Hours of a NowCast, the newest ones that must not be missing, and how many of those are enough.
 const NOWCAST_HOURS: usize = 12;
@@ -43,6 +46,10 @@ impl HourMean {
         all.mean(interval_s, minutes_min)
     }
 
+    fn count(&self) -> i64 {
+        i64::from(self.count.get())
+    }
+
     /// The larger of two.
     fn larger(self, other: Self) -> Self {
         let exceeds = if self.count == other.count {
@@ -57,7 +64,7 @@ impl HourMean {
 
     /// The value as an exact fraction.
     pub fn exact(self) -> Exact {
-        Exact::mean_of_micros(i128::from(self.sum_micros), self.count.get())
+        Exact::mean_of_micros(i128::from(self.sum_micros), i64::from(self.count.get()))
     }
 }
 
@@ -81,10 +88,16 @@ impl Default for Parts {
 impl Parts {
     /// Adds one.
     pub fn add(&mut self, value: Amount) {
+        self.add_all(&[value.micros()]);
+    }
+
+    /// Adds some, in millionths.
+    pub fn add_all(&mut self, micros: &[i64]) {
+        let mut values = micros.iter();
         self.sum_micros = self
             .sum_micros
-            .and_then(|sum| sum.checked_add(value.micros()));
-        self.count += 1;
+            .and_then(|sum| values.try_fold(sum, |sum, value| sum.checked_add(*value)));
+        self.count += u32::try_from(micros.len()).expect("an hour of seconds");
     }
 
     /// Whether none came.
@@ -106,24 +119,8 @@ impl Parts {
     }
 }
 
-/// Hours that all rest on equally many values, as their sum and how many they are; `None` for any others.
-fn alike(hours: impl Iterator<Item = HourMean>) -> Option<(i128, NonZeroU32, u32)> {
-    let (mut sum, mut count, mut total) = (0i128, None, 0u32);
-    for hour in hours {
-        if *count.get_or_insert(hour.count) != hour.count {
-            return None;
-        }
-        sum += i128::from(hour.sum_micros);
-        total += 1;
-    }
-    Some((sum, count?, total))
-}
-
 /// The mean of the hours given; hours of equal count are added as integers first.
-fn mean(hours: impl Iterator<Item = HourMean> + Clone) -> Option<Exact> {
-    if let Some((sum, count, total)) = alike(hours.clone()) {
-        return Some(Exact::mean_of_micros(sum, count.get() * total));
-    }
+fn mean(hours: impl Iterator<Item = HourMean>) -> Option<Exact> {
     let mut sums: Vec<(NonZeroU32, i128)> = Vec::new();
     let mut total = 0u32;
     for hour in hours {
@@ -135,7 +132,7 @@ fn mean(hours: impl Iterator<Item = HourMean> + Clone) -> Option<Exact> {
     }
     let parts = sums
         .iter()
-        .map(|(count, sum)| Exact::mean_of_micros(*sum, count.get()));
+        .map(|(count, sum)| Exact::mean_of_micros(*sum, i64::from(count.get())));
     let sum = parts.fold(Exact::zero(), |sum, part| sum.plus(&part));
     sum.over(&Exact::whole(i64::from(total)))
 }
@@ -175,18 +172,18 @@ impl StationDay {
 
     /// Computes what the day offers of one pollutant from its hours, in the place of what it offered.
     pub fn put(&mut self, pollutant: Pollutant, hours: &Hours, window_hours_min: u32) {
+        self.take(pollutant, Offer::of(pollutant, hours, window_hours_min));
+    }
+
+    /// Takes what the day offers of one pollutant.
+    pub fn take(&mut self, pollutant: Pollutant, offer: Offer) {
         let index = pollutant.index();
-        let valid = hours.iter().copied().flatten();
-        self.hours[index] = u32::try_from(valid.clone().count()).expect("at most 24");
-        self.mean[index] = mean(valid.clone());
-        self.hour_max[index] = valid.reduce(HourMean::larger);
+        self.hours[index] = offer.hours;
+        self.mean[index] = offer.mean;
+        self.hour_max[index] = offer.hour_max;
         match pollutant {
-            Pollutant::O3 => {
-                (self.o3_8h_max, self.windows) = largest_window(hours, window_hours_min);
-            }
-            Pollutant::Co => {
-                (self.co_8h_max, self.co_windows) = largest_window(hours, window_hours_min);
-            }
+            Pollutant::O3 => (self.o3_8h_max, self.windows) = offer.windows,
+            Pollutant::Co => (self.co_8h_max, self.co_windows) = offer.windows,
             Pollutant::Pm25 | Pollutant::Pm10 | Pollutant::So2 | Pollutant::No2 => (),
         }
     }
@@ -197,12 +194,53 @@ impl StationDay {
     }
 }
 
+/// What a station's day offers of one pollutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    mean: Option<Exact>,
+    hours: u32,
+    hour_max: Option<HourMean>,
+    /// The largest valid eight-hour mean and how many windows are valid, where the pollutant has windows.
+    windows: (Option<Exact>, u32),
+}
+
+impl Offer {
+    /// Computes it from the day's hours. A window needs `window_hours_min` valid hours.
+    pub fn of(pollutant: Pollutant, hours: &Hours, window_hours_min: u32) -> Self {
+        match Course::of(hours) {
+            Some(course) => course.offer(pollutant, window_hours_min),
+            None => Self::of_any(pollutant, hours, window_hours_min),
+        }
+    }
+
+    /// The same in fractions, whatever the hours rest on.
+    fn of_any(pollutant: Pollutant, hours: &Hours, window_hours_min: u32) -> Self {
+        let valid = hours.iter().copied().flatten();
+        Self {
+            mean: mean(valid.clone()),
+            hours: u32::try_from(valid.clone().count()).expect("at most 24"),
+            hour_max: valid.reduce(HourMean::larger),
+            windows: if has_windows(pollutant) {
+                largest_window(hours, window_hours_min)
+            } else {
+                (None, 0)
+            },
+        }
+    }
+
+    /// Whether no hour is valid.
+    pub fn is_empty(&self) -> bool {
+        self.hours == 0
+    }
+}
+
+/// Whether a day's eight-hour windows of a pollutant count.
+const fn has_windows(pollutant: Pollutant) -> bool {
+    matches!(pollutant, Pollutant::O3 | Pollutant::Co)
+}
+
 /// The largest valid eight-hour mean within the day, and how many windows are valid.
 fn largest_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) {
-    let valid = hours.iter().copied().flatten();
-    if let Some((_, count, _)) = alike(valid) {
-        return largest_alike(hours, count, window_hours_min);
-    }
     let mut largest = None;
     let mut windows = 0;
     for window in hours.windows(WINDOW_HOURS) {
@@ -214,32 +252,96 @@ fn largest_window(hours: &Hours, window_hours_min: u32) -> (Option<Exact>, u32) 
     (largest, windows)
 }
 
-/// [`largest_window`] of hours that all rest on `count` values: windows are compared as sums over counts, and only
-/// the largest becomes a fraction.
-fn largest_alike(hours: &Hours, count: NonZeroU32, window_hours_min: u32) -> (Option<Exact>, u32) {
-    let mut largest: Option<(i128, u32)> = None;
-    let mut windows = 0;
-    let (mut sum, mut valid) = (0i128, 0u32);
-    for (at, hour) in hours.iter().enumerate() {
-        if let Some(hour) = hour {
-            sum += i128::from(hour.sum_micros);
-            valid += 1;
+/// Largest magnitude of a [`Course`]'s hours: a day of them adds up in 64 bits, and so does a window times eight.
+const COURSE_MAX: u64 = 1 << 56;
+
+/// A day's hours as sums over one common count, so that all but the result is plain numbers.
+struct Course {
+    /// Zero where there is no valid hour.
+    sums: [i64; HOURS_PER_DAY],
+    /// The valid ones, the first hour as the lowest bit.
+    valid: u32,
+    /// How many values each rests on, in a manner of speaking where they differ.
+    count: i64,
+    hour_max: Option<HourMean>,
+}
+
+impl Course {
+    /// `None` when the sums would not fit.
+    fn of(hours: &Hours) -> Option<Self> {
+        let mut course = Self {
+            sums: [0; HOURS_PER_DAY],
+            valid: 0,
+            count: hours.iter().flatten().next().map_or(1, HourMean::count),
+            hour_max: None,
+        };
+        let (mut alike, mut magnitude) = (true, 0);
+        for (at, hour) in hours.iter().enumerate() {
+            let Some(hour) = hour else { continue };
+            course.sums[at] = hour.sum_micros;
+            course.valid |= 1 << at;
+            alike &= hour.count() == course.count;
+            magnitude |= hour.sum_micros.unsigned_abs();
+            course.hour_max = Some(course.hour_max.map_or(*hour, |own| own.larger(*hour)));
         }
-        if let Some(gone) = at.checked_sub(WINDOW_HOURS).and_then(|gone| hours[gone]) {
-            sum -= i128::from(gone.sum_micros);
-            valid -= 1;
+        let fits = magnitude < COURSE_MAX && (alike || course.spread(hours).is_some());
+        fits.then_some(course)
+    }
+
+    /// Brings hours of different counts to a common one; `None` when that does not fit.
+    fn spread(&mut self, hours: &Hours) -> Option<()> {
+        let mut counts = hours.iter().flatten().map(HourMean::count);
+        let common = |common: i64, count: i64| common.checked_mul(count / common.gcd(&count));
+        let fits = |count: &i64| count.unsigned_abs() < COURSE_MAX;
+        self.count = counts.try_fold(1, common).filter(fits)?;
+        for (sum, hour) in self.sums.iter_mut().zip(hours) {
+            let times = hour.as_ref().map_or(1, |hour| self.count / hour.count());
+            *sum = sum.checked_mul(times)?;
+            if sum.unsigned_abs() >= COURSE_MAX {
+                return None;
+            }
         }
-        if at + 1 < WINDOW_HOURS || valid == 0 || valid < window_hours_min {
-            continue;
-        }
-        windows += 1;
-        let exceeds = |(most, of): (i128, u32)| sum * i128::from(of) > most * i128::from(valid);
-        if largest.is_none_or(exceeds) {
-            largest = Some((sum, valid));
+        Some(())
+    }
+
+    fn offer(self, pollutant: Pollutant, window_hours_min: u32) -> Offer {
+        let hours = self.valid.count_ones();
+        Offer {
+            mean: self.mean((self.sums.iter().sum(), hours)),
+            hours,
+            hour_max: self.hour_max,
+            windows: if has_windows(pollutant) {
+                self.largest_window(window_hours_min)
+            } else {
+                (None, 0)
+            },
         }
     }
-    let mean = |(sum, valid): (i128, u32)| Exact::mean_of_micros(sum, count.get() * valid);
-    (largest.map(mean), windows)
+
+    /// The mean of some of the hours by their sum and how many they are.
+    fn mean(&self, (sum, valid): (i64, u32)) -> Option<Exact> {
+        let of = || Exact::mean_of_micros(i128::from(sum), self.count * i64::from(valid));
+        (valid > 0).then(of)
+    }
+
+    /// As the function of that name. Windows are compared as sums over counts, and only the largest becomes a fraction.
+    fn largest_window(&self, window_hours_min: u32) -> (Option<Exact>, u32) {
+        let (mut largest, mut windows) = ((0i64, 0u32), 0);
+        let mut sum: i64 = self.sums[..WINDOW_HOURS - 1].iter().sum();
+        for from in 0..=HOURS_PER_DAY - WINDOW_HOURS {
+            sum += self.sums[from + WINDOW_HOURS - 1];
+            let valid = (self.valid >> from & WINDOW_BITS).count_ones();
+            if valid > 0 && valid >= window_hours_min {
+                windows += 1;
+                let (most, of) = largest;
+                if of == 0 || sum * i64::from(of) > most * i64::from(valid) {
+                    largest = (sum, valid);
+                }
+            }
+            sum -= self.sums[from];
+        }
+        (self.mean(largest), windows)
+    }
 }
 
 /// The mean of a run of hours, if at least so many of them are valid.
@@ -351,10 +453,12 @@ mod tests {
         #[test]
         fn a_day_is_that_of_its_hours_one_by_one(
             given in prop::collection::vec(
-                prop::option::weighted(0.8, (prop::sample::select(vec![1u32, 1, 1, 59, 60]), -90..900i64)),
+                prop::option::weighted(0.8, (prop::sample::select(vec![1u32, 1, 1, 53, 58, 59, 60]), -90..900i64)),
                 HOURS_PER_DAY,
             ),
             alike in any::<bool>(),
+            // The largest do not fit a course, or only where all counts are alike.
+            times in prop::sample::select(vec![1, 100_000, 1i64 << 32, 1 << 44, 1 << 48]),
             window_hours_min in 0..9u32,
         ) {
             let mut hours = [None; HOURS_PER_DAY];
@@ -362,7 +466,7 @@ mod tests {
                 *hour = given.and_then(|(count, value)| {
                     let mut parts = Parts::default();
                     let count = if alike { 1 } else { count };
-                    (0..count).for_each(|number| parts.add(Amount::from_micros(value + i64::from(number))));
+                    (0..count).for_each(|number| parts.add(Amount::from_micros(value * times + i64::from(number))));
                     parts.mean(3_600, 45)
                 });
             }

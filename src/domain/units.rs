@@ -19,6 +19,10 @@ use num_traits::Zero;
 pub const AMOUNT_DECIMALS: u32 = 6;
 /// Millionths in one unit.
 const SCALE: i64 = 1_000_000;
+/// Denominators that a mean adds up apart from each other.
+const DENOMINATORS_MAX: usize = 8;
+/// The powers of ten in 64 bits.
+const POWERS: [i64; 19] = powers();
 /// Longest number text that is looked at, in bytes.
 const NUMBER_BYTES_MAX: usize = 64;
 
@@ -165,7 +169,7 @@ impl Decimal {
 
     /// As an exact fraction again.
     pub fn exact(self) -> Exact {
-        Exact::reduced(self.scaled, 10i128.pow(self.decimals))
+        Exact::of(self.scaled, 10i128.pow(self.decimals))
     }
 
     /// Text without trailing zeros.
@@ -194,18 +198,27 @@ impl fmt::Display for Decimal {
 
 /// An exact fraction, in the unit of what it was computed from.
 ///
-/// Nearly every figure of air readings fits two 64-bit numbers; what does not is kept as a wide fraction.
-/// A value has one form only: the small one whenever it fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Nearly every figure of air readings fits two 64-bit numbers; what does not is kept as a wide fraction. A fraction
+/// is reduced only when it does not fit otherwise: most are rounded or compared soon, and finding a common factor
+/// takes longer than either. Equal values are equal in whatever terms.
+#[derive(Clone, Debug)]
 pub struct Exact(Form);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Form {
-    /// Numerator and positive denominator without a common factor.
+    /// Numerator and positive denominator, in any terms.
     Small(i64, i64),
-    /// In a box: nearly all are small, and millions are kept.
+    /// What does not fit in lowest terms either. In a box: nearly all are small, and millions are kept.
     Wide(Box<BigRational>),
 }
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Exact {}
 
 impl PartialOrd for Exact {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
@@ -241,41 +254,50 @@ impl Exact {
     /// # Panics
     /// When the denominator is zero.
     pub fn ratio(numerator: i64, denominator: i64) -> Self {
-        Self::reduced(i128::from(numerator), i128::from(denominator))
+        Self::of(i128::from(numerator), i128::from(denominator))
     }
 
     /// An amount as a fraction of its unit.
     pub fn amount(value: Amount) -> Self {
-        Self::ratio(value.0, SCALE)
+        Self(Form::Small(value.0, SCALE))
     }
 
     /// The arithmetic mean of `count` amounts whose millionths add up to `sum_micros`.
     ///
     /// # Panics
     /// When `count` is zero: a mean of nothing is a caller's error.
-    pub fn mean_of_micros(sum_micros: i128, count: u32) -> Self {
+    pub fn mean_of_micros(sum_micros: i128, count: i64) -> Self {
         assert!(count > 0, "a mean needs at least one value");
-        Self::reduced(sum_micros, i128::from(SCALE) * i128::from(count))
+        Self::of(sum_micros, i128::from(SCALE) * i128::from(count))
     }
 
     /// The arithmetic mean of some fractions; `None` when there are none.
     pub fn mean<'a>(values: impl IntoIterator<Item = &'a Exact>) -> Option<Self> {
-        let mut sum = Self::zero();
-        let mut count = 0;
-        // What fits is added up over one denominator and reduced once.
-        let (mut numerator, mut denominator) = (0i128, 1i64);
+        let (mut sum, mut count) = (Self::zero(), 0);
+        // Values of few denominators, as those of means are, are first added up one denominator at a time.
+        let mut sums: Vec<(i64, i128)> = Vec::new();
         for value in values {
             count += 1;
-            match value.over_common(numerator, denominator) {
-                Some(both) => (numerator, denominator) = both,
+            let Form::Small(numerator, denominator) = value.0 else {
+                sum = sum.plus(value);
+                continue;
+            };
+            let room = sums.len() < DENOMINATORS_MAX;
+            match sums.iter_mut().find(|(of, _)| *of == denominator) {
+                Some((_, sum)) => *sum += i128::from(numerator),
+                None if room => sums.push((denominator, i128::from(numerator))),
                 None => sum = sum.plus(value),
             }
         }
-        let rest = Self::reduced(numerator, i128::from(denominator));
-        sum.plus(&rest).over(&Self::whole(count))
+        let part = |(of, numerator)| Self::of(numerator, i128::from(of));
+        let sum = sums
+            .into_iter()
+            .map(part)
+            .fold(sum, |sum, own| sum.plus(&own));
+        sum.over(&Self::whole(count))
     }
 
-    /// This and `numerator / denominator` as one fraction, not reduced; `None` when that does not fit.
+    /// This and `numerator / denominator` as one fraction; `None` when that does not fit.
     fn over_common(&self, numerator: i128, denominator: i64) -> Option<(i128, i64)> {
         let Form::Small(own, of) = self.0 else {
             return None;
@@ -288,7 +310,7 @@ impl Exact {
             let own = own * i128::from(denominator / of);
             return Some((numerator.checked_add(own)?, denominator));
         }
-        let common = denominator.checked_mul(of / common_factor(denominator, of))?;
+        let common = denominator.checked_mul(of / denominator.gcd(&of))?;
         let numerator = numerator.checked_mul(i128::from(common / denominator))?;
         let own = own * i128::from(common / of);
         Some((numerator.checked_add(own)?, common))
@@ -296,16 +318,10 @@ impl Exact {
 
     /// Sum.
     pub fn plus(&self, other: &Exact) -> Self {
-        if let (Form::Small(a, b), Form::Small(c, d)) = (&self.0, &other.0) {
-            let (a, b, c, d) = (
-                i128::from(*a),
-                i128::from(*b),
-                i128::from(*c),
-                i128::from(*d),
-            );
-            if let Some(numerator) = (a * d).checked_add(c * b) {
-                return Self::reduced(numerator, b * d);
-            }
+        if let Form::Small(a, b) = self.0
+            && let Some((numerator, denominator)) = other.over_common(i128::from(a), b)
+        {
+            return Self::of(numerator, i128::from(denominator));
         }
         Self::fitted(self.wide() + other.wide())
     }
@@ -330,7 +346,7 @@ impl Exact {
                     i128::from(*c),
                     i128::from(*d),
                 );
-                Self::reduced(a * c, b * d)
+                Self::of(a * c, b * d)
             }
             _ => Self::fitted(self.wide() * other.wide()),
         }
@@ -347,7 +363,7 @@ impl Exact {
                     i128::from(*c),
                     i128::from(*d),
                 );
-                Some(Self::reduced(a * d, b * c))
+                Some(Self::of(a * d, b * c))
             }
             _ => Some(Self::fitted(self.wide() / other.wide())),
         }
@@ -364,8 +380,8 @@ impl Exact {
     /// Rounded to `decimals` places, a tie to the even digit (GB/T 8170). Rounded once, from the exact value.
     pub fn round(&self, decimals: u32) -> Decimal {
         if let Some((scaled, denominator)) = self.scaled(decimals) {
-            let (floor, rest) = scaled.div_mod_floor(&denominator);
-            let up = match (rest * 2).cmp(&denominator) {
+            let (floor, rest) = floor_and_rest(scaled, denominator);
+            let up = match (rest * 2).cmp(&i128::from(denominator)) {
                 std::cmp::Ordering::Less => false,
                 std::cmp::Ordering::Greater => true,
                 std::cmp::Ordering::Equal => floor.is_odd(),
@@ -383,11 +399,12 @@ impl Exact {
     }
 
     /// Numerator times `10^decimals`, and denominator, where both fit.
-    fn scaled(&self, decimals: u32) -> Option<(i128, i128)> {
+    fn scaled(&self, decimals: u32) -> Option<(i128, i64)> {
         match &self.0 {
             Form::Small(numerator, denominator) => {
-                let scaled = i128::from(*numerator).checked_mul(10i128.checked_pow(decimals)?)?;
-                Some((scaled, i128::from(*denominator)))
+                let power = POWERS.get(decimals as usize)?;
+                let scaled = i128::from(*numerator) * i128::from(*power);
+                Some((scaled, *denominator))
             }
             Form::Wide(_) => None,
         }
@@ -426,43 +443,40 @@ impl Exact {
     /// ```
     pub fn truncate(&self, decimals: u32) -> Self {
         if let Some((scaled, denominator)) = self.scaled(decimals) {
-            return Self::reduced(scaled / denominator, 10i128.pow(decimals));
+            return Self::of(scaled / i128::from(denominator), 10i128.pow(decimals));
         }
         let unit = BigRational::from_integer(BigInt::from(10).pow(decimals));
         Self::fitted((self.wide() * &unit).trunc() / unit)
     }
 
-    /// `numerator / denominator` in its one form.
+    /// `numerator / denominator`, in lowest terms only where it does not fit otherwise.
     ///
     /// # Panics
     /// When the denominator is zero.
-    fn reduced(numerator: i128, denominator: i128) -> Self {
+    fn of(numerator: i128, denominator: i128) -> Self {
         assert!(denominator != 0, "a fraction's denominator is not zero");
-        let common = match (i64::try_from(numerator), i64::try_from(denominator)) {
-            (Ok(numerator), Ok(denominator)) if denominator > i64::MIN => {
-                i128::from(common_factor(numerator, denominator))
-            }
-            _ => numerator.gcd(&denominator),
+        let (numerator, denominator) = if denominator < 0 {
+            (-numerator, -denominator)
+        } else {
+            (numerator, denominator)
         };
-        if common == 1 && denominator > 0 {
-            return Self::fitting(numerator, denominator);
+        if let Some(small) = Self::small(numerator, denominator) {
+            return small;
         }
-        let common = if denominator < 0 { -common } else { common };
-        Self::fitting(numerator / common, denominator / common)
+        let common = numerator.gcd(&denominator);
+        let (numerator, denominator) = (numerator / common, denominator / common);
+        Self::small(numerator, denominator).unwrap_or_else(|| {
+            let wide = BigRational::new_raw(numerator.into(), denominator.into());
+            Self(Form::Wide(Box::new(wide)))
+        })
     }
 
-    /// A fraction without a common factor in its one form.
-    fn fitting(numerator: i128, denominator: i128) -> Self {
-        match (i64::try_from(numerator), i64::try_from(denominator)) {
-            (Ok(numerator), Ok(denominator)) => Self(Form::Small(numerator, denominator)),
-            _ => Self(Form::Wide(Box::new(BigRational::new(
-                numerator.into(),
-                denominator.into(),
-            )))),
-        }
+    fn small(numerator: i128, denominator: i128) -> Option<Self> {
+        let (numerator, denominator) = (numerator.try_into().ok()?, denominator.try_into().ok()?);
+        Some(Self(Form::Small(numerator, denominator)))
     }
 
-    /// A wide value in its one form.
+    /// A wide value, small where it fits.
     fn fitted(value: BigRational) -> Self {
         match (value.numer().to_i64(), value.denom().to_i64()) {
             (Some(numerator), Some(denominator)) => Self(Form::Small(numerator, denominator)),
@@ -473,30 +487,33 @@ impl Exact {
     fn wide(&self) -> BigRational {
         match &self.0 {
             Form::Small(numerator, denominator) => {
-                BigRational::new_raw((*numerator).into(), (*denominator).into())
+                BigRational::new((*numerator).into(), (*denominator).into())
             }
             Form::Wide(value) => BigRational::clone(value),
         }
     }
 }
 
-/// The greatest common factor of a number and another that is not zero. One division first: denominators are much
-/// smaller than numerators, and the rest of the way is as long as the smaller one.
-fn common_factor(numerator: i64, denominator: i64) -> i64 {
-    match denominator {
-        SCALE => factor_of_scale(numerator),
-        _ => denominator.gcd(&numerator.wrapping_rem(denominator)),
+const fn powers() -> [i64; 19] {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
     }
+    powers
 }
 
-/// The greatest common factor with a million, which is 2^6 times 5^6.
-fn factor_of_scale(number: i64) -> i64 {
-    let twos = number.trailing_zeros().min(AMOUNT_DECIMALS);
-    let mut fives = 1;
-    while fives < 15_625 && number % (fives * 5) == 0 {
-        fives *= 5;
+/// The greatest whole number that is not above `scaled / denominator`, and what is left of the numerator; one short
+/// division where that is enough.
+fn floor_and_rest(scaled: i128, denominator: i64) -> (i128, i128) {
+    match i64::try_from(scaled) {
+        Ok(scaled) => {
+            let (floor, rest) = scaled.div_mod_floor(&denominator);
+            (i128::from(floor), i128::from(rest))
+        }
+        Err(_) => scaled.div_mod_floor(&i128::from(denominator)),
     }
-    fives << twos
 }
 
 #[cfg(test)]

@@ -128,10 +128,13 @@ impl Scale {
             return None;
         }
         let (numerator, denominator) = mass.parts()?;
-        let denominator = i128::from(denominator);
-        // Everything in millionths over the value's denominator.
-        let value = i128::from(numerator) * i128::from(Amount::from_units(1).micros());
-        let end = |end: Amount| i128::from(end.micros()) * denominator;
+        // Everything in millionths over one count, which is that of the values for a mean of millionths.
+        let micros = Amount::from_units(1).micros();
+        let (value, of) = match denominator % micros {
+            0 => (i128::from(numerator), denominator / micros),
+            _ => (i128::from(numerator) * i128::from(micros), denominator),
+        };
+        let end = |end: Amount| i128::from(end.micros()) * i128::from(of);
         if value < end(self.runs[0].from) {
             return Some(self.below.map_or(SubIndex::Nothing, SubIndex::Index));
         }
@@ -142,7 +145,8 @@ impl Scale {
             (None, Above::Index(index)) => return Some(SubIndex::Index(index)),
             (None, Above::Other(averaging)) => return Some(SubIndex::Other(averaging)),
         };
-        let rise = (value - end(run.from)).checked_mul(i128::from(run.high - run.low))?;
+        let above = i64::try_from(value - end(run.from)).ok()?;
+        let rise = i128::from(above) * i128::from(run.high - run.low);
         let width = end(run.to) - end(run.from);
         let rise = match (u64::try_from(rise), u64::try_from(width)) {
             (Ok(rise), Ok(width)) => i64::try_from(rise.div_ceil(width)).ok()?,
@@ -256,7 +260,8 @@ mod tests {
             for value in [any, end, near] {
                 let exact = scale.read_exact(Whole::Up, &value);
                 prop_assert_eq!(scale.read(Whole::Up, &value), exact, "{:?}", value);
-                if above != Above::Extrapolate && value.parts().is_some() {
+                // A part of a number of millionths up to the last end fits.
+                if above != Above::Extrapolate && value.parts().is_some_and(|(_, of)| of < 1_000_000_000) {
                     prop_assert_eq!(scale.read_whole(Whole::Up, &value), Some(exact));
                 }
             }

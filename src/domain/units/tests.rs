@@ -76,11 +76,18 @@ proptest! {
     }
 
     #[test]
-    fn factors_are_the_common_ones(a in any::<i64>(), b in 1i64.., small in 1i64..100_000_000, zeros in 0u32..8) {
-        let round = (a >> 30) * 10i64.pow(zeros);
-        for (a, b) in [(a, b), (a, small), (a, SCALE), (round, SCALE), (round, small), (0, b)] {
-            prop_assert_eq!(i128::from(common_factor(a, b)), i128::from(a).gcd(&i128::from(b)));
-        }
+    fn a_fraction_is_the_same_in_any_terms(
+        a in any::<i64>(), b in 1i64.., shift in 0u32..62, times in 1i64..1_000_000, decimals in 0u32..9,
+    ) {
+        let (a, b) = (a >> shift, 1 + (b >> shift));
+        let (value, same) = (Exact::ratio(a, b), Exact::of(i128::from(a) * i128::from(times), i128::from(b) * i128::from(times)));
+        prop_assert_eq!(&value, &same);
+        prop_assert_eq!(value.round(decimals), same.round(decimals));
+        prop_assert_eq!((value.ceil(), value.floor()), (same.ceil(), same.floor()));
+        prop_assert_eq!(value.truncate(decimals), same.truncate(decimals));
+        prop_assert_eq!(Exact::of(-i128::from(a), -i128::from(b)), value.clone());
+        prop_assert_eq!(value.minus(&same), Exact::zero());
+        prop_assert!(value != same.plus(&Exact::ratio(1, b)));
     }
 
     #[test]
@@ -100,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mean_is_the_sum_over_the_count(values in prop::collection::vec((any::<i64>(), 1i64.., 0u32..60), 0..12)) {
+    fn a_mean_is_the_sum_over_the_count(values in prop::collection::vec((any::<i64>(), 1i64.., 0u32..62), 0..24)) {
         let value = |(a, b, shift): &(i64, i64, u32)| Exact::ratio(a >> shift, 1 + (b >> shift));
         let exact: Vec<Exact> = values.iter().map(value).collect();
         let zero = BigRational::from_integer(0.into());
