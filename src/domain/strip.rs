@@ -108,6 +108,25 @@ impl<'a> Strip<'a> {
         self.part(from, to.min(from.saturating_add(limit)))
     }
 
+    /// Its readings up to so many seconds after the first, and those after them.
+    ///
+    /// # Panics
+    /// When it is empty.
+    pub fn split(self, seconds: i64) -> (Self, Self) {
+        let within = match self.times {
+            Times::Listed(times) => {
+                let last = times[0].saturating_add(seconds);
+                times.iter().take_while(|time| **time <= last).count()
+            }
+            Times::Even { step, .. } => {
+                let more = usize::try_from(seconds / step.max(1));
+                more.unwrap_or(usize::MAX).saturating_add(1)
+            }
+        };
+        let to = within.min(self.len());
+        (self.part(0, to), self.part(to, self.len()))
+    }
+
     /// How many lie before or at a time.
     fn until(&self, time: Instant) -> usize {
         let (mut from, mut to) = (0, self.len());
@@ -206,6 +225,31 @@ mod tests {
         check_within(strip, (5, 25, all), "15 25");
         check_within(strip, (0, 4, all), "");
         assert!(strip.all_usable() && strip.len() == 4 && !strip.is_empty());
+    }
+
+    #[test]
+    fn a_strip_is_split_by_seconds_after_its_first() {
+        let (values, listed) = ([1, 2, 3, 4], [10, 20, 25, 40]);
+        let even = Times::Even {
+            first: 10,
+            step: 10,
+        };
+        for (times, seconds, expected) in [
+            (Times::Listed(&listed), 0, [1, 3]),
+            (Times::Listed(&listed), 14, [2, 2]),
+            (Times::Listed(&listed), 15, [3, 1]),
+            (Times::Listed(&listed), i64::MAX, [4, 0]),
+            (even, 0, [1, 3]),
+            (even, 19, [2, 2]),
+            (even, 20, [3, 1]),
+            (even, i64::MAX, [4, 0]),
+        ] {
+            let strip = Strip::new(times, &values, None);
+            let (part, rest) = strip.split(seconds);
+            assert_eq!([part.len(), rest.len()], expected, "{times:?} {seconds}");
+            let both: Vec<_> = part.readings().chain(rest.readings()).collect();
+            assert_eq!(both, strip.readings().collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod gather;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::iter::Peekable;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -28,6 +29,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::means::Hours;
+use crate::domain::means::Offer;
 use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
@@ -68,6 +70,9 @@ pub struct Recipe {
 
 /// One pollutant's hours, by day.
 type HoursByDay = BTreeMap<NaiveDate, [Hours; 6]>;
+
+/// What a source's days offer, by pollutant and in order of day.
+type Offers = [Vec<(NaiveDate, Offer)>; 6];
 
 /// Columns to scan, and what each of them is.
 #[derive(Default)]
@@ -195,24 +200,20 @@ impl Recipe {
         range: Range,
     ) -> Result<Vec<Days>, StoreError> {
         let editions = Arc::clone(&self.editions);
-        let add = move |all: &mut Vec<BTreeMap<NaiveDate, StationDay>>,
+        let add = move |all: &mut Vec<Offers>,
                         source: usize,
                         pollutant: Pollutant,
                         day: NaiveDate,
                         hours: &Hours| {
-            if hours.iter().any(Option::is_some) {
-                let window_hours_min = editions.on(day).validity.window_hours_min;
-                let own = all[source].entry(day).or_default();
-                own.put(pollutant, hours, window_hours_min);
+            let window_hours_min = editions.on(day).validity.window_hours_min;
+            let offer = Offer::of(pollutant, hours, window_hours_min);
+            if !offer.is_empty() {
+                all[source][pollutant.index()].push((day, offer));
             }
         };
-        let none = vec![BTreeMap::new(); sources];
+        let none = vec![Offers::default(); sources];
         let found = self.gather(plan, range, none, add).await?;
-        let shared = |days: BTreeMap<NaiveDate, StationDay>| {
-            let days = days.into_iter();
-            days.map(|(day, own)| (day, Arc::new(own))).collect()
-        };
-        Ok(found.into_iter().map(shared).collect())
+        Ok(found.into_iter().map(joined).collect())
     }
 
     /// Days of every source there is, as known at a time.
@@ -403,6 +404,25 @@ impl Rollup {
             fresh.push((source, span, days));
         }
         Ok(fresh)
+    }
+}
+
+/// Days of what they offer by pollutant.
+fn joined(offers: Offers) -> Days {
+    let mut offers = offers.map(|own| own.into_iter().peekable());
+    let mut days = Vec::new();
+    loop {
+        let next = offers.iter_mut().filter_map(Peekable::peek);
+        let Some(day) = next.map(|(day, _)| *day).min() else {
+            return days.into_iter().collect();
+        };
+        let mut own = StationDay::default();
+        for (pollutant, offers) in Pollutant::ALL.into_iter().zip(&mut offers) {
+            if let Some((_, offer)) = offers.next_if(|(of, _)| *of == day) {
+                own.take(pollutant, offer);
+            }
+        }
+        days.push((day, Arc::new(own)));
     }
 }
 

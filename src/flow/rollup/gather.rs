@@ -84,19 +84,19 @@ impl<T, F: Fn(&mut T, usize, Pollutant, NaiveDate, &Hours)> Gather<T, F> {
             }
             self.at = at;
         }
+        // What lies within a day of an hourly column, within an hour of a finer one, is taken at once.
         let hourly = self.columns[at].interval_s == HOURLY_S;
-        let whole = match strip.times() {
-            Times::Even { step, .. } => hourly && step == HOUR_S && strip.all_usable(),
-            Times::Listed(_) => false,
-        };
-        let mut from = 0;
-        while from < strip.len() {
-            let hour = self.turn_to(strip.time(from));
-            from = if whole {
-                self.take_day(hour, &strip, from)
+        let period = if hourly { DAY_S } else { HOUR_S };
+        let mut rest = strip;
+        while !rest.is_empty() {
+            let second = self.turn_to(rest.time(0));
+            let (part, later) = rest.split(period - 1 - second % period);
+            if hourly {
+                self.take_hours(second, part);
             } else {
-                self.take_hour(hour, &strip, from)
-            };
+                self.take_parts(second, part);
+            }
+            rest = later;
         }
     }
 
@@ -113,8 +113,8 @@ impl<T, F: Fn(&mut T, usize, Pollutant, NaiveDate, &Hours)> Gather<T, F> {
         ending.saturating_sub(1).saturating_add(offset)
     }
 
-    /// Makes the day of a time the one under way; the hour of the time.
-    fn turn_to(&mut self, ending: i64) -> usize {
+    /// Makes the day of a time the one under way; how many of its seconds lie before the time.
+    fn turn_to(&mut self, ending: i64) -> i64 {
         let local = self.local(ending);
         let day = local.div_euclid(DAY_S);
         if self.day.is_none_or(|(known, _)| known != day) {
@@ -124,50 +124,51 @@ impl<T, F: Fn(&mut T, usize, Pollutant, NaiveDate, &Hours)> Gather<T, F> {
             let date = next.unwrap_or_else(|| self.zone.day_of_ending(Instant::from_unix(ending)));
             self.day = Some((day, date));
         }
-        usize::try_from(local.rem_euclid(DAY_S) / HOUR_S).expect("0 to 23")
+        local - day * DAY_S
     }
 
-    /// Takes hourly values without a gap up to the end of the day; where the rest of the strip begins.
-    fn take_day(&mut self, hour: usize, strip: &Strip<'_>, from: usize) -> usize {
-        let to = strip.len().min(from + HOURS_PER_DAY - hour);
-        let values = &strip.values()[from..to];
-        for (slot, micros) in self.hours[hour..].iter_mut().zip(values) {
-            *slot = Some(HourMean::reported(Amount::from_micros(*micros)));
-        }
-        to
-    }
-
-    /// Takes the values up to the end of the hour; where the rest of the strip begins.
-    fn take_hour(&mut self, hour: usize, strip: &Strip<'_>, from: usize) -> usize {
-        let to = self.end_of_hour(strip, from);
-        let mut values = (from..to).filter_map(|at| strip.value(at));
-        if self.columns[self.at].interval_s == HOURLY_S {
-            if let Some(value) = values.next_back() {
-                self.hours[hour] = Some(HourMean::reported(value));
+    /// Takes hourly values of the day under way, the first of them at a second of it.
+    fn take_hours(&mut self, second: i64, part: Strip<'_>) {
+        let first = part.time(0);
+        let hour = |time: i64| {
+            let hour = (second + time - first) / HOUR_S;
+            usize::try_from(hour).expect("within the day")
+        };
+        let reported = |micros: i64| Some(HourMean::reported(Amount::from_micros(micros)));
+        match (part.times(), part.all_usable()) {
+            (Times::Even { step: HOUR_S, .. }, true) => {
+                let slots = self.hours[hour(first)..].iter_mut();
+                for (slot, micros) in slots.zip(part.values()) {
+                    *slot = reported(*micros);
+                }
             }
+            (Times::Listed(times), true) => {
+                for (time, micros) in times.iter().zip(part.values()) {
+                    self.hours[hour(*time)] = reported(*micros);
+                }
+            }
+            _ => {
+                for at in 0..part.len() {
+                    if let Some(value) = part.value(at) {
+                        self.hours[hour(part.time(at))] = Some(HourMean::reported(value));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes finer values of one hour of the day under way, the first of them at a second of the day.
+    fn take_parts(&mut self, second: i64, part: Strip<'_>) {
+        let hour = usize::try_from(second / HOUR_S).expect("0 to 23");
+        if self.parts.0 != hour {
+            self.end_hour();
+            self.parts.0 = hour;
+        }
+        if part.all_usable() {
+            self.parts.1.add_all(part.values());
         } else {
-            if self.parts.0 != hour {
-                self.end_hour();
-                self.parts.0 = hour;
-            }
+            let values = (0..part.len()).filter_map(|at| part.value(at));
             values.for_each(|value| self.parts.1.add(value));
-        }
-        to
-    }
-
-    /// How many readings of a strip lie before the end of the hour of one of them, or at it.
-    fn end_of_hour(&self, strip: &Strip<'_>, from: usize) -> usize {
-        let time = strip.time(from);
-        let left = HOUR_S - 1 - self.local(time).rem_euclid(HOUR_S);
-        match strip.times() {
-            Times::Even { step, .. } => {
-                let more = usize::try_from(left / step.max(1)).expect("within an hour");
-                strip.len().min(from + more + 1)
-            }
-            Times::Listed(times) => {
-                let within = |later: &&i64| **later <= time.saturating_add(left);
-                from + times[from..].iter().take_while(within).count()
-            }
         }
     }
 
@@ -186,16 +187,17 @@ impl<T, F: Fn(&mut T, usize, Pollutant, NaiveDate, &Hours)> Gather<T, F> {
         let Some((_, day)) = self.day.take() else {
             return;
         };
-        let hours = std::mem::replace(&mut self.hours, [None; HOURS_PER_DAY]);
         let column = self.columns[self.at];
         if column.alone {
-            (self.add)(&mut self.into, column.source, column.pollutant, day, &hours);
-            return;
+            let (source, pollutant) = (column.source, column.pollutant);
+            (self.add)(&mut self.into, source, pollutant, day, &self.hours);
+        } else {
+            let known = self.merged.entry(day).or_insert([None; HOURS_PER_DAY]);
+            for (known, own) in known.iter_mut().zip(self.hours) {
+                *known = known.or(own);
+            }
         }
-        let known = self.merged.entry(day).or_insert([None; HOURS_PER_DAY]);
-        for (known, own) in known.iter_mut().zip(hours) {
-            *known = known.or(own);
-        }
+        self.hours = [None; HOURS_PER_DAY];
     }
 
     fn end_merged(&mut self) {
