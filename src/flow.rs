@@ -18,6 +18,8 @@ mod unmonitored;
 
 pub mod assess;
 
+mod days;
+
 pub mod beside;
 
 mod sheets;

@@ -266,7 +266,7 @@ impl Rule<'_> {
     /// refers to it; `seventh` is a further sub-index of ozone that counts in the AQI alone.
     fn index<'v>(
         &self,
-        items: &[Item<'v>],
+        items: impl Iterator<Item = Item<'v>>,
         other: impl Fn(Pollutant, Averaging) -> Option<&'v Exact>,
         seventh: Option<i64>,
     ) -> Index {
@@ -342,22 +342,17 @@ pub fn day_index(edition: &Edition, options: IndexOptions, day: &DayValues) -> I
     };
     let own = Pollutant::ALL.map(|pollutant| (pollutant, edition.daily[pollutant.index()]));
     let all = own.into_iter().chain(edition.larger.iter().copied());
-    let items: Vec<Item<'_>> = all
-        .map(|(pollutant, averaging)| Item {
-            pollutant,
-            averaging,
-            value: day.of(pollutant, averaging),
-        })
-        .collect();
+    let items = all.map(|(pollutant, averaging)| Item {
+        pollutant,
+        averaging,
+        value: day.of(pollutant, averaging),
+    });
     let seventh = day
         .of(Pollutant::O3, Averaging::Hour1)
         .filter(|_| options.o3_1h_item)
         .and_then(|value| sub_index(edition, options, Pollutant::O3, Averaging::Hour1, value));
-    rule.index(
-        &items,
-        |pollutant, averaging| day.of(pollutant, averaging),
-        seventh,
-    )
+    let other = |pollutant, averaging| day.of(pollutant, averaging);
+    rule.index(items, other, seventh)
 }
 
 /// Choices of the hourly index that the texts leave open.
@@ -390,16 +385,14 @@ pub fn hour_index(edition: &Edition, options: HourOptions, values: &HourValues) 
         missing: options.missing,
         unmonitored: values.unmonitored,
     };
-    let items: Vec<Item<'_>> = hour_items(options.realtime)
-        .into_iter()
-        .map(|(pollutant, kind)| Item {
-            pollutant,
-            averaging: kind.scale(pollutant),
-            value: values.kind(kind)[pollutant.index()].as_ref(),
-        })
-        .collect();
+    let items = hour_items(options.realtime).into_iter();
+    let items = items.map(|(pollutant, kind)| Item {
+        pollutant,
+        averaging: kind.scale(pollutant),
+        value: values.kind(kind)[pollutant.index()].as_ref(),
+    });
     let other = |pollutant, averaging| values.of(pollutant, averaging);
-    rule.index(&items, other, None)
+    rule.index(items, other, None)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod attainment;
 pub mod change;
 pub mod composite;
 
+use chrono::Datelike;
 use chrono::NaiveDate;
 
 use crate::domain::area::AreaDay;
@@ -344,14 +345,14 @@ fn of_three_years(
 
 /// The percentile of HJ 663 Annex A.6: `k = 1 + (n-1) p / 100`, linear between the two neighbours of rank `k`.
 pub fn percentile(mut values: Vec<&Exact>, percent: u32) -> Option<Exact> {
-    values.sort();
     let last = values.len().checked_sub(1)?;
     let scaled = last * percent as usize;
     let (rank, rest) = (scaled / 100, scaled % 100);
-    let low = values[rank];
-    let Some(high) = values.get(rank + 1).filter(|_| rest > 0) else {
-        return Some(low.clone());
-    };
+    let (_, low, above) = values.select_nth_unstable(rank);
+    if rest == 0 {
+        return Some(Exact::clone(low));
+    }
+    let high = above.iter().min()?;
     let share = Exact::ratio(i64::try_from(rest).expect("below 100"), 100);
     Some(low.plus(&high.minus(low).times(&share)))
 }
@@ -389,14 +390,22 @@ fn short_month(
     ) {
         return None;
     }
-    for month in PeriodKind::Month.cut(span) {
-        let have = valid
-            .iter()
-            .filter(|day| month.span.contains(**day))
-            .count();
-        let whole = PeriodKind::Month.containing(month.span.from).span == month.span;
-        let need = edition.validity.days_min_of_month(month.span.from);
-        if whole && have < need as usize {
+    let month_of = |day: NaiveDate| (day.year() - span.from.year()) * 12 + day.month0() as i32;
+    let first = month_of(span.from);
+    let place = |day: NaiveDate| usize::try_from(month_of(day) - first).expect("within the span");
+    let mut have = vec![0; place(span.to) + 1];
+    for day in valid {
+        have[place(*day)] += 1;
+    }
+    for (number, have) in (first..).zip(have) {
+        let year = span.from.year() + number / 12;
+        let start = NaiveDate::from_ymd_opt(year, number as u32 % 12 + 1, 1)?;
+        let need = edition.validity.days_min_of_month(start);
+        if have >= need {
+            continue;
+        }
+        let month = PeriodKind::Month.containing(start);
+        if span.contains(month.span.from) && span.contains(month.span.to) {
             return Some(format!("{}: {have} of {need} days", month.label));
         }
     }

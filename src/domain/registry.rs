@@ -142,15 +142,10 @@ pub struct Group {
     pub members: Vec<Membership>,
 }
 
-impl Group {
-    /// Who counts on the day.
-    pub fn members_on(&self, day: NaiveDate) -> impl Iterator<Item = &SourceId> {
-        let counts =
-            move |member: &&Membership| member.from <= day && member.to.is_none_or(|to| day <= to);
-        self.members
-            .iter()
-            .filter(counts)
-            .map(|member| &member.station)
+impl Membership {
+    /// Whether it holds on the day.
+    pub fn covers(&self, day: NaiveDate) -> bool {
+        self.from <= day && self.to.is_none_or(|to| day <= to)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which stations an area means, and whether it can be assessed.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -7,6 +8,7 @@ use chrono::NaiveDate;
 use crate::domain::calendar::Instant;
 use crate::domain::names::NameFault;
 use crate::domain::names::SourceId;
+use crate::domain::registry::Membership;
 use crate::domain::registry::Registry;
 use crate::domain::registry::StationClass;
 use crate::flow::rollup::Recipe;
@@ -22,6 +24,23 @@ pub enum Area {
     Group(String),
     /// All stations there are data of.
     Mean,
+}
+
+/// A station of an area, and when it counts there.
+#[derive(Clone, Debug)]
+pub struct Seat<'r> {
+    /// Which.
+    pub station: &'r SourceId,
+    /// `None`: on every day.
+    terms: Option<Vec<&'r Membership>>,
+}
+
+impl Seat<'_> {
+    /// Whether it counts on the day.
+    pub fn counts_on(&self, day: NaiveDate) -> bool {
+        let terms = self.terms.as_deref();
+        terms.is_none_or(|terms| terms.iter().any(|term| term.covers(day)))
+    }
 }
 
 /// Why an area's name cannot be used.
@@ -110,22 +129,37 @@ impl Area {
 
     /// The stations that count on the day. Micro-stations never enter a group.
     pub fn members(&self, registry: &Registry, all: &[SourceId], day: NaiveDate) -> Vec<SourceId> {
-        let micro = |id: &&SourceId| {
+        let seats = self.seats(registry, all).into_iter();
+        let on = seats.filter(|seat| seat.counts_on(day));
+        on.map(|seat| seat.station.clone()).collect()
+    }
+
+    /// The stations that count on any day, in order; one that is in a group twice has one seat.
+    pub fn seats<'r>(&'r self, registry: &'r Registry, all: &'r [SourceId]) -> Vec<Seat<'r>> {
+        let always = |station| Seat {
+            station,
+            terms: None,
+        };
+        let micro = |id: &SourceId| {
             registry
                 .station(id)
                 .is_some_and(|station| station.class == StationClass::Micro)
         };
         match self {
-            Self::Station(id) => vec![id.clone()],
-            Self::Mean => all.to_vec(),
+            Self::Station(id) => vec![always(id)],
+            Self::Mean => all.iter().map(always).collect(),
             Self::Group(id) => {
-                let members = registry
-                    .group(id)
-                    .into_iter()
-                    .flat_map(|group| group.members_on(day));
-                // A station in the group twice on a day counts once.
-                let once: BTreeSet<SourceId> = members.filter(|id| !micro(id)).cloned().collect();
-                once.into_iter().collect()
+                let mut terms: BTreeMap<&SourceId, Vec<&Membership>> = BTreeMap::new();
+                let group = registry.group(id);
+                for member in group.into_iter().flat_map(|group| &group.members) {
+                    terms.entry(&member.station).or_default().push(member);
+                }
+                let seat = |(station, terms)| Seat {
+                    station,
+                    terms: Some(terms),
+                };
+                let own = terms.into_iter().filter(|(station, _)| !micro(station));
+                own.map(seat).collect()
             }
         }
     }

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::domain::area::AreaDay;
 use crate::domain::area::AreaOptions;
 use crate::domain::area::MinStations;
-use crate::domain::area::area_day;
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::Publication;
 use crate::domain::assessment::Rules;
@@ -22,11 +20,8 @@ use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::comparison::GoalStanding;
-use crate::domain::deduction::without;
 use crate::domain::exclusion::Purpose;
-use crate::domain::means::StationDay;
 use crate::domain::names::SourceId;
-use crate::domain::pollutant::Pollutant;
 use crate::domain::registry::Membership;
 use crate::domain::registry::Registry;
 use crate::domain::standards::AreaClass;
@@ -41,7 +36,6 @@ use crate::flow::beside::ExclusionView;
 use crate::flow::pacing::Pacer;
 use crate::flow::rollup::StationDays;
 use crate::flow::sheets::Sheets;
-use crate::flow::unmonitored::Plans;
 
 /// Which edition judges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,7 +93,7 @@ impl EditionChoice {
     }
 
     /// Every edition a day is given under.
-    fn all_on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> Vec<&'e Edition> {
+    pub(super) fn all_on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> Vec<&'e Edition> {
         match self {
             Self::Several(ids) => ids.iter().filter_map(|id| editions.by_id(id)).collect(),
             _ => vec![self.on(editions, day)],
@@ -256,47 +250,6 @@ pub struct Assessor {
 }
 
 impl Assessor {
-    /// The area's days in order, each under every edition chosen.
-    pub fn days(
-        &self,
-        area: &Area,
-        span: Span,
-        edition: &EditionChoice,
-        choices: Choices,
-    ) -> Vec<AreaDay> {
-        let all = self.stations_for(area);
-        let mut plans = Plans::of(&self.registry);
-        let mut days = Vec::new();
-        for day in span.days() {
-            for edition in edition.all_on(&self.editions, day) {
-                let options = choices.options(edition);
-                let found = self.day(area, &all, day, edition, &options);
-                let unmonitored = self.unmonitored(&mut plans, area, day, edition, &options);
-                days.push(found.with_plan(edition, &options, &unmonitored));
-            }
-        }
-        days
-    }
-
-    /// The pollutants none of the area's stations monitors on the day by plan, and whether the past shows that their
-    /// absence does not count.
-    pub(super) fn unmonitored(
-        &self,
-        plans: &mut Plans<'_>,
-        area: &Area,
-        day: NaiveDate,
-        edition: &Edition,
-        options: &AreaOptions,
-    ) -> Vec<(Pollutant, bool)> {
-        if self.registry.unmonitored.is_empty() {
-            return Vec::new();
-        }
-        let all = self.stations();
-        let own = |day| self.day(area, &all, day, edition, options);
-        let past = |span: Span| span.days().map(own).collect();
-        plans.on(edition, &area.members(&self.registry, &all, day), day, past)
-    }
-
     /// The area's periods.
     pub fn periods(
         &self,
@@ -466,7 +419,7 @@ impl Assessor {
     }
 
     /// The stations that an area's members are found among: only all of them are looked for in a list.
-    fn stations_for(&self, area: &Area) -> Vec<SourceId> {
+    pub(super) fn stations_for(&self, area: &Area) -> Vec<SourceId> {
         match area {
             Area::Mean => self.stations(),
             Area::Station(_) | Area::Group(_) => Vec::new(),
@@ -478,58 +431,6 @@ impl Assessor {
         let mut all: Vec<SourceId> = self.days.keys().cloned().collect();
         all.sort();
         all
-    }
-
-    fn day(
-        &self,
-        area: &Area,
-        all: &[SourceId],
-        day: NaiveDate,
-        edition: &Edition,
-        options: &AreaOptions,
-    ) -> AreaDay {
-        let of = |id: &SourceId| {
-            self.days
-                .get(id)
-                .and_then(|days| days.get(&day))
-                .map(Arc::as_ref)
-        };
-        let members = area.members(&self.registry, all, day);
-        let stations: Vec<Option<&StationDay>> = members.iter().map(of).collect();
-        let unplanned = Plans::of(&self.registry).unplanned(&members, day);
-        area_day(
-            edition,
-            &own_options(area, options),
-            day,
-            &stations,
-            unplanned,
-        )
-    }
-
-    /// A day of the area without the pollutants that `taken` marks at each station.
-    pub(super) fn day_without(
-        &self,
-        area: &Area,
-        day: NaiveDate,
-        edition: &Edition,
-        options: &AreaOptions,
-        taken: &dyn Fn(&SourceId) -> [bool; 6],
-    ) -> AreaDay {
-        let of = |id: &SourceId| {
-            let own = self.days.get(id)?.get(&day)?;
-            Some(without(own, taken(id)))
-        };
-        let members = self.members(area, day);
-        let stations: Vec<Option<StationDay>> = members.iter().map(of).collect();
-        let stations: Vec<Option<&StationDay>> = stations.iter().map(Option::as_ref).collect();
-        let unplanned = Plans::of(&self.registry).unplanned(&members, day);
-        area_day(
-            edition,
-            &own_options(area, options),
-            day,
-            &stations,
-            unplanned,
-        )
     }
 
     fn period(
@@ -585,13 +486,4 @@ impl Assessor {
             EditionChoice::Auto => self.editions.all().iter().filter(within).collect(),
         }
     }
-}
-
-/// An area of one station has as many as it can have.
-fn own_options(area: &Area, options: &AreaOptions) -> AreaOptions {
-    let mut options = *options;
-    if matches!(area, Area::Station(_)) {
-        options.min_stations = MinStations::Count(1);
-    }
-    options
 }

@@ -23,11 +23,12 @@ use crate::domain::means::StationDay;
 use crate::domain::registry::Item;
 use crate::domain::scenario;
 use crate::domain::units::Decimal;
+use crate::flow::area::Area;
 
 fn members(registry: &Registry, group: &str, day: &str) -> Vec<String> {
     let day: NaiveDate = day.parse().unwrap();
-    let group = registry.group(group).unwrap();
-    group.members_on(day).map(ToString::to_string).collect()
+    let members = Area::Group(group.to_owned()).members(registry, &[], day);
+    members.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -122,10 +123,11 @@ fn first_half(
     [options.index.round_first, options.index.o3_1h_item] = choices;
     let start = NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
     let period = PeriodKind::Half.containing(start);
-    let city = registry.group("city").unwrap();
+    let city = Area::Group("city".to_owned());
     let day = |day: NaiveDate| {
-        let members = city.members_on(day);
+        let members = city.members(&registry, &[], day);
         let members: Vec<_> = members
+            .iter()
             .map(|station| stations.get(&(day, station.to_string())))
             .collect();
         area_day(edition, &options, day, &members, [0; 6])

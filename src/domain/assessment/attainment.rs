@@ -60,13 +60,12 @@ impl DaysAttaining {
         percent(self.attaining, self.valid)
     }
 
-    fn count(days: impl Iterator<Item = Option<bool>>) -> Self {
-        let mut counts = Self::default();
-        for attains in days.flatten() {
-            counts.valid += 1;
-            counts.attaining += u32::from(attains);
+    /// Adds a day, if it can be judged.
+    fn add(&mut self, attains: Option<bool>) {
+        if let Some(attains) = attains {
+            self.valid += 1;
+            self.attaining += u32::from(attains);
         }
-        counts
     }
 }
 
@@ -114,6 +113,15 @@ pub(super) fn attainment(
     days: &[&AreaDay],
     three_years: bool,
 ) -> Attainment {
+    let limits = DailyLimits::of(edition);
+    let (mut counts, mut together) = ([DaysAttaining::default(); 6], DaysAttaining::default());
+    for day in days {
+        let parts = limits.parts(&day.values);
+        for (counts, part) in counts.iter_mut().zip(parts) {
+            counts.add(part);
+        }
+        together.add(limits.day(&day.values, parts));
+    }
     let item = |pollutant: Pollutant| {
         let figure = &figures[pollutant.index()];
         let annual_limit = edition.class_2(pollutant, Averaging::Annual);
@@ -125,20 +133,19 @@ pub(super) fn attainment(
         let of_mean = annual_limit.map(|_| mean.map(|own| own.attains));
         let of_percentile = Some(percentile.map(|own| own.attains));
         let attains = all([of_mean, of_percentile].into_iter().flatten());
-        let values = days.iter().map(|day| &day.values);
         ItemAttainment {
             annual_limit,
             daily_limit,
             mean,
             percentile,
             attains: attains.filter(|_| !three_years),
-            days: DaysAttaining::count(values.map(|own| value_attains(edition, pollutant, own))),
+            days: counts[pollutant.index()],
         }
     };
     let items = Pollutant::ALL.map(item);
     Attainment {
         attains: all(items.iter().map(|item| item.attains)),
-        days: DaysAttaining::count(days.iter().map(|day| day_attains(edition, &day.values))),
+        days: together,
         items,
     }
 }
@@ -156,23 +163,42 @@ fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     attains
 }
 
-/// Whether a pollutant's daily value, rounded as the edition judges, keeps its daily limit.
-pub fn value_attains(edition: &Edition, pollutant: Pollutant, values: &DayValues) -> Option<bool> {
-    let limit = edition.class_2(pollutant, daily_averaging(pollutant))?;
-    let value = values.values[pollutant.index()].as_ref()?;
-    let judged = value.round(edition.decimals[pollutant.index()]);
-    Some(judge(judged, limit).attains)
+/// The daily limits of an edition, looked up once for many days.
+struct DailyLimits<'e> {
+    edition: &'e Edition,
+    limits: [Option<Amount>; 6],
+}
+
+impl<'e> DailyLimits<'e> {
+    fn of(edition: &'e Edition) -> Self {
+        let limit = |pollutant| edition.class_2(pollutant, daily_averaging(pollutant));
+        Self {
+            edition,
+            limits: Pollutant::ALL.map(limit),
+        }
+    }
+
+    /// Whether each daily value, rounded as the edition judges, keeps its limit.
+    fn parts(&self, values: &DayValues) -> [Option<bool>; 6] {
+        Pollutant::ALL.map(|pollutant| {
+            let at = pollutant.index();
+            let (value, limit) = values.values[at].as_ref().zip(self.limits[at])?;
+            Some(judge(value.round(self.edition.decimals[at]), limit).attains)
+        })
+    }
+
+    /// Whether the day keeps the limits of all that is monitored.
+    fn day(&self, values: &DayValues, parts: [Option<bool>; 6]) -> Option<bool> {
+        let due = || (0..parts.len()).filter(|at| !values.unmonitored[*at]);
+        let gap = due().any(|at| parts[at].is_none());
+        let published = !gap || self.edition.missing == Missing::PublishAbove100;
+        all(due().map(|at| parts[at])).filter(|_| published)
+    }
 }
 
 /// Whether a day keeps the daily limits of all that is monitored. With a pollutant missing the day cannot be judged, save where the
 /// edition publishes an exceeding day all the same (HJ 633-2026 5.3.1, taken over for concentrations).
 pub fn day_attains(edition: &Edition, values: &DayValues) -> Option<bool> {
-    let due = Pollutant::ALL
-        .into_iter()
-        .filter(|pollutant| !values.unmonitored[pollutant.index()]);
-    let parts: Vec<Option<bool>> = due
-        .map(|pollutant| value_attains(edition, pollutant, values))
-        .collect();
-    let gap = parts.contains(&None);
-    all(parts.into_iter()).filter(|_| !gap || edition.missing == Missing::PublishAbove100)
+    let limits = DailyLimits::of(edition);
+    limits.day(values, limits.parts(values))
 }
