@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::RwLock;
 
 use rusqlite::Connection;
+use rusqlite::Transaction;
 use rusqlite::params;
 
 use crate::adapters::store::embedded::Fault;
@@ -104,11 +105,26 @@ pub(super) struct Column<'s> {
     waiting: BTreeMap<i64, Vec<Cell>>,
 }
 
-impl<'s> Column<'s> {
+/// One snapshot for column after column, as long as what waits fits it.
+pub(super) struct Reader<'c> {
+    connection: &'c Connection,
+    waiting: &'c Waiting,
+    snapshot: Option<(Transaction<'c>, Progress)>,
+}
+
+impl<'c> Reader<'c> {
+    /// Without a snapshot yet.
+    pub(super) fn new(connection: &'c Connection, waiting: &'c Waiting) -> Self {
+        Self {
+            connection,
+            waiting,
+            snapshot: None,
+        }
+    }
+
     /// Passes a column to `then`, unless nothing of it can lie in the range.
     pub(super) fn open<T: Default>(
-        connection: &'s Connection,
-        waiting: &Waiting,
+        &mut self,
         key: &SeriesKey,
         range: Range,
         then: impl FnOnce(Column<'_>) -> Result<T, Fault>,
@@ -121,15 +137,22 @@ impl<'s> Column<'s> {
         // The first second asked for is the one after `after`.
         let spans = cut.span(after.plus_s(1).unix())..=cut.span(upto.unix());
         loop {
-            let snapshot = connection.unchecked_transaction()?;
-            let progress = rows::progress(&snapshot)?;
-            let Some(series) = rows::find_series(&snapshot, key)? else {
+            if self.snapshot.is_none() {
+                let snapshot = self.connection.unchecked_transaction()?;
+                let progress = rows::progress(&snapshot)?;
+                self.snapshot = Some((snapshot, progress));
+            }
+            let (snapshot, progress) = self.snapshot.as_ref().expect("taken just now");
+            let Some(series) = rows::find_series(snapshot, key)? else {
                 return Ok(T::default());
             };
             // `None` means that a step of merging ended since the snapshot was taken; the next one knows of it.
-            if let Some(waiting) = waiting.of(&snapshot, progress, series, spans.clone())? {
+            let waiting = self
+                .waiting
+                .of(snapshot, *progress, series, spans.clone())?;
+            if let Some(waiting) = waiting {
                 return then(Column {
-                    snapshot: &snapshot,
+                    snapshot,
                     series,
                     key_hash: rows::key_hash(key),
                     cut,
@@ -137,9 +160,12 @@ impl<'s> Column<'s> {
                     waiting,
                 });
             }
+            self.snapshot = None;
         }
     }
+}
 
+impl Column<'_> {
     /// Passes on span after span what is packed of it and what waits, until told to stop.
     pub(super) fn each(
         mut self,
@@ -182,7 +208,7 @@ pub(super) fn column<T>(
     range: Range,
     keep: impl Fn(Instant, Reading) -> T + Copy,
 ) -> Result<Vec<T>, Fault> {
-    Column::open(connection, waiting, key, range, |column| {
+    Reader::new(connection, waiting).open(key, range, |column| {
         let mut gather = Gather::of(&column, range, keep)?;
         column.each(|span, packed, cells| {
             gather.take(span, packed, cells)?;

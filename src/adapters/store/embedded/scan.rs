@@ -5,8 +5,8 @@ use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::block::Bare;
-use crate::adapters::store::embedded::readings::Column;
 use crate::adapters::store::embedded::readings::Gather;
+use crate::adapters::store::embedded::readings::Reader;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::domain::calendar::Instant;
 use crate::domain::reading::SeriesKey;
@@ -16,8 +16,7 @@ use crate::ports::Range;
 
 /// One scan over columns, with the memory they are unpacked in.
 pub(super) struct Scan<'c> {
-    connection: &'c Connection,
-    waiting: &'c Waiting,
+    reader: Reader<'c>,
     range: Range,
     bare: Bare,
 }
@@ -26,8 +25,7 @@ impl<'c> Scan<'c> {
     /// A scan of some part of each column.
     pub(super) fn new(connection: &'c Connection, waiting: &'c Waiting, range: Range) -> Self {
         Self {
-            connection,
-            waiting,
+            reader: Reader::new(connection, waiting),
             range,
             bare: Bare::default(),
         }
@@ -46,21 +44,22 @@ impl<'c> Scan<'c> {
             mut limit,
         } = self.range;
         let known_at = known_at.map(Instant::unix);
-        Column::open(self.connection, self.waiting, key, self.range, |column| {
+        let (all, unpacked) = (self.range, &mut self.bare);
+        self.reader.open(key, all, |column| {
             let cut = column.cut;
-            let mut gather = Gather::of(&column, self.range, |_, reading| reading)?;
+            let mut gather = Gather::of(&column, all, |_, reading| reading)?;
             column.each(|span, packed, cells| {
                 let bare = match packed.filter(|_| cells.is_empty()) {
                     Some(packed) => {
                         let (data, n) = (packed.data, packed.summary.n);
-                        let unpacked = self.bare.unpack(data, n, (cut, span), known_at);
-                        unpacked.map_err(|fault| packed.damaged(fault.0))?
+                        let done = unpacked.unpack(data, n, (cut, span), known_at);
+                        done.map_err(|fault| packed.damaged(fault.0))?
                     }
                     None => false,
                 };
                 let numbers: Numbers;
                 let strip = if bare {
-                    self.bare.strip()
+                    unpacked.strip()
                 } else {
                     gather.take(span, packed, cells)?;
                     numbers = Numbers::of(&std::mem::take(&mut gather.readings));

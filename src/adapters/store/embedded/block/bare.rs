@@ -24,6 +24,8 @@ pub(in crate::adapters::store::embedded) struct Bare {
     usable: Vec<bool>,
     /// From a reading's time to its receipt; only unpacked when asked for.
     lags: Vec<i64>,
+    /// What a column is unpacked to before it becomes wide.
+    narrow: Vec<i16>,
 }
 
 impl Bare {
@@ -45,12 +47,13 @@ impl Bare {
         let n = n as usize;
         let mut cursor = Cursor::new(data);
         self.unpack_times(&mut cursor, n, (cut, span))?;
-        let (values, power) = coding(&mut cursor)?;
-        unpack(values, power, &mut cursor, n, &mut self.values)?;
-        let (lags, power) = coding(&mut cursor)?;
+        let values = coding(&mut cursor)?;
+        let into = (&mut self.values, &mut self.narrow);
+        unpack(values, &mut cursor, n, into)?;
+        let lags = coding(&mut cursor)?;
         // A packed column is passed over by its length.
-        if known_at.is_some() || matches!(lags, Coding::Differences) {
-            unpack(lags, power, &mut cursor, n, &mut self.lags)?;
+        if known_at.is_some() || matches!(lags.0, Coding::Differences) {
+            unpack(lags, &mut cursor, n, (&mut self.lags, &mut self.narrow))?;
         }
         self.usable.clear();
         if cursor.left() > 0 {
@@ -85,7 +88,8 @@ impl Bare {
         if self.even.is_some() {
             return Ok(());
         }
-        unpack(times, power, cursor, n, &mut self.times)?;
+        let into = (&mut self.times, &mut self.narrow);
+        unpack((times, power), cursor, n, into)?;
         check_offsets(&self.times, cut)?;
         for time in &mut self.times {
             let offset = u32::try_from(*time).expect("just checked");

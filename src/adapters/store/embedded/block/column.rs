@@ -204,18 +204,17 @@ pub(super) fn coding<'a>(cursor: &mut Cursor<'a>) -> Result<(Coding<'a>, i64), M
 /// Reads a column of `n` numbers.
 pub(super) fn column(cursor: &mut Cursor<'_>, n: usize) -> Result<Vec<i64>, Malformed> {
     let mut numbers = Vec::new();
-    let (coding, power) = coding(cursor)?;
-    unpack(coding, power, cursor, n, &mut numbers)?;
+    let coding = coding(cursor)?;
+    unpack(coding, cursor, n, (&mut numbers, &mut Vec::new()))?;
     Ok(numbers)
 }
 
-/// Puts the `n` numbers of a column in the place of those in `numbers`.
+/// Puts the `n` numbers of a column in the place of those in `numbers`; `narrow` is memory for a while.
 pub(super) fn unpack(
-    coding: Coding<'_>,
-    power: i64,
+    (coding, power): (Coding<'_>, i64),
     cursor: &mut Cursor<'_>,
     n: usize,
-    numbers: &mut Vec<i64>,
+    (numbers, narrow): (&mut Vec<i64>, &mut Vec<i16>),
 ) -> Result<(), Malformed> {
     match coding {
         Coding::Regular { first, step } => {
@@ -239,10 +238,12 @@ pub(super) fn unpack(
             unpacked(packed, numbers)?;
         }
         Coding::Narrow(packed) => {
-            let mut narrow = vec![0i16; n];
-            unpacked(packed, &mut narrow)?;
+            narrow.resize(n, 0);
+            unpacked(packed, narrow)?;
             numbers.clear();
-            numbers.extend(narrow.into_iter().map(i64::from));
+            let whole = |number: &i16| i64::from(*number).wrapping_mul(power);
+            numbers.extend(narrow.iter().map(whole));
+            return Ok(());
         }
         Coding::Pattern(bytes) => unpattern(bytes, n, numbers)?,
     }
