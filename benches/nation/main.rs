@@ -35,6 +35,7 @@ use skytier::flow::assess::Assessor;
 use skytier::flow::assess::Choices;
 use skytier::flow::assess::EditionChoice;
 use skytier::flow::rollup::Recipe;
+use skytier::flow::rollup::StationDays;
 use tempfile::TempDir;
 use timing::Took;
 use timing::middle;
@@ -88,17 +89,9 @@ fn main() -> anyhow::Result<()> {
         zone: Zone::beijing(),
         editions: Arc::new(standards::editions()?),
     };
-    let (mut days, mut found) = (Arc::default(), Vec::new());
-    let rolled = middle(RUNS, || {
-        days = Arc::default();
-        days = Arc::new(runtime.block_on(recipe.all_days(None))?);
-        Ok(())
-    })?;
-    let judged = middle(RUNS, || {
-        found = Vec::new();
-        found = judge(&assessor(&recipe, &days)?, stations)?;
-        Ok(())
-    })?;
+    let (rolled, days) = middle(RUNS, || Ok(runtime.block_on(recipe.all_days(None))?))?;
+    let assessor = assessor(&recipe, days)?;
+    let (judged, found) = middle(RUNS, || judge(&assessor, stations))?;
     let ours = Took {
         wall: rolled.wall + judged.wall,
         cpu: rolled.cpu + judged.cpu,
@@ -129,15 +122,12 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn assessor(
-    recipe: &Recipe,
-    days: &Arc<skytier::flow::rollup::StationDays>,
-) -> anyhow::Result<Assessor> {
+fn assessor(recipe: &Recipe, days: StationDays) -> anyhow::Result<Assessor> {
     Ok(Assessor {
         editions: Arc::clone(&recipe.editions),
         publication: standards::publication()?,
         registry: Arc::new(Registry::default()),
-        days: Arc::clone(days),
+        days: Arc::new(days),
     })
 }
 

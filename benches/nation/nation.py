@@ -121,6 +121,7 @@ def percentile(table, percent):
 
 took = []
 for _ in range(3):
+    values = few = aqi = percentiles = None
     begun, before = time.perf_counter(), time.process_time()
     values, few, aqi, percentiles = whole()
     took.append((time.perf_counter() - begun, time.process_time() - before))

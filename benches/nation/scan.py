@@ -40,6 +40,7 @@ def by_duckdb():
 for name, run in [("polars", by_polars), ("DuckDB", by_duckdb)]:
     took = []
     for _ in range(5):
+        found = None
         begun, before = time.perf_counter(), time.process_time()
         found = run()
         took.append((time.perf_counter() - begun, time.process_time() - before))

@@ -15,22 +15,24 @@ pub(crate) struct Took {
     pub(crate) cpu: f64,
 }
 
-/// The middle one of some runs, by the clock.
-pub(crate) fn middle(
+/// The middle one of some runs, by the clock, and what the last one made. What a run made is dropped between runs.
+pub(crate) fn middle<T>(
     runs: usize,
-    mut run: impl FnMut() -> anyhow::Result<()>,
-) -> anyhow::Result<Took> {
-    let mut all = Vec::new();
+    mut run: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<(Took, T)> {
+    let (mut all, mut last) = (Vec::new(), None);
     for _ in 0..runs {
+        drop(last.take());
         let (begun, before) = (Instant::now(), processor()?);
-        run()?;
+        last = Some(run()?);
         all.push(Took {
             wall: begun.elapsed().as_secs_f64(),
             cpu: processor()? - before,
         });
     }
     all.sort_by(|a, b| a.wall.total_cmp(&b.wall));
-    all.get(runs / 2).copied().context("a run at least")
+    let middle = all.get(runs / 2).copied();
+    middle.zip(last).context("a run at least")
 }
 
 /// Processor time of this process so far, in the program and in the system for it.

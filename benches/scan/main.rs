@@ -74,11 +74,7 @@ fn measure(nation: Nation) -> anyhow::Result<()> {
         begun.elapsed().as_secs_f64()
     );
     let keys = runtime.block_on(store.keys())?;
-    let mut sums = Vec::new();
-    let ours = middle(RUNS, || {
-        sums = runtime.block_on(scan(&store, &keys))?;
-        Ok(())
-    })?;
+    let (ours, sums) = middle(RUNS, || runtime.block_on(scan(&store, &keys)))?;
     let rates = |what: &str, took: Took| {
         let million = values as f64 / 1e6;
         let (wall, cpu) = (million / took.wall, million / took.cpu);
@@ -89,13 +85,8 @@ fn measure(nation: Nation) -> anyhow::Result<()> {
         "{}; goal {GOAL}, reached {reached:.0} %",
         rates("scan to daily means", ours)
     );
-    let readings = middle(RUNS, || {
-        ensure!(
-            runtime.block_on(columns(&store, &keys))? == values,
-            "a reading each"
-        );
-        Ok(())
-    })?;
+    let (readings, count) = middle(RUNS, || runtime.block_on(columns(&store, &keys)))?;
+    ensure!(count == values, "a reading each");
     println!("{}", rates("readings one by one", readings));
     nation.lay_down(&directory.path().join("values.i16"))?;
     for peer in python::run("scan.py", directory.path(), nation.stations)?.unwrap_or_default() {
