@@ -125,7 +125,7 @@ fn first_half(
     let period = PeriodKind::Half.containing(start);
     let city = Area::Group("city".to_owned());
     let day = |day: NaiveDate| {
-        let members = city.members(&registry, &[], day);
+        let members = city.members(registry, &[], day);
         let members: Vec<_> = members
             .iter()
             .map(|station| stations.get(&(day, station.to_string())))
