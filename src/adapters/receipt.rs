@@ -9,6 +9,8 @@
 
 pub mod merkle;
 
+mod strict;
+
 use crate::adapters::credit_events::views::hex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +18,7 @@ use ed25519_dalek::Signature;
 use ed25519_dalek::Signer;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::VerifyingKey;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use sha2::Digest;
@@ -25,6 +28,8 @@ use sha2::Sha256;
 const VERSION: &str = "skr1";
 /// Longest receipt, in bytes.
 pub const RECEIPT_BYTES_MAX: usize = 2_048;
+/// What the receipt of a batch vouches for beside its items.
+const BATCH_HEAD: [&str; 4] = ["on", "known_at", "rulebook", "rulebook_sha256"];
 /// Characters of a key's identifier.
 const KEY_ID_CHARS: usize = 16;
 
@@ -202,12 +207,13 @@ pub fn digest(answer: &Value) -> String {
     hex(&Sha256::digest(answer.to_string().as_bytes()))
 }
 
-/// Checks an answer with the receipt it carries: one unit's, a whole batch, or one answer of a batch with its proof.
+/// Checks the text of an answer with the receipt it carries: one unit's, a whole batch, or one answer of a batch with its
+/// proof. Nothing may stand in it that the receipt does not vouch for.
 ///
 /// # Errors
 /// What makes it no proof.
-pub fn verify_answer(mut answer: Value, keys: &[PublicKey]) -> Result<Value, ReceiptFault> {
-    let other = |said: &str| ReceiptFault::Answer(said.to_owned());
+pub fn verify_answer(text: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFault> {
+    let mut answer = strict::read(text).map_err(ReceiptFault::Answer)?;
     let fields = answer.as_object_mut();
     let fields = fields.ok_or(ReceiptFault::Form(
         "neither a receipt nor an answer with one",
@@ -222,40 +228,82 @@ pub fn verify_answer(mut answer: Value, keys: &[PublicKey]) -> Result<Value, Rec
         }
         return Ok(payload);
     }
-    let root = payload["root"].as_str().unwrap_or_default().to_owned();
-    if let Some(mut item) = answer.get("item").cloned() {
-        let proof = item
-            .as_object_mut()
-            .and_then(|item| item.shift_remove("proof"));
-        let proof = proof.as_ref().and_then(Value::as_array);
-        let proof = proof.ok_or_else(|| other("the item carries no proof"))?;
-        let steps: Option<Vec<&str>> = proof.iter().map(Value::as_str).collect();
-        let climbed = steps.and_then(|steps| merkle::climb(&item, &steps));
-        if climbed != Some(root) {
-            return Err(other("the item's proof does not lead to the signed root"));
+    let root = payload["root"].as_str().unwrap_or_default();
+    match answer.get("item").cloned() {
+        Some(item) => {
+            known(&answer, &["item"])?;
+            if !proved(item, root)? {
+                return Err(other("the item carries no proof"));
+            }
         }
-        return Ok(payload);
+        None => whole_batch(answer, &payload, root)?,
     }
+    Ok(payload)
+}
+
+fn other(said: &str) -> ReceiptFault {
+    ReceiptFault::Answer(said.to_owned())
+}
+
+/// Refuses fields beside those that the receipt vouches for.
+fn known(answer: &Value, names: &[&str]) -> Result<(), ReceiptFault> {
+    let fields = answer.as_object().into_iter().flat_map(Map::keys);
+    match fields
+        .into_iter()
+        .find(|name| !names.contains(&name.as_str()))
+    {
+        Some(name) => Err(other(&format!("field {name:?} is not what was signed"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether an item carries a proof; one that does not lead to the root is a fault.
+fn proved(mut item: Value, root: &str) -> Result<bool, ReceiptFault> {
+    let fields = item.as_object_mut();
+    let Some(proof) = fields.and_then(|fields| fields.shift_remove("proof")) else {
+        return Ok(false);
+    };
+    let steps = proof
+        .as_array()
+        .map(|steps| steps.iter().map(Value::as_str));
+    let steps: Option<Vec<&str>> = steps.and_then(Iterator::collect);
+    let climbed = steps.and_then(|steps| merkle::climb(&item, &steps));
+    if climbed.is_some_and(|climbed| climbed == root) {
+        Ok(true)
+    } else {
+        Err(other("the item's proof does not lead to the signed root"))
+    }
+}
+
+fn whole_batch(mut answer: Value, payload: &Value, root: &str) -> Result<(), ReceiptFault> {
+    let names = [&BATCH_HEAD[..], &["items"]].concat();
+    known(&answer, &names)?;
     let items = answer.get_mut("items").and_then(Value::as_array_mut);
     let items = items.ok_or_else(|| other("it has neither items nor an item"))?;
-    for item in items.iter_mut() {
+    let count = items.len() as u64;
+    if payload["items"].as_u64() != Some(count) {
+        return Err(other("items were added or taken away"));
+    }
+    let plain = |item: &Value| {
+        let mut item = item.clone();
         if let Some(fields) = item.as_object_mut() {
             fields.shift_remove("proof");
         }
-    }
-    if payload["items"].as_u64() != Some(items.len() as u64) {
-        return Err(other("items were added or taken away"));
-    }
-    if merkle::Tree::new(items).root() != root {
+        item
+    };
+    let plain: Vec<Value> = items.iter().map(plain).collect();
+    if merkle::Tree::new(&plain).root() != root {
         return Err(other("an item of the answer was changed or moved"));
     }
-    let head = ["on", "known_at", "rulebook", "rulebook_sha256"];
-    match head
+    for item in items.drain(..) {
+        proved(item, root)?;
+    }
+    match BATCH_HEAD
         .iter()
-        .find(|field| answer[**field] != payload[**field])
+        .find(|field| answer.get(**field) != payload.get(**field))
     {
         Some(field) => Err(other(&format!("{field} was changed"))),
-        None => Ok(payload),
+        None => Ok(()),
     }
 }
 

@@ -8,6 +8,8 @@ use crate::adapters::receipt::merkle::Tree;
 use crate::adapters::receipt::merkle::climb;
 use crate::adapters::receipt::verify;
 use crate::adapters::receipt::verify_answer;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::Value;
 use serde_json::json;
 
@@ -85,17 +87,17 @@ fn an_answer_with_another_receipt_is_found() {
     let keys = keys(&[1]);
     let mut answer = json!({"subject": "u", "computed": {"tier": "blue", "score": 9}});
     answer["receipt"] = keys.sign(&json!({"answer_sha256": digest(&answer)})).into();
-    assert!(verify_answer(answer.clone(), &public(&keys)).is_ok());
+    assert!(verify_answer(&answer.to_string(), &public(&keys)).is_ok());
     answer["computed"]["tier"] = "green".into();
-    let fault = verify_answer(answer, &public(&keys)).expect_err("changed");
+    let fault = verify_answer(&answer.to_string(), &public(&keys)).expect_err("changed");
     assert!(
         fault
             .to_string()
             .contains("a field of the answer was changed"),
         "{fault}"
     );
-    assert!(verify_answer(json!({"subject": "u"}), &public(&keys)).is_err());
-    assert!(verify_answer(json!(7), &public(&keys)).is_err());
+    assert!(verify_answer(r#"{"subject": "u"}"#, &public(&keys)).is_err());
+    assert!(verify_answer("7", &public(&keys)).is_err());
 }
 
 #[test]
@@ -112,24 +114,123 @@ fn each_item_of_a_batch_is_proved_from_the_root() {
             let mut proved = item.clone();
             proved["proof"] = json!(proof);
             let alone = json!({"item": proved, "receipt": receipt});
-            assert!(verify_answer(alone.clone(), &public(&keys)).is_ok());
+            assert!(verify_answer(&alone.to_string(), &public(&keys)).is_ok());
             let mut changed = alone;
             changed["item"]["subject"] = json!(count + 1);
-            assert!(verify_answer(changed, &public(&keys)).is_err());
+            assert!(verify_answer(&changed.to_string(), &public(&keys)).is_err());
         }
         let mut batch = json!({"items": items, "receipt": receipt});
-        assert!(verify_answer(batch.clone(), &public(&keys)).is_ok());
+        assert!(verify_answer(&batch.to_string(), &public(&keys)).is_ok());
         if count > 1 {
             let list = batch["items"].as_array_mut().expect("a list");
             list.swap(0, count - 1);
             assert!(
-                verify_answer(batch.clone(), &public(&keys)).is_err(),
+                verify_answer(&batch.to_string(), &public(&keys)).is_err(),
                 "moved"
             );
         }
         batch["items"].as_array_mut().expect("a list").pop();
-        assert!(verify_answer(batch, &public(&keys)).is_err(), "shortened");
+        assert!(
+            verify_answer(&batch.to_string(), &public(&keys)).is_err(),
+            "shortened"
+        );
     }
     assert_eq!(climb(&json!(1), &["X00"]), None);
     assert_eq!(climb(&json!(1), &["é"]), None);
+}
+
+/// The three shapes of an answer with its receipt: one unit's, a whole batch with proofs, one item of it.
+fn answers(keys: &Keys) -> [Value; 3] {
+    let mut single = json!({"subject": "u", "official": {"tier": "red", "site": null}, "rows": [[1, "a"], []],
+        "agree": false, "score": -3});
+    single["receipt"] = keys.sign(&json!({"answer_sha256": digest(&single)})).into();
+    let mut items: Vec<Value> = (0..3)
+        .map(|at| json!({"subject": at, "computed": {"tier": "blue"}}))
+        .collect();
+    let tree = Tree::new(&items);
+    for (at, item) in items.iter_mut().enumerate() {
+        item["proof"] = tree.proof(at).into();
+    }
+    let head = json!({"on": "2020-06-30", "known_at": "2020-07-01T00:00:00+08:00", "rulebook": "JS2020",
+        "rulebook_sha256": "00"});
+    let mut payload = head.clone();
+    payload["items"] = 3.into();
+    payload["root"] = tree.root().into();
+    let receipt = keys.sign(&payload);
+    let item = json!({"item": items[1], "receipt": receipt});
+    let mut batch = head;
+    batch["items"] = items.into();
+    batch["receipt"] = receipt.into();
+    [single, batch, item]
+}
+
+/// Where an object of the text begins to hold its fields.
+fn objects(text: &str) -> Vec<usize> {
+    let opens = text.match_indices('{').map(|(at, _)| at + 1);
+    opens.collect()
+}
+
+#[test]
+fn what_the_receipt_does_not_vouch_for_is_refused() {
+    let keys = keys(&[1]);
+    let public = public(&keys);
+    let [single, batch, item] = answers(&keys);
+    for answer in [&single, &batch, &item] {
+        let text = answer.to_string();
+        assert!(verify_answer(&text, &public).is_ok(), "{text}");
+        // A field more, a field again, in every object there is.
+        for at in objects(&text) {
+            let comma = if text[at..].starts_with('}') { "" } else { "," };
+            let field: String = text[at..].chars().take_while(|c| *c != ':').collect();
+            for more in [
+                "\"extra\":1",
+                &format!("{field}:null"),
+                "\"on\":\"2090-01-01\"",
+            ] {
+                let changed = format!("{}{more}{comma}{}", &text[..at], &text[at..]);
+                assert!(verify_answer(&changed, &public).is_err(), "{changed}");
+            }
+        }
+        for field in answer.as_object().expect("an object").keys() {
+            let mut changed = answer.clone();
+            changed
+                .as_object_mut()
+                .expect("an object")
+                .shift_remove(field);
+            assert!(
+                verify_answer(&changed.to_string(), &public).is_err(),
+                "without {field}"
+            );
+        }
+    }
+    let mut both = batch.clone();
+    both["item"] = item["item"].clone();
+    both["items"][0]["computed"]["tier"] = "green".into();
+    assert!(verify_answer(&both.to_string(), &public).is_err());
+    let mut proof = batch.clone();
+    proof["items"][0]["proof"] = proof["items"][1]["proof"].clone();
+    assert!(
+        verify_answer(&proof.to_string(), &public).is_err(),
+        "another's proof"
+    );
+}
+
+proptest! {
+    /// Only what reads as the same JSON passes.
+    #[test]
+    fn any_byte_of_an_answer_counts(shape in 0usize..3, at in any::<Index>(), byte in 32u8..127, how in 0u8..3) {
+        let keys = keys(&[1]);
+        let text = answers(&keys)[shape].to_string();
+        let mut bytes = text.clone().into_bytes();
+        let at = at.index(bytes.len());
+        match how {
+            0 => bytes[at] = byte,
+            1 => bytes.insert(at, byte),
+            _ => drop(bytes.remove(at)),
+        }
+        let changed = String::from_utf8(bytes).expect("plain letters");
+        let same = |one: &str| serde_json::from_str::<Value>(one).ok().map(|value| value.to_string());
+        prop_assume!(same(&changed) != Some(text));
+        prop_assert!(verify_answer(&changed, &public(&keys)).is_err(), "{}", changed);
+    }
 }

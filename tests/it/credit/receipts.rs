@@ -116,6 +116,7 @@ fn a_batch_has_one_receipt_and_every_item_its_proof() {
     assert_eq!(check(&plain).0, 0);
     let proved = ask(true);
     assert_eq!(check(&proved).0, 0);
+    forge(folder.path(), &proved, &key);
     for at in 0..units.len() {
         let mut alone = json!({"item": proved["items"][at], "receipt": proved["receipt"]});
         assert_eq!(check(&alone).0, 0, "{at}");
@@ -148,6 +149,21 @@ fn a_batch_has_one_receipt_and_every_item_its_proof() {
         let (code, said) = check(&batch);
         assert_eq!((code, said.contains(hint)), (1, true), "{said}");
     }
+}
+
+/// A changed item beside a genuine one; another key of the same name before the signed one.
+fn forge(folder: &Path, proved: &Value, key: &str) {
+    let mut forged = proved.clone();
+    forged["item"] = proved["items"][0].clone();
+    forged["items"][1]["computed"]["tier"] = "green".into();
+    let (code, said) = check(folder, forged.to_string().as_bytes(), &[key]);
+    assert_eq!(code, 1, "{said}");
+    let twice = proved
+        .to_string()
+        .replacen('{', "{\"on\":\"2090-06-30\",", 1);
+    let (code, said) = check(folder, twice.as_bytes(), &[key]);
+    let told = said.contains("\"on\" is given twice");
+    assert_eq!((code, told), (1, true), "{said}");
 }
 
 #[test]
