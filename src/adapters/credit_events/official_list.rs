@@ -24,13 +24,32 @@ const TIERS: [&str; 7] = [
     "tier",
 ];
 const SITES: [&str; 4] = ["厂区", "场所名称", "生产经营场所", "site"];
-/// What stands in the tier column for each tier; a longer text may begin so, as 蓝色等级.
-const WORDS: [(&str, Tier); 13] = [
-    ("绿", Tier::Green),
-    ("蓝", Tier::Blue),
-    ("黄", Tier::Yellow),
-    ("红", Tier::Red),
-    ("黑", Tier::Black),
+/// What a tier's colour is called.
+const COLOURS: [(char, Tier); 5] = [
+    ('绿', Tier::Green),
+    ('蓝', Tier::Blue),
+    ('黄', Tier::Yellow),
+    ('红', Tier::Red),
+    ('黑', Tier::Black),
+];
+/// What may follow the colour, as in 蓝色等级. Other words are others: 红名单 lists those in good standing.
+const ENDINGS: [&str; 13] = [
+    "",
+    "色",
+    "牌",
+    "标",
+    "级",
+    "等级",
+    "色等级",
+    "色级",
+    "牌等级",
+    "企业",
+    "色企业",
+    "牌企业",
+    "色单位",
+];
+/// Other words of the tier column.
+const WORDS: [(&str, Tier); 8] = [
     ("不评级", Tier::Unrated),
     ("未评级", Tier::Unrated),
     ("green", Tier::Green),
@@ -179,10 +198,19 @@ fn rows(table: &[(u64, Vec<String>)], columns: &Columns) -> Result<Vec<ListRow>,
     }
 }
 
+/// The tier that the whole of a text means.
 fn tier(text: &str) -> Option<Tier> {
+    let text: String = text.split_whitespace().collect();
     let text = text.to_lowercase();
-    let begins = |(word, _): &&(&str, Tier)| text.starts_with(word);
-    WORDS.iter().find(begins).map(|(_, tier)| *tier)
+    let word = WORDS.iter().find(|(word, _)| *word == text);
+    let colour = || {
+        let ends = |(colour, _): &&(char, Tier)| {
+            let rest = text.strip_prefix(*colour);
+            rest.is_some_and(|rest| ENDINGS.contains(&rest))
+        };
+        COLOURS.iter().find(ends).map(|(_, tier)| *tier)
+    };
+    word.map(|(_, tier)| *tier).or_else(colour)
 }
 
 #[cfg(test)]
@@ -222,6 +250,31 @@ mod tests {
             &format!("统一社会 信用代码,名称,等级\n{rows}"),
             "3 91330100799655058B black",
         );
+    }
+
+    #[test]
+    fn a_tier_is_read_as_a_whole_word() {
+        for (text, expected) in [
+            ("绿", "green"),
+            ("绿色等级", "green"),
+            ("绿 牌", "green"),
+            ("蓝色企业", "blue"),
+            ("黄牌", "yellow"),
+            ("红色", "red"),
+            ("黑级", "black"),
+            ("不评级", "unrated"),
+            ("Green", "green"),
+            ("红名单", "\"红名单\" is no tier"),
+            ("黑名单", "\"黑名单\" is no tier"),
+            ("蓝绿", "\"蓝绿\" is no tier"),
+            ("绿转蓝", "is no tier"),
+            ("红黑", "is no tier"),
+            ("greenish", "is no tier"),
+            ("不评级企业名单", "is no tier"),
+        ] {
+            let list = format!("统一社会信用代码,评价结果\n91999999MA1ABCDE8G,{text}\n");
+            check(&list, expected);
+        }
     }
 
     #[test]

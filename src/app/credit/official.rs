@@ -77,15 +77,15 @@ pub(super) async fn list(
     let mut fresh = Vec::new();
     let mut differing = 0;
     for row in &rows {
-        let body = EventBody::Official(OfficialTier {
+        let listed = OfficialTier {
             subject: row.subject.clone(),
             site: row.site.clone(),
             tier: row.tier,
             as_of: args.as_of,
             source: args.source.clone(),
-        });
+        };
         let events = book.ledger().events_of(&row.subject);
-        let stands = events.iter().any(|event| event.body == body);
+        let stands = current(events, &listed) == Some(&listed);
         let rating = tiering.rate(book.ledger(), &row.subject, args.as_of, None)?;
         let agree = rating.tier == row.tier;
         differing += u64::from(!agree);
@@ -101,7 +101,7 @@ pub(super) async fn list(
         if !stands {
             fresh.push(CreditEvent {
                 captured_at: now,
-                body,
+                body: EventBody::Official(listed),
                 entered_by: Some(args.by.clone()),
             });
         }
@@ -120,6 +120,20 @@ pub(super) async fn list(
         "{new} official tiers {done}, {old} stood already, {differing} differ from the computed ones"
     )?;
     Ok(())
+}
+
+/// What was entered last for the same unit, site and day: a list may be corrected, and the correction taken back.
+fn current<'a>(events: &'a [CreditEvent], listed: &OfficialTier) -> Option<&'a OfficialTier> {
+    let entered = events.iter().filter_map(|event| match &event.body {
+        EventBody::Official(official) => Some((event.captured_at, official)),
+        _ => None,
+    });
+    let same =
+        |official: &OfficialTier| official.site == listed.site && official.as_of == listed.as_of;
+    let of_same = entered.filter(|(_, official)| same(official));
+    let last = of_same
+        .max_by_key(|(captured_at, official)| (*captured_at, official.tier, &official.source));
+    last.map(|(_, official)| official)
 }
 
 /// Every unit whose official tier is another than the computed one, as a list to work through.

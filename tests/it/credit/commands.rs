@@ -318,3 +318,36 @@ fn a_later_file_changes_nothing_that_was_known() {
     );
     verify(&data);
 }
+
+#[test]
+fn a_list_is_corrected_and_the_correction_taken_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let list = |tier: &str, more: &[&str]| {
+        let path = folder.path().join("list.csv");
+        let rows = format!("统一社会信用代码,信用等级\n{UNIT},{tier}\n91330100799655058B,蓝\n");
+        std::fs::write(&path, rows).expect("written");
+        let mut args = vec!["credit", "official", "--data", text(&data), text(&path)];
+        args.extend(["--as-of", "2020-06-30", "--source", "list", "--by", "Li Na"]);
+        args.extend(more);
+        run(&args)
+    };
+    let official = || {
+        let asked = ["credit", "disagreements", "--data", text(&data)];
+        let rows = run(&[&asked[..], &["--on", "2020-06-30"]].concat());
+        rows.lines()
+            .next()
+            .map(|row| json(row)["official"]["tier"].clone())
+    };
+    run(&args(&data, "list", &["date=2020-01-05"]));
+    assert!(list("黄", &[]).starts_with("2 official tiers entered, 0 stood"));
+    assert_eq!(official(), Some("yellow".into()));
+    assert!(list("红牌", &[]).starts_with("1 official tiers entered, 1 stood"));
+    assert_eq!(official(), Some("red".into()));
+    assert!(list("黄", &["--preview"]).contains("1 official tiers would be entered, 1 stood"));
+    assert!(list("黄", &[]).starts_with("1 official tiers entered, 1 stood"));
+    assert_eq!(official(), Some("yellow".into()));
+    assert!(list("黄", &[]).starts_with("0 official tiers entered, 2 stood"));
+    let head = json(&run(&["credit", "head", "--data", text(&data)]));
+    assert_eq!(head["rows"], 5);
+}
