@@ -13,6 +13,9 @@ use serde_json::json;
 use crate::register::post_json;
 use crate::support::Daemon;
 use crate::support::Site;
+use crate::support::run;
+use crate::support::seeded;
+use crate::support::text;
 
 const UNIT: &str = "91999999MA1ABCDE8G";
 const OTHER: &str = "91330100799655058B";
@@ -244,6 +247,30 @@ fn a_repair_seals_the_record_for_banks_and_not_for_the_bureau() {
         (&bureau[0]["state"], &bureau[0]["entered"]["doc_no"]),
         (&json!("repaired"), &json!("example 7"))
     );
+}
+
+#[test]
+fn a_repaired_record_is_sealed_on_the_page_as_well() {
+    const SEEDED: &str = "91999999MA1X00076E";
+    let (folder, data) = seeded(&["jiangyin"]);
+    let ago = |days| (chrono::Utc::now() - chrono::Duration::days(days)).date_naive();
+    // Repaired before its time, as a file may say: the points stay until that time is over.
+    let lines = [
+        json!({"op": "record", "id": "secret-1", "subject": SEEDED, "code": "D03", "doc_date": ago(40),
+            "captured_at": format!("{}T09:00:00Z", ago(39))}),
+        json!({"op": "repair", "id": "secret-1", "approved": ago(2), "captured_at": format!("{}T09:00:00Z", ago(1))}),
+    ];
+    let file = folder.path().join("ledger.jsonl");
+    let page = |line: &Value| {
+        std::fs::write(&file, line.to_string()).expect("written");
+        run(&["credit", "load", "--data", text(&data), text(&file)]);
+        let site = Daemon::start(&data, &[]);
+        site.fetch(&format!("/enterprises/{SEEDED}?lang=en")).text
+    };
+    let (before, after) = (page(&lines[0]), page(&lines[1]));
+    assert!(before.contains("secret-1"), "{before}");
+    assert!(!after.contains("secret-1"), "{after}");
+    assert!(after.contains("repaired, no longer shown"), "{after}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use skytier::adapters::http::page::view::PublishHint;
 use skytier::adapters::http::page::view::PublishedRow;
 use skytier::adapters::http::page::view::Ratio;
 use skytier::adapters::http::page::view::ReasonRow;
+use skytier::adapters::http::page::view::ReasonShown;
 use skytier::adapters::http::page::view::StationRow;
 use skytier::adapters::http::page::view::TierSpread;
 use skytier::adapters::lang::Lang;
@@ -401,12 +402,14 @@ pub(crate) fn empty(lang: Lang) -> DashboardView {
 /// An enterprise with reasons, its official and computed tiers apart.
 pub(crate) fn enterprise(lang: Lang) -> EnterpriseView {
     let reason = |id: &str, code: &str, meaning: &str, points, end| ReasonRow {
-        id: id.to_owned(),
-        code: code.to_owned(),
-        meaning: meaning.to_owned(),
+        shown: Some(ReasonShown {
+            id: id.to_owned(),
+            code: code.to_owned(),
+            meaning: meaning.to_owned(),
+            start: date("2025-05-23"),
+            end,
+        }),
         points,
-        start: date("2025-05-23"),
-        end,
         confidence: "V2".to_owned(),
     };
     EnterpriseView {

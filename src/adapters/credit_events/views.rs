@@ -43,10 +43,18 @@ pub fn entry_json(event: &CreditEvent) -> Value {
     serde_json::from_str(&to_line(event)).expect("a line of the ledger is JSON")
 }
 
+/// Whether a reader outside learns no more of a reason than what it does to the score: a sealed record, or the cap of what
+/// may be its case.
+#[must_use]
+pub fn is_sealed(reason: &Reason, all: &[Reason], seals: &Seals) -> bool {
+    let any = || all.iter().any(|reason| seals.contains_key(&reason.id));
+    seals.contains_key(&reason.id) || (reason.code == CASE_CAP && any())
+}
+
 /// A reason; of a sealed record only what it does to the score, and its hash.
-fn reason_json(reason: &Reason, seals: &Seals, sealed_case: bool) -> Value {
+fn reason_json(reason: &Reason, all: &[Reason], seals: &Seals) -> Value {
     let hash = seals.get(&reason.id);
-    if hash.is_some() || (sealed_case && reason.code == CASE_CAP) {
+    if is_sealed(reason, all, seals) {
         return json!({
             "id": null, "code": null, "points": reason.points, "start": null, "end": null,
             "confidence": reason.confidence.as_str(), "sealed": true, "hash": hash.map(|hash| hex(hash)),
@@ -61,10 +69,8 @@ fn reason_json(reason: &Reason, seals: &Seals, sealed_case: bool) -> Value {
 /// Reasons as a reader sees them.
 #[must_use]
 pub fn reasons_json(reasons: &[Reason], seals: &Seals) -> Vec<Value> {
-    let sealed_case = reasons.iter().any(|reason| seals.contains_key(&reason.id));
-    let reasons = reasons.iter();
-    reasons
-        .map(|reason| reason_json(reason, seals, sealed_case))
+    let told = reasons.iter();
+    told.map(|reason| reason_json(reason, reasons, seals))
         .collect()
 }
 

@@ -67,7 +67,7 @@ fn is_known(state: &WebState, book: &Book, subject: &Uscc) -> bool {
 }
 
 /// The sealed records of a unit with the hashes of their rows.
-fn seals(book: &Book, subject: &Uscc) -> Seals {
+pub(super) fn seals(book: &Book, subject: &Uscc) -> Seals {
     let sealed = dossier::sealed(book.ledger().events_of(subject));
     let own = book.rows_of(subject);
     let own = own.filter_map(|row| Some((row.event.own_id()?.to_owned(), row.hash)));

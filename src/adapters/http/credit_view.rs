@@ -3,6 +3,8 @@
 use chrono::NaiveDate;
 
 use crate::adapters::chart::palette::CreditTier;
+use crate::adapters::credit_events::views::is_sealed;
+use crate::adapters::http::credit::seals;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::view::ENTERPRISES_PER_PAGE;
@@ -11,6 +13,7 @@ use crate::adapters::http::page::view::EnterpriseView;
 use crate::adapters::http::page::view::NextChange;
 use crate::adapters::http::page::view::OfficialTier;
 use crate::adapters::http::page::view::ReasonRow;
+use crate::adapters::http::page::view::ReasonShown;
 use crate::adapters::http::page::view::TierSpread;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
@@ -20,6 +23,7 @@ use crate::domain::credit::Tier;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tier::CASE_CAP;
 use crate::domain::credit::tier::Rating;
+use crate::domain::credit::tier::Reason;
 use crate::domain::credit::tier::SCALE_MAX;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
@@ -132,22 +136,26 @@ fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> EnterpriseRow {
 /// # Errors
 /// A code that is none, or an enterprise nobody registered.
 pub fn enterprise(state: &WebState, lang: Lang, code: &str) -> Result<EnterpriseView, Problem> {
-    Uscc::new(code).map_err(|fault| Problem::bad("uscc", fault))?;
+    let subject = Uscc::new(code).map_err(|fault| Problem::bad("uscc", fault))?;
     let registry = state.directory.now();
     let found = registry.enterprise(code);
     let found =
         found.ok_or_else(|| Problem::NotFound(format!("no enterprise {code} is registered")))?;
     let rating = rate(state, found)?;
     let rulebook = state.tiering.rulebook(rating.on);
+    let seals = seals(&state.tiering.now(), &subject);
+    let sealed = |reason: &Reason| is_sealed(reason, &rating.reasons, &seals);
     let reasons = rating.reasons.iter().map(|reason| ReasonRow {
-        id: reason.id.clone(),
-        code: reason.code.clone(),
-        meaning: rulebook
-            .map(|book| meaning(book, &reason.code, lang))
-            .unwrap_or_default(),
+        shown: (!sealed(reason)).then(|| ReasonShown {
+            id: reason.id.clone(),
+            code: reason.code.clone(),
+            meaning: rulebook
+                .map(|book| meaning(book, &reason.code, lang))
+                .unwrap_or_default(),
+            start: reason.start,
+            end: reason.end,
+        }),
         points: reason.points,
-        start: reason.start,
-        end: reason.end,
         confidence: reason.confidence.as_str().to_owned(),
     });
     Ok(EnterpriseView {

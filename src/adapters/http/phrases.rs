@@ -147,6 +147,7 @@ pub(crate) struct Phrases {
     pub(crate) agree: &'static str,
     pub(crate) disagree: &'static str,
     pub(crate) still_open: &'static str,
+    pub(crate) sealed: &'static str,
     pub(crate) industry: &'static str,
     pub(crate) town: &'static str,
     pub(crate) uscc: &'static str,

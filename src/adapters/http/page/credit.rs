@@ -262,12 +262,28 @@ fn reason_row(reason: &ReasonRow, lang: Lang) -> Markup {
     let words = phrases(lang);
     html! {
         tr {
-            th scope="row" { (reason.id) }
-            td data-label=(words.col_code) { (reason.code) " " small { (reason.meaning) } }
+            @match &reason.shown {
+                Some(shown) => {
+                    th scope="row" { (shown.id) }
+                    td data-label=(words.col_code) { (shown.code) " " small { (shown.meaning) } }
+                }
+                None => {
+                    th scope="row" { (words.sealed) }
+                    td data-label=(words.col_code) { "–" }
+                }
+            }
             td.number data-label=(words.col_points) { (format!("{:+}", reason.points)) }
-            td data-label=(words.col_start) { (reason.start) }
-            td data-label=(words.col_end) {
-                @match reason.end { Some(end) => { (end) } None => { (words.still_open) } }
+            @match &reason.shown {
+                Some(shown) => {
+                    td data-label=(words.col_start) { (shown.start) }
+                    td data-label=(words.col_end) {
+                        @match shown.end { Some(end) => { (end) } None => { (words.still_open) } }
+                    }
+                }
+                None => {
+                    td data-label=(words.col_start) { "–" }
+                    td data-label=(words.col_end) { "–" }
+                }
             }
             td data-label=(words.col_confidence) { (reason.confidence) }
         }

@@ -314,20 +314,27 @@ pub struct EnterpriseView {
 /// One entry that counts towards a score.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReasonRow {
+    /// What is told of it; nothing since its repair.
+    pub shown: Option<ReasonShown>,
+    /// Points, with their sign.
+    pub points: i32,
+    /// How sure the rulebook is of the number.
+    pub confidence: String,
+}
+
+/// An entry as the public may read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasonShown {
     /// Id of the record or bonus.
     pub id: String,
     /// Code of the rulebook.
     pub code: String,
     /// What the code means.
     pub meaning: String,
-    /// Points, with their sign.
-    pub points: i32,
     /// First day it counts.
     pub start: NaiveDate,
     /// First day it no longer counts; open when `None`.
     pub end: Option<NaiveDate>,
-    /// How sure the rulebook is of the number.
-    pub confidence: String,
 }
 
 /// Where a reading can be sent.

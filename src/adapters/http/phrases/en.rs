@@ -125,6 +125,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     agree: "The two agree",
     disagree: "The two differ; the official tier decides",
     still_open: "open",
+    sealed: "repaired, no longer shown",
     industry: "Industry",
     town: "Town",
     uscc: "Unified social credit code",

@@ -125,6 +125,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     agree: "两者一致",
     disagree: "两者不一致，以官方等级为准",
     still_open: "未定",
+    sealed: "已修复，不再公示",
     industry: "行业",
     town: "镇街",
     uscc: "统一社会信用代码",
