@@ -17,6 +17,7 @@ use chrono::NaiveDate;
 use chrono::TimeDelta;
 
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::EventBody;
 use crate::domain::credit::ledger::Ledger;
 use crate::domain::credit::ledger::act;
 use crate::domain::credit::ledger::fault::LedgerFault;
@@ -223,7 +224,8 @@ impl Tiering {
     /// Appends what a person enters about one unit now; it is the last row of the book.
     ///
     /// # Errors
-    /// As [`Self::enter`]; also an act nobody signs, one dated ahead, or one about another unit's entry.
+    /// As [`Self::enter`]; also an act nobody signs, one dated ahead, a repair before its time, or one about another unit's
+    /// entry.
     pub async fn act(&self, subject: &Uscc, event: CreditEvent) -> Result<Arc<Book>, TieringError> {
         act::check(&event).map_err(|fault| TieringError::Refused(fault.to_string()))?;
         let alone = self.entering.lock().await;
@@ -234,6 +236,11 @@ impl Tiering {
                 let said = format!("{} of id {id:?}, which is another unit's", event.op());
                 return Err(TieringError::Refused(said));
             }
+        }
+        if let EventBody::Repair(repair) = &event.body {
+            let events = before.ledger().events_of(subject);
+            let fits = act::check_repair(repair, events, self.schedule()?.on(repair.approved));
+            fits.map_err(|fault| TieringError::Refused(fault.to_string()))?;
         }
         let book = self.append(&before, self.stamped(vec![event])).await;
         drop(alone);

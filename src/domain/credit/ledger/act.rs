@@ -4,6 +4,8 @@
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::Repair;
+use crate::domain::credit::rulebook::Rulebook;
 use chrono::NaiveDate;
 
 /// Why an act is not taken, as a fragment that names the remedy.
@@ -21,6 +23,22 @@ pub enum ActError {
         date: NaiveDate,
         /// The day of the entry.
         today: NaiveDate,
+    },
+    /// A repair approved before the class of its penalty allows one.
+    #[error(
+        "repair of id {id:?} is approved on {approved}; after a document of {doc_date} the earliest day under {rulebook} is {earliest}"
+    )]
+    TooEarly {
+        /// The record.
+        id: String,
+        /// Day of approval.
+        approved: NaiveDate,
+        /// Date of its document.
+        doc_date: NaiveDate,
+        /// The first day on which it can be approved.
+        earliest: NaiveDate,
+        /// The rulebook that says so.
+        rulebook: String,
     },
     /// A tier set by hand without a provision.
     #[error(
@@ -40,22 +58,67 @@ pub fn check(event: &CreditEvent) -> Result<(), ActError> {
     }
     let here = event.captured_at.with_timezone(&Zone::beijing().offset());
     let today = here.date_naive();
-    let dated = match &event.body {
-        EventBody::Record(record) => Some(("doc_date", record.doc_date)),
-        EventBody::Bonus(bonus) => Some(("date", bonus.date)),
-        EventBody::Revoke(revocation) => Some(("date", revocation.date)),
-        EventBody::Repair(repair) => Some(("approved", repair.approved)),
-        EventBody::Objection(objection) => Some(("date", objection.date)),
-        EventBody::Settle(settlement) => Some(("date", settlement.date)),
-        EventBody::Official(official) => Some(("as_of", official.as_of)),
-        EventBody::List(_) | EventBody::Delist(_) | EventBody::Halt(_) => None,
-        EventBody::Resume(_) | EventBody::Override(_) => None,
-    };
-    match (dated, &event.body) {
-        (Some((field, date)), _) if date > today => Err(ActError::Ahead { field, date, today }),
+    let ahead = done(&event.body).find(|(_, date)| *date > today);
+    match (ahead, &event.body) {
+        (Some((field, date)), _) => Err(ActError::Ahead { field, date, today }),
         (_, EventBody::Override(manual)) if manual.legal_basis.is_none() => {
             Err(ActError::NoLegalBasis)
         }
         _ => Ok(()),
     }
+}
+
+/// Checks a repair against the record it is about, one of the unit's entries: its class of penalty has a shortest time.
+/// Whether there is such a record at all is the ledger's matter.
+///
+/// # Errors
+///
+/// [`ActError::TooEarly`].
+pub fn check_repair(
+    repair: &Repair,
+    events: &[CreditEvent],
+    rulebook: &Rulebook,
+) -> Result<(), ActError> {
+    let record = events.iter().find_map(|event| match &event.body {
+        EventBody::Record(record) if record.id == repair.id => Some(record),
+        _ => None,
+    });
+    let row = record.and_then(|record| Some((record, rulebook.deduction(&record.code)?)));
+    let Some((record, row)) = row else {
+        return Ok(());
+    };
+    let (doc_date, approved) = (record.doc_date, repair.approved);
+    let (earliest, _) = rulebook.end_of(doc_date, rulebook.repair_minimum(row.class));
+    if (doc_date..earliest).contains(&approved) {
+        return Err(ActError::TooEarly {
+            id: repair.id.clone(),
+            approved,
+            doc_date,
+            earliest,
+            rulebook: rulebook.id().to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The fields that say when something was done. When a tier set by hand begins and ends is a decision, not a deed.
+fn done(body: &EventBody) -> impl Iterator<Item = (&'static str, NaiveDate)> {
+    let (first, second) = match body {
+        EventBody::Record(record) => {
+            let served = record.served.map(|served| ("served", served));
+            (Some(("doc_date", record.doc_date)), served)
+        }
+        EventBody::Bonus(bonus) => (Some(("date", bonus.date)), None),
+        EventBody::Revoke(revocation) => (Some(("date", revocation.date)), None),
+        EventBody::Repair(repair) => (Some(("approved", repair.approved)), None),
+        EventBody::Objection(objection) => (Some(("date", objection.date)), None),
+        EventBody::Settle(settlement) => (Some(("date", settlement.date)), None),
+        EventBody::Official(official) => (Some(("as_of", official.as_of)), None),
+        EventBody::List(at)
+        | EventBody::Delist(at)
+        | EventBody::Halt(at)
+        | EventBody::Resume(at) => (Some(("date", at.date)), None),
+        EventBody::Override(_) => (None, None),
+    };
+    first.into_iter().chain(second)
 }

@@ -473,7 +473,7 @@ fn check_override(manual: &Override) -> Result<(), LedgerError> {
     if manual.reason.trim().is_empty() {
         return Err(LedgerError::NoReason { id: id() });
     }
-    let persons: BTreeSet<&str> = manual.approved_by.iter().map(|name| name.trim()).collect();
+    let persons: BTreeSet<String> = manual.approved_by.iter().map(|name| folded(name)).collect();
     let different = persons.iter().filter(|name| !name.is_empty()).count();
     if different < 2 {
         let named = match manual.approved_by.as_slice() {
@@ -483,6 +483,24 @@ fn check_override(manual: &Override) -> Result<(), LedgerError> {
         return Err(LedgerError::Approvers { id: id(), named });
     }
     Ok(())
+}
+
+/// A name as it is compared: without blanks and marks that print nothing, capitals as small letters, full-width forms of
+/// East Asian typing as plain ones. Two spellings of one person are one person.
+fn folded(name: &str) -> String {
+    let plain = |letter: char| match u32::from(letter) {
+        wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0).unwrap_or(letter),
+        _ => letter,
+    };
+    let unseen = |letter: &char| {
+        let mark = matches!(
+            letter,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        );
+        mark || letter.is_whitespace() || letter.is_control()
+    };
+    let seen = name.chars().filter(|letter| !unseen(letter));
+    seen.map(plain).flat_map(char::to_lowercase).collect()
 }
 
 /// What depends on a rulebook: that the row exists, and how long an override may run.
