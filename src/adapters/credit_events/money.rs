@@ -3,6 +3,7 @@
 use crate::adapters::credit_events::instant_text;
 use crate::domain::credit::Tier;
 use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::rulebook::consequence;
 use crate::domain::credit::rulebook::consequence::InForce;
 use crate::domain::credit::rulebook::consequence::Tariff;
 use crate::domain::credit::rulebook::consequence::Words;
@@ -21,7 +22,10 @@ const FEN_DECIMALS: u32 = 2;
 pub type Quantities<'a> = &'a [(&'static str, Amount)];
 
 /// Items surcharges are on, with the parameter that gives their quantity.
-pub const ITEMS: [(&str, &str); 2] = [("electricity", "kwh"), ("sewage", "m3")];
+pub const ITEMS: [(&str, &str); 2] = [
+    (consequence::ITEMS[0], "kwh"),
+    (consequence::ITEMS[1], "m3"),
+];
 
 /// The tier of the tariffs, as known at a time, and the surcharges that follow from it.
 #[must_use]

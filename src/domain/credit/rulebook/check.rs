@@ -8,6 +8,7 @@ use crate::domain::credit::rulebook::CleanStep;
 use crate::domain::credit::rulebook::Figure;
 use crate::domain::credit::rulebook::RulebookFault;
 use crate::domain::credit::rulebook::RulebookParts;
+use crate::domain::credit::rulebook::consequence::ITEMS;
 use std::collections::BTreeSet;
 
 pub(super) fn check_bands(
@@ -190,7 +191,20 @@ pub(super) fn check_policies(parts: &RulebookParts, faults: &mut Vec<RulebookFau
             what: "give green, blue, yellow, red and black once each, in this order".to_owned(),
         });
     }
-    for tariff in &parts.tariffs {
+    for (at, tariff) in parts.tariffs.iter().enumerate() {
+        let item = tariff.item.as_str();
+        let what = if !ITEMS.contains(&item) {
+            let known = ITEMS.join(" or ");
+            Some(format!("item {item:?} is unknown; write {known}"))
+        } else if parts.tariffs[..at].iter().any(|before| before.item == item) {
+            Some(format!("item {item:?} is given twice; give it once"))
+        } else {
+            None
+        };
+        faults.extend(what.map(|what| RulebookFault {
+            key: "tariff".to_owned(),
+            what,
+        }));
         let (red, repeated, black) = (tariff.red, tariff.red_repeated, tariff.black);
         if red.is_negative() || repeated < red || black < repeated {
             let what = format!(

@@ -62,6 +62,9 @@ pub struct Tariff {
     pub source: String,
 }
 
+/// What surcharges are on: whoever asks gives quantities of these.
+pub const ITEMS: [&str; 2] = ["electricity", "sewage"];
+
 impl Tariff {
     /// The rate of a tier.
     #[must_use]
