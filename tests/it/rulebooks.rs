@@ -165,6 +165,94 @@ fn the_interim_rule_gives_points_for_clean_years_under_a_commitment() {
 }
 
 #[test]
+fn a_surcharge_is_on_a_known_item_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (from, to, what) in [
+        (
+            "\"sewage\"",
+            "\"sewge\"",
+            "\"sewge\" is unknown; write electricity or sewage",
+        ),
+        (
+            "\"sewage\"",
+            "\"electricity\"",
+            "\"electricity\" is given twice",
+        ),
+    ] {
+        let path = changed(&folder, from, to);
+        let ended = output(&["rulebook", "check", text(&path)]);
+        let said = String::from_utf8(ended.stdout).expect("UTF-8");
+        assert_eq!(
+            (ended.status.code(), said.contains(what)),
+            (Some(1), true),
+            "{said}"
+        );
+        assert!(said.contains(": tariff: item "), "{said}");
+    }
+}
+
+#[test]
+fn two_clean_years_under_one_commitment_earn_two_points() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bonus = |id: &str, day: &str| {
+        format!(
+            r#"{{"op":"bonus","id":"{id}","subject":"{SUBJECT}","code":"B01","date":"{day}","captured_at":"{day}T09:00:00+08:00"}}"#
+        )
+    };
+    let revoke = |day: &str| {
+        format!(r#"{{"op":"revoke","id":"b","date":"{day}","captured_at":"{day}T09:00:00+08:00"}}"#)
+    };
+    let first = bonus("b", "2019-01-10");
+    let fine = fine("a", "D01").replace("2026-05-06", "2022-03-01");
+    let check = |lines: &[&str], expected: &str| {
+        let ledger = ledger(&folder, lines);
+        let (days, scores): (Vec<&str>, Vec<&str>) = expected
+            .split(' ')
+            .filter_map(|pair| pair.split_once('='))
+            .unzip();
+        let days = days.join(",");
+        let events = text(&ledger);
+        let said = run(&[
+            "rate",
+            "--events",
+            events,
+            "--rulebook",
+            "JS2019",
+            "--on",
+            &days,
+        ]);
+        let found: Vec<String> = said
+            .lines()
+            .map(|line| json(line)["score"].to_string())
+            .collect();
+        assert_eq!(found, scores, "{lines:?}");
+    };
+    check(
+        &[&first],
+        "2020-01-09=9 2020-01-10=10 2021-01-09=10 2021-01-10=11 2024-05-01=11",
+    );
+    // While clean: the fine acts from 16 March to 15 June; the commitment had run out before.
+    check(
+        &[&first, &fine],
+        "2022-03-15=11 2022-03-16=8 2022-06-15=8 2022-06-16=9 2023-06-16=9",
+    );
+    check(
+        &[&first, &revoke("2020-12-01")],
+        "2020-11-30=10 2020-12-01=9 2021-01-10=9",
+    );
+    // A second one after a gap counts anew, and adds nothing to what was kept.
+    let (second, third) = (bonus("c", "2021-03-01"), bonus("d", "2020-12-01"));
+    check(
+        &[&first, &second],
+        "2021-02-28=11 2022-03-01=11 2024-03-01=11",
+    );
+    check(
+        &[&first, &revoke("2020-11-01"), &third],
+        "2020-10-31=10 2020-11-01=9 2021-11-30=9 2021-12-01=10 2022-12-01=11",
+    );
+}
+
+#[test]
 fn a_check_tells_every_fault_with_its_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let right = changed(&folder, "id = \"JS2020\"", "id = \"MINE\"");

@@ -163,23 +163,57 @@ fn bonus_stands(known: &Known<'_>, wanted: &str, months: u32, day: NaiveDate) ->
     (0..known.len()).filter_map(of).max()
 }
 
-/// Points for the commitment: one, or in 2019 one a clean year up to two.
+/// Points for the commitment: one, or in 2019 one a clean year up to two, for as long as the unit is clean.
 fn commitment(known: &Known<'_>, day: NaiveDate, rule: Rule) -> i32 {
-    let clean = |day: NaiveDate| {
-        bonus_stands(known, "B01", 24, day).is_some() && deductions(known, day, rule).is_empty()
-    };
+    let stood = |day: NaiveDate| bonus_stands(known, "B01", 24, day).is_some();
     if rule != Rule::Js2019 {
-        return i32::from(bonus_stands(known, "B01", 24, day).is_some());
+        return i32::from(stood(day));
     }
+    let clean = |day: NaiveDate| deductions(known, day, rule).is_empty();
+    let given = |entry: &&&Entry| matches!(entry.act, Act::Bonus { code: "B01" });
+    let given: Vec<NaiveDate> = known
+        .iter()
+        .flatten()
+        .filter(given)
+        .map(|entry| entry.date)
+        .collect();
+    let Some(first) = given.iter().min().filter(|first| **first <= day) else {
+        return 0;
+    };
     if !clean(day) {
         return 0;
     }
-    let mut since = day;
-    while clean(since.pred_opt().expect("a day")) {
-        since = since.pred_opt().expect("a day");
+    let mut begun = day;
+    while begun > *first && clean(begun.pred_opt().expect("a day")) {
+        begun = begun.pred_opt().expect("a day");
     }
-    let years = |months| i32::from(day >= months_after(since, months));
-    years(12) + years(24)
+    let years = |since: NaiveDate, until: NaiveDate| {
+        let year = |months| i32::from(until >= months_after(since, months));
+        year(12) + year(24)
+    };
+    let ran_out = |day: NaiveDate| {
+        (0..known.len()).any(|at| {
+            let ours = |entry: &Entry| {
+                matches!(entry.act, Act::Bonus { code: "B01" })
+                    && months_after(entry.date, 24) == day
+            };
+            known[at].is_some_and(ours) && stands(known, at, day.pred_opt().expect("a day"))
+        })
+    };
+    let (mut since, mut kept) = (None, 0);
+    for then in begun.iter_days().take_while(|then| *then <= day) {
+        match (stood(then), since) {
+            (true, None) => since = Some(then),
+            (false, Some(start)) => {
+                if ran_out(then) {
+                    kept = kept.max(years(start, then));
+                }
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    since.map_or(kept, |start| kept.max(years(start, day)))
 }
 
 /// Whether a leader award lifts the unit on a day: no deduction was in force since.
