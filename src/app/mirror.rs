@@ -210,6 +210,7 @@ impl Mirroring {
         self.figures(touched).await?;
         *groups = Some(registered);
         self.tiers().await?;
+        self.arrive().await?;
         if !idle {
             let name = self.mark_name();
             let upto = begun.plus_s(-MARGIN_S).unix().to_string();
@@ -231,6 +232,17 @@ impl Mirroring {
 
     async fn send(&self, lines: &mut Lines) -> Result<(), StoreError> {
         let sent = self.mirror.write(lines).await;
+        self.told(sent, lines)
+    }
+
+    /// Waits until all that was sent is there.
+    async fn arrive(&self) -> Result<(), StoreError> {
+        let mut lines = Lines::default();
+        let arrived = self.mirror.arrive(&mut lines).await;
+        self.told(arrived, &mut lines)
+    }
+
+    fn told(&self, sent: Result<(), String>, lines: &mut Lines) -> Result<(), StoreError> {
         for refused in lines.refused.drain(..) {
             tracing::error!(
                 refused,

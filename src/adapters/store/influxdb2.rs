@@ -297,11 +297,11 @@ impl Core {
         Ok(stored)
     }
 
-    fn extend_ends(&self, written: &[(SeriesKey, i64)]) {
+    fn extend_ends(&self, written: &[(SeriesKey, (i64, i64))]) {
         let held = self.ends();
-        let beyond = |(key, time): &&(SeriesKey, i64)| {
+        let beyond = |(key, (from, upto)): &&(SeriesKey, (i64, i64))| {
             held.get(key)
-                .is_none_or(|(first, last)| time < first || last < time)
+                .is_none_or(|(first, last)| from < first || last < upto)
         };
         if !written.iter().any(|one| beyond(&one)) {
             return;
@@ -309,10 +309,10 @@ impl Core {
         drop(held);
         let mut ends = self.ends.write().unwrap_or_else(PoisonError::into_inner);
         let ends = Arc::make_mut(&mut ends);
-        for (key, time) in written {
+        for (key, (from, upto)) in written {
             match ends.get_mut(key) {
-                Some((first, last)) => (*first, *last) = (*time.min(first), *time.max(last)),
-                None => drop(ends.insert(key.clone(), (*time, *time))),
+                Some((first, last)) => (*first, *last) = (*from.min(first), *upto.max(last)),
+                None => drop(ends.insert(key.clone(), (*from, *upto))),
             }
         }
     }

@@ -188,6 +188,7 @@ impl Mirroring {
                 self.send(&mut lines).await?;
             }
         }
+        self.arrive().await?;
         self.registrar.set_mark(&name, &now).await
     }
 

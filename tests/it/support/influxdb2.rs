@@ -241,6 +241,11 @@ impl Stub {
         self.with(|shared| shared.bucket.retained_from = time);
     }
 
+    /// Cannot read lines with a text, and takes nothing of a body with one.
+    pub(crate) fn misread(&self, text: &str) {
+        self.with(|shared| shared.bucket.unreadable = Some(text.to_owned()));
+    }
+
     /// Adds so much to every mean it computes.
     pub(crate) fn skew_means(&self, by: f64) {
         self.with(|shared| shared.bucket.mean_skew = by);

@@ -150,8 +150,14 @@ impl Cell {
     }
 }
 
+/// Millionths below this have at most 15 digits: then no other decimal of 15 digits means the same binary number.
+const FIRM: u64 = 1_000_000_000_000_000;
+
 /// Whether the value comes back from a binary number as it went in.
 fn survives(value: Amount) -> bool {
+    if value.micros().unsigned_abs() < FIRM {
+        return true;
+    }
     let text = value.to_string();
     text.parse()
         .is_ok_and(|number: f64| number.to_string() == text)
@@ -215,6 +221,10 @@ impl Parts {
 /// # Errors
 /// One that is no number or too large.
 pub(super) fn amount(number: f64) -> Result<Amount, String> {
+    let micros = (number * 1e6).round();
+    if micros.abs() < FIRM as f64 && micros / 1e6 == number {
+        return Ok(Amount::from_micros(micros as i64));
+    }
     // The shortest text that means this number is the one it was written as.
     Amount::parse(&number.to_string()).map_err(|fault| format!("value {number}: {fault}"))
 }
@@ -261,6 +271,17 @@ mod tests {
             let number = cell.value.map(|value| value.to_string().parse().expect("a number"));
             let parts = Parts { value: number, at: Some(cell.at), note: cell.note(), until: None };
             prop_assert_eq!(parts.cell(), Ok(cell));
+        }
+
+        /// The short way is the long one.
+        #[test]
+        fn a_short_number_is_the_decimal_it_was_written_as(micros in -2_000_000_000_000_000..2_000_000_000_000_000i64) {
+            let value = Amount::from_micros(micros);
+            let text = value.to_string();
+            let number: f64 = text.parse().expect("a number");
+            prop_assert_eq!(survives(value), number.to_string() == text);
+            let long = Amount::parse(&number.to_string()).map_err(|fault| format!("value {number}: {fault}"));
+            prop_assert_eq!(amount(number), long);
         }
 
         #[test]

@@ -3,6 +3,8 @@
 //! The rules are those a server of 2.7 was seen to have. What it would refuse, or would read as something else,
 //! never leaves here: a line break in a name begins another line, and an empty tag value spoils a whole batch.
 
+use std::fmt::Write as _;
+
 use crate::domain::units::Amount;
 
 /// First and last second a server keeps, a day inside what its nanoseconds can count.
@@ -110,10 +112,12 @@ fn write(point: &Point<'_>, out: &mut String) -> Result<(), LineFault> {
         out.push('=');
         field(value, out)?;
     }
-    out.push(' ');
-    out.push_str(&point.time.to_string());
-    out.push('\n');
+    push(out, format_args!(" {}\n", point.time));
     Ok(())
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes all");
 }
 
 fn taken(what: &'static str, name: &str) -> LineFault {
@@ -129,6 +133,11 @@ fn name(
     special: &[char],
     out: &mut String,
 ) -> Result<(), LineFault> {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b':' | b'-');
+    if !name.is_empty() && name.bytes().all(plain) {
+        out.push_str(name);
+        return Ok(());
+    }
     if name.is_empty() || name.ends_with('\\') || name.contains(char::is_control) {
         return Err(LineFault::Name {
             what,
@@ -150,11 +159,8 @@ fn name(
 
 fn field(value: &FieldValue<'_>, out: &mut String) -> Result<(), LineFault> {
     match value {
-        FieldValue::Number(amount) => out.push_str(&amount.to_string()),
-        FieldValue::Integer(integer) => {
-            out.push_str(&integer.to_string());
-            out.push('i');
-        }
+        FieldValue::Number(amount) => push(out, format_args!("{amount}")),
+        FieldValue::Integer(integer) => push(out, format_args!("{integer}i")),
         FieldValue::Text(text) => {
             if text.contains(char::is_control) {
                 return Err(LineFault::Name {

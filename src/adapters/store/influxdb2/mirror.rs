@@ -8,9 +8,15 @@
 //! the beginning of the day. Anything that takes line protocol on `/api/v2/write` will do; nothing is ever read back.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::adapters::store::influxdb2::cells::Column;
 use crate::adapters::store::influxdb2::cells::Part;
 use crate::adapters::store::influxdb2::cells::READING;
 use crate::adapters::store::influxdb2::cells::field;
@@ -59,10 +65,16 @@ pub struct Whose<'a> {
 /// Source, interval and time of a line of readings.
 type LineId = (SourceId, u32, i64);
 
+/// Values of a line of readings by the name of their field.
+type Values = Vec<(Arc<str>, Amount)>;
+
 /// Lines for the mirror, and what cannot be one.
 #[derive(Debug, Default)]
 pub struct Lines {
-    readings: BTreeMap<LineId, Vec<(String, Amount)>>,
+    readings: BTreeMap<LineId, Values>,
+    /// The line that was added to last: most often the next value is of the same.
+    open: Option<(LineId, Values)>,
+    names: HashMap<Column, Arc<str>>,
     units: Vec<String>,
     /// What was left out for ever, and why.
     pub refused: Vec<String>,
@@ -71,7 +83,7 @@ pub struct Lines {
 impl Lines {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.readings.len() + self.units.len()
+        self.readings.len() + usize::from(self.open.is_some()) + self.units.len()
     }
 
     /// Whether there is none.
@@ -84,9 +96,29 @@ impl Lines {
         let Some(value) = reading.usable() else {
             return;
         };
-        let name = field(&(key.factor.clone(), key.stat.clone()), Part::Value);
-        let id = (key.source.clone(), key.interval_s, reading.time.unix());
-        self.readings.entry(id).or_default().push((name, value));
+        let column = (key.factor.clone(), key.stat.clone());
+        let name = match self.names.get(&column) {
+            Some(name) => Arc::clone(name),
+            None => {
+                let name = Arc::from(field(&column, Part::Value));
+                self.names.insert(column, Arc::clone(&name));
+                name
+            }
+        };
+        let time = reading.time.unix();
+        match &mut self.open {
+            Some(((source, interval_s, at), values))
+                if *at == time && *interval_s == key.interval_s && *source == key.source =>
+            {
+                values.push((name, value));
+            }
+            open => {
+                let id = (key.source.clone(), key.interval_s, time);
+                if let Some((id, values)) = open.replace((id, vec![(name, value)])) {
+                    self.readings.entry(id).or_default().extend(values);
+                }
+            }
+        }
     }
 
     /// Adds an area's day.
@@ -159,11 +191,14 @@ impl Lines {
 
     /// Makes lines of the readings.
     fn seal(&mut self) {
+        if let Some((id, values)) = self.open.take() {
+            self.readings.entry(id).or_default().extend(values);
+        }
         for ((source, interval_s, time), values) in std::mem::take(&mut self.readings) {
             let interval = interval_s.to_string();
             let fields: Vec<_> = values
                 .iter()
-                .map(|(name, value)| (name.as_str(), FieldValue::Number(*value)))
+                .map(|(name, value)| (&**name, FieldValue::Number(*value)))
                 .collect();
             self.add(&Point {
                 measurement: READING,
@@ -197,11 +232,16 @@ fn numbers(
         .collect()
 }
 
+/// Lines on their way; then those that the server refuses for ever, each with why.
+type Flight = JoinHandle<Result<Vec<String>, Failure>>;
+
 /// A server that gets a copy.
 pub struct Mirror {
-    client: Client,
+    client: Arc<Client>,
     bucket: String,
     place: String,
+    /// Lines that are on their way.
+    flight: Mutex<Option<Flight>>,
     /// Whether the bucket is known to be nobody's store.
     free: AtomicBool,
 }
@@ -213,9 +253,10 @@ impl Mirror {
     /// An address that cannot work.
     pub fn new(settings: &InfluxSettings) -> Result<Self, String> {
         Ok(Self {
-            client: Client::new(settings)?,
+            client: Arc::new(Client::new(settings)?),
             bucket: settings.bucket.clone(),
             place: settings.place(),
+            flight: Mutex::new(None),
             free: AtomicBool::new(false),
         })
     }
@@ -225,24 +266,43 @@ impl Mirror {
         &self.place
     }
 
-    /// Brings the lines there; those that it refuses for ever are added to `refused`, the others are gone from
-    /// `lines` when this returns well.
+    /// Sends the lines on their way, once those before them are there; those that the server refuses for ever are added
+    /// to `refused`.
     ///
     /// # Errors
-    /// Why the server cannot take them now; they may all be sent again.
+    /// Why the server could not take those before; they and these may all be sent again.
     pub async fn write(&self, lines: &mut Lines) -> Result<(), String> {
         self.check().await?;
         lines.seal();
-        let refused = post(&self.client, &lines.units).await;
-        let refused = refused.map_err(|failure| failure.text().to_owned())?;
-        for (number, reason) in refused {
-            lines
-                .refused
-                .push(format!("{}: {reason}", lines.units[number].trim_end()));
+        let units = std::mem::take(&mut lines.units);
+        self.arrive(lines).await?;
+        if units.is_empty() {
+            return Ok(());
         }
-        lines.units.clear();
+        let client = Arc::clone(&self.client);
+        let sent = async move {
+            let refused = post(&client, &units).await?.into_iter();
+            let told = refused.map(|(at, reason)| format!("{}: {reason}", units[at].trim_end()));
+            Ok(told.collect())
+        };
+        *self.flight.lock().await = Some(tokio::spawn(sent));
         Ok(())
     }
+
+    /// Waits until everything that was sent is there.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn arrive(&self, lines: &mut Lines) -> Result<(), String> {
+        let Some(flight) = self.flight.lock().await.take() else {
+            return Ok(());
+        };
+        let ended = flight.await.map_err(|ended| ended.to_string())?;
+        let refused = ended.map_err(|failure| failure.text().to_owned())?;
+        lines.refused.extend(refused);
+        Ok(())
+    }
+
     /// Asks once whether the bucket is a skytier's store, which a copy would spoil. A server that answers no such
     /// question, or not to us, holds none.
     async fn check(&self) -> Result<(), String> {

@@ -3,9 +3,11 @@
 //!
 //! What counts is known from lines written or read lately; a line later than any of its source needs no look.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use crate::adapters::store::influxdb2::cells::Cell;
@@ -55,6 +57,33 @@ pub(super) struct Known {
     lines: HashMap<LineId, Cells>,
     cells: usize,
     newest: HashMap<Owner, i64>,
+    names: Names,
+}
+
+/// Names of the fields of a column: value, receipt, note and end.
+type FieldNames = [String; 4];
+
+/// Names of fields, which are the same from line to line.
+#[derive(Default)]
+struct Names(HashMap<Column, FieldNames>);
+
+impl Names {
+    /// Makes the names of columns that are new.
+    fn add<'a>(&mut self, columns: impl Iterator<Item = &'a Column>) {
+        for column in columns {
+            if !self.0.contains_key(column) {
+                let names = [Part::Value, Part::At, Part::Note, Part::Until];
+                let names = names.map(|part| field(column, part));
+                self.0.insert(column.clone(), names);
+            }
+        }
+    }
+
+    fn of(&self, column: &Column) -> &FieldNames {
+        self.0
+            .get(column)
+            .expect("every column of a change was added")
+    }
 }
 
 /// What a line of a batch changes.
@@ -73,8 +102,8 @@ struct Change {
 pub(super) struct Stored {
     /// The answer to whoever appended.
     pub(super) appended: Appended,
-    /// Every series and time written.
-    pub(super) written: Vec<(SeriesKey, i64)>,
+    /// Every series written, with the first and last of its times.
+    pub(super) written: Vec<(SeriesKey, (i64, i64))>,
     /// Lines the server will never take: source, text, reason.
     pub(super) refused: Vec<(SourceId, String, String)>,
 }
@@ -98,7 +127,10 @@ impl Known {
 
     fn keep(&mut self, id: LineId, cells: Cells) {
         self.cells += cells.len() + 1;
-        self.lines.entry(id).or_default().extend(cells);
+        match self.lines.entry(id) {
+            Entry::Vacant(place) => drop(place.insert(cells)),
+            Entry::Occupied(mut place) => place.get_mut().extend(cells),
+        }
     }
 
     /// Writes what a batch changes; when it returns, the server has it.
@@ -115,23 +147,27 @@ impl Known {
             self.lines.clear();
             self.cells = 0;
         }
-        let wanted: BTreeSet<LineId> = observations
-            .iter()
+        let runs = observations.chunk_by(same_line).map(|run| &run[0]);
+        let wanted: BTreeSet<LineId> = runs
             .filter(|one| TIMES.contains(&one.reading.time.unix()))
             .map(line_of)
+            .filter(|id| self.may_be_there(id))
             .collect();
-        for look in self.looks(&wanted) {
+        for look in Self::looks(&wanted) {
             self.look(client, bucket, &look).await?;
         }
         let mut stored = Stored::default();
         let changes = self.changes(received_at, observations, &mut stored);
+        for change in changes.values() {
+            self.names.add(change.cells.keys());
+        }
         let (mut units, mut written) = (Vec::new(), Vec::new());
         for (id, change) in changes {
             stored.appended.repeated += change.repeated;
             if change.cells.is_empty() {
                 continue;
             }
-            match unit(&id, &change) {
+            match unit(&id, &change, &self.names) {
                 Ok(unit) => {
                     units.push(unit);
                     written.push((id, change));
@@ -141,14 +177,16 @@ impl Known {
         }
         let mut refused: BTreeMap<usize, String> =
             post(client, &units).await?.into_iter().collect();
+        let mut spans = Spans::default();
         for (number, (id, change)) in written.into_iter().enumerate() {
             if let Some(reason) = refused.remove(&number) {
                 let unit = std::mem::take(&mut units[number]);
                 stored.refused.push((id.0.0.clone(), unit, reason));
                 continue;
             }
-            self.written(id, change, &mut stored);
+            self.written(id, change, &mut stored, &mut spans);
         }
+        spans.end(&mut stored.written);
         stored.appended.touched.sort_unstable();
         stored.appended.touched.dedup();
         Ok(stored)
@@ -174,7 +212,11 @@ impl Known {
             change.replaced.push((column.clone(), cell, mark.at));
             change.cells.insert(column, mark);
         }
-        let units = changes.iter().map(|(id, change)| unit(id, change));
+        for change in changes.values() {
+            self.names.add(change.cells.keys());
+        }
+        let names = &self.names;
+        let units = changes.iter().map(|(id, change)| unit(id, change, names));
         let units: Result<Vec<String>, _> = units.collect();
         let units = units.map_err(|(_, fault)| Failure::Settings(fault.to_string()))?;
         if let Some((_, reason)) = post(client, &units).await?.into_iter().next() {
@@ -186,38 +228,34 @@ impl Known {
         Ok(())
     }
 
-    fn written(&mut self, id: LineId, change: Change, stored: &mut Stored) {
-        let ((source, interval_s), time) = id.clone();
+    fn written(&mut self, id: LineId, change: Change, stored: &mut Stored, spans: &mut Spans) {
+        let ((source, _), time) = &id;
         stored.appended.new += change.new;
         stored.appended.corrected += change.corrected;
         stored
             .appended
             .touched
-            .push((source.clone(), Instant::from_unix(time)));
-        for (factor, stat) in change.cells.keys().cloned() {
-            let key = SeriesKey {
-                source: source.clone(),
-                factor,
-                stat,
-                interval_s,
-            };
-            stored.written.push((key, time));
-        }
-        self.saw(&id.0, time);
+            .push((source.clone(), Instant::from_unix(*time)));
+        spans.add(&id, change.cells.keys(), &mut stored.written);
+        self.saw(&id.0, *time);
         self.keep(id, change.cells);
     }
 
+    /// Whether the server may hold a line of which nothing is known.
+    fn may_be_there(&self, id: &LineId) -> bool {
+        let (owner, time) = id;
+        let newest = self.newest.get(owner);
+        newest.is_some_and(|newest| time <= newest) && !self.lines.contains_key(id)
+    }
+
     /// The lines of which nothing is known, in few looks of bounded size.
-    fn looks(&self, wanted: &BTreeSet<LineId>) -> Vec<Look> {
+    fn looks(wanted: &BTreeSet<LineId>) -> Vec<Look> {
         let mut spans: BTreeMap<(u32, i64), BTreeMap<SourceId, Vec<i64>>> = BTreeMap::new();
         for id in wanted {
             let ((source, interval_s), time) = id;
-            let maybe_there = self.newest.get(&id.0).is_some_and(|newest| time <= newest);
-            if maybe_there && !self.lines.contains_key(id) {
-                let span = time.div_euclid(LOOK_LINES * i64::from(*interval_s).max(1));
-                let sources = spans.entry((*interval_s, span)).or_default();
-                sources.entry(source.clone()).or_default().push(*time);
-            }
+            let span = time.div_euclid(LOOK_LINES * i64::from(*interval_s).max(1));
+            let sources = spans.entry((*interval_s, span)).or_default();
+            sources.entry(source.clone()).or_default().push(*time);
         }
         let mut looks = Vec::new();
         for ((interval_s, _), sources) in spans {
@@ -267,65 +305,120 @@ impl Known {
         stored: &mut Stored,
     ) -> BTreeMap<LineId, Change> {
         let mut changes: BTreeMap<LineId, Change> = BTreeMap::new();
-        let last = last_values(observations);
-        for observation in observations {
-            let (key, reading) = (&observation.key, &observation.reading);
-            let time = reading.time.unix();
-            if !TIMES.contains(&time) {
-                let value = reading
-                    .value
-                    .map_or_else(|| "null".to_owned(), |value| value.to_string());
-                let line = format!(
-                    "{} {} {} {} {time} {value}",
-                    key.source, key.factor, key.stat, key.interval_s
-                );
-                stored
-                    .refused
-                    .push((key.source.clone(), line, LineFault::Time(time).to_string()));
+        let last = OnceCell::new();
+        for run in observations.chunk_by(same_line) {
+            let id = line_of(&run[0]);
+            if !TIMES.contains(&id.1) {
+                stored.refused.extend(run.iter().map(outside));
                 continue;
             }
-            let id = line_of(observation);
             let known = self.lines.get(&id);
             let change = changes.entry(id).or_default();
-            let column = (key.factor.clone(), key.stat.clone());
-            // What the batch says in the end already counts: it was applied, and its answer got lost.
-            let counting = known.and_then(|cells| cells.get(&column));
-            let settled = last.get(&(key, time)).zip(counting);
-            if settled.is_some_and(|(last, cell)| last.repeats(&cell.reading(time))) {
-                change.repeated += 1;
-                continue;
-            }
-            let before = change
-                .cells
-                .get(&column)
-                .or_else(|| known?.get(&column))
-                .cloned();
-            let received_at = received_at.unix();
-            let cell = match before {
-                None => {
-                    change.new += 1;
-                    Cell::of(reading, received_at, 0)
-                }
-                Some(before) if reading.repeats(&before.reading(time)) => {
+            for one in run {
+                let counting = known.and_then(|cells| cells.get(&column_of(one)));
+                // What the batch says in the end already counts: it was applied, and its answer got lost.
+                let settled = counting.is_some_and(|cell| {
+                    let last = last.get_or_init(|| last_values(observations));
+                    let said = last.get(&(&one.key, one.reading.time.unix()));
+                    said.is_some_and(|said| said.repeats(&cell.reading(one.reading.time.unix())))
+                });
+                if settled {
                     change.repeated += 1;
-                    continue;
+                } else {
+                    change.say(one, counting, received_at.unix());
                 }
-                Some(before) => {
-                    if before.deleted {
-                        change.new += 1;
-                    } else {
-                        change.corrected += 1;
-                    }
-                    let counts_from = received_at.max(before.at);
-                    let cell = Cell::of(reading, counts_from, before.revisions + 1);
-                    change.replaced.push((column.clone(), before, counts_from));
-                    cell
-                }
-            };
-            change.cells.insert(column, cell);
+            }
         }
         changes
     }
+}
+
+impl Change {
+    /// Takes in a value, after what counts at the server.
+    fn say(&mut self, one: &Observation, counting: Option<&Cell>, received_at: i64) {
+        let (column, reading) = (column_of(one), &one.reading);
+        let before = self.cells.get(&column).or(counting).cloned();
+        let cell = match before {
+            None => {
+                self.new += 1;
+                Cell::of(reading, received_at, 0)
+            }
+            Some(before) if reading.repeats(&before.reading(reading.time.unix())) => {
+                self.repeated += 1;
+                return;
+            }
+            Some(before) => {
+                if before.deleted {
+                    self.new += 1;
+                } else {
+                    self.corrected += 1;
+                }
+                let counts_from = received_at.max(before.at);
+                let cell = Cell::of(reading, counts_from, before.revisions + 1);
+                self.replaced.push((column.clone(), before, counts_from));
+                cell
+            }
+        };
+        self.cells.insert(column, cell);
+    }
+}
+
+/// First and last times of the columns of one owner after the other.
+#[derive(Default)]
+struct Spans {
+    owner: Option<Owner>,
+    columns: BTreeMap<Column, (i64, i64)>,
+}
+
+impl Spans {
+    /// Adds a line; lines of an owner follow one another.
+    fn add<'a>(
+        &mut self,
+        (owner, time): &LineId,
+        columns: impl Iterator<Item = &'a Column>,
+        ended: &mut Vec<(SeriesKey, (i64, i64))>,
+    ) {
+        if self.owner.as_ref() != Some(owner) {
+            self.end(ended);
+            self.owner = Some(owner.clone());
+        }
+        for column in columns {
+            match self.columns.get_mut(column) {
+                Some((first, last)) => (*first, *last) = (*time.min(first), *time.max(last)),
+                None => drop(self.columns.insert(column.clone(), (*time, *time))),
+            }
+        }
+    }
+
+    /// Hands on what was added of the last owner.
+    fn end(&mut self, ended: &mut Vec<(SeriesKey, (i64, i64))>) {
+        let Some((source, interval_s)) = self.owner.take() else {
+            return;
+        };
+        for ((factor, stat), span) in std::mem::take(&mut self.columns) {
+            let key = SeriesKey {
+                source: source.clone(),
+                factor,
+                stat,
+                interval_s,
+            };
+            ended.push((key, span));
+        }
+    }
+}
+
+/// A value whose time no server can hold: its source, what it says, and why.
+fn outside(one: &Observation) -> (SourceId, String, String) {
+    let (key, reading) = (&one.key, &one.reading);
+    let time = reading.time.unix();
+    let value = reading
+        .value
+        .map_or_else(|| "null".to_owned(), |value| value.to_string());
+    let line = format!(
+        "{} {} {} {} {time} {value}",
+        key.source, key.factor, key.stat, key.interval_s
+    );
+    (key.source.clone(), line, LineFault::Time(time).to_string())
 }
 
 /// The last value of every identity.
@@ -342,6 +435,17 @@ struct Look {
     lines: Vec<(SourceId, Vec<i64>)>,
 }
 
+fn same_line(a: &Observation, b: &Observation) -> bool {
+    a.reading.time == b.reading.time
+        && a.key.interval_s == b.key.interval_s
+        && a.key.source == b.key.source
+}
+
+fn column_of(observation: &Observation) -> Column {
+    let key = &observation.key;
+    (key.factor.clone(), key.stat.clone())
+}
+
 fn line_of(observation: &Observation) -> LineId {
     let key = &observation.key;
     (
@@ -351,10 +455,11 @@ fn line_of(observation: &Observation) -> LineId {
 }
 
 /// The lines of a change; revisions go before what replaced them, and are never sent without.
-fn unit(id: &LineId, change: &Change) -> Result<String, (String, LineFault)> {
+fn unit(id: &LineId, change: &Change, names: &Names) -> Result<String, (String, LineFault)> {
     let mut out = String::new();
     let mut add = |measurement: &str, number: &str, cells: &[Said<'_>]| {
-        line(measurement, id, number, cells, &mut out).map_err(|fault| (format!("{id:?}"), fault))
+        line(measurement, id, (number, cells), names, &mut out)
+            .map_err(|fault| (format!("{id:?}"), fault))
     };
     // A number of revisions has one line, whichever columns have that many.
     let mut by_number: BTreeMap<u32, Vec<Said<'_>>> = BTreeMap::new();
@@ -376,29 +481,23 @@ fn unit(id: &LineId, change: &Change) -> Result<String, (String, LineFault)> {
 fn line(
     measurement: &str,
     ((source, interval_s), time): &LineId,
-    number: &str,
-    cells: &[Said<'_>],
+    (number, cells): (&str, &[Said<'_>]),
+    names: &Names,
     out: &mut String,
 ) -> Result<(), LineFault> {
-    let texts: Vec<_> = cells
-        .iter()
-        .map(|(column, cell, _)| {
-            let names =
-                [Part::Value, Part::At, Part::Note, Part::Until].map(|part| field(column, part));
-            (names, cell.note())
-        })
-        .collect();
+    let notes: Vec<_> = cells.iter().map(|(_, cell, _)| cell.note()).collect();
     let mut fields = Vec::with_capacity(cells.len() * 2);
-    for ((names, note), (_, cell, until)) in texts.iter().zip(cells) {
-        if let Some(value) = cell.value {
-            fields.push((names[0].as_str(), FieldValue::Number(value)));
+    for (note, (column, cell, until)) in notes.iter().zip(cells) {
+        let [value, at, noted, end] = names.of(column);
+        if let Some(number) = cell.value {
+            fields.push((value.as_str(), FieldValue::Number(number)));
         }
-        fields.push((names[1].as_str(), FieldValue::Integer(cell.at)));
+        fields.push((at.as_str(), FieldValue::Integer(cell.at)));
         if let Some(note) = note {
-            fields.push((names[2].as_str(), FieldValue::Text(note)));
+            fields.push((noted.as_str(), FieldValue::Text(note)));
         }
         if let Some(until) = until {
-            fields.push((names[3].as_str(), FieldValue::Integer(*until)));
+            fields.push((end.as_str(), FieldValue::Integer(*until)));
         }
     }
     let interval = interval_s.to_string();

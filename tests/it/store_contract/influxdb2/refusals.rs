@@ -156,6 +156,18 @@ fn a_line_refused_for_ever_is_kept_as_a_letter_and_the_others_are_stored() {
         ],
     );
     check_refused(
+        |stub| stub.misread("source=C"),
+        text,
+        &[
+            ("A pm25", "3600=1"),
+            ("B pm25", "3600=2"),
+            ("C co", ""),
+            ("D co", "3600=4"),
+            ("E so2", "3600=5"),
+        ],
+        &["400 unable to parse 'reading,interval_s=3600,source=C"],
+    );
+    check_refused(
         |stub| stub.retain_from(Some(50)),
         "A pm25 40 1; A pm25 60 2",
         &[("A pm25", "60=2")],

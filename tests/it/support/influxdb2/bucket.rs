@@ -54,6 +54,8 @@ pub(super) struct Bucket {
     series: Series,
     types: BTreeMap<(String, String), &'static str>,
     pub(super) retained_from: Option<i64>,
+    /// Lines with this text cannot be read.
+    pub(super) unreadable: Option<String>,
     /// Added to every mean, as by a server that computes otherwise.
     pub(super) mean_skew: f64,
 }
@@ -166,7 +168,12 @@ impl Bucket {
         let mut faults = Vec::new();
         let mut lines = Vec::new();
         for text in body.split('\n').filter(|text| !text.is_empty()) {
-            match line(text) {
+            let unreadable = self.unreadable.as_ref();
+            let read = match unreadable.filter(|part| text.contains(part.as_str())) {
+                Some(_) => Err("invalid field format"),
+                None => line(text),
+            };
+            match read {
                 Ok(line) => lines.push(line),
                 Err(reason) => faults.push(format!("unable to parse '{text}': {reason}")),
             }
