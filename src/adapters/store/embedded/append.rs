@@ -2,6 +2,7 @@
 //! different is set in the index, noted for the commit's row in `wal`, and its predecessor kept as a revision.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -33,6 +34,9 @@ use crate::ports::Batch;
 
 /// Readings of unpacked blocks kept at hand, to compare late and repeated values with.
 const SEEN_READINGS_MAX: usize = 1_000_000;
+
+/// Threads that take up what waits at a start.
+const REPLAY_THREADS_MAX: usize = 4;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -66,13 +70,13 @@ impl Appender {
             Ok(())
         })?;
         let progress = rows::progress(connection)?;
-        rows::each_commit(connection, progress.merged, progress.last, |id, commit| {
-            index.apply(id, commit, |_, series| {
-                Err(Fault::Row(format!(
-                    "table wal, row {id}: no series {series}"
-                )))
-            })
-        })?;
+        let unknown = |id, series| Fault::Row(format!("table wal, row {id}: no series {series}"));
+        if progress.last > progress.merged {
+            let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+            index.replay(threads.min(REPLAY_THREADS_MAX), unknown, |take_up| {
+                rows::each_commit(connection, progress.merged, progress.last, take_up)
+            })?;
+        }
         index.progress = progress;
         Ok(Self {
             series,

@@ -7,12 +7,17 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc;
 
 use crate::adapters::store::embedded::block::Cell;
 use crate::adapters::store::embedded::block::Cut;
+use crate::adapters::store::embedded::wal::Change;
 use crate::adapters::store::embedded::wal::Commit;
 use crate::adapters::store::embedded::wal::Receipt;
 
+/// Rows that are read ahead of those that take them up.
+const ROWS_AHEAD: usize = 4;
 /// Room for entries that a series keeps for its next ones.
 const ENTRIES_KEPT: usize = 16;
 
@@ -91,6 +96,29 @@ impl Slot {
         &mut self.older[at].entries
     }
 
+    fn set(&mut self, time: i64, value: i64, stamp: u32) {
+        let (cut, in_order) = (self.cut, time > self.last);
+        self.last = self.last.max(time);
+        let (offset, entries) = match cut.within(self.newest.span, time) {
+            Some(offset) => (offset, &mut self.newest.entries),
+            None => {
+                let span = cut.span(time);
+                (cut.offset(span, time), self.place(span))
+            }
+        };
+        let entry = Entry {
+            offset,
+            stamp,
+            value,
+        };
+        if in_order {
+            entries.push(entry);
+        } else {
+            let at = entries.partition_point(|before| before.offset <= offset);
+            entries.insert(at, entry);
+        }
+    }
+
     fn chunks(&self) -> impl Iterator<Item = &Chunk> {
         let newest = std::iter::once(&self.newest);
         let newest = newest.filter(|chunk| !chunk.entries.is_empty());
@@ -101,6 +129,49 @@ impl Slot {
         self.older
             .iter_mut()
             .chain(std::iter::once(&mut self.newest))
+    }
+}
+
+/// A row's number, the number of its first stamp, and what it set.
+type Changes = Arc<(i64, u32, Vec<Change>)>;
+
+/// A share of the series, to be filled on a thread of its own.
+struct Part<'a> {
+    slots: &'a mut [Slot],
+    /// Ids from this one on are of this share,
+    from: i64,
+    /// up to before this one.
+    end: Option<i64>,
+}
+
+impl Part<'_> {
+    fn take_up<E>(
+        self,
+        rows: &mpsc::Receiver<Changes>,
+        unknown: &impl Fn(i64, i64) -> E,
+    ) -> Result<(), E> {
+        let mut at = 0;
+        for row in rows {
+            let (wal, stamp, changes) = &*row;
+            let own = |id: i64| id >= self.from && self.end.is_none_or(|end| id < end);
+            for change in changes.iter().filter(|change| own(change.series)) {
+                // Senders say the same things in the same order, so it is mostly the next series.
+                at += 1;
+                if self
+                    .slots
+                    .get(at)
+                    .is_none_or(|slot| slot.id != change.series)
+                {
+                    let found = self
+                        .slots
+                        .binary_search_by_key(&change.series, |slot| slot.id);
+                    at = found.map_err(|_| unknown(*wal, change.series))?;
+                }
+                let stamp = stamp.wrapping_add(change.receipt);
+                self.slots[at].set(change.time, change.value, stamp);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -192,27 +263,65 @@ impl Index {
     /// Sets a value; what was set before at its time stays until merged, but no longer counts.
     pub(super) fn set(&mut self, slot: u32, time: i64, value: i64, stamp: u32) {
         self.values += 1;
-        let slot = &mut self.slots[slot as usize];
-        let (cut, in_order) = (slot.cut, time > slot.last);
-        slot.last = slot.last.max(time);
-        let (offset, entries) = match cut.within(slot.newest.span, time) {
-            Some(offset) => (offset, &mut slot.newest.entries),
-            None => {
-                let span = cut.span(time);
-                (cut.offset(span, time), slot.place(span))
-            }
-        };
-        let entry = Entry {
-            offset,
-            stamp,
-            value,
-        };
-        if in_order {
-            entries.push(entry);
-        } else {
-            let at = entries.partition_point(|before| before.offset <= offset);
-            entries.insert(at, entry);
+        self.slots[slot as usize].set(time, value, stamp);
+    }
+
+    /// Takes up many rows of `wal`, which `rows` passes on in order, on as many threads as are asked for: each has a
+    /// share of the series. The series must be there already, in order of id.
+    ///
+    /// # Errors
+    /// What `rows` says; what `unknown` makes of a row and an id that no series has.
+    pub(super) fn replay<E: Send>(
+        &mut self,
+        threads: usize,
+        unknown: impl Fn(i64, i64) -> E + Sync,
+        rows: impl FnOnce(&mut dyn FnMut(i64, Commit) -> Result<(), E>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Self {
+            slots,
+            stamps,
+            first_stamp,
+            values,
+            ..
+        } = self;
+        let share = slots.len().div_ceil(threads.max(1)).max(1);
+        let mut shares: Vec<&mut [Slot]> = slots.chunks_mut(share).collect();
+        if shares.is_empty() {
+            shares.push(&mut []);
         }
+        let ends: Vec<i64> = shares.iter().skip(1).map(|slots| slots[0].id).collect();
+        std::thread::scope(|scope| {
+            let unknown = &unknown;
+            let mut from = i64::MIN;
+            let ends = ends.into_iter().map(Some).chain([None]);
+            let parts: Vec<_> = shares
+                .into_iter()
+                .zip(ends)
+                .map(|(slots, end)| {
+                    let part = Part { slots, from, end };
+                    from = end.unwrap_or_default();
+                    let (give, take) = mpsc::sync_channel(ROWS_AHEAD);
+                    (give, scope.spawn(move || part.take_up(&take, unknown)))
+                })
+                .collect();
+            let read = rows(&mut |wal, commit| {
+                let stamp = first_stamp.wrapping_add(stamps.len() as u32);
+                *values += commit.changes.len();
+                let receipts = commit.receipts.into_iter();
+                stamps.extend(receipts.map(|receipt| Stamp { wal, receipt }));
+                let changes = Arc::new((wal, stamp, commit.changes));
+                for (give, _) in &parts {
+                    // A part that has failed takes no more; it is asked why below.
+                    drop(give.send(Arc::clone(&changes)));
+                }
+                Ok(())
+            });
+            for (give, part) in parts {
+                drop(give);
+                part.join().expect("taking up a row does not panic")?;
+            }
+            read
+        })
     }
 
     /// Takes up a row of `wal`; `slot` finds the series of an id.
