@@ -1,6 +1,7 @@
 //! The durable default: one SQLite file, one writer thread, any number of readers.
 //!
-//! Commits use `synchronous=FULL` in WAL mode, so a resolved future means the data were synced. What waits
+//! Commits use `synchronous=FULL` in WAL mode, so a resolved future means the data were synced. Steps of merging are
+//! synced with the commit after them, and a thread of its own moves the log into the database (module `checkpoint`). What waits
 //! while one commit is under way goes into the next together (natural batching). A failed write other than a
 //! full disk poisons the store: nothing is tried again on the same file.
 //!
@@ -9,9 +10,11 @@
 //! blocks and what waits from one snapshot, so it sees every commit at once and whole.
 
 mod append;
+mod beside;
 mod block;
 mod bytes;
 pub(crate) mod chain;
+mod checkpoint;
 pub mod copy;
 mod delete;
 mod index;
@@ -47,7 +50,7 @@ use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
-use crate::adapters::store::embedded::pack::Packer;
+use crate::adapters::store::embedded::checkpoint::Checkpoints;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::scan::Scan;
 use crate::adapters::store::embedded::tuning::Tuning;
@@ -159,9 +162,12 @@ impl Embedded {
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
         let waiting = Arc::clone(&readers.waiting);
-        let packer = Packer::start(path.clone(), Arc::clone(&waiting))
-            .map_err(|cause| unavailable(&path, cause))?;
-        let writer = Writer::open(connection, place.clone(), (waiting, packer), tuning)
+        let packer = pack::start(path.clone(), Arc::clone(&waiting));
+        let packer = packer.map_err(|cause| unavailable(&path, cause))?;
+        let checkpoints = Checkpoints::start(path.clone());
+        let checkpoints = checkpoints.map_err(|cause| unavailable(&path, cause))?;
+        let beside = (waiting, packer, checkpoints);
+        let writer = Writer::open(connection, place.clone(), beside, tuning)
             .map_err(|fault| fault.store_error(&place, false))?;
         let writer = std::thread::Builder::new()
             .name("skytier-store".to_owned())

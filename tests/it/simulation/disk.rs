@@ -1,9 +1,10 @@
 //! A disk that loses power. The files of a store are copied at the moments of a commit, and what a dead machine
 //! would find is put together from the copies.
 //!
-//! With `synchronous=FULL` everything is synced when a transaction has ended. A power cut within the next one
-//! leaves, sector by sector, what was there or what was being written: first the head of the log, which is
-//! synced by itself, then its frames, then, once all of them are synced, pages of the database.
+//! With `synchronous=FULL` everything is synced when a commit has ended or the log has been moved; a step of merging is
+//! synced with the next of them. A power cut leaves, sector by sector, what was synced last or what was written since:
+//! first the head of the log, which is synced by itself, then its frames, then, once all of them are synced, pages of
+//! the database, as while the log is moved.
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use rusqlite::Connection;
 use skytier::adapters::store::embedded::tuning::Moment;
 use tempfile::TempDir;
 
@@ -23,8 +25,8 @@ const SECTOR_BYTES: usize = 512;
 /// The head of the log.
 const LOG_HEAD_BYTES: usize = 32;
 
-/// Moments at which everything written so far is synced.
-const SYNCED: [Moment; 3] = [Moment::Committed, Moment::StepMerged, Moment::RoundMerged];
+/// Moments at which the power may go: the ends of what is written in one piece.
+const ENDS: [Moment; 3] = [Moment::Committed, Moment::StepMerged, Moment::RoundMerged];
 
 /// The contents of a store's files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +44,18 @@ impl Image {
         }
     }
 
+    /// The database when all of the log has been moved into it.
+    fn moved(&self) -> Vec<u8> {
+        let directory = TempDir::new().expect("a directory");
+        self.write(directory.path());
+        let path = directory.path().join(DATABASE);
+        let connection = Connection::open(&path).expect("a copy can be opened");
+        let pass = "PRAGMA wal_checkpoint(PASSIVE)";
+        let moved = connection.query_row(pass, [], |_| Ok(()));
+        moved.expect("what was written can be moved");
+        fs::read(path).expect("a database")
+    }
+
     fn write(&self, directory: &Path) {
         fs::write(directory.join(DATABASE), &self.database).expect("room for a copy");
         fs::write(directory.join(LOG), &self.log).expect("room for a copy");
@@ -53,15 +67,17 @@ impl Image {
 pub(crate) enum Death {
     /// The process ends at a moment; what it wrote stays.
     Killed,
-    /// The power goes within a transaction; what is not synced stays or goes, sector by sector.
+    /// The power goes; what is not synced stays or goes, sector by sector.
     Unpowered,
 }
 
 #[derive(Debug, Default)]
 struct Plan {
     death: Option<(Death, u64)>,
-    /// Files before the last transaction's end: all earlier ones are synced.
-    synced: Image,
+    /// Whether something was written since all was synced.
+    unsynced: bool,
+    /// The files as they were synced last, once that was seen since the death was planned.
+    synced: Option<Image>,
     deaths: u64,
     /// What is left after the death.
     left: Option<Image>,
@@ -81,6 +97,7 @@ impl Fate {
     pub(crate) fn plan(&self, death: Death, count: u64) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.0.death = Some((death, count));
+        held.0.synced = None;
     }
 
     /// Whether a death is planned.
@@ -126,16 +143,29 @@ impl Fate {
 
 impl Plan {
     fn reach(&mut self, moment: Moment, directory: &Path, seed: u64) -> bool {
+        // When the log is moved depends on who reads meanwhile, so nothing else may depend on that.
+        if moment == Moment::CheckpointDue {
+            return false;
+        }
+        if moment == Moment::Checkpointed {
+            let seen = self.synced.is_some();
+            self.synced = seen.then(|| Image::of(directory));
+            return false;
+        }
         self.moments += 1;
+        let synced_before = !self.unsynced;
+        self.unsynced = moment != Moment::Committed;
         let Some((death, count)) = &mut self.death else {
             return false;
         };
         let death = *death;
-        if death == Death::Unpowered && !SYNCED.contains(&moment) {
-            if *count == 1 {
-                self.synced = Image::of(directory);
+        if death == Death::Unpowered {
+            if synced_before && self.unsynced {
+                self.synced = Some(Image::of(directory));
             }
-            return false;
+            if self.synced.is_none() || !ENDS.contains(&moment) {
+                return false;
+            }
         }
         *count -= 1;
         if *count > 0 {
@@ -143,22 +173,21 @@ impl Plan {
         }
         let left = Image::of(directory);
         self.deaths += 1;
-        self.left = Some(match death {
-            Death::Killed => left,
-            // Chance of its own, as what lies where in the files may differ from run to run.
-            Death::Unpowered => torn(
-                &self.synced,
-                &left,
-                &mut Chance::new(seed ^ self.deaths << 32),
-            ),
+        // Chance of its own, as what lies where in the files may differ from run to run.
+        let mut chance = Chance::new(seed ^ self.deaths << 32);
+        self.left = Some(match &self.synced {
+            Some(synced) if death == Death::Unpowered => torn(synced, &left, &mut chance),
+            _ => left,
         });
         self.death = None;
+        // The next machine opens what is left, all of it on disk.
+        self.unsynced = false;
         true
     }
 }
 
-/// What a power cut within a transaction leaves, between the images before and after its end. Whether the
-/// transaction is durable follows from chance alone, not from what lies where.
+/// What a power cut leaves between the images as synced last and as written since. Whether the last transaction is
+/// durable follows from chance alone, not from what lies where.
 fn torn(before: &Image, after: &Image, chance: &mut Chance) -> Image {
     let restarted = before.log.get(..LOG_HEAD_BYTES) != after.log.get(..LOG_HEAD_BYTES);
     let mut headed = before.log.clone();
@@ -175,7 +204,7 @@ fn torn(before: &Image, after: &Image, chance: &mut Chance) -> Image {
         },
         2 => after.clone(),
         3..=4 => Image {
-            database: sectors(&before.database, &after.database, true, chance),
+            database: sectors(&after.database, &after.moved(), true, chance),
             log: after.log.clone(),
         },
         _ => Image {

@@ -1,5 +1,6 @@
 //! How batches share commits.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -42,4 +43,50 @@ fn a_commit_waits_for_others_as_long_as_it_is_told() {
     // A slow machine may spread them, never beyond one each; so the side that must share has much room.
     assert_eq!(commits(1_000, 20), 1, "within the interval");
     assert!(commits(0, 200) > 1, "nobody is waited for");
+}
+
+/// Pages in a file of SQLite's log, whatever they are used for.
+fn log_pages(directory: &Path) -> u64 {
+    let log = std::fs::metadata(directory.join("skytier.db-wal")).expect("a log");
+    log.len() / 16_384
+}
+
+#[test]
+fn the_log_is_begun_anew_unless_somebody_reads_it() {
+    const COMMITS: i64 = 150;
+    // A transaction or two more than the limit.
+    const SHORT: u64 = 100;
+    let directory = TempDir::new().expect("a directory");
+    let mut tuning = Tuning::for_testing();
+    (tuning.log_pages_min, tuning.log_pages_max) = (20, 40);
+    let store = Embedded::open_tuned(directory.path(), Access::Write, tuning).expect("opened");
+    run(async {
+        let commits = async |first: i64| {
+            for number in first..first + COMMITS {
+                let text = format!("A pm25 {} 1", (number + 1) * 3_600);
+                store.append(batch(100, &text)).await.expect("appended");
+            }
+        };
+        commits(0).await;
+        let short = log_pages(directory.path());
+        assert!(short < SHORT, "{short} pages");
+        let reader = rusqlite::Connection::open(directory.path().join("skytier.db"));
+        let reader = reader.expect("opened");
+        let count = "BEGIN; SELECT count(*) FROM series";
+        reader.execute_batch(count).expect("a snapshot");
+        let seen = "SELECT (SELECT last FROM merge), (SELECT sum(n) FROM block)";
+        let seen = || reader.query_row(seen, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        let before: (i64, i64) = seen().expect("read");
+        commits(COMMITS).await;
+        let long = log_pages(directory.path());
+        assert!(long > 2 * SHORT, "{long} pages");
+        assert_eq!(seen(), Ok(before), "a snapshot stays what it is");
+        reader.execute_batch("COMMIT").expect("given up");
+        commits(2 * COMMITS).await;
+        let after = log_pages(directory.path());
+        assert!(after < long + SHORT, "{long} and then {after} pages");
+        let key = super::key("A pm25 avg 3600");
+        let column = store.column(&key, skytier::ports::Range::ALL).await;
+        assert_eq!(column.expect("a column").len(), 3 * COMMITS as usize);
+    });
 }

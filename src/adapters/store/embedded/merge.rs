@@ -3,7 +3,7 @@
 //! A round takes everything that rows of `wal` up to one hold, span by span. Blocks are packed beside the writer
 //! (module `pack`); a step is a transaction that writes some of them, and the last step of a round notes that the
 //! rows are done with. Setting a value twice is setting it once, so a crash between two steps is harmless: the rows
-//! are read again, and say what the blocks say already. Rows that are done with are deleted a few at a time.
+//! are read again, and say what the blocks say already. So a step need not be synced either: it is with the next commit. Rows that are done with are deleted a few at a time.
 
 use std::sync::PoisonError;
 use std::sync::RwLock;
@@ -21,6 +21,8 @@ use crate::adapters::store::embedded::pack::Order;
 use crate::adapters::store::embedded::pack::Packer;
 use crate::adapters::store::embedded::pack::Place;
 use crate::adapters::store::embedded::rows;
+use crate::adapters::store::embedded::schema;
+use crate::adapters::store::embedded::schema::Synced;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 
@@ -118,6 +120,7 @@ impl Round {
         if !self.fetch(packer, tuning.step_blocks_max, wait)? {
             return Ok(Step::Awaited);
         }
+        schema::sync(connection, Synced::Later)?;
         let transaction = connection.unchecked_transaction()?;
         let mut progress = reading(shared).progress;
         for packed in &self.packed {

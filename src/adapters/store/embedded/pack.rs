@@ -3,15 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::TryRecvError;
-use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::embedded::beside::Beside;
 use crate::adapters::store::embedded::block;
 use crate::adapters::store::embedded::block::BLOCK_FORMAT;
 use crate::adapters::store::embedded::block::Block;
@@ -52,73 +48,20 @@ pub(super) struct Fresh {
     pub(super) last_value: Option<i64>,
 }
 
-type Answer = Result<Vec<Fresh>, Fault>;
+/// The blocks of an order.
+pub(super) type Answer = Result<Vec<Fresh>, Fault>;
 
 /// The thread that packs.
-pub(super) struct Packer {
-    orders: Option<SyncSender<Order>>,
-    answers: Receiver<Answer>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(super) type Packer = Beside<Order, Answer>;
 
-impl Packer {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the system has no thread left.
-    pub(super) fn start(path: PathBuf, waiting: Arc<Waiting>) -> std::io::Result<Self> {
-        let (orders, to_do) = mpsc::sync_channel::<Order>(ORDERS_MAX);
-        let (done, answers) = mpsc::sync_channel(ORDERS_MAX);
-        let work = move || {
-            let mut connection = None;
-            for order in to_do {
-                let packed = pack(&mut connection, &path, &waiting, &order);
-                if done.send(packed).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("skytier-pack".to_owned());
-        Ok(Self {
-            orders: Some(orders),
-            answers,
-            thread: Some(thread.spawn(work)?),
-        })
-    }
-
-    /// Hands an order over; at most [`ORDERS_MAX`] may be without an answer.
-    pub(super) fn order(&self, order: Order) -> Result<(), Fault> {
-        let orders = self.orders.as_ref().ok_or_else(gone)?;
-        orders.send(order).map_err(|_| gone())
-    }
-
-    /// The answer to the oldest order; `None` when there is none yet and nobody waits for it.
-    pub(super) fn answer(&self, wait: bool) -> Result<Option<Answer>, Fault> {
-        if wait {
-            return self.answers.recv().map(Some).map_err(|_| gone());
-        }
-        match self.answers.try_recv() {
-            Ok(answer) => Ok(Some(answer)),
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(gone()),
-        }
-    }
-}
-
-fn gone() -> Fault {
-    Fault::Row("the thread that packs blocks has stopped".to_owned())
-}
-
-impl Drop for Packer {
-    fn drop(&mut self) {
-        self.orders = None;
-        // Answers that nobody wants must not keep it waiting.
-        while self.answers.recv().is_ok() {}
-        if let Some(thread) = self.thread.take() {
-            // One that panicked has told the writer, by its silence.
-            drop(thread.join());
-        }
-    }
+/// Starts the thread.
+///
+/// # Errors
+/// When the system has no thread left.
+pub(super) fn start(path: PathBuf, waiting: Arc<Waiting>) -> std::io::Result<Packer> {
+    let mut connection = None;
+    let work = move |order| pack(&mut connection, &path, &waiting, &order);
+    Beside::start("skytier-pack", ORDERS_MAX, work)
 }
 
 fn pack(
@@ -131,16 +74,17 @@ fn pack(
         Some(connection) => connection,
         none => none.insert(schema::connect_for_reading(path)?),
     };
-    let snapshot = connection.unchecked_transaction()?;
+    // Each block by itself: a snapshot over all of them would keep the log from being moved, and no block that is
+    // ordered changes before it is answered.
     let places = order.places.iter();
     places
-        .map(|place| packed(&snapshot, waiting, *place, order.through))
+        .map(|place| packed(connection, waiting, *place, order.through))
         .collect()
 }
 
 /// A place's block with what waits of it.
 fn packed(
-    snapshot: &Connection,
+    connection: &Connection,
     waiting: &Waiting,
     place: Place,
     through: i64,
@@ -150,7 +94,7 @@ fn packed(
     let (key_hash, cut) = (slot.key_hash, slot.cut);
     let cells = index.cells(place.slot, place.span, through);
     drop(index);
-    let stored = BlockRow::of(snapshot, place.series, key_hash, cut, place.span)?;
+    let stored = BlockRow::of(connection, place.series, key_hash, cut, place.span)?;
     let before = stored
         .as_ref()
         .map_or((0, 0), |row| (row.block.counting(), row.checksum));

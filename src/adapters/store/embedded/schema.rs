@@ -38,6 +38,8 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // Module `checkpoint` sees to the log.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
         match version {
@@ -50,12 +52,41 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// When what a transaction wrote is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Synced {
+    /// When it has ended.
+    AtOnce,
+    /// With the next one that is at once: the log is a sequence, of which only the end can be lost. For what can be
+    /// done again from what is on disk.
+    Later,
+}
+
+/// Sets when the next transactions are synced.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn sync(connection: &Connection, synced: Synced) -> Result<(), Fault> {
+    let level = match synced {
+        Synced::AtOnce => "FULL",
+        Synced::Later => "NORMAL",
+    };
+    Ok(connection.pragma_update(None, "synchronous", level)?)
+}
+
 /// Opens the file for queries.
 pub(super) fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_WAIT)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Opens the file to move its log, with a sync of both.
+pub(super) fn connect_for_checkpoints(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect_for_reading(path)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 

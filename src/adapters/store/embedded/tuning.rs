@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A moment in the life of a commit or of a step of merging. Whatever ends the process there, nothing that was
+/// A moment in the life of a commit, of a step of merging or of the log. Whatever ends the process there, nothing that was
 /// acknowledged may be lost, and nothing half done may show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Moment {
@@ -14,23 +14,29 @@ pub enum Moment {
     Committed,
     /// A step's blocks are written, not committed; others of the round follow.
     StepWritten,
-    /// The step is on disk; the commits' rows still stand.
+    /// The step is written, to be synced with the next commit; the commits' rows still stand.
     StepMerged,
     /// The last step's blocks are written and the commits' rows deleted, not committed.
     RoundWritten,
-    /// The round is on disk.
+    /// The round is written, to be synced with the next commit.
     RoundMerged,
+    /// The writer is about to wait until the log is moved into the database.
+    CheckpointDue,
+    /// All of the log is in the database, and both are synced.
+    Checkpointed,
 }
 
 impl Moment {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::CommitWritten,
         Self::Committed,
         Self::StepWritten,
         Self::StepMerged,
         Self::RoundWritten,
         Self::RoundMerged,
+        Self::CheckpointDue,
+        Self::Checkpointed,
     ];
 }
 
@@ -54,6 +60,10 @@ pub struct Tuning {
     pub waiting_s_max: i64,
     /// Blocks written in one step at most.
     pub step_blocks_max: usize,
+    /// Pages of the log from which on it is moved into the database, beside the writer.
+    pub log_pages_min: u32,
+    /// Pages of the log from which on the writer waits for that.
+    pub log_pages_max: u32,
     watch: Option<Watch>,
 }
 
@@ -78,6 +88,8 @@ impl Default for Tuning {
             waiting_values_max: 8_000_000,
             waiting_s_max: 6 * 3_600,
             step_blocks_max: 256,
+            log_pages_min: 1_000,
+            log_pages_max: 3_000,
             watch: None,
         }
     }
@@ -102,6 +114,8 @@ impl Tuning {
             waiting_values_max: 30,
             waiting_s_max: 1_000,
             step_blocks_max: 1,
+            log_pages_min: 40,
+            log_pages_max: 40,
             watch: None,
         }
     }

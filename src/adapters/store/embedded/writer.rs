@@ -15,6 +15,7 @@ use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
+use crate::adapters::store::embedded::checkpoint::Checkpoints;
 use crate::adapters::store::embedded::delete;
 use crate::adapters::store::embedded::merge;
 use crate::adapters::store::embedded::merge::Round;
@@ -24,6 +25,8 @@ use crate::adapters::store::embedded::presence;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
 use crate::adapters::store::embedded::rows;
+use crate::adapters::store::embedded::schema;
+use crate::adapters::store::embedded::schema::Synced;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
@@ -45,6 +48,8 @@ const NAP: Duration = Duration::from_millis(1);
 const SWEPT_WITH_COMMIT: i64 = 4;
 /// Merged rows of `wal` deleted at once by a writer with nothing else to do.
 const SWEPT_IDLE: i64 = 32;
+/// What is said when merging rests.
+const WAITING: &str = "readings wait to be merged into blocks";
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -174,6 +179,7 @@ pub(super) struct Writer {
     tuning: Tuning,
     appender: Appender,
     packer: Packer,
+    checkpoints: Checkpoints,
     round: Option<Round>,
     /// The oldest row that is still in `wal`, or the next one.
     oldest: i64,
@@ -190,7 +196,7 @@ impl Writer {
     pub(super) fn open(
         connection: Connection,
         place: String,
-        (waiting, packer): (Arc<Waiting>, Packer),
+        (waiting, packer, checkpoints): (Arc<Waiting>, Packer, Checkpoints),
         tuning: Tuning,
     ) -> Result<Self, Fault> {
         let mut index = merge::writing(&waiting.index);
@@ -204,6 +210,7 @@ impl Writer {
             tuning,
             appender,
             packer,
+            checkpoints,
             round: None,
             oldest,
             rests: None,
@@ -312,6 +319,7 @@ impl Writer {
                 self.rests = None;
                 let pairs = tasks.into_iter().zip(applied);
                 pairs.for_each(|(task, applied)| task.done(applied).tell());
+                self.tend_log();
                 if self.round.is_some() || self.values() >= self.tuning.busy_values_min {
                     self.merge(false);
                 }
@@ -324,6 +332,8 @@ impl Writer {
     }
 
     fn commit(&mut self, tasks: &[Task]) -> Result<Vec<Applied>, Fault> {
+        schema::sync(&self.connection, Synced::AtOnce)?;
+        let rows_before = self.connection.total_changes();
         let transaction = self.connection.unchecked_transaction()?;
         let (appender, waiting) = (&mut self.appender, &self.waiting);
         let mut apply = |task: &Task| match task {
@@ -366,10 +376,16 @@ impl Writer {
         if let Some(upto) = swept {
             rows::delete_commits(&transaction, upto)?;
         }
-        self.tuning.reach(Moment::CommitWritten);
+        // A commit that changes nothing is none: there is nothing to sync.
+        let writes = transaction.total_changes() > rows_before;
+        if writes {
+            self.tuning.reach(Moment::CommitWritten);
+        }
         transaction.commit()?;
         self.oldest = swept.map_or(self.oldest, |upto| upto + 1);
-        self.tuning.reach(Moment::Committed);
+        if writes {
+            self.tuning.reach(Moment::Committed);
+        }
         self.appender
             .committed(&mut merge::writing(&self.waiting.index));
         Ok(applied)
@@ -390,10 +406,13 @@ impl Writer {
         let Some(upto) = self.swept(SWEPT_IDLE) else {
             return;
         };
-        match rows::delete_commits(&self.connection, upto) {
+        let swept = schema::sync(&self.connection, Synced::Later)
+            .and_then(|()| rows::delete_commits(&self.connection, upto));
+        match swept {
             Ok(()) => self.oldest = upto + 1,
-            Err(fault) => self.rest(fault),
+            Err(fault) => self.rest(fault, WAITING),
         }
+        self.tend_log();
     }
 
     /// Does a step of merging. `wait` is for one that nothing can go on without.
@@ -409,14 +428,24 @@ impl Writer {
         match round.step(&self.connection, packer, index, &self.tuning, rewritten) {
             Ok(Step::Over) => self.round = None,
             Ok(Step::Awaited | Step::Written) => {}
-            Err(fault) => self.rest(fault),
+            Err(fault) => self.rest(fault, WAITING),
+        }
+        self.tend_log();
+    }
+
+    /// Has the log moved into the database when it is long.
+    fn tend_log(&mut self) {
+        if self.works()
+            && let Err(fault) = self.checkpoints.tend(&self.connection, &self.tuning)
+        {
+            self.rest(fault, "the log waits to be moved into the database");
         }
     }
 
-    /// Merging failed: it is tried again when a commit has found room.
-    fn rest(&mut self, fault: Fault) {
+    /// Merging or moving the log failed: it is tried again when a commit has found room.
+    fn rest(&mut self, fault: Fault, what: &str) {
         let error = fault.store_error(&self.place, true);
-        tracing::warn!(%error, "readings wait to be merged into blocks");
+        tracing::warn!(%error, "{what}");
         self.rests = Some(error.clone());
         self.heed(error);
     }
