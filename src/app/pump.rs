@@ -88,7 +88,8 @@ impl Pump {
         let mut more = true;
         loop {
             while more && next.is_empty() {
-                more = self.gather(&mut deliveries, &mut next).await;
+                let all = COMMIT_MESSAGES_MAX;
+                more = self.gather(&mut deliveries, &mut next, all).await;
             }
             if next.is_empty() {
                 return Ok(());
@@ -98,40 +99,56 @@ impl Pump {
                 tokio::select! {
                     biased;
                     done = &mut finishing => break done?,
-                    got = self.gather(&mut deliveries, &mut next), if more && next.has_room() => more = got,
+                    got = self.gather(&mut deliveries, &mut next, TURN_MESSAGES_MAX), if more && next.has_room() => {
+                        more = got;
+                    }
                 }
             }
         }
     }
 
-    /// Waits for messages and takes some of them into a commit; `false` when none will come any more. Nothing is lost
-    /// when it is dropped.
-    async fn gather(&self, deliveries: &mut mpsc::Receiver<Delivery>, commit: &mut Commit) -> bool {
-        let mut taken = Vec::with_capacity(TURN_MESSAGES_MAX);
-        if deliveries.recv_many(&mut taken, TURN_MESSAGES_MAX).await == 0 {
+    /// Waits for a message and takes it into a commit, with what waits behind it, up to `turn` messages; `false` when
+    /// none will come any more. Nothing is lost when it is dropped.
+    async fn gather(
+        &self,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+        commit: &mut Commit,
+        turn: usize,
+    ) -> bool {
+        let Some(first) = deliveries.recv().await else {
             return false;
-        }
-        for Delivery { message, answer } in taken {
-            let now = (self.clock)();
-            let link = message.link.clone();
-            match self.decode(message, now) {
-                Decoded::Submission(submission) => {
-                    commit.readings += match &submission.content {
-                        Content::Readings(readings) => readings.len(),
-                        Content::NoZone(_) | Content::Unusable(_) => 1,
-                    };
-                    commit.notes.extend(heard(&link, &submission));
-                    commit.submissions.push(submission);
-                    commit.waiting.push(answer);
-                }
-                Decoded::Status(source, online) => {
-                    commit.notes.push(Note::Said(source, online));
-                    commit.waiting.push(answer);
-                }
-                Decoded::Verdict(verdict) => drop(answer.send(verdict)),
+        };
+        self.take(first, commit);
+        for _ in 1..turn {
+            if !commit.has_room() {
+                break;
+            }
+            match deliveries.try_recv() {
+                Ok(delivery) => self.take(delivery, commit),
+                Err(_) => break,
             }
         }
         true
+    }
+
+    fn take(&self, Delivery { message, answer }: Delivery, commit: &mut Commit) {
+        let link = message.link.clone();
+        match self.decode(message, (self.clock)()) {
+            Decoded::Submission(submission) => {
+                commit.readings += match &submission.content {
+                    Content::Readings(readings) => readings.len(),
+                    Content::NoZone(_) | Content::Unusable(_) => 1,
+                };
+                commit.notes.extend(heard(&link, &submission));
+                commit.submissions.push(submission);
+                commit.waiting.push(answer);
+            }
+            Decoded::Status(source, online) => {
+                commit.notes.push(Note::Said(source, online));
+                commit.waiting.push(answer);
+            }
+            Decoded::Verdict(verdict) => drop(answer.send(verdict)),
+        }
     }
 
     /// Makes a commit durable and answers its senders.
