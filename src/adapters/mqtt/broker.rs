@@ -91,7 +91,8 @@ pub struct BrokerSettings {
     pub session_expiry_s: u32,
     /// Interval of pings; at least five seconds.
     pub keep_alive: Duration,
-    /// Pause before the first try to reconnect; it doubles with each further one.
+    /// Pause before the first try to reconnect; it doubles with each further one, until a connection has lasted
+    /// `backoff_max`.
     pub backoff_min: Duration,
     /// Longest pause between two tries.
     pub backoff_max: Duration,
@@ -268,6 +269,7 @@ impl Broker {
             client: &client,
             current: &current,
             pause: self.settings.backoff_min,
+            since: None,
         };
         let mut shutdown = pin!(shutdown);
         while polling.step(&mut events, &arrived, shutdown.as_mut()).await {}
@@ -327,6 +329,8 @@ struct Polling<'a> {
     client: &'a AsyncClient,
     current: &'a Current,
     pause: Duration,
+    /// Since when the connection is open.
+    since: Option<Instant>,
 }
 
 impl Polling<'_> {
@@ -360,6 +364,11 @@ impl Polling<'_> {
             Ok(event) => self.noted(&event),
             Err(fault) => {
                 self.lost(events, &fault);
+                // One that is closed at once, as by another client of the same name, is no reason to hurry.
+                let lasted = self.since.take().map(|since| since.elapsed());
+                if lasted.is_some_and(|lasted| lasted >= self.broker.settings.backoff_max) {
+                    self.pause = self.broker.settings.backoff_min;
+                }
                 tokio::select! {
                     () = shutdown => return false,
                     () = tokio::time::sleep(jittered(self.pause)) => {}
@@ -374,7 +383,7 @@ impl Polling<'_> {
         let address = &self.broker.address;
         match event {
             Event::Incoming(Incoming::ConnAck(connack)) => {
-                self.pause = self.broker.settings.backoff_min;
+                self.since = Some(Instant::now());
                 let counters = &self.broker.counters;
                 Counters::count(&counters.connections_total);
                 counters.connections_open.store(1, Ordering::Relaxed);
