@@ -350,5 +350,16 @@ mod tests {
             parse("[[mqtt.brokers]]\nclient_id = \"a\"\n", &[]).expect_err("no url")[0]
                 .contains("url")
         );
+        let two = |second: &str| {
+            let first = "[[mqtt.brokers]]\nurl = \"mqtt://localhost\"\n";
+            parse(&format!("{first}[[mqtt.brokers]]\n{second}\n"), &[])
+        };
+        assert!(two("url = \"mqtt://localhost:1884\"").is_ok());
+        assert!(two("url = \"mqtt://localhost\"\nclient_id = \"b\"").is_ok());
+        let faults = two("url = \"mqtt://localhost:1883\"").expect_err("one session");
+        assert!(
+            faults[0].starts_with("mqtt.brokers.1.client_id: \"skytier\""),
+            "{faults:?}"
+        );
     }
 }

@@ -206,7 +206,23 @@ pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
         {
             faults.push(format!("mqtt.brokers.{position}: {fault}"));
         }
+        let same = |other: &BrokerSettings| {
+            other.client_id == broker.client_id && address_of(&other.url) == address_of(&broker.url)
+        };
+        if let Some(first) = settings.brokers[..position].iter().position(same) {
+            faults.push(format!(
+                "mqtt.brokers.{position}.client_id: {:?} at {} is mqtt.brokers.{first} already, and a broker keeps one \
+                 session of a name; give another",
+                broker.client_id, broker.url
+            ));
+        }
     }
+}
+
+/// The address with its port, or the text where it is none.
+fn address_of(url: &str) -> String {
+    let address = Address::of_broker(url);
+    address.map_or_else(|_| url.to_owned(), |address| address.to_string())
 }
 
 fn text(value: Value) -> Result<String, String> {

@@ -1,6 +1,7 @@
 //! The broker client against a real Mosquitto on a free port.
 
 use std::process::Command;
+use std::time::Duration;
 
 use rumqttc::v5;
 use skytier::adapters::inbound::Delivery;
@@ -10,6 +11,9 @@ use skytier::adapters::inbound::Verdict;
 use skytier::adapters::mqtt::broker::Broker;
 use skytier::adapters::mqtt::broker::BrokerSettings;
 use skytier::adapters::mqtt::settings::Counters;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -235,4 +239,33 @@ async fn large_messages_pass_up_to_the_announced_size() {
     assert!(payloads(&deliveries) == [large]);
     keep(deliveries);
     client.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_hangs_up_at_once_is_asked_ever_more_seldom() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("bound"));
+    let (inlet, _taken) = Inlet::new(1);
+    let settings = BrokerSettings {
+        url,
+        ..BrokerSettings::for_testing()
+    };
+    let client = Broker::new(settings, inlet).expect("sound settings");
+    let (shutdown, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(client.run(async move {
+        drop(stopped.await);
+    }));
+    let begun = std::time::Instant::now();
+    for _ in 0..7 {
+        let (mut socket, _) = within(listener.accept()).await.expect("a connection");
+        let mut bytes = [0; 256];
+        within(socket.read(&mut bytes)).await.expect("it greets");
+        // Welcome, without a session.
+        let welcome = [0x20, 3, 0, 0, 0];
+        within(socket.write_all(&welcome)).await.expect("welcomed");
+    }
+    // Pauses of 20, 40, 80, 160 and twice 200 ms, none cut to less than half.
+    assert!(begun.elapsed() >= Duration::from_millis(350));
+    shutdown.send(()).expect("the client runs");
+    within(task).await.expect("it ends well");
 }
