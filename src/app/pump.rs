@@ -28,6 +28,7 @@ use crate::flow::ingest::Reader;
 use crate::flow::ingest::Submission;
 use crate::flow::watch::Heard;
 use crate::flow::watch::Note;
+use crate::flow::watch::STRANGERS_MAX;
 use crate::flow::watch::Watch;
 use crate::ports::StoreError;
 
@@ -198,17 +199,25 @@ impl Pump {
             topic,
             payload,
         } = message;
-        match self.ingest.read(&topic, &payload, now) {
-            Read::Astray => Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
-            Read::Status(source, online) => Decoded::Status(source, online),
-            Read::Message(source, content) => Decoded::Submission(Submission {
-                origin,
-                topic,
-                payload,
-                source,
-                content,
-            }),
-        }
+        let (source, content) = match self.ingest.read(&topic, &payload, now) {
+            Read::Astray => return Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
+            Read::Status(source, online) if self.watch.takes(&source) => {
+                return Decoded::Status(source, online);
+            }
+            Read::Status(source, _) => {
+                let kept =
+                    format!("those of {STRANGERS_MAX} unregistered sources are kept already");
+                (source, Content::Unusable(format!("a status, and {kept}")))
+            }
+            Read::Message(source, content) => (source, content),
+        };
+        Decoded::Submission(Submission {
+            origin,
+            topic,
+            payload,
+            source,
+            content,
+        })
     }
 }
 

@@ -36,6 +36,8 @@ use crate::flow::watch::roll::Roll;
 use crate::ports::Attendance;
 use crate::ports::StoreError;
 
+/// Sources that are not registered of which the state is kept, at most.
+pub const STRANGERS_MAX: usize = 10_000;
 /// Allowance for a station of which no interval is known, in seconds.
 const INTERVAL_S_UNKNOWN: u32 = 3_600;
 
@@ -167,6 +169,13 @@ impl Watch {
         self.roll.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there is room for what the source says of itself: always for a registered one, else for as many as are
+    /// registered and [`STRANGERS_MAX`] more.
+    pub fn takes(&self, source: &Source) -> bool {
+        let senders = self.directory.senders();
+        senders.knows(source) || self.roll().may_say(source, senders.count() + STRANGERS_MAX)
+    }
+
     /// A link is configured, and to open soon.
     pub fn expect(&self, name: &str, now: Instant) {
         self.roll().expect(name, now);
@@ -191,12 +200,9 @@ impl Watch {
             for note in notes {
                 match note {
                     Note::Heard(heard) => self.heard(&mut roll, &senders, heard, now),
-                    Note::Said(source, online) if senders.knows(&source) => {
+                    Note::Said(source, online) => {
                         roll.said(&source, online, now);
                         said = true;
-                    }
-                    Note::Said(source, _) => {
-                        tracing::debug!(%source, "the state of a source that is not registered");
                     }
                 }
             }

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::mqtt::raw;
 use crate::mqtt::raw::Raw;
 use crate::mqtt::raw::V5;
+use crate::register::post_json;
 use crate::support::Daemon;
 use crate::support::PATIENCE;
 use crate::support::Site;
@@ -27,6 +28,13 @@ pub(crate) const QUICK: [(&str, &str); 3] = [
 ];
 const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,source,zone,interval_s\n\
     a,甲,A,national,120.5,31.25,false,feed,,2\nb,乙,B,town,120,31,false,feed,,2\n";
+
+/// A minute value that ended so many seconds ago.
+fn minute(ago_s: i64) -> String {
+    let time = chrono::Utc::now() - chrono::Duration::seconds(ago_s);
+    let time = time.to_rfc3339();
+    format!("{{\"time\":\"{time}\",\"interval_s\":60,\"values\":{{\"pm25\":7.5}}}}")
+}
 
 /// A data directory with stations `a` and `b`.
 pub(crate) fn registered() -> (tempfile::TempDir, PathBuf) {
@@ -135,6 +143,54 @@ async fn what_a_station_says_of_itself_outlives_a_kill() {
     publisher.send(&readings_topic("a"), &current()).await;
     assert_eq!(station(&daemon, "a")["status"]["online"], true);
     assert_eq!(station(&daemon, "b")["status"], json!(null));
+    daemon.stop("TERM");
+    verify(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_current_goes_by_the_registered_interval_and_the_sound_stamps() {
+    let (folder, data) = registered();
+    let header = STATIONS.lines().next().expect("a header");
+    let table = folder.path().join("hourly.csv");
+    let rows = "h,时,H,town,120,31,false,feed,,3600\ni,钟,I,town,120,31,false,feed,,3600\n";
+    std::fs::write(&table, format!("{header}\n{rows}")).expect("room on the disk");
+    let named = format!("stations={}", text(&table));
+    run(&["register", "--data", text(&data), &named]);
+    let daemon = Daemon::start(&data, &QUICK);
+    let mut publisher = Station::connect(&daemon, "gateway").await;
+    // An hour of minutes that comes when it is over.
+    let hour: Vec<String> = (10..70).map(|ago| minute(60 * ago)).collect();
+    let hour = format!("[{}]", hour.join(","));
+    publisher.send(&readings_topic("h"), &hour).await;
+    assert_eq!(station(&daemon, "h")["silent"], json!(false));
+    // One stamp a day ahead does not hide the other.
+    let two = format!("[{},{}]", minute(600), minute(-86_400));
+    publisher.send(&readings_topic("i"), &two).await;
+    let own = station(&daemon, "i");
+    assert_eq!(own["silent"], json!(false), "{own}");
+    assert!(own["last_seen"].as_str().is_some(), "{own}");
+    daemon.stop("TERM");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_source_says_before_it_is_registered_is_kept() {
+    let (_folder, data) = registered();
+    let daemon = Daemon::start(&data, &QUICK);
+    let mut publisher = Station::connect(&daemon, "gateway").await;
+    publisher
+        .send("skytier/v1/stations/late/status", "offline")
+        .await;
+    daemon.kill9();
+    let daemon = Daemon::start(&data, &QUICK);
+    let header = STATIONS.lines().next().expect("a header");
+    let csv = format!("{header}\nlate,迟,Late,town,120,31,false,feed,,\n");
+    let entered = post_json(
+        &format!("{}/v1/registry/stations", daemon.http),
+        &json!({"csv": csv}),
+    );
+    assert_eq!(entered.status, 200, "{}", entered.text);
+    let own = station(&daemon, "late");
+    assert_eq!(own["status"]["online"], json!(false), "{own}");
     daemon.stop("TERM");
     verify(&data);
 }

@@ -56,6 +56,11 @@ impl Senders {
         self.0.contains_key(source)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The zone of the source's times that come without an offset.
     pub fn zone(&self, source: &Source) -> Option<Zone> {
         self.0.get(source)?.zone

@@ -231,6 +231,11 @@ impl Roll {
         self.told.insert(source.clone(), spell);
     }
 
+    /// Whether the source has said something of itself, or fewer than `most` have.
+    pub(super) fn may_say(&self, source: &Source, most: usize) -> bool {
+        self.told.contains_key(source) || self.told.len() < most
+    }
+
     pub(super) fn has(&self, source: &Source) -> bool {
         self.known.contains_key(source)
     }

@@ -346,6 +346,7 @@ async fn what_a_source_says_of_itself_is_kept_at_once_and_once() {
         "stations/A 10-30",
         "stations/A off 30-50",
         "stations/A 50-50+",
+        "stations/stranger off 40-40+",
     ];
     assert_eq!(kept.shown()[1..], expected);
     assert_eq!(watch.standing(&source("A").id).said, Some((true, at(50))));
@@ -355,8 +356,18 @@ async fn what_a_source_says_of_itself_is_kept_at_once_and_once() {
     assert!(matches!(gone, Err(StoreError::Full { .. })), "{gone:?}");
     kept.fails(false);
     watch.note(vec![said(false)], at(61)).await.expect("kept");
-    assert_eq!(
-        kept.shown().last().map(String::as_str),
-        Some("stations/A off 60-60+")
-    );
+    assert!(kept.shown().contains(&"stations/A off 60-60+".to_owned()));
+}
+
+#[tokio::test]
+async fn only_so_many_sources_that_are_not_registered_may_say_something() {
+    let watch = watch(&Arc::new(Kept::default()), 0).await;
+    let strangers = (0..STRANGERS_MAX + 2).map(|n| source(&format!("s{n}")));
+    for stranger in strangers {
+        assert!(watch.takes(&stranger), "{stranger}");
+        watch.roll().said(&stranger, true, at(0));
+    }
+    for (id, expected) in [("s0", true), ("B", true), ("more", false)] {
+        assert_eq!(watch.takes(&source(id)), expected, "{id}");
+    }
 }
