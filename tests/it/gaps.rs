@@ -299,3 +299,78 @@ fn what_cannot_be_asked_is_said() {
         assert!(said.contains(expected), "{said}");
     }
 }
+
+/// Registers further stations, and imports rows of them.
+fn more(folder: &Path, data: &Path, stations: &str, rows: &str) {
+    let header = STATIONS.lines().next().expect("a header");
+    let files = [
+        ("stations.csv", format!("{header}\n{stations}")),
+        ("rows.csv", format!("{HEADER}{rows}")),
+    ];
+    for (name, content) in files {
+        std::fs::write(folder.join(name), content).expect("room on the disk");
+    }
+    let [table, rows] = ["stations.csv", "rows.csv"].map(|name| folder.join(name));
+    run(&["register", "--data", text(data), text(&table)]);
+    let args = [
+        "import",
+        "--layout",
+        "canonical",
+        "--data",
+        text(data),
+        "--input",
+    ];
+    run(&[&args[..], &[text(&rows)]].concat());
+}
+
+#[test]
+fn reports_are_counted_and_a_faulty_clock_begins_nothing() {
+    let (folder, data) = day(&[]);
+    let row = |second: i64| {
+        let time = at(0, 0).plus_s(60 + 89 * second).unix();
+        let time = chrono::DateTime::from_timestamp(time, 0).expect("a time");
+        format!("r60,{},0,7.5,,,,,\n", time.to_rfc3339())
+    };
+    let mut rows: String = (0..971).map(row).collect();
+    rows.push_str("f,0001-01-01T00:00:00Z,3600,1,,,,,\nf,1999-12-31T23:00:00Z,3600,1,,,,,\n");
+    rows.push_str("f,2024-01-05T01:00:00+08:00,3600,1,,,,,\n");
+    let stations = "r60,慢,Slow,national,120,31,false,feed,,60\n\
+                    f,钟,Clock,national,120,31,false,feed,,3600\n";
+    more(folder.path(), &data, stations, &rows);
+    let days = |station: &str| {
+        let of = ["--from", "2024-01-03", "--to", "2024-01-05"];
+        let args = ["gaps", "--data", text(&data), "--station", station];
+        let said = run(&[&args[..], &of, &["--by", "day", "--format", "csv"]].concat());
+        said.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(days("r60"), ["r60,2024-01-05,1440,971,67.4,971,0,0,0,0,0,"]);
+    assert_eq!(days("f"), ["f,2024-01-05,24,1,4.2,1,0,0,0,0,0,"]);
+}
+
+#[test]
+fn times_are_those_of_the_zone_that_the_directory_is_served_in() {
+    let (_folder, data) = day(&[12]);
+    run(&[
+        "delete",
+        "--data",
+        text(&data),
+        "--source",
+        "a",
+        "--from",
+        "2024-01-05T20:00:00+08:00",
+        "--to",
+        "2024-01-05T21:00:00+08:00",
+        "--by",
+        "Li Na",
+        "--reason",
+        "a test",
+    ]);
+    Daemon::start(&data, &[("SKYTIER__ZONE", "+00:00")]).stop("TERM");
+    let said = gaps(&data, &["--station", "a", "--format", "csv"]);
+    let first = said.lines().nth(1).expect("a gap");
+    let expected = "a,2024-01-05T03:00:00+00:00,2024-01-05T04:00:00+00:00,3600,1,";
+    assert!(first.starts_with(expected), "{said}");
+    let orders = run(&["delete", "--data", text(&data), "--list"]);
+    assert!(orders.contains("2024-01-05T12:00:00+00:00"), "{orders}");
+    assert!(!orders.contains("+08:00"), "{orders}");
+}

@@ -243,3 +243,22 @@ async fn every_way_to_be_away_is_told_from_the_others() {
     daemon.stop("TERM");
     verify(&data);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_taken_out_of_the_settings_is_no_excuse() {
+    let broker = Mosquitto::start().await;
+    let (_folder, data) = registered();
+    let daemon = behind(&data, &[&broker], &[]);
+    seen(&daemon, &broker, "a");
+    daemon.stop("TERM");
+    let daemon = behind(&data, &[], &[]);
+    wait_for("silence", PATIENCE, || {
+        (station(&daemon, "a")["silent"] == json!(true)).then_some(())
+    });
+    tokio::time::sleep(AWAY).await;
+    daemon.stop("TERM");
+    let causes = causes(&data);
+    let told = |name: &str| causes.iter().any(|cause| cause == name);
+    assert!(told("station_silent") && !told("broker_down"), "{causes:?}");
+    verify(&data);
+}
