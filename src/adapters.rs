@@ -18,6 +18,8 @@ pub mod reviews;
 
 pub mod deletions;
 
+pub mod removals;
+
 pub mod report;
 
 pub mod export;

@@ -32,6 +32,8 @@ pub mod seeding;
 
 pub mod register;
 
+pub mod retention;
+
 pub mod review;
 
 pub mod delete;

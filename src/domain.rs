@@ -28,6 +28,8 @@ pub mod review;
 
 pub mod deletion;
 
+pub mod retention;
+
 pub mod qc;
 
 pub mod standards;

@@ -18,6 +18,7 @@ use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::retention::Gone;
 use crate::domain::review::Decision;
 use crate::domain::strip::Strip;
 
@@ -71,6 +72,14 @@ pub enum StoreError {
         found: u32,
         /// The format this program reads.
         known: u32,
+    },
+    /// Figures are asked as known at a time of which the replaced values were removed by age.
+    #[error(
+        "what counted before {from} is no longer known: values replaced by then were removed by age"
+    )]
+    Forgotten {
+        /// From when on it is known.
+        from: String,
     },
     /// The store cannot be reached or opened.
     #[error("open {place}: {cause}")]
@@ -380,6 +389,8 @@ pub trait Attendance: Send + Sync {
     fn open_spells(&self) -> Answer<'_, Vec<Spell>>;
     /// Every way, in the order of source and link.
     fn ways(&self) -> Answer<'_, Vec<Way>>;
+    /// Stretches of a source whose readings were removed by age; none where nothing is removed.
+    fn gone<'a>(&'a self, source: &'a SourceId) -> Answer<'a, Vec<Gone>>;
 }
 
 /// Checks everything a store holds.

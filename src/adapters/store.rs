@@ -41,6 +41,8 @@ pub struct Stores {
     pub verify: Arc<dyn Verify>,
     /// The store of readings in InfluxDB, when it is that one.
     pub influxdb2: Option<Arc<Influx>>,
+    /// The embedded store, when one is there: alone, or beside an InfluxDB.
+    pub embedded: Option<Arc<Embedded>>,
 }
 
 impl Stores {
@@ -55,8 +57,9 @@ impl Stores {
             publications: Arc::clone(&store) as Arc<dyn Publications>,
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             attendance: Arc::clone(&store) as Arc<dyn Attendance>,
-            verify: store,
+            verify: Arc::clone(&store) as Arc<dyn Verify>,
             influxdb2: None,
+            embedded: Some(store),
         }
     }
 
@@ -70,9 +73,10 @@ impl Stores {
             ledger: Arc::clone(&rest) as Arc<dyn Ledger>,
             publications: Arc::clone(&rest) as Arc<dyn Publications>,
             attendance: Arc::clone(&rest) as Arc<dyn Attendance>,
-            reviews: rest,
+            reviews: Arc::clone(&rest) as Arc<dyn Reviews>,
             verify: Arc::clone(&readings) as Arc<dyn Verify>,
             influxdb2: Some(readings),
+            embedded: Some(rest),
         }
     }
 
@@ -89,6 +93,7 @@ impl Stores {
             attendance: Arc::clone(&store) as Arc<dyn Attendance>,
             verify: store,
             influxdb2: None,
+            embedded: None,
         }
     }
 }

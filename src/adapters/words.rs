@@ -10,6 +10,8 @@ use crate::domain::presence::Cause;
 use crate::domain::projection::Spread;
 use crate::domain::registry::Item;
 use crate::domain::registry::peer::RankItem;
+use crate::domain::retention::Kind;
+use crate::domain::retention::Stays;
 use crate::domain::target::Gap;
 use crate::domain::target::Standing;
 use crate::flow::gaps::Void;
@@ -43,12 +45,50 @@ pub fn void_day(reasons: &str, lang: Lang) -> String {
 /// Why a reading is missing.
 pub const fn cause(cause: Cause, lang: Lang) -> &'static str {
     match cause {
+        Cause::Retention => lang.pick("已按保留期限清除", "removed by age"),
         Cause::NotRecorded => lang.pick("当时无运行记录", "no record kept then"),
         Cause::DaemonDown => lang.pick("本程序未运行", "daemon down"),
         Cause::BrokerDown => lang.pick("消息代理中断", "broker down"),
         Cause::StationOffline => lang.pick("站点离线", "station offline"),
         Cause::StationSilent => lang.pick("站点静默", "station silent"),
     }
+}
+
+/// What can be removed by age.
+pub const fn kept_kind(kind: Kind, lang: Lang) -> &'static str {
+    match kind {
+        Kind::Fine => lang.pick("小时以下数据", "readings finer than an hour"),
+        Kind::Hourly => lang.pick("不参与评价的小时数据", "hourly readings outside figures"),
+        Kind::Revisions => lang.pick("被更正的旧值", "replaced values"),
+        Kind::DeadLetters => lang.pick("无法使用的报文", "dead letters"),
+    }
+}
+
+/// Why readings that are old enough stay.
+pub const fn stays(stays: Stays, lang: Lang) -> &'static str {
+    match stays {
+        Stays::Hours => lang.pick("小时值依赖于此", "their hours rest on them"),
+        Stays::Reviewed => lang.pick("经人工审核", "reviewed"),
+        Stays::Deleted => lang.pick(
+            "含按令剔除的原始记录",
+            "hold the record of what was deleted",
+        ),
+        Stays::Newest => lang.pick("该序列最新数据", "newest of their series"),
+        Stays::Waiting => lang.pick("尚未归并", "not merged yet"),
+    }
+}
+
+/// Heads of the columns of a removal by age.
+pub fn retention_column(column: &'static str, lang: Lang) -> &'static str {
+    let zh = match column {
+        "kind" => "类别",
+        "days" => "保留天数",
+        "upto" => "截至",
+        "removed" => "清除数",
+        "stays" => "保留不清除",
+        _ => column,
+    };
+    lang.pick(zh, column)
 }
 
 /// Why there are no figures of a station's reports.

@@ -51,6 +51,8 @@ use crate::app::register;
 use crate::app::register::RegisterArgs;
 use crate::app::replay;
 use crate::app::replay::ReplayArgs;
+use crate::app::retention;
+use crate::app::retention::RetentionArgs;
 use crate::app::review;
 use crate::app::review::ReviewArgs;
 use crate::app::rulebook;
@@ -91,6 +93,7 @@ enum Command {
     Register(RegisterArgs),
     Review(ReviewArgs),
     Delete(DeleteArgs),
+    Retention(RetentionArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
@@ -203,6 +206,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Seed(args) => seeding::run(args, today(), now()).await?,
         Command::Review(args) => review::run(&args, now(), &mut out).await?,
         Command::Delete(args) => delete::run(&args, now(), &mut out).await?,
+        Command::Retention(args) => retention::run(&args, now(), &mut out).await?,
         Command::Register(args) => register::run(&args, &mut out).await?,
         Command::Replay(args) => {
             let sent = replay::run(&args).await?;

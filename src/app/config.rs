@@ -19,6 +19,7 @@ use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
 use crate::domain::calendar::Zone;
+use crate::domain::retention::Policy;
 use crate::flow::watch::WatchSettings;
 
 /// What the environment variables that override keys begin with.
@@ -66,6 +67,8 @@ pub struct Settings {
     pub brokers: Vec<BrokerSettings>,
     /// Beats, and what counts as silence.
     pub watch: WatchSettings,
+    /// What is removed by age.
+    pub retention: Policy,
 }
 
 impl Default for Settings {
@@ -88,6 +91,7 @@ impl Default for Settings {
             queue_messages_max: 2_048,
             brokers: Vec::new(),
             watch: WatchSettings::default(),
+            retention: Policy::default(),
         }
     }
 }

@@ -37,6 +37,7 @@ use crate::app::pump::RETRY_PAUSE;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
 use crate::app::receipt;
+use crate::app::retention::Keeper;
 use crate::app::rulebooks;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
@@ -225,6 +226,8 @@ impl Daemon {
         open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
         let mirroring = flows.mirroring(&stores, settings, clock)?;
+        let keeper = Keeper::of_daemon(&stores, settings.retention, settings.zone);
+        let keeping = keeper.map(|keeper| (keeper, clock));
         let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
         let reviewing = Reviewing::open(reviews, series).await?;
         let health = Arc::new(Health::default());
@@ -267,7 +270,7 @@ impl Daemon {
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
-        let beside_task = tokio::spawn(beside(stores.influxdb2, watched, mirroring));
+        let beside_task = tokio::spawn(beside(stores.influxdb2, watched, mirroring, keeping));
         let readmission_task = tokio::spawn(async move { readmission.run(clock).await });
         let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
         Ok(Self {
@@ -387,8 +390,13 @@ async fn look_at_copy(feed: Arc<Feed>, health: Arc<Health>, clock: fn() -> Insta
     }
 }
 
-/// What stands beside the flows: a look at the InfluxDB that keeps readings, and the copy in another.
-async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, mirroring: Option<Mirroring>) {
+/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age.
+async fn beside(
+    influx: Option<Arc<Influx>>,
+    health: Arc<Health>,
+    mirroring: Option<Mirroring>,
+    keeping: Option<(Keeper, fn() -> Instant)>,
+) {
     let kept = async {
         if let Some(influx) = influx {
             look(influx, Arc::clone(&health)).await;
@@ -403,7 +411,12 @@ async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, mirroring: Opt
             );
         }
     };
-    tokio::join!(kept, copy);
+    let keep = async {
+        if let Some((keeper, clock)) = keeping {
+            keeper.run(clock).await;
+        }
+    };
+    tokio::join!(kept, copy, keep);
 }
 
 type Started = (

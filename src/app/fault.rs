@@ -30,6 +30,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         if cause.is::<BadInput>() || cause.is::<LayoutFault>() || credit {
             return 2;
         }
+        if let Some(StoreError::Forgotten { .. }) = cause.downcast_ref() {
+            return 2;
+        }
         if cause.is::<StoreError>() || cause.is::<std::io::Error>() {
             return 3;
         }

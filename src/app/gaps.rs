@@ -24,7 +24,7 @@ const DAYS_DEFAULT: u64 = 7;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 A report is missing when nothing came of a period, by the station's registered interval, else the one its readings name,
-else the commonest distance between two of them. Causes, the first that applies: not_recorded (no daemon kept this yet),
+else the commonest distance between two of them. Causes, the first that applies: retention (removed by age), not_recorded (no daemon kept this yet),
 daemon_down, broker_down, station_offline (it had said so, or its last will did), station_silent. A gap that is filled
 later is gone. Reports are counted from the first one ever, and up to what is due by now.
 

@@ -84,6 +84,8 @@ pub struct Way {
 /// Why a reading is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
+    /// Whatever was there has been removed by age.
+    Retention,
     /// No presence was kept yet at that time.
     NotRecorded,
     /// The daemon did not run.
@@ -98,7 +100,8 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, the first that applies being the cause.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::Retention,
         Self::NotRecorded,
         Self::DaemonDown,
         Self::BrokerDown,
@@ -109,6 +112,7 @@ impl Cause {
     /// The text printed on every interface.
     pub const fn key(self) -> &'static str {
         match self {
+            Self::Retention => "retention",
             Self::NotRecorded => "not_recorded",
             Self::DaemonDown => "daemon_down",
             Self::BrokerDown => "broker_down",

@@ -17,12 +17,14 @@ use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::presence::Cause;
 use crate::domain::presence::Presence;
 use crate::domain::qc::EARLIEST;
 use crate::domain::reading::Qc;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::retention::Gone;
 use crate::ports::Attendance;
 use crate::ports::Range;
 use crate::ports::Series;
@@ -112,6 +114,8 @@ pub struct Reports {
     pub upto: Instant,
     times: Vec<Instant>,
     missing: Vec<Instant>,
+    /// Stretches whose reports were removed by age.
+    gone: Vec<Gone>,
     presence: Presence,
     /// Usable values of each pollutant, by day.
     pub usable: [BTreeMap<NaiveDate, u64>; 6],
@@ -121,8 +125,21 @@ impl Reports {
     /// What is missing, in runs of one cause.
     pub fn gaps(&self) -> Vec<Gap> {
         gaps::runs(&self.missing, self.interval_s, |ending| {
-            self.presence.cause(ending, self.interval_s)
+            let gone = |gone: &Gone| gone.after < ending && ending <= gone.upto;
+            if self.gone.iter().any(gone) {
+                Cause::Retention
+            } else {
+                self.presence.cause(ending, self.interval_s)
+            }
         })
+    }
+
+    /// Whether reports of a day were removed by age, so that nobody knows how complete it was.
+    pub fn is_gone(&self, zone: Zone, day: NaiveDate) -> bool {
+        let (from, to) = (zone.day_start(day), zone.day_end(day));
+        self.gone
+            .iter()
+            .any(|gone| gone.after < to && from < gone.upto)
     }
 
     /// Reports by day.
@@ -199,7 +216,13 @@ impl Reporting<'_> {
         };
         enough(after, upto, interval_s)?;
         let window_s = Presence::due_window_s(interval_s);
-        let after = after.max(first.plus_s(-i64::from(interval_s)));
+        let mut gone = self.attendance.gone(station).await?;
+        gone.retain(|gone| gone.interval_s <= longest_s);
+        let first = gone
+            .iter()
+            .map(|gone| gone.after)
+            .fold(first.plus_s(-i64::from(interval_s)), Instant::min);
+        let after = after.max(first);
         let upto = upto.min(self.now.plus_s(-window_s)).max(after);
         let source = Source {
             kind: SourceKind::Station,
@@ -215,6 +238,7 @@ impl Reporting<'_> {
             upto,
             missing: gaps::missing(&found.times, after, upto, interval_s),
             times: found.times,
+            gone,
             presence: Presence::of(&source, &spells, &ways, self.now),
             usable: found.usable,
         }))

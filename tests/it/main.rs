@@ -31,6 +31,7 @@ mod ranking;
 mod reference;
 mod register;
 mod restatements;
+mod retention;
 mod reviews;
 mod route;
 mod rulebooks;

@@ -53,6 +53,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("store", "deletions"),
     ("words", "lang"),
     ("store", "publications"),
+    ("store", "removals"),
     ("store", "reviews"),
 ];
 

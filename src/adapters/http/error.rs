@@ -29,6 +29,8 @@ pub enum Problem {
     NotFound(String),
     /// What is asked contradicts what stands; nothing was done.
     Refused(String),
+    /// It was there, and was removed by age.
+    Gone(String),
     /// The body is not marked as JSON.
     NotJson,
     /// The body is over the limit, or broke off.
@@ -51,6 +53,9 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Forgotten { .. } = error {
+            return Self::Gone(error.to_string());
+        }
         tracing::error!(%error, "request failed");
         match error {
             StoreError::Full { .. } | StoreError::Unavailable { .. } => Self::Unavailable,
@@ -103,6 +108,12 @@ impl IntoResponse for Problem {
                 StatusCode::CONFLICT,
                 "refused",
                 "It contradicts what stands; nothing was entered",
+                Some(detail),
+            ),
+            Self::Gone(detail) => (
+                StatusCode::GONE,
+                "removed",
+                "It was removed by age",
                 Some(detail),
             ),
             Self::NotJson => (

@@ -13,6 +13,7 @@ use crate::domain::gaps::DayReports;
 use crate::domain::gaps::Gap;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::presence::Cause;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::gaps::Reports;
@@ -84,12 +85,24 @@ pub fn days_json(zone: Zone, (station, answer): &Answered) -> Value {
             let keys = Pollutant::ALL.map(|pollutant| pollutant.key().to_owned());
             let usable = keys.into_iter();
             let usable = usable.zip(usable_values(reports, date));
+            let usable = usable.collect::<serde_json::Map<_, _>>();
+            if reports.is_gone(zone, date) {
+                return json!({
+                    "date": date.to_string(),
+                    "expected": day.expected,
+                    "reported": null,
+                    "completeness": null,
+                    "usable": null,
+                    "void_reason": Cause::Retention.key(),
+                });
+            }
             json!({
                 "date": date.to_string(),
                 "expected": day.expected,
                 "reported": day.reported,
                 "completeness": completeness(day).map(number),
-                "usable": usable.collect::<serde_json::Map<_, _>>(),
+                "usable": usable,
+                "void_reason": null,
             })
         });
         days.collect::<Vec<_>>()
@@ -149,6 +162,18 @@ fn day_rows(zone: Zone, (station, answer): &Answered, lang: Option<Lang>) -> Vec
         Err(void) => return vec![void_row(station, *void, DAY_COLUMNS.len(), lang)],
     };
     let row = |(date, day): (NaiveDate, DayReports)| {
+        if reports.is_gone(zone, date) {
+            let mut row = vec![String::new(); DAY_COLUMNS.len()];
+            row[..3].clone_from_slice(&[
+                station.to_string(),
+                date.to_string(),
+                day.expected.to_string(),
+            ]);
+            let why = Cause::Retention;
+            let why = lang.map_or(why.key(), |lang| words::cause(why, lang));
+            row[DAY_COLUMNS.len() - 1] = why.to_owned();
+            return row;
+        }
         let mut row = vec![
             station.to_string(),
             date.to_string(),

@@ -24,6 +24,7 @@ mod pack;
 mod presence;
 mod readings;
 mod registry;
+pub mod retention;
 mod rows;
 mod scan;
 mod schema;
@@ -57,15 +58,18 @@ use crate::adapters::store::embedded::tuning::Tuning;
 use crate::adapters::store::embedded::writer::Task;
 use crate::adapters::store::embedded::writer::Writer;
 use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
+use crate::domain::names::SourceId;
 use crate::domain::presence::Spell;
 use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::retention::Gone;
 use crate::domain::review::Decision;
 use crate::ports::Answer;
 use crate::ports::Appended;
@@ -234,6 +238,8 @@ enum Fault {
     Sql(rusqlite::Error),
     /// A row does not hold what it must.
     Row(String),
+    /// What counted before that moment is no longer known.
+    Forgotten(Instant),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -248,6 +254,10 @@ impl Fault {
         let place = place.to_owned();
         let error = match self {
             Self::Row(fault) => return StoreError::Damaged { place, fault },
+            Self::Forgotten(from) => {
+                let from = Zone::beijing().text(from);
+                return StoreError::Forgotten { from };
+            }
             Self::Sql(error) => error,
         };
         let cause = error.to_string();
@@ -476,6 +486,11 @@ impl Attendance for Embedded {
 
     fn ways(&self) -> Answer<'_, Vec<Way>> {
         Box::pin(self.read(presence::ways))
+    }
+
+    fn gone<'a>(&'a self, source: &'a SourceId) -> Answer<'a, Vec<Gone>> {
+        let source = source.clone();
+        Box::pin(self.read(move |connection| retention::gone(connection, &source)))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
+use crate::domain::names::SourceId;
 use crate::domain::presence::Party;
 use crate::domain::presence::Spell;
 use crate::domain::presence::Way;
@@ -21,6 +22,7 @@ use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
+use crate::domain::retention::Gone;
 use crate::domain::review::Decision;
 use crate::domain::strip::Numbers;
 use crate::ports::Answer;
@@ -363,6 +365,10 @@ impl Attendance for Memory {
 
     fn ways(&self) -> Answer<'_, Vec<Way>> {
         ready(self.state().ways.values().cloned().collect())
+    }
+
+    fn gone<'a>(&'a self, _source: &'a SourceId) -> Answer<'a, Vec<Gone>> {
+        ready(Vec::new())
     }
 }
 

@@ -14,9 +14,11 @@ use crate::app::config::StoreKind;
 use crate::app::config::Value;
 use crate::domain::calendar::Zone;
 use crate::domain::presence::BEAT_S_MAX;
+use crate::domain::retention::DAYS_MAX;
+use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 40] = [
+pub(super) const KEYS: [&str; 44] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -57,6 +59,10 @@ pub(super) const KEYS: [&str; 40] = [
     "health.heartbeat_s",
     "health.silent_after",
     "health.silent_grace_s",
+    "retention.fine_days",
+    "retention.hourly_days",
+    "retention.revisions_days",
+    "retention.dead_letters_days",
 ];
 /// Most external brokers.
 const BROKERS_MAX: usize = 16;
@@ -108,6 +114,10 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "health.heartbeat_s" => settings.watch.heartbeat_s = number(value, 1, BEAT_S_MAX)?,
         "health.silent_after" => settings.watch.silent_after = number(value, 1, 1_000)?,
         "health.silent_grace_s" => settings.watch.silent_grace_s = number(value, 0, 86_400)?,
+        "retention.fine_days" => keep(settings, Kind::Fine, value)?,
+        "retention.hourly_days" => keep(settings, Kind::Hourly, value)?,
+        "retention.revisions_days" => keep(settings, Kind::Revisions, value)?,
+        "retention.dead_letters_days" => keep(settings, Kind::DeadLetters, value)?,
         "hj212.listen" => {
             return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
         }
@@ -119,6 +129,15 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
             None => return Err(unknown()),
         },
     }
+    Ok(())
+}
+
+/// For how many days a kind is kept; 0: for ever.
+fn keep(settings: &mut Settings, kind: Kind, value: Value) -> Result<(), String> {
+    let days: u32 = number(value, 0, i64::from(DAYS_MAX))?;
+    settings.retention = settings
+        .retention
+        .with(kind, Some(days).filter(|days| *days > 0));
     Ok(())
 }
 

@@ -70,6 +70,10 @@ impl Attendance for Kept {
         let ways = self.0.lock().expect("nobody panicked").1.clone();
         Box::pin(std::future::ready(Ok(ways)))
     }
+
+    fn gone<'a>(&'a self, _: &'a SourceId) -> Answer<'a, Vec<crate::domain::retention::Gone>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
 impl Registrar for Kept {

@@ -106,6 +106,8 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("review decisions", 2),
         ("presence entries", 3),
         ("deletions", 0),
+        ("steps of removals", 0),
+        ("removed blocks", 0),
     ];
     assert_eq!(counted, expected);
 }

@@ -98,6 +98,13 @@ impl Cut {
         self.start(span).wrapping_add(i64::from(offset))
     }
 
+    /// The end of the last span that is over at a time.
+    pub(super) fn last_end(self, time: i64) -> i64 {
+        let span = self.span(time);
+        let end = self.time(span, self.readings_max());
+        if end <= time { end } else { self.start(span) }
+    }
+
     /// Most readings a span can hold: one a second.
     pub(super) fn readings_max(self) -> u32 {
         u32::try_from(self.seconds).expect("60 days of seconds")

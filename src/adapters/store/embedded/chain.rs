@@ -1,6 +1,6 @@
 //! Tables of lines that only grow. Each row's hash covers the one before, so that no row can be changed, removed or
 //! moved unseen: the ledger, published figures, decisions of
-//! reviewers, orders to take readings out.
+//! reviewers, orders to take readings out, removals by age.
 
 use std::fmt::Display;
 
@@ -14,11 +14,13 @@ use crate::adapters::credit_events;
 use crate::adapters::credit_events::LineFault;
 use crate::adapters::deletions;
 use crate::adapters::publications;
+use crate::adapters::removals;
 use crate::adapters::reviews;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::credit::CreditEvent;
 use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
+use crate::domain::retention::Removal;
 use crate::domain::review::Decision;
 
 /// The ledger's events.
@@ -55,6 +57,15 @@ pub(super) const DELETIONS: Chain<Deletion, String> = Chain {
     missing: "order",
     to_line: deletions::to_line,
     from_line: deletions::from_line,
+};
+
+/// What was removed by age, a step a row.
+pub(super) const REMOVALS: Chain<Removal, String> = Chain {
+    table: "removal",
+    row: "row",
+    missing: "row",
+    to_line: removals::to_line,
+    from_line: removals::from_line,
 };
 
 /// What the first row's hash covers in place of a row before it.

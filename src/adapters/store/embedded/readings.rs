@@ -16,6 +16,7 @@ use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::index::Progress;
 use crate::adapters::store::embedded::merge;
+use crate::adapters::store::embedded::retention;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::rows::Packed;
@@ -139,6 +140,7 @@ impl<'c> Reader<'c> {
         loop {
             if self.snapshot.is_none() {
                 let snapshot = self.connection.unchecked_transaction()?;
+                retention::remembered(&snapshot, range.known_at)?;
                 let progress = rows::progress(&snapshot)?;
                 self.snapshot = Some((snapshot, progress));
             }
@@ -166,6 +168,11 @@ impl<'c> Reader<'c> {
 }
 
 impl Column<'_> {
+    /// The id of its series.
+    pub(super) fn series(&self) -> i64 {
+        self.series
+    }
+
     /// Passes on span after span what is packed of it and what waits, until told to stop.
     pub(super) fn each(
         mut self,

@@ -352,3 +352,37 @@ END;
 CREATE TRIGGER deletion_hold BEFORE DELETE ON deletion BEGIN
     SELECT RAISE(ABORT, 'orders to take readings out are append-only');
 END;
+
+-- What was removed by age, a row a step. Append-only and chained as the ledger is.
+CREATE TABLE removal (
+    seq  INTEGER PRIMARY KEY,
+    line TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO tally VALUES ('removal', 0);
+CREATE TRIGGER removal_count AFTER INSERT ON removal BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'removal';
+END;
+CREATE TRIGGER removal_once BEFORE INSERT ON removal WHEN EXISTS (SELECT 1 FROM removal WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'removals by age are append-only');
+END;
+CREATE TRIGGER removal_keep BEFORE UPDATE ON removal BEGIN
+    SELECT RAISE(ABORT, 'removals by age are append-only');
+END;
+CREATE TRIGGER removal_hold BEFORE DELETE ON removal BEGIN
+    SELECT RAISE(ABORT, 'removals by age are append-only');
+END;
+
+-- Of each block that was removed by age, the summary that stood beside it.
+CREATE TABLE removed (
+    series INTEGER NOT NULL REFERENCES series (id),
+    span   INTEGER NOT NULL,
+    n      INTEGER NOT NULL,
+    sum    INTEGER,
+    min    INTEGER,
+    max    INTEGER,
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL,
+    hash   INTEGER NOT NULL,
+    PRIMARY KEY (series, span)
+) STRICT, WITHOUT ROWID;

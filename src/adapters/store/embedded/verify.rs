@@ -13,11 +13,13 @@ use crate::adapters::store::embedded::chain::Chain;
 use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
+use crate::adapters::store::embedded::chain::REMOVALS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::letters;
 use crate::adapters::store::embedded::presence;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::retention;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::rows::SeriesRow;
@@ -27,12 +29,12 @@ use crate::ports::Verified;
 const REMEDY: &str = "restore the last backup";
 
 /// Checks pages, readings, revisions, dead letters, registry, ledger, publications, decisions of reviewers, presence
-/// and orders to take readings out, in that order, up to the first fault.
+/// orders to take readings out and what was removed by age, in that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 10] = [
+    let checks: [(&'static str, Check); 12] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
@@ -47,11 +49,19 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
         }),
         ("presence entries", presence::check),
         ("deletions", |connection| chained(&DELETIONS, connection)),
+        ("steps of removals", |connection| {
+            chained(&REMOVALS, connection)
+        }),
+        ("removed blocks", retention::removing::check),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {
             Ok(found) => found,
             Err(Fault::Row(fault)) => (0, Some(fault)),
+            Err(Fault::Forgotten(from)) => (
+                0,
+                Some(format!("what counted before {} is gone", from.unix())),
+            ),
             Err(Fault::Sql(error)) => (0, Some(error.to_string())),
         };
         verified.counted.push((what, count));
@@ -245,7 +255,8 @@ fn revisions(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
             return damaged("its reading is missing");
         }
     }
-    Ok((count, tallied(connection, "revision", count)?))
+    let removed = retention::totals(connection)?.revisions;
+    Ok((count, tallied(connection, "revision", count + removed)?))
 }
 
 fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault> {
@@ -253,8 +264,9 @@ fn dead_letters(connection: &Connection) -> Result<(u64, Option<String>), Fault>
     if fault.is_some() {
         return Ok((count, fault));
     }
-    let fault = match tallied(connection, "dead_letter", count)? {
-        None => tallied(connection, "dead_letter_try", tries)?,
+    let removed = retention::totals(connection)?;
+    let fault = match tallied(connection, "dead_letter", count + removed.letters)? {
+        None => tallied(connection, "dead_letter_try", tries + removed.tries)?,
         fault => fault,
     };
     Ok((count, fault))

@@ -24,6 +24,8 @@ use crate::adapters::store::embedded::pack::Packer;
 use crate::adapters::store::embedded::presence;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::retention::Step as Removing;
+use crate::adapters::store::embedded::retention::removing;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::schema;
 use crate::adapters::store::embedded::schema::Synced;
@@ -85,9 +87,18 @@ pub(super) enum Task {
         answer: Reply<Deleted>,
     },
     /// Keeps an order about readings that are elsewhere.
-    Order { order: Deletion, answer: Reply<u64> },
+    Order {
+        order: Deletion,
+        answer: Reply<u64>,
+    },
+    Remove {
+        step: Removing,
+        answer: Reply<u64>,
+    },
     /// Merges all that waits before it is answered.
-    Merge { answer: Reply<()> },
+    Merge {
+        answer: Reply<()>,
+    },
     Review {
         decisions: Vec<Decision>,
         answer: Reply<u64>,
@@ -115,6 +126,7 @@ impl Task {
             Self::Ledger { answer, .. }
             | Self::Publish { answer, .. }
             | Self::Order { answer, .. }
+            | Self::Remove { answer, .. }
             | Self::Review { answer, .. } => drop(answer.send(Err(error))),
         }
     }
@@ -138,6 +150,7 @@ impl Task {
                 Self::Ledger { answer, .. }
                 | Self::Publish { answer, .. }
                 | Self::Order { answer, .. }
+                | Self::Remove { answer, .. }
                 | Self::Review { answer, .. },
                 Applied::Count(count),
             ) => Done::Count(answer, count),
@@ -350,6 +363,11 @@ impl Writer {
             Task::Order { order, .. } => {
                 let one = std::slice::from_ref(order);
                 DELETIONS.append(&transaction, one).map(Applied::Count)
+            }
+            Task::Remove { step, .. } => {
+                let index = merge::reading(&waiting.index);
+                let removed = removing::remove(&transaction, (&mut *appender, &index), step);
+                removed.map(Applied::Count)
             }
             Task::Register { entries, .. } => {
                 registry::save(&transaction, entries).map(|()| Applied::Unit)
