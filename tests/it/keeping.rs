@@ -136,6 +136,109 @@ fn stats_count_what_is_there() {
     assert!((hourly - received as f64 / 168.0).abs() < 0.01, "{said}");
 }
 
+/// The same counts as JSON; what waits, and what orders took out.
+#[test]
+fn stats_as_json_tell_what_waits_and_what_was_taken_out() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    import(&data, &canonical(folder.path(), "1999A"));
+    let stats = |data: &Path| -> serde_json::Value {
+        let said = run(&["stats", "--data", text(data), "--format", "json"]);
+        serde_json::from_str(&said).expect("JSON")
+    };
+    let found = stats(&data);
+    let own = &found["sources"]["1999A"];
+    assert_eq!(
+        (&own["values"], &own["without_value"]),
+        (&92.into(), &46.into())
+    );
+    assert_eq!(
+        found["waiting_to_be_merged"], 0,
+        "an import merges: {found}"
+    );
+    assert!(
+        found["received"]["last_hour"]["readings"].as_u64() >= Some(138),
+        "{found}"
+    );
+    let rate = &found["received"]["last_hour"]["a_second"];
+    assert!(rate.as_f64() >= Some(0.03), "{found}");
+    let order = [
+        "--source", "1999A", "--factor", "pm25", "--by", "Li Na", "--reason", "span gas",
+    ];
+    let times = [
+        "--from",
+        "2020-07-27T04:00:00+08:00",
+        "--to",
+        "2020-07-27T06:00:00+08:00",
+    ];
+    run(&[&["delete", "--data", text(&data)], &order[..], &times[..]].concat());
+    let after = stats(&data);
+    let taken = (&after["deletion_orders"], &after["removed_by_order"]);
+    assert_eq!(taken, (&1.into(), &2.into()), "{after}");
+    assert_eq!(after["sources"]["1999A"]["values"], 90);
+    assert_eq!(after["removed_by_age"]["fine"], 0);
+    // A daemon that is killed leaves what it had committed and not merged.
+    let daemon = Daemon::start(&data, &[]);
+    daemon.replay("canonical", &[canonical(folder.path(), "2000A")]);
+    daemon.kill9();
+    let left = stats(&data);
+    assert_eq!(left["waiting_to_be_merged"], 138, "{left}");
+    assert_eq!(left["sources"]["2000A"]["values"], 92);
+}
+
+/// What README shows to people with a SQLite shell.
+#[test]
+fn a_sqlite_shell_finds_the_newest_values_and_the_days() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let header = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n";
+    let rows = "2000A,2020-07-27T00:01:00+08:00,60,40.7,,,,0.6,\n2000A,2020-07-28T00:00:00+08:00,60,20.1,,,,,\n\
+                2000A,2020-07-28T00:01:00+08:00,60,0.3,,,,,\n";
+    let minutes = folder.path().join("minutes.csv");
+    std::fs::write(&minutes, format!("{header}{rows}")).expect("room on the disk");
+    import(&data, &minutes);
+    import(&data, &canonical(folder.path(), "1999A"));
+    let check = |select: &str, expected: &[&str]| {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let shell = rusqlite::Connection::open_with_flags(data.join("skytier.db"), flags)
+            .expect("a database");
+        let mut statement = shell.prepare(select).expect(select);
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let cell = |at| match row.get_ref(at)? {
+                rusqlite::types::ValueRef::Null => Ok("-".to_owned()),
+                rusqlite::types::ValueRef::Integer(number) => Ok(number.to_string()),
+                rusqlite::types::ValueRef::Real(number) => Ok(number.to_string()),
+                other => Ok::<_, rusqlite::Error>(other.as_str().expect("text").to_owned()),
+            };
+            let cells: Result<Vec<String>, _> = (0..columns).map(cell).collect();
+            cells.map(|cells| cells.join(" "))
+        };
+        let found: Result<Vec<String>, _> = statement.query_map([], row).expect(select).collect();
+        assert_eq!(found.expect(select), expected, "{select}");
+    };
+    check(
+        "SELECT factor, time, value, unit FROM latest_value WHERE source = '2000A' AND factor IN ('pm25', 'co') ORDER BY factor",
+        &[
+            "co 2020-07-28T00:01:00+08:00 - mg/m3",
+            "pm25 2020-07-28T00:01:00+08:00 0.3 ug/m3",
+        ],
+    );
+    check(
+        "SELECT time, value FROM latest WHERE source = '2000A' AND factor = 'pm25'",
+        &["1595865660 300000"],
+    );
+    check(
+        "SELECT day, readings, sum, min, max, first, last FROM daily WHERE source = '2000A' AND factor = 'pm25' ORDER BY day",
+        &[
+            "2020-07-27 2 60.8 20.1 40.7 2020-07-27T00:01:00+08:00 2020-07-28T00:00:00+08:00",
+            "2020-07-28 1 0.3 0.3 0.3 2020-07-28T00:01:00+08:00 2020-07-28T00:01:00+08:00",
+        ],
+    );
+    check(
+        "SELECT from_day, to_day, readings, min, max FROM summary WHERE source = '1999A' AND factor = 'pm25'",
+        &["2020-06-07 2020-08-05 23 1.5 23.5"],
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_running_daemon_holds_all_that_was_acknowledged_before_it() {
     let (folder, data) = seeded(&["jiangyin"]);

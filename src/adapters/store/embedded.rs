@@ -16,6 +16,7 @@ mod bytes;
 pub(crate) mod chain;
 mod checkpoint;
 pub mod copy;
+pub mod counts;
 mod delete;
 mod index;
 mod letters;

@@ -386,3 +386,31 @@ CREATE TABLE removed (
     hash   INTEGER NOT NULL,
     PRIMARY KEY (series, span)
 ) STRICT, WITHOUT ROWID;
+
+-- For people with a SQLite shell. Values are REAL, in the factor's unit, times in +08:00: good to look at, while the whole
+-- numbers of the tables are exact.
+CREATE VIEW latest_value AS
+    SELECT source, factor, stat, interval_s,
+           strftime('%Y-%m-%dT%H:%M:%S', last_time + 28800, 'unixepoch') || '+08:00' AS time,
+           last_value / 1e6 AS value,
+           CASE WHEN factor = 'co' THEN 'mg/m3'
+                WHEN factor IN ('pm25', 'pm10', 'so2', 'no2', 'o3') THEN 'ug/m3' END AS unit
+    FROM series WHERE last_time IS NOT NULL;
+
+-- What stands beside each block, and what stood beside those that were removed by age.
+CREATE VIEW summary AS
+    SELECT source, factor, stat, interval_s,
+           date(span * iif(interval_s < 3600, 1, 60) * 86400, 'unixepoch') AS from_day,
+           date(((span + 1) * iif(interval_s < 3600, 1, 60) - 1) * 86400, 'unixepoch') AS to_day,
+           n AS readings, sum / 1e6 AS sum, min / 1e6 AS min, max / 1e6 AS max,
+           strftime('%Y-%m-%dT%H:%M:%S', first + 28800, 'unixepoch') || '+08:00' AS first,
+           strftime('%Y-%m-%dT%H:%M:%S', last + 28800, 'unixepoch') || '+08:00' AS last,
+           removed
+    FROM (SELECT series, span, n, sum, min, max, first, last, 0 AS removed FROM block
+          UNION ALL SELECT series, span, n, sum, min, max, first, last, 1 FROM removed)
+    JOIN series ON series.id = series;
+
+-- Of it the days of readings that come more often than hourly: a row a series and day.
+CREATE VIEW daily AS
+    SELECT source, factor, stat, interval_s, from_day AS day, readings, sum, min, max, first, last, removed
+    FROM summary WHERE interval_s < 3600;
