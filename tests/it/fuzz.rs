@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use skytier::adapters::credit_events;
+use skytier::adapters::credit_events::official_list;
 use skytier::adapters::layout;
 use skytier::adapters::layout::Layout;
 use skytier::adapters::payload::Decoder;
@@ -20,9 +21,19 @@ use skytier::adapters::store::Stores;
 use skytier::adapters::store::embedded::Access;
 use skytier::adapters::store::embedded::Embedded;
 use skytier::adapters::store::embedded::tuning::Tuning;
+use skytier::adapters::tables;
+use skytier::adapters::tables::KINDS;
+use skytier::adapters::tables::Rules;
+use skytier::adapters::tables::Signature;
+use skytier::adapters::tables::Table;
+use skytier::adapters::tables::decisions_of_csv;
+use skytier::app::exclusions;
 use skytier::app::qc_rules;
+use skytier::app::seeds;
+use skytier::app::standards;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::Zone;
+use skytier::domain::registry::Registry;
 use skytier::ports::Batch;
 use skytier::ports::Range;
 use skytier::ports::Series;
@@ -257,6 +268,92 @@ fn recorded_files() {
                     assert!(faults <= 1, "after a fault there is nothing more");
                 }
             }
+        }
+    });
+}
+
+/// Every table of the registry, against what the seeds register; what is taken is printed and read again the same.
+#[test]
+fn registry_tables() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/jiangyin");
+    let seed = |name: &str| fs::read(seeds.join(format!("{name}.csv"))).expect(name);
+    let mut corpus: Vec<Vec<u8>> = ["stations", "groups", "grid", "targets", "published"]
+        .map(seed)
+        .to_vec();
+    corpus.extend(texts(&[
+        "id,place,from,to,pollutants,statistics,reason,document,decided_on,revoked_on\nd1,group:city,2020-03-01,2020-03-02,pm25|pm10,mean,dust,doc,2020-04-01,\n",
+        "station,pollutant,from,to,document\n1999A,so2,2026-01-01,,plan\n",
+        "division_code,name_zh,name_en,period,item,value,edition,source\n999901,示例甲区,Example A,2015,pm25_mean,61.0,2012,example\n",
+        "mn,uscc,outlets,source,zone,interval_s\n010000A8900016F000169DC0,91999999MA1X00076E,DA001|DA002,feed,+08:00,60\n",
+    ]));
+    let editions = standards::editions().expect("editions");
+    let reasons = exclusions::reasons().expect("reasons");
+    let none = Registry::default();
+    let known = seeds::registry("jiangyin").expect("a seed");
+    fuzz("registry_tables", 400, &corpus, |bytes| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        for kind in &KINDS {
+            for registered in [&none, &known] {
+                let table = Table {
+                    kind,
+                    file: "t.csv".to_owned(),
+                    text: text.clone(),
+                };
+                let rules = Rules {
+                    editions: &editions,
+                    reasons: &reasons,
+                };
+                let Ok(entries) = tables::read(&[table], registered, rules) else {
+                    continue;
+                };
+                let mut printed = Vec::new();
+                kind.write(&entries, &mut printed).expect("printed");
+                let table = Table {
+                    kind,
+                    file: "again".to_owned(),
+                    text: String::from_utf8(printed).expect("UTF-8"),
+                };
+                let again = tables::read(&[table], registered, rules);
+                assert_eq!(
+                    again.map(|again| kind.rows(&again)),
+                    Ok(kind.rows(&entries))
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn official_lists() {
+    let corpus = texts(&[
+        "评价结果公示,,\n统一社会信用代码,企业名称,信用等级\n91999999MA1ABCDE8G,示例厂,蓝色\n91999999MA1X00076E,另一厂,红色等级\n",
+        "uscc,name,site,tier\n91999999MA1ABCDE8G,A works,east,green\n91999999MA1ABCDE8G,A works,west,black\n",
+        ",企业,,评价\n序号,统一社会信用代码,名称,结果\n1,91999999MA1ABCDE8G,示例厂,不评级\n",
+    ]);
+    fuzz("official_lists", 20_000, &corpus, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        match official_list::read(&text) {
+            Ok(rows) => assert!(rows.len() <= official_list::ROWS_MAX && !rows.is_empty()),
+            Err(faults) => assert!(!faults.is_empty()),
+        }
+    });
+}
+
+#[test]
+fn review_tables() {
+    let corpus = texts(&[
+        "source,factor,stat,interval_s,time,from,to,decision,value,reason\n\
+         Dongsi,pm25,,,2016-12-01T05:00:00+08:00,,,void,,zero check until 05:00\n\
+         Dongsi,pm25,avg,3600,,2016-12-01T05:00:00+08:00,2016-12-01T07:00:00+08:00,correct,12.5,span drift\n",
+    ]);
+    fuzz("review_tables", 20_000, &corpus, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let signature = Signature {
+            reviewer: "Li Na",
+            decided_at: Instant::from_unix(1_600_000_000),
+        };
+        if let Err(faults) = decisions_of_csv("t.csv", &text, signature) {
+            assert!(!faults.is_empty());
         }
     });
 }

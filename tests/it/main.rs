@@ -39,6 +39,7 @@ mod sample;
 mod settings;
 mod sides;
 mod simulation;
+mod slow;
 mod standards;
 mod store_contract;
 mod support;
