@@ -5,6 +5,8 @@
 //! does not, from the judged figure, to two decimals. A day attains by its concentrations, never by its AQI
 //! (HJ 633-2026 6.2): from 2031 on a day of AQI 100 can exceed the daily limits of particles.
 
+use std::cmp::Ordering;
+
 use crate::domain::aqi::DayValues;
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::Figures;
@@ -163,27 +165,58 @@ fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     attains
 }
 
+/// The value from which on rounding exceeds a limit.
+struct Edge {
+    /// Halfway between the highest rounded figure that keeps the limit and the next.
+    halfway: Exact,
+    /// Whether that itself is rounded down.
+    down: bool,
+}
+
+impl Edge {
+    fn of(limit: Amount, decimals: u32) -> Self {
+        let power = 10i64.pow(decimals);
+        let highest = Exact::amount(limit).times(&Exact::whole(power)).floor();
+        let halfway = Exact::whole(highest).plus(&Exact::ratio(1, 2));
+        Self {
+            halfway: halfway.times(&Exact::ratio(1, power)),
+            down: highest % 2 == 0,
+        }
+    }
+
+    /// What [`judge`] says of the rounded value, without rounding it.
+    fn is_kept_by(&self, value: &Exact) -> bool {
+        match value.cmp(&self.halfway) {
+            Ordering::Less => true,
+            Ordering::Equal => self.down,
+            Ordering::Greater => false,
+        }
+    }
+}
+
 /// The daily limits of an edition, looked up once for many days.
 struct DailyLimits<'e> {
     edition: &'e Edition,
-    limits: [Option<Amount>; 6],
+    edges: [Option<Edge>; 6],
 }
 
 impl<'e> DailyLimits<'e> {
     fn of(edition: &'e Edition) -> Self {
-        let limit = |pollutant| edition.class_2(pollutant, daily_averaging(pollutant));
+        let edge = |pollutant: Pollutant| {
+            let limit = edition.class_2(pollutant, daily_averaging(pollutant))?;
+            Some(Edge::of(limit, edition.decimals[pollutant.index()]))
+        };
         Self {
             edition,
-            limits: Pollutant::ALL.map(limit),
+            edges: Pollutant::ALL.map(edge),
         }
     }
 
     /// Whether each daily value, rounded as the edition judges, keeps its limit.
     fn parts(&self, values: &DayValues) -> [Option<bool>; 6] {
-        Pollutant::ALL.map(|pollutant| {
-            let at = pollutant.index();
-            let (value, limit) = values.values[at].as_ref().zip(self.limits[at])?;
-            Some(judge(value.round(self.edition.decimals[at]), limit).attains)
+        std::array::from_fn(|at| {
+            let edge = self.edges[at].as_ref()?;
+            Some(edge.is_kept_by(values.values[at].as_ref()?))
         })
     }
 
@@ -201,4 +234,36 @@ impl<'e> DailyLimits<'e> {
 pub fn day_attains(edition: &Edition, values: &DayValues) -> Option<bool> {
     let limits = DailyLimits::of(edition);
     limits.day(values, limits.parts(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_value_keeps_a_limit_as_its_rounded_figure_does(
+            limit in -2_000_000i64..200_000_000,
+            beyond in -3i64..4,
+            (numerator, denominator) in (-9_000_000i64..300_000_000, 1i64..50),
+            decimals in 0u32..4,
+        ) {
+            let whole = limit / 1_000_000 * 1_000_000;
+            // Any value, and those around the limit, ties among them.
+            let near = |limit: i64| {
+                let half = Exact::ratio(beyond, 2 * 10i64.pow(decimals));
+                Exact::amount(Amount::from_micros(limit)).plus(&half)
+            };
+            let any = Exact::ratio(numerator, denominator * 1_000_000);
+            for limit in [limit, whole] {
+                for value in [any.clone(), near(limit)] {
+                    let judged = judge(value.round(decimals), Amount::from_micros(limit));
+                    let edge = Edge::of(Amount::from_micros(limit), decimals);
+                    prop_assert_eq!(edge.is_kept_by(&value), judged.attains, "{:?}", value);
+                }
+            }
+        }
+    }
 }
