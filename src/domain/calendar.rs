@@ -36,11 +36,13 @@ pub struct Instant(i64);
 
 impl Instant {
     /// From seconds since the epoch.
+    #[inline]
     pub const fn from_unix(seconds: i64) -> Self {
         Self(seconds)
     }
 
     /// Seconds since the epoch.
+    #[inline]
     pub const fn unix(self) -> i64 {
         self.0
     }

@@ -31,6 +31,7 @@ pub struct HourMean {
 
 impl HourMean {
     /// An hourly value as reported.
+    #[inline]
     pub const fn reported(value: Amount) -> Self {
         Self {
             sum_micros: value.micros(),
@@ -46,11 +47,13 @@ impl HourMean {
         all.mean(interval_s, minutes_min)
     }
 
+    #[inline]
     fn count(&self) -> i64 {
         i64::from(self.count.get())
     }
 
     /// The larger of two.
+    #[inline]
     fn larger(self, other: Self) -> Self {
         let exceeds = if self.count == other.count {
             other.sum_micros > self.sum_micros
@@ -63,6 +66,7 @@ impl HourMean {
     }
 
     /// The value as an exact fraction.
+    #[inline]
     pub fn exact(self) -> Exact {
         Exact::mean_of_micros(i128::from(self.sum_micros), i64::from(self.count.get()))
     }
@@ -269,23 +273,30 @@ struct Course {
 impl Course {
     /// `None` when the sums would not fit.
     fn of(hours: &Hours) -> Option<Self> {
+        // One plain pass for each figure; the compiler makes several hours of a pass at once.
+        let of = |hour: &Option<HourMean>| hour.map_or((0, 0), |own| (own.sum_micros, own.count()));
+        let pairs: [(i64, i64); HOURS_PER_DAY] = std::array::from_fn(|at| of(&hours[at]));
+        let (sums, counts) = (pairs.map(|(sum, _)| sum), pairs.map(|(_, count)| count));
+        let count = counts.iter().copied().max().filter(|count| *count > 0);
+        let count = count.unwrap_or(1);
+        let differ = |differ, own: &i64| differ | (*own != 0 && *own != count);
+        let alike = !counts.iter().fold(false, differ);
+        let magnitude = |all: u64, sum: &i64| all | sum.unsigned_abs();
+        let bit = |valid, at: usize| valid | u32::from(counts[at] > 0) << at;
         let mut course = Self {
-            sums: [0; HOURS_PER_DAY],
-            valid: 0,
-            count: hours.iter().flatten().next().map_or(1, HourMean::count),
+            sums,
+            valid: (0..HOURS_PER_DAY).fold(0, bit),
+            count,
             hour_max: None,
         };
-        let (mut alike, mut magnitude) = (true, 0);
-        for (at, hour) in hours.iter().enumerate() {
-            let Some(hour) = hour else { continue };
-            course.sums[at] = hour.sum_micros;
-            course.valid |= 1 << at;
-            alike &= hour.count() == course.count;
-            magnitude |= hour.sum_micros.unsigned_abs();
-            course.hour_max = Some(course.hour_max.map_or(*hour, |own| own.larger(*hour)));
-        }
-        let fits = magnitude < COURSE_MAX && (alike || course.spread(hours).is_some());
-        fits.then_some(course)
+        let fits = sums.iter().fold(0, magnitude) < COURSE_MAX;
+        let valid = hours.iter().copied().flatten();
+        course.hour_max = if alike {
+            valid.max_by_key(|own| own.sum_micros)
+        } else {
+            valid.reduce(HourMean::larger)
+        };
+        (fits && (alike || course.spread(hours).is_some())).then_some(course)
     }
 
     /// Brings hours of different counts to a common one; `None` when that does not fit.

@@ -31,6 +31,7 @@ impl Pollutant {
     ];
 
     /// Position in [`Self::ALL`].
+    #[inline]
     pub const fn index(self) -> usize {
         self as usize
     }

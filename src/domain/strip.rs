@@ -52,26 +52,31 @@ impl<'a> Strip<'a> {
     }
 
     /// Readings it holds.
+    #[inline]
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
     /// Whether it holds none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
     /// When they were.
+    #[inline]
     pub fn times(&self) -> Times<'a> {
         self.times
     }
 
     /// Their values in millionths; any number where [`Self::all_usable`] does not hold.
+    #[inline]
     pub fn values(&self) -> &'a [i64] {
         self.values
     }
 
     /// Whether every value may enter means.
+    #[inline]
     pub fn all_usable(&self) -> bool {
         self.usable.is_none()
     }
@@ -80,6 +85,7 @@ impl<'a> Strip<'a> {
     ///
     /// # Panics
     /// Past the end of a listed strip.
+    #[inline]
     pub fn time(&self, at: usize) -> i64 {
         match self.times {
             Times::Listed(times) => times[at],
@@ -91,6 +97,7 @@ impl<'a> Strip<'a> {
     ///
     /// # Panics
     /// Past the end.
+    #[inline]
     pub fn value(&self, at: usize) -> Option<Amount> {
         let usable = self.usable.is_none_or(|usable| usable[at]);
         usable.then(|| Amount::from_micros(self.values[at]))
@@ -112,6 +119,7 @@ impl<'a> Strip<'a> {
     ///
     /// # Panics
     /// When it is empty.
+    #[inline]
     pub fn split(self, seconds: i64) -> (Self, Self) {
         let within = match self.times {
             Times::Listed(times) => {
@@ -141,6 +149,7 @@ impl<'a> Strip<'a> {
         from
     }
 
+    #[inline]
     fn part(&self, from: usize, to: usize) -> Self {
         Self {
             times: match self.times {

@@ -43,6 +43,7 @@ pub enum AmountFault {
 
 impl Amount {
     /// From millionths of the unit.
+    #[inline]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -56,6 +57,7 @@ impl Amount {
     }
 
     /// Millionths of the unit.
+    #[inline]
     pub const fn micros(self) -> i64 {
         self.0
     }
@@ -158,6 +160,7 @@ pub struct Decimal {
 
 impl Decimal {
     /// The number scaled by `10^decimals`.
+    #[inline]
     pub fn scaled(self) -> i128 {
         self.scaled
     }
@@ -266,8 +269,12 @@ impl Exact {
     ///
     /// # Panics
     /// When `count` is zero: a mean of nothing is a caller's error.
+    #[inline]
     pub fn mean_of_micros(sum_micros: i128, count: i64) -> Self {
         assert!(count > 0, "a mean needs at least one value");
+        if let (Ok(sum), Some(of)) = (i64::try_from(sum_micros), SCALE.checked_mul(count)) {
+            return Self(Form::Small(sum, of));
+        }
         Self::of(sum_micros, i128::from(SCALE) * i128::from(count))
     }
 
@@ -298,6 +305,7 @@ impl Exact {
     }
 
     /// This and `numerator / denominator` as one fraction; `None` when that does not fit.
+    #[inline]
     fn over_common(&self, numerator: i128, denominator: i64) -> Option<(i128, i64)> {
         let Form::Small(own, of) = self.0 else {
             return None;
@@ -411,6 +419,7 @@ impl Exact {
     }
 
     /// Numerator and positive denominator, where they fit.
+    #[inline]
     pub(super) fn parts(&self) -> Option<(i64, i64)> {
         match self.0 {
             Form::Small(numerator, denominator) => Some((numerator, denominator)),
@@ -453,6 +462,7 @@ impl Exact {
     ///
     /// # Panics
     /// When the denominator is zero.
+    #[inline]
     fn of(numerator: i128, denominator: i128) -> Self {
         assert!(denominator != 0, "a fraction's denominator is not zero");
         let (numerator, denominator) = if denominator < 0 {
@@ -471,6 +481,7 @@ impl Exact {
         })
     }
 
+    #[inline]
     fn small(numerator: i128, denominator: i128) -> Option<Self> {
         let (numerator, denominator) = (numerator.try_into().ok()?, denominator.try_into().ok()?);
         Some(Self(Form::Small(numerator, denominator)))

@@ -93,11 +93,17 @@ impl EditionChoice {
     }
 
     /// Every edition a day is given under.
-    pub(super) fn all_on<'e>(&self, editions: &'e Editions, day: NaiveDate) -> Vec<&'e Edition> {
-        match self {
-            Self::Several(ids) => ids.iter().filter_map(|id| editions.by_id(id)).collect(),
-            _ => vec![self.on(editions, day)],
-        }
+    pub(super) fn all_on<'e>(
+        &self,
+        editions: &'e Editions,
+        day: NaiveDate,
+    ) -> impl Iterator<Item = &'e Edition> {
+        let (several, single): (&[String], _) = match self {
+            Self::Several(ids) => (ids, None),
+            _ => (&[], Some(self.on(editions, day))),
+        };
+        let several = several.iter().filter_map(|id| editions.by_id(id));
+        single.into_iter().chain(several)
     }
 }
 

@@ -51,7 +51,7 @@ impl Assessor {
         let all = self.stations_for(area);
         let mut plans = Plans::of(&self.registry);
         let mut courses = self.courses(area, &all, span);
-        let editions = edition.all_on(&self.editions, span.to).len();
+        let editions = edition.all_on(&self.editions, span.to).count();
         let mut days = Vec::with_capacity(span.length() as usize * editions);
         let mut stations = Vec::new();
         for day in span.days() {

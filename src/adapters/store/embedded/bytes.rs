@@ -60,6 +60,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte.
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Malformed> {
         let (first, rest) = self.rest.split_first().ok_or(Malformed("ends early"))?;
         self.rest = rest;
@@ -67,6 +68,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next number.
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u64, Malformed> {
         let mut number = 0u64;
         let mut shift = 0;
@@ -88,6 +90,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next number with a sign.
+    #[inline]
     pub(super) fn signed(&mut self) -> Result<i64, Malformed> {
         self.number().map(unfolded)
     }
