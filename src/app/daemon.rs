@@ -226,8 +226,7 @@ impl Daemon {
         open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
         let mirroring = flows.mirroring(&stores, settings, clock)?;
-        let keeper = Keeper::of_daemon(&stores, settings.retention, settings.zone);
-        let keeping = keeper.map(|keeper| (keeper, clock));
+        let keeps = Keeper::of_daemon(&stores, settings.retention, settings.zone).zip(Some(clock));
         let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
         let reviewing = Reviewing::open(reviews, series).await?;
         let health = Arc::new(Health::default());
@@ -270,7 +269,7 @@ impl Daemon {
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
-        let beside_task = tokio::spawn(beside(stores.influxdb2, watched, mirroring, keeping));
+        let beside_task = tokio::spawn(beside(stores.influxdb2, watched, mirroring, keeps));
         let readmission_task = tokio::spawn(async move { readmission.run(clock).await });
         let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
         Ok(Self {
