@@ -182,24 +182,24 @@ impl Keeper {
         let removal = outcome.removal.clone();
         let columns = self.store.concerned(self.policy).await?;
         let decisions = self.reviews.decisions().await?;
-        for column in columns.iter().filter(|column| column.kind == removal.kind) {
-            let own = decisions
-                .iter()
-                .filter(|own| own.key.source == column.key.source);
-            let own: Vec<Decision> = own.cloned().collect();
-            let found = self
-                .store
-                .old_blocks(column, (removal.upto, self.zone), own)
-                .await?;
+        // Blocks of many columns go in one step, so that few rows tell of much.
+        let mut waiting: Vec<Doomed> = Vec::new();
+        for column in columns.iter().filter(|one| one.kind == removal.kind) {
+            let own = |decision: &&Decision| decision.key.source == column.key.source;
+            let own: Vec<Decision> = decisions.iter().filter(own).cloned().collect();
+            let cut = (removal.upto, self.zone);
+            let found = self.store.old_blocks(column, cut, own).await?;
             for (stays, readings) in found.stays {
                 *outcome.stays.entry(stays).or_default() += readings;
             }
-            for doomed in found.doomed.chunks(STEP_MAX) {
-                self.step(&mut outcome.removal, &removal, doomed.to_vec())
-                    .await?;
+            waiting.extend(found.doomed);
+            while waiting.len() >= STEP_MAX {
+                let later = waiting.split_off(STEP_MAX);
+                let doomed = std::mem::replace(&mut waiting, later);
+                self.step(&mut outcome.removal, &removal, doomed).await?;
             }
         }
-        Ok(())
+        self.step(&mut outcome.removal, &removal, waiting).await
     }
 
     async fn rows(&self, outcome: &mut Outcome) -> Result<(), StoreError> {
@@ -222,6 +222,9 @@ impl Keeper {
         none: &Removal,
         doomed: Vec<Doomed>,
     ) -> Result<(), StoreError> {
+        if doomed.is_empty() {
+            return Ok(());
+        }
         let mut found = none.clone();
         for one in &doomed {
             match one {

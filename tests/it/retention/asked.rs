@@ -118,24 +118,22 @@ fn minutes_go_by_command_and_a_row_says_so() {
         list.contains("\"days\":365") && list.contains(&told),
         "{list}"
     );
-    let mut gaps = vec![
-        "gaps",
-        "--data",
-        text(&data),
-        "--station",
-        "a",
-        "--by",
-        "day",
-    ];
-    gaps.extend([
-        "--from",
-        "2022-01-01",
-        "--to",
-        "2022-01-03",
-        "--format",
-        "csv",
-    ]);
-    let days = run(&gaps);
+    let shell = rusqlite::Connection::open(data.join("skytier.db")).expect("a database");
+    let rows = shell.query_row("SELECT count(*) FROM removal", [], |row| row.get(0));
+    assert_eq!(rows, Ok(1), "blocks of all series go in one step");
+    let gaps = |by: &str| {
+        let station = ["gaps", "--data", text(&data), "--station", "a", "--by", by];
+        let days = [
+            "--from",
+            "2022-01-01",
+            "--to",
+            "2022-01-03",
+            "--format",
+            "csv",
+        ];
+        run(&[&station[..], &days[..]].concat())
+    };
+    let days = gaps("day");
     assert!(
         days.contains("a,2022-01-01,1440,,,,,,,,,retention\n"),
         "{days}"
@@ -144,6 +142,9 @@ fn minutes_go_by_command_and_a_row_says_so() {
         days.contains("a,2022-01-03,1440,1440,100.0,1440,"),
         "{days}"
     );
+    let gaps = gaps("gap");
+    let gone = "a,2022-01-01T00:00:00+08:00,2022-01-02T00:00:00+08:00,60,1440,retention,\n";
+    assert!(gaps.contains(gone), "{gaps}");
 }
 
 #[test]
