@@ -82,7 +82,7 @@ simulate: build-needs ## many lives of the daemon, full of faults, against a nai
 kill: build-needs ## kill the daemon under load, and the store at each moment of its work (KILLS=200)
 	SKYTIER_KILLS=$(KILLS) cargo test --release $(FEATURES) --test it route::kills -- --nocapture --test-threads 1
 
-fuzz: build-needs ## mutated payloads, topics, files, databases and packets (FUZZ=50)
+fuzz: build-needs ## mutated payloads, topics, files, tables, databases and packets (FUZZ=50)
 	SKYTIER_FUZZ=$(FUZZ) cargo test --release $(FEATURES) --test it -- fuzz damaged_packets --nocapture --test-threads 1
 
 bless: build-needs ## accept the charts as they are drawn now
