@@ -258,19 +258,22 @@ async fn enter(
 ) -> anyhow::Result<()> {
     let event = from_fields(act, fields, subject, now).map_err(bad_input)?;
     let tiering = tiering(data, true).await?;
-    let book = tiering.act(subject, event).await.map_err(refused)?;
+    let done = tiering.act(subject, event).await.map_err(refused)?;
+    let book = &done.book;
     let today = now.date_naive();
     let rating = tiering.rate(book.ledger(), subject, today, None)?;
     let rulebook = tiering.rulebook(today);
     let workdays = holidays::workdays()?;
-    let (last, _) = book.head();
-    let entered = book.row(last).context("failed to read the entry back")?;
+    let entered = book
+        .row(done.seq)
+        .context("failed to read the entry back")?;
     let prompt = |rulebook| dossier::promptness(entered.event, rulebook, &workdays);
     let promptness = rulebook.and_then(prompt);
     let line = json!({
         "seq": entered.seq,
         "hash": hex(&entered.hash),
         "entered": entry_json(entered.event),
+        "stood_already": done.stood_already,
         "promptness": promptness.map(|promptness| promptness_json(&promptness)),
         "after": {"on": today.to_string(), "score": rating.score, "tier": rating.tier.as_str()},
     });

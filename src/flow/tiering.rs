@@ -73,6 +73,17 @@ pub struct View {
     pub asked_at: DateTime<FixedOffset>,
 }
 
+/// What an act did.
+#[derive(Debug, Clone)]
+pub struct Entered {
+    /// The ledger with it.
+    pub book: Arc<Book>,
+    /// The number of its row.
+    pub seq: u64,
+    /// Whether it stood there before.
+    pub stood_already: bool,
+}
+
 /// What everybody shares, changed at one stroke.
 struct Moment {
     book: Arc<Book>,
@@ -221,12 +232,14 @@ impl Tiering {
         book
     }
 
-    /// Appends what a person enters about one unit now; it is the last row of the book.
+    /// Appends what a person enters about one unit now. What stands already in the same words of the same person is not
+    /// entered again, so that whoever got no answer may send it again; that goes for entries with an identifier alone, for
+    /// others may rightly return, as an official tier does.
     ///
     /// # Errors
     /// As [`Self::enter`]; also an act nobody signs, one dated ahead, a repair before its time, or one about another unit's
     /// entry.
-    pub async fn act(&self, subject: &Uscc, event: CreditEvent) -> Result<Arc<Book>, TieringError> {
+    pub async fn act(&self, subject: &Uscc, event: CreditEvent) -> Result<Entered, TieringError> {
         act::check(&event).map_err(|fault| TieringError::Refused(fault.to_string()))?;
         let alone = self.entering.lock().await;
         let before = self.caught_up().await?;
@@ -237,14 +250,28 @@ impl Tiering {
                 return Err(TieringError::Refused(said));
             }
         }
+        if let Some(seq) = standing(&before, subject, &event) {
+            let (book, stood_already) = (before, true);
+            return Ok(Entered {
+                book,
+                seq,
+                stood_already,
+            });
+        }
         if let EventBody::Repair(repair) = &event.body {
             let events = before.ledger().events_of(subject);
             let fits = act::check_repair(repair, events, self.schedule()?.on(repair.approved));
             fits.map_err(|fault| TieringError::Refused(fault.to_string()))?;
         }
-        let book = self.append(&before, self.stamped(vec![event])).await;
+        let book = self.append(&before, self.stamped(vec![event])).await?;
         drop(alone);
-        book
+        let (seq, _) = book.head();
+        let stood_already = false;
+        Ok(Entered {
+            book,
+            seq,
+            stood_already,
+        })
     }
 
     /// The entries with a time of capture that changes no answer. Nobody else may be entering.
@@ -272,8 +299,11 @@ impl Tiering {
             self.moment().entering = None;
             return Err(refused);
         }
-        self.port.append_events(events).await?;
-        self.caught_up().await
+        let appended = self.port.append_events(events).await;
+        // Also after a failure: what is on disk counts, and nothing is being entered any more.
+        let book = self.caught_up().await;
+        appended?;
+        book
     }
 
     /// The book with every row the store holds, also those of an entry that broke off before they were read back. Nobody
@@ -338,6 +368,14 @@ impl Tiering {
         let rulebook = schedule.on(tariff.snapshot);
         Ok((tariff, rulebook))
     }
+}
+
+/// The row in which an entry with an identifier stands already, but for the time it was captured at.
+fn standing(book: &Book, subject: &Uscc, event: &CreditEvent) -> Option<u64> {
+    event.own_id().or(event.refers_to())?;
+    let same = |own: &CreditEvent| own.body == event.body && own.entered_by == event.entered_by;
+    let row = book.rows_of(subject).find(|row| same(row.event));
+    row.map(|row| row.seq)
 }
 
 /// The first contradictions; of a single entry without its number.

@@ -17,6 +17,7 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::domain::credit::dossier;
 use crate::domain::credit::tier::Rating;
+use crate::flow::tiering::Entered;
 
 /// The paths under a unit, and the kind of entry each takes.
 const ACTS: [(&str, &str); 12] = [
@@ -77,10 +78,13 @@ async fn enter(
     let today = now.date_naive();
     let before = state.tiering.now();
     let was = state.tiering.rate(before.ledger(), &subject, today, None)?;
-    let book = state.tiering.act(&subject, event).await?;
+    let Entered {
+        book,
+        seq,
+        stood_already,
+    } = state.tiering.act(&subject, event).await?;
     let is = state.tiering.rate(book.ledger(), &subject, today, None)?;
-    let (last, _) = book.head();
-    let entered = book.row(last).ok_or(Problem::Internal)?;
+    let entered = book.row(seq).ok_or(Problem::Internal)?;
     let rulebook = state.tiering.rulebook(today);
     let prompt = |rulebook| dossier::promptness(entered.event, rulebook, &state.workdays);
     let promptness = rulebook.and_then(prompt);
@@ -89,6 +93,7 @@ async fn enter(
         "seq": entered.seq,
         "hash": hex(&entered.hash),
         "entered": entry_json(entered.event),
+        "stood_already": stood_already,
         "promptness": promptness.map(|promptness| promptness_json(&promptness)),
         "before": short(&was),
         "after": short(&is),
