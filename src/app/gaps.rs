@@ -26,7 +26,9 @@ const DAYS_DEFAULT: u64 = 7;
 A report is missing when nothing came of a period, by the station's registered interval, else the one its readings name,
 else the commonest distance between two of them. Causes, the first that applies: retention (removed by age), not_recorded (no daemon kept this yet),
 daemon_down, broker_down, station_offline (it had said so, or its last will did), station_silent. A gap that is filled
-later is gone. Reports are counted from the first one ever, and up to what is due by now.
+later is gone. Reports are counted from the first one ever whose stamp is no clock fault, and up to what is due by now.
+A gap is one and a half intervals without a report; --by day counts reports, at most one an interval, so a sender slower
+than registered shows there though it leaves no gap.
 
 Examples:
   skytier gaps --data var/demo --station Dongsi --from 2016-12-01 --to 2016-12-31

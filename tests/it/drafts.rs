@@ -52,9 +52,9 @@ fn a_pipe_a_link_and_a_device_stay_what_they_are() {
         std::thread::spawn(move || std::fs::read_to_string(pipe_at).expect("what is written"))
     };
     run(&readings_to(&data, &pipe_at));
-    assert_eq!(reading.join().expect("read to the end"), expected);
     let kind = std::fs::symlink_metadata(&pipe_at).expect("it is there");
     assert!(kind.file_type().is_fifo(), "{kind:?}");
+    assert_eq!(reading.join().expect("read to the end"), expected);
     let (link, file) = (folder.path().join("link"), folder.path().join("file"));
     std::fs::write(&file, "before").expect("room on the disk");
     std::os::unix::fs::symlink(&file, &link).expect("a link");
