@@ -28,7 +28,8 @@ const DECIMALS: u32 = 6;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The InfluxDB is that of the environment (SKYTIER__STORE__KIND=influxdb2 and SKYTIER__STORE__INFLUXDB2__URL, __ORG,
-__BUCKET, __TOKEN). Days with a reading that may not enter means are left out, as InfluxDB knows nothing of flags.
+__BUCKET, __TOKEN). Days with a reading that may not enter means, or that an order took out, are left out, as InfluxDB
+knows nothing of either.
 
 Examples:
   skytier crosscheck --data var/influxdb2 --from 2016-01-01 --to 2016-12-31
@@ -93,7 +94,7 @@ impl Counts {
         &mut self,
         key: &SeriesKey,
         ours: &BTreeMap<NaiveDate, Option<Exact>>,
-        theirs: &BTreeMap<NaiveDate, Amount>,
+        theirs: &BTreeMap<NaiveDate, Option<Amount>>,
         out: &mut dyn Write,
     ) -> std::io::Result<()> {
         let SeriesKey {
@@ -104,12 +105,13 @@ impl Counts {
         } = key;
         let name = format!("{source} {factor} {stat} {interval_s} s");
         for (day, ours) in ours {
-            let Some(ours) = ours else {
+            let found = theirs.get(day).copied();
+            let (Some(ours), false) = (ours, found == Some(None)) else {
                 self.left_out += 1;
                 continue;
             };
             self.compared += 1;
-            let found = theirs.get(day).copied();
+            let found = found.flatten();
             if found.is_some_and(|found| agrees(ours, found)) {
                 continue;
             }
@@ -118,7 +120,11 @@ impl Counts {
             let own = ours.round(DECIMALS).trimmed();
             writeln!(out, "{name} {day}: ours {own}, InfluxDB's {found}")?;
         }
-        for day in theirs.keys().filter(|day| !ours.contains_key(day)) {
+        for (day, found) in theirs.iter().filter(|(day, _)| !ours.contains_key(day)) {
+            if found.is_none() {
+                self.left_out += 1;
+                continue;
+            }
             self.differing += 1;
             writeln!(out, "{name} {day}: InfluxDB has a mean, skytier no reading")?;
         }
@@ -163,7 +169,7 @@ pub async fn run(args: &CrosscheckArgs, out: &mut dyn Write) -> anyhow::Result<(
     } = counts;
     writeln!(
         out,
-        "{compared} days compared, {left_out} left out for flags, {differing} differ"
+        "{compared} days compared, {left_out} left out for flags and orders, {differing} differ"
     )?;
     if compared + left_out == 0 {
         return Err(bad_input(

@@ -162,7 +162,7 @@ impl Influx {
         Ok(odd)
     }
 
-    /// The server's own means of a column's days, to compare with ours.
+    /// The server's own means of a column's days, to compare with ours; `None` where an order took a reading out.
     ///
     /// # Errors
     /// Those of the server.
@@ -171,7 +171,7 @@ impl Influx {
         key: &SeriesKey,
         span: Span,
         zone: Zone,
-    ) -> Result<BTreeMap<NaiveDate, Amount>, StoreError> {
+    ) -> Result<BTreeMap<NaiveDate, Option<Amount>>, StoreError> {
         let core = &self.core;
         let held = core.readable().await?;
         let Some(ends) = held.get(key).copied() else {

@@ -25,6 +25,8 @@ const STATION: &str = "1999A";
 const HOURS: u32 = 24;
 /// Messages sent before acknowledgements are read.
 const BURST: u32 = 40;
+/// Messages of one connection, fewer than there are packet ids.
+const MESSAGES_MAX: u32 = 60_000;
 
 #[test]
 fn the_stub_as_a_process() {
@@ -74,7 +76,13 @@ fn value(number: u32) -> String {
 /// Sends messages from a number on until told to stop or the daemon dies; the first that was not acknowledged.
 async fn load(daemon: &Daemon, mut next: u32, go_on: impl Fn() -> bool) -> u32 {
     let mut station = Station::connect(daemon, "gateway").await;
+    let mut left = MESSAGES_MAX;
     while go_on() {
+        if left < BURST {
+            station = Station::connect(daemon, "gateway").await;
+            left = MESSAGES_MAX;
+        }
+        left -= BURST;
         let messages: Vec<_> = (next..next + BURST).map(message).collect();
         let acknowledged = station.burst(&messages).await;
         next += u32::try_from(acknowledged).expect("a burst");

@@ -157,9 +157,22 @@ fn name(
     Ok(())
 }
 
+/// Writes a value without a detour through a text of its own.
+fn number(amount: Amount, out: &mut String) {
+    const SCALE: u64 = 1_000_000;
+    let micros = amount.micros();
+    let (whole, fraction) = (micros.unsigned_abs() / SCALE, micros.unsigned_abs() % SCALE);
+    let sign = if micros < 0 { "-" } else { "" };
+    push(out, format_args!("{sign}{whole}"));
+    if fraction > 0 {
+        push(out, format_args!(".{fraction:06}"));
+        out.truncate(out.trim_end_matches('0').len());
+    }
+}
+
 fn field(value: &FieldValue<'_>, out: &mut String) -> Result<(), LineFault> {
     match value {
-        FieldValue::Number(amount) => push(out, format_args!("{amount}")),
+        FieldValue::Number(amount) => number(*amount, out),
         FieldValue::Integer(integer) => push(out, format_args!("{integer}i")),
         FieldValue::Text(text) => {
             if text.contains(char::is_control) {

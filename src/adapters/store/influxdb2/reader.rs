@@ -129,7 +129,8 @@ impl ColumnOf<'_> {
         Ok(found)
     }
 
-    /// The server's own means of days, to compare with ours; by the day, to six decimals.
+    /// The server's own means of days, to compare with ours; by the day, to six decimals. `None` where a reading was
+    /// taken out by order, which the server does not know.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -137,7 +138,7 @@ impl ColumnOf<'_> {
         &self,
         span: Span,
         zone: Zone,
-    ) -> Result<BTreeMap<NaiveDate, Amount>, Failure> {
+    ) -> Result<BTreeMap<NaiveDate, Option<Amount>>, Failure> {
         let column: Column = (self.key.factor.clone(), self.key.stat.clone());
         let ask = Ask {
             bucket: self.bucket,
@@ -157,7 +158,21 @@ impl ColumnOf<'_> {
                 )));
             };
             let mean = amount(mean).map_err(Failure::Settings)?;
-            means.insert(zone.local(Instant::from_unix(row.time)).date_naive(), mean);
+            let day = zone.local(Instant::from_unix(row.time)).date_naive();
+            means.insert(day, Some(mean));
+        }
+        let parts = [Part::Value, Part::Note, Part::At];
+        let mut from = ask.first.max(self.ends.0);
+        let last = ask.last.min(self.ends.1);
+        while from <= last {
+            let step = WINDOW_READINGS * i64::from(self.key.interval_s).max(1);
+            let upto = from.saturating_add(step - 1).min(last);
+            for (time, cell, _) in self.cells(READING, &parts, (from, upto)).await? {
+                if cell.deleted {
+                    means.insert(zone.day_of_ending(Instant::from_unix(time)), None);
+                }
+            }
+            from = upto + 1;
         }
         Ok(means)
     }

@@ -42,6 +42,10 @@ const LOOK_SOURCES_MAX: usize = 8;
 /// Lines of one source that a look may span.
 const LOOK_LINES: i64 = 1_440;
 
+/// Room for a line, and for each value with its receipt, so that few grow while they are written.
+const LINE_BYTES: usize = 80;
+const FIELD_BYTES: usize = 40;
+
 /// A line of readings: whose, and when.
 type LineId = (Owner, i64);
 
@@ -51,12 +55,15 @@ type Cells = BTreeMap<Column, Cell>;
 /// A cell to write, with until when it counted.
 type Said<'a> = (&'a Column, &'a Cell, Option<i64>);
 
+/// Looked into at every value stored.
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// What is known of lines without asking.
 #[derive(Default)]
 pub(super) struct Known {
-    lines: HashMap<LineId, Cells>,
+    lines: FastMap<LineId, Cells>,
     cells: usize,
-    newest: HashMap<Owner, i64>,
+    newest: FastMap<Owner, i64>,
     names: Names,
 }
 
@@ -65,7 +72,7 @@ type FieldNames = [String; 4];
 
 /// Names of fields, which are the same from line to line.
 #[derive(Default)]
-struct Names(HashMap<Column, FieldNames>);
+struct Names(FastMap<Column, FieldNames>);
 
 impl Names {
     /// Makes the names of columns that are new.
@@ -456,7 +463,8 @@ fn line_of(observation: &Observation) -> LineId {
 
 /// The lines of a change; revisions go before what replaced them, and are never sent without.
 fn unit(id: &LineId, change: &Change, names: &Names) -> Result<String, (String, LineFault)> {
-    let mut out = String::new();
+    let fields = change.cells.len() + 2 * change.replaced.len();
+    let mut out = String::with_capacity(LINE_BYTES + fields * FIELD_BYTES);
     let mut add = |measurement: &str, number: &str, cells: &[Said<'_>]| {
         line(measurement, id, (number, cells), names, &mut out)
             .map_err(|fault| (format!("{id:?}"), fault))
