@@ -237,7 +237,7 @@ impl Presence {
         let closed = |cover: &Cover| enough(window_s - cover.within_s(from, upto));
         if closed(&self.daemon) {
             Cause::DaemonDown
-        } else if self.ways_in(ending).is_some_and(|ways| closed(&ways)) {
+        } else if closed(&self.ways_in(ending)) {
             Cause::BrokerDown
         } else if enough(self.offline.within_s(from, upto)) {
             Cause::StationOffline
@@ -246,22 +246,18 @@ impl Presence {
         }
     }
 
-    /// Whether a run of the daemon that lasted at the moment knew the link at all.
-    fn configured(&self, link: &str, at: i64) -> bool {
+    /// Whether a run of the daemon knew the link at all.
+    fn configured(&self, link: &str, (began, ended): (i64, i64)) -> bool {
+        let within =
+            |(from, upto): &(i64, i64)| *from <= ended && (*upto > began || *from >= began);
         let stretches = self.configured.get(link);
-        let next = self.runs.partition_point(|(from, _)| *from <= at);
-        let run = self.runs[..next].last().filter(|(_, upto)| at <= *upto);
-        run.is_none_or(|(began, ended)| {
-            let within =
-                |(from, upto): &(i64, i64)| from <= ended && (upto > began || from >= began);
-            stretches.is_some_and(|stretches| stretches.iter().any(within))
-        })
+        stretches.is_some_and(|stretches| stretches.iter().any(within))
     }
 
     /// When any of the source's ways in was open: those that it used up to a day before it was last heard by then.
-    /// Every link counts for a source that never came by any. `None` when none of its ways was configured any more:
-    /// what nobody listens on is no excuse.
-    fn ways_in(&self, at: Instant) -> Option<Cover> {
+    /// Every link counts for a source that never came by any. Runs in which none of its ways was configured any more
+    /// count as open: what nobody listens on is no excuse.
+    fn ways_in(&self, at: Instant) -> Cover {
         let used: Vec<&Way> = self.ways.iter().filter(|way| way.first <= at).collect();
         let newest = used.iter().map(|way| way.last.min(at)).max();
         let recent = |way: &&&Way| newest.is_some_and(|newest| way.last.plus_s(DAY_S) >= newest);
@@ -270,15 +266,16 @@ impl Presence {
             .filter(recent)
             .map(|way| way.link.as_str())
             .collect();
-        let gone = |name: &&str| !self.configured(name, at.unix());
-        if !names.is_empty() && names.iter().all(gone) {
-            return None;
-        }
+        let given_up = |run: &&(i64, i64)| {
+            !names.is_empty() && !names.iter().any(|name| self.configured(name, **run))
+        };
+        let given_up = Cover::of(self.runs.iter().filter(given_up).copied().collect());
         let known = self
             .links
             .iter()
             .filter(|(link, _)| names.is_empty() || names.contains(&link.as_str()));
-        Some(Cover::joined(known.map(|(_, cover)| cover)))
+        let known = known.map(|(_, cover)| cover);
+        Cover::joined(known.chain([&given_up]))
     }
 }
 
@@ -376,6 +373,9 @@ mod tests {
         let run = "daemon 0-30000; daemon 30010-90000; link/embedded 30010-90000; \
                    link/mqtt://a:1883 0-30000";
         check(run, &used, StationSilent);
+        // Looked for at the end of a run, and for most of the time in the next.
+        let turn = "daemon 0-36001; daemon 36002-90000; link/mqtt://a:1883 0-36001";
+        check(turn, &used, StationSilent);
         // It was to be open in the second run too, and was not.
         check(
             &format!("{run}; link/mqtt://a:1883 off 30010-90000"),
