@@ -6,6 +6,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
+use skytier::adapters::store::embedded::Access;
+use skytier::adapters::store::embedded::Embedded;
+use skytier::adapters::store::embedded::tuning::Tuning;
+use skytier::ports::Registrar;
+use skytier::ports::StoreError;
+use skytier::ports::Verify;
 
 use crate::support::Daemon;
 use crate::support::PATIENCE;
@@ -144,4 +150,42 @@ async fn killed_on_a_full_disk_it_has_all_that_was_acknowledged() {
         daemon.kill9();
     }
     verify(&data);
+}
+
+/// Where the log still takes a commit, the database may find no room for what is moved into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_finds_no_room_to_move_loses_nothing_and_moves_later() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path().join("small");
+    let Some(_disk) = Disk::mount(&at) else {
+        return not_run("the full disk needs the right to mount a small tmpfs (root)");
+    };
+    let ballast = at.join("ballast");
+    std::fs::write(&ballast, vec![0u8; 2 << 20]).expect("room at first");
+    let mut tuning = Tuning::for_testing();
+    (tuning.log_pages_min, tuning.log_pages_max) = (20, 40);
+    let store = Embedded::open_tuned(&at.join("data"), Access::Write, tuning).expect("opened");
+    let text = "x".repeat(20_000);
+    let name = |number: usize| format!("mark-{number}");
+    let mut kept = 0;
+    let refused = loop {
+        assert!(kept < 1_000, "the disk never fills");
+        match store.set_mark(&name(kept), &text).await {
+            Ok(()) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full { .. }), "{refused}");
+    println!("full after {kept} marks");
+    std::fs::remove_file(&ballast).expect("there");
+    for number in kept..kept + 40 {
+        let written = store.set_mark(&name(number), &text).await;
+        written.expect("there is room again");
+    }
+    for number in 0..kept + 40 {
+        let found = store.mark(&name(number)).await.expect("read");
+        assert!(found.as_ref() == Some(&text), "{} is lost", name(number));
+    }
+    let verified = store.verify().await.expect("verified");
+    assert_eq!(verified.fault, None);
 }

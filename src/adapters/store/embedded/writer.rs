@@ -333,7 +333,8 @@ impl Writer {
                 let pairs = tasks.into_iter().zip(applied);
                 pairs.for_each(|(task, applied)| task.done(applied).tell());
                 self.tend_log();
-                if self.round.is_some() || self.values() >= self.tuning.busy_values_min {
+                let merges = self.round.is_some() || self.values() >= self.tuning.busy_values_min;
+                if merges && self.works() {
                     self.merge(false);
                 }
             }
