@@ -70,6 +70,10 @@ pub(super) async fn run(
         (None, Some(file)) => rate::entries(file)?,
         (None, None) => return Err(bad_input("--data or --events is needed")),
     };
+    // Nothing is known of later days; a file may have been written by another clock.
+    let latest = events.iter().map(|event| event.captured_at).max();
+    let newest = latest.map_or(now, |latest| latest.max(now));
+    let known_at = args.known_at.unwrap_or(newest);
     let ledger = Ledger::from_events(events, &books).map_err(|faults| {
         let told = faults.iter().take(5);
         let told = told.map(|fault| format!("entry {}: {fault}", fault.index + 1));
@@ -80,9 +84,8 @@ pub(super) async fn run(
     let sewage = args.m3.map(|quantity| ("sewage", quantity));
     let quantities: Vec<_> = electricity.into_iter().chain(sewage).collect();
     let on = args.on.unwrap_or(now.date_naive());
-    let known_at = args.known_at.unwrap_or(now);
     for (subject, events) in ledger.subjects() {
-        let tariff = tariff_tier(events, &schedule, on, args.known_at)?;
+        let tariff = tariff_tier(events, &schedule, on, Some(known_at))?;
         let mut line = tariff_json(&tariff, schedule.on(tariff.snapshot), &quantities, known_at);
         line["subject"] = subject.as_str().into();
         writeln!(out, "{line}")?;

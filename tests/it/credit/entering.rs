@@ -406,6 +406,14 @@ fn a_snapshot_still_to_come_is_a_forecast() {
             tariff["tier"].clone()
         };
         assert_eq!(payload["tariff_tier"], tier, "{day}");
+        let data = text(&site.data);
+        let said = run(&["credit", "tariff", "--data", data, "--on", day]);
+        let line: Value = serde_json::from_str(&said).expect("JSON");
+        let told = line["known_at"].as_str().map(time).expect("a time");
+        assert_eq!(
+            (&line["forecast"], told <= chrono::Utc::now()),
+            (&json!(forecast), true)
+        );
         let asked = json!({"on": day, "items": [{"subject": UNIT}]});
         let batch = post_json(&format!("{}/v1/tiers/lookup", site.http), &asked).json();
         assert_eq!(
