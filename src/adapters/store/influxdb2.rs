@@ -73,8 +73,8 @@ use crate::ports::Verified;
 use crate::ports::Verify;
 use crate::ports::Visit;
 
-/// Batches that go from the spool to the server before others may write.
-const DRAIN_BATCHES: usize = 16;
+/// Values that go from the spool to the server as one batch, before others may write.
+const DRAIN_VALUES: usize = 20_000;
 /// What kept letters of refused lines are said to come from.
 const ORIGIN: &str = "influxdb2";
 
@@ -264,19 +264,17 @@ impl Core {
 
     /// Brings the server some of the batches that wait.
     async fn drain(&self, known: &mut Option<Known>) -> Result<(), StoreError> {
-        for _ in 0..DRAIN_BATCHES {
-            let Some(waiting) = self.spool.first()? else {
-                return Ok(());
-            };
-            let stored = self
-                .store(known, waiting.received_at, &waiting.observations)
-                .await;
-            let stored = stored.map_err(|failure| self.unavailable(failure.text()))?;
-            let letters = self.letters(waiting.received_at, stored.refused).await?;
-            self.keep(letters).await?;
-            self.spool.forget(&waiting)?;
-        }
-        Ok(())
+        let waiting = self.spool.oldest(DRAIN_VALUES)?;
+        let Some(received_at) = waiting.first().map(|first| first.received_at) else {
+            return Ok(());
+        };
+        let said = waiting.iter().flat_map(|one| &one.observations);
+        let observations: Vec<Observation> = said.cloned().collect();
+        let stored = self.store(known, received_at, &observations).await;
+        let stored = stored.map_err(|failure| self.unavailable(failure.text()))?;
+        let letters = self.letters(received_at, stored.refused).await?;
+        self.keep(letters).await?;
+        self.spool.forget(&waiting)
     }
 
     /// Writes to the server; after a failure what is known is forgotten.

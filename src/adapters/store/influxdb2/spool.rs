@@ -215,17 +215,43 @@ impl Spool {
         }))
     }
 
-    /// Forgets a batch that the server has.
+    /// The oldest batches that were received in one second, of so many values at most but one batch at least: to the
+    /// server they are one.
+    ///
+    /// # Errors
+    /// As [`Self::first`].
+    pub(super) fn oldest(&self, values_max: usize) -> Result<Vec<Waiting>, StoreError> {
+        let mut found: Vec<Waiting> = self.first()?.into_iter().collect();
+        let mut values = found.first().map_or(0, |one| one.observations.len());
+        while let Some(last) = found.last() {
+            let same = |next: &Waiting| next.received_at == last.received_at;
+            let Some(next) = self.next(last.id)?.filter(same) else {
+                break;
+            };
+            values += next.observations.len();
+            if values > values_max {
+                break;
+            }
+            found.push(next);
+        }
+        Ok(found)
+    }
+
+    /// Forgets batches that follow one another and that the server has.
     ///
     /// # Errors
     /// Those of the file.
-    pub(super) fn forget(&self, waiting: &Waiting) -> Result<(), StoreError> {
-        let delete = "DELETE FROM spool WHERE id = ?1";
-        self.with(|connection| connection.execute(delete, [waiting.id]))?;
+    pub(super) fn forget(&self, waiting: &[Waiting]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (waiting.first(), waiting.last()) else {
+            return Ok(());
+        };
+        let delete = "DELETE FROM spool WHERE id BETWEEN ?1 AND ?2";
+        self.with(|connection| connection.execute(delete, [first.id, last.id]))?;
         let load = self.load();
+        let bytes = waiting.iter().map(|one| one.bytes).sum();
         self.set_load(Load {
-            batches: load.batches.saturating_sub(1),
-            bytes: load.bytes.saturating_sub(waiting.bytes),
+            batches: load.batches.saturating_sub(waiting.len() as u64),
+            bytes: load.bytes.saturating_sub(bytes),
         });
         Ok(())
     }
@@ -370,7 +396,7 @@ mod tests {
             for (at, batch) in (0..).zip(&batches) {
                 let first = spool.first().expect("sound").expect("one waits");
                 prop_assert_eq!((first.received_at, &first.observations), (Instant::from_unix(at), batch));
-                spool.forget(&first).expect("forgotten");
+                spool.forget(std::slice::from_ref(&first)).expect("forgotten");
             }
             prop_assert_eq!(spool.first(), Ok(None));
             prop_assert_eq!(spool.load(), Load::default());
