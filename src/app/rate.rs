@@ -186,7 +186,7 @@ pub fn run_rate(
         for &day in days {
             let rating = tier::rate(events, &schedule, day, known_at)
                 .map_err(|error| wrong(vec![(1, error.to_string())]))?;
-            ratings.push((subject.clone(), rating));
+            ratings.push((*subject, rating));
         }
     }
     Ok(ratings)

@@ -25,6 +25,10 @@ pub mod timeline;
 
 pub mod dossier;
 
+pub mod snapshot;
+
+pub mod prepared;
+
 pub mod tariff;
 
 use crate::domain::credit::uscc::Uscc;
@@ -150,8 +154,15 @@ impl fmt::Display for Confidence {
 }
 
 /// The code of a row in a rulebook: a capital letter, two digits, at times a small letter (`D03`, `B01`, `D03a`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code {
+    /// Filled up with zeros, which stand before every letter.
+    bytes: [u8; CODE_BYTES_MAX],
+    length: u8,
+}
+
+/// Characters of the longest code.
+const CODE_BYTES_MAX: usize = 4;
 
 impl Code {
     /// Checks the shape; whether the row exists is the rulebook's matter.
@@ -163,19 +174,32 @@ impl Code {
             && bytes[1].is_ascii_digit()
             && bytes[2].is_ascii_digit()
             && bytes.get(3).is_none_or(u8::is_ascii_lowercase);
-        shaped.then(|| Code(text.to_owned()))
+        let length = u8::try_from(bytes.len()).ok().filter(|_| shaped)?;
+        let mut filled = [0; CODE_BYTES_MAX];
+        filled[..bytes.len()].copy_from_slice(bytes);
+        Some(Code {
+            bytes: filled,
+            length,
+        })
     }
 
     /// The code as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        let bytes = &self.bytes[..usize::from(self.length)];
+        std::str::from_utf8(bytes).expect("a code is written in ASCII")
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Code").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 

@@ -351,22 +351,34 @@ impl Tiering {
         rating.map_err(|error| TieringError::Entries(error.to_string()))
     }
 
-    /// The tier of the tariffs that apply on a day, with the rulebook they stand in.
+    /// As [`Self::rate`], with what the book worked out before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rated(
+        &self,
+        book: &Book,
+        subject: &Uscc,
+        on: NaiveDate,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<Rating, TieringError> {
+        let rating = book.unit(subject).rate(&self.schedule()?, on, known_at);
+        rating.map_err(|error| TieringError::Entries(error.to_string()))
+    }
+
+    /// The tier of the tariffs that apply on a day.
     ///
     /// # Errors
     /// As [`Self::rate`].
     pub fn tariff(
         &self,
-        ledger: &Ledger,
+        book: &Book,
         subject: &Uscc,
         on: NaiveDate,
         known_at: Option<DateTime<FixedOffset>>,
-    ) -> Result<(TariffTier, &Rulebook), TieringError> {
-        let schedule = self.schedule()?;
-        let tariff = tariff_tier(ledger.events_of(subject), &schedule, on, known_at);
-        let tariff = tariff.map_err(|error| TieringError::Entries(error.to_string()))?;
-        let rulebook = schedule.on(tariff.snapshot);
-        Ok((tariff, rulebook))
+    ) -> Result<TariffTier<'_>, TieringError> {
+        let tariff = tariff_tier(book.unit(subject), &self.schedule()?, on, known_at);
+        tariff.map_err(|error| TieringError::Entries(error.to_string()))
     }
 }
 

@@ -438,6 +438,17 @@ fn ten_thousand_units_are_answered_in_order_and_eleven_thousand_refused() {
         }
     }
     assert_eq!(answer["rulebook"], "JS2020");
+    let own = json!({"on": "2020-06-30", "items": [
+        {"subject": UNIT, "on": "2020-05-20"},
+        {"subject": UNIT, "known_at": "2020-01-01T00:00:00+08:00"},
+    ]});
+    let own = post_json(&url, &own).json();
+    let told = |at: usize| {
+        let item = &own["items"][at];
+        (item["on"].clone(), item["computed"]["score"].clone())
+    };
+    assert_eq!(told(0), (json!("2020-05-20"), json!(9)));
+    assert_eq!(told(1), (json!("2020-06-30"), json!(9)));
     let body = json!({"items": (0..11_000).map(|_| json!({"subject": UNIT})).collect::<Vec<_>>()});
     let refused = post_json(&url, &body);
     assert_eq!(refused.status, 400);

@@ -20,9 +20,12 @@ use skytier::domain::credit::Repair;
 use skytier::domain::credit::Revocation;
 use skytier::domain::credit::SubjectDay;
 use skytier::domain::credit::Tier;
+use skytier::domain::credit::prepared::Prepared;
+use skytier::domain::credit::prepared::Unit as Worked;
 use skytier::domain::credit::rulebook::Rulebook;
 use skytier::domain::credit::rulebook::Stacking;
 use skytier::domain::credit::rulebook::Unit;
+use skytier::domain::credit::tariff::tariff_tier;
 use skytier::domain::credit::tier::Rating;
 use skytier::domain::credit::tier::Schedule;
 use skytier::domain::credit::tier::rate;
@@ -293,5 +296,25 @@ proptest! {
             found.map(|next| (next.date, next.score, next.tier)),
             differs.map(|then| (then.on, then.score, then.tier))
         );
+    }
+
+    #[test]
+    fn what_was_worked_out_before_is_what_is_worked_out_anew(
+        seeds in seeds(), on in 0..HORIZON, known in proptest::option::of(0..HORIZON),
+    ) {
+        let books = rulebooks::named("auto").expect("compiled in");
+        let schedule = Schedule::by_date(&books.iter().collect::<Vec<_>>()).expect("two");
+        let events = ledger(&seeds);
+        let prepared = Prepared::new(&events, &schedule).expect("codes are known");
+        let before = Worked { events: &events, prepared: Some(&prepared) };
+        let (on, known_at) = (day(on), known.map(|known| noon(day(known))));
+        let anew = rate(&events, &schedule, on, known_at).expect("codes are known");
+        let rated = before.rate(&schedule, on, known_at).expect("codes are known");
+        prop_assert_eq!(&rated, &anew);
+        let brief = before.brief(&schedule, on, known_at).expect("codes are known");
+        let told = (brief.now.score, brief.now.tier, brief.now.confidence, brief.next_change);
+        prop_assert_eq!(told, (anew.score, anew.tier, anew.confidence, anew.next_change));
+        let tariff = |unit| tariff_tier(unit, &schedule, on, known_at).expect("codes are known");
+        prop_assert_eq!(tariff(before), tariff(Worked::of(&events)));
     }
 }

@@ -30,24 +30,23 @@ pub const ITEMS: [(&str, &str); 2] = [
 /// The tier of the tariffs, as known at a time, and the surcharges that follow from it.
 #[must_use]
 pub fn tariff_json(
-    tariff: &TariffTier,
-    rulebook: &Rulebook,
+    tariff: &TariffTier<'_>,
     quantities: Quantities<'_>,
     known_at: DateTime<FixedOffset>,
 ) -> Value {
-    let rating = &tariff.rating;
+    let (rulebook, stood) = (tariff.rulebook, tariff.stood);
     let surcharges = rulebook.parts().tariffs.iter();
     json!({
         "snapshot": tariff.snapshot.to_string(),
-        "known_at": rating.known_at.map(instant_text),
+        "known_at": instant_text(tariff.known_at),
         "from": tariff.from.to_string(),
         "to": tariff.to.to_string(),
-        "score": rating.score,
-        "tier": rating.tier.as_str(),
+        "score": stood.score,
+        "tier": stood.tier.as_str(),
         "forecast": tariff.is_forecast(known_at),
-        "confidence": rating.confidence.as_str(),
-        "rulebook": rating.rulebook,
-        "rulebook_sha256": rating.rulebook_sha256,
+        "confidence": stood.confidence.as_str(),
+        "rulebook": rulebook.id(),
+        "rulebook_sha256": rulebook.sha256(),
         "red_repeated": tariff.red_repeated,
         "surcharges": surcharges
             .map(|row| surcharge_json(row, tariff, quantities))
@@ -55,8 +54,8 @@ pub fn tariff_json(
     })
 }
 
-fn surcharge_json(row: &Tariff, tariff: &TariffTier, quantities: Quantities<'_>) -> Value {
-    let rate = row.rate(tariff.rating.tier, tariff.red_repeated);
+fn surcharge_json(row: &Tariff, tariff: &TariffTier<'_>, quantities: Quantities<'_>) -> Value {
+    let rate = row.rate(tariff.stood.tier, tariff.red_repeated);
     let quantity = quantities.iter().find(|(item, _)| *item == row.item);
     let sum = |quantity: Amount| {
         let sum = Exact::amount(rate).times(&Exact::amount(quantity));

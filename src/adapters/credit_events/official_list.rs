@@ -173,7 +173,7 @@ fn rows(table: &[(u64, Vec<String>)], columns: &Columns) -> Result<Vec<ListRow>,
                 cell(columns.tier)
             )),
             (Ok(subject), Some(tier)) => {
-                if let Some(first) = seen.insert((subject.clone(), site.clone()), *line) {
+                if let Some(first) = seen.insert((subject, site.clone()), *line) {
                     faults.push(format!(
                         "line {line}: {subject} stands in line {first} already"
                     ));

@@ -62,8 +62,8 @@ async fn view(state: &WebState, known_at: Option<DateTime<FixedOffset>>) -> Resu
 }
 
 fn is_known(state: &WebState, book: &Book, subject: &Uscc) -> bool {
-    let registered = state.directory.now().enterprise(subject.as_str()).is_some();
-    registered || !book.ledger().events_of(subject).is_empty()
+    let entered = || !book.ledger().events_of(subject).is_empty();
+    entered() || state.directory.now().enterprise(subject.as_str()).is_some()
 }
 
 /// The sealed records of a unit with the hashes of their rows.
@@ -122,11 +122,9 @@ pub async fn tier(
     let (book, known_at) = (&view.book, Some(view.known_at));
     let today = state.zone.local(state.now()).date_naive();
     let on = params.date("on")?.unwrap_or(today);
-    let rating = state.tiering.rate(book.ledger(), &subject, on, known_at)?;
+    let rating = state.tiering.rated(book, &subject, on, known_at)?;
     let official = rating.official.as_ref();
-    let tariffs = state
-        .tiering
-        .tariff(book.ledger(), &subject, on, known_at)?;
+    let tariff = state.tiering.tariff(book, &subject, on, known_at)?;
     let quantities = quantities(&params)?;
     let policy = |tier: Tier| {
         let rulebook = state.tiering.rulebook(on);
@@ -140,7 +138,7 @@ pub async fn tier(
         "official": official_json(official),
         "computed": rating_view(&subject, &rating, &seals(book, &subject)),
         "agree": official.map(|official| official.tier == rating.tier),
-        "tariff_tier": tariff_json(&tariffs.0, tariffs.1, &quantities, view.known_at),
+        "tariff_tier": tariff_json(&tariff, &quantities, view.known_at),
         "policy": {
             "official": official.map(|official| policy(official.tier)),
             "computed": policy(rating.tier),
@@ -198,7 +196,7 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
     let mut rows = Vec::new();
     for enterprise in found.into_iter().take(limit) {
         let subject = uscc(&enterprise.uscc)?;
-        let rating = state.tiering.rate(book.ledger(), &subject, today, None)?;
+        let rating = state.tiering.rated(&book, &subject, today, None)?;
         let named = |text: &String| (!text.is_empty()).then(|| text.clone());
         rows.push(json!({
             "subject": enterprise.uscc,

@@ -11,11 +11,28 @@ use sha2::Sha256;
 
 type Node = [u8; 32];
 
+/// One answer as it is printed, and its digest.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// The answer.
+    pub text: String,
+    digest: Node,
+}
+
+impl Leaf {
+    /// Takes the digest of an answer.
+    #[must_use]
+    pub fn new(text: String) -> Leaf {
+        let digest = leaf(&text);
+        Leaf { text, digest }
+    }
+}
+
 /// The digest of one answer.
-fn leaf(item: &Value) -> Node {
+fn leaf(text: &str) -> Node {
     let mut hasher = Sha256::new();
     hasher.update([0]);
-    hasher.update(item.to_string().as_bytes());
+    hasher.update(text.as_bytes());
     hasher.finalize().into()
 }
 
@@ -34,7 +51,17 @@ impl Tree {
     /// The tree over some answers.
     #[must_use]
     pub fn new(items: &[Value]) -> Tree {
-        let mut levels: Vec<Vec<Node>> = vec![items.iter().map(leaf).collect()];
+        Tree::rise(items.iter().map(|item| leaf(&item.to_string())).collect())
+    }
+
+    /// The tree over answers whose digests were taken already.
+    #[must_use]
+    pub fn over(leaves: &[Leaf]) -> Tree {
+        Tree::rise(leaves.iter().map(|leaf| leaf.digest).collect())
+    }
+
+    fn rise(leaves: Vec<Node>) -> Tree {
+        let mut levels: Vec<Vec<Node>> = vec![leaves];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
             let above = below.chunks(2).map(|pair| match pair {
                 [left, right] => parent(left, right),
@@ -75,7 +102,7 @@ impl Tree {
 /// The root that an answer and its steps lead to; `None` for steps that are none.
 #[must_use]
 pub fn climb(item: &Value, steps: &[&str]) -> Option<String> {
-    let mut node = leaf(item);
+    let mut node = leaf(&item.to_string());
     for step in steps {
         let neighbour = unhex(step.get(1..)?)?;
         node = match step.chars().next()? {

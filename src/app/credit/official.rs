@@ -78,7 +78,7 @@ pub(super) async fn list(
     let mut differing = 0;
     for row in &rows {
         let listed = OfficialTier {
-            subject: row.subject.clone(),
+            subject: row.subject,
             site: row.site.clone(),
             tier: row.tier,
             as_of: args.as_of,

@@ -16,6 +16,7 @@ use crate::app::rate::parse_day;
 use crate::app::rate::parse_known_at;
 use crate::app::rulebooks;
 use crate::domain::credit::ledger::Ledger;
+use crate::domain::credit::prepared::Unit;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tariff::tariff_tier;
 use crate::domain::credit::tier::Schedule;
@@ -85,8 +86,8 @@ pub(super) async fn run(
     let quantities: Vec<_> = electricity.into_iter().chain(sewage).collect();
     let on = args.on.unwrap_or(now.date_naive());
     for (subject, events) in ledger.subjects() {
-        let tariff = tariff_tier(events, &schedule, on, Some(known_at))?;
-        let mut line = tariff_json(&tariff, schedule.on(tariff.snapshot), &quantities, known_at);
+        let tariff = tariff_tier(Unit::of(events), &schedule, on, Some(known_at))?;
+        let mut line = tariff_json(&tariff, &quantities, known_at);
         line["subject"] = subject.as_str().into();
         writeln!(out, "{line}")?;
     }

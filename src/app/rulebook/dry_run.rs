@@ -110,7 +110,7 @@ fn pairs(
     let mut pairs = Vec::new();
     for (subject, events) in ledger.subjects() {
         pairs.push(Pair {
-            subject: subject.clone(),
+            subject: *subject,
             before: tier::rate(events, &schedule, on, None).map_err(bad_input)?,
             after: tier::rate(events, &single, on, None).map_err(|error| error.to_string()),
         });

@@ -18,6 +18,8 @@ pub mod fault;
 
 mod idle;
 
+pub mod shards;
+
 use crate::domain::credit::Bonus;
 use crate::domain::credit::Code;
 use crate::domain::credit::Confidence;
@@ -31,6 +33,7 @@ use crate::domain::credit::Revocation;
 use crate::domain::credit::Tier;
 use crate::domain::credit::ledger::fault::LedgerError;
 use crate::domain::credit::ledger::fault::LedgerFault;
+use crate::domain::credit::ledger::shards::Shards;
 use crate::domain::credit::rulebook::BonusEffect;
 use crate::domain::credit::rulebook::DeductionRow;
 use crate::domain::credit::rulebook::Rulebook;
@@ -46,9 +49,9 @@ use std::sync::Arc;
 /// the entries of units that differ in nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    by_subject: BTreeMap<Uscc, Arc<Vec<CreditEvent>>>,
+    by_subject: Shards<Uscc, Arc<Vec<CreditEvent>>>,
     /// Whose each identifier is.
-    owners: BTreeMap<Arc<str>, Uscc>,
+    owners: Shards<Box<str>, Uscc>,
 }
 
 impl Ledger {
@@ -79,8 +82,10 @@ impl Ledger {
         let mut faults = Vec::new();
         for (index, event) in events.iter().enumerate() {
             if let (Some(id), Some(subject)) = (event.own_id(), event.subject()) {
-                let owner = grown.owners.entry(id.into()).or_insert(subject.clone());
-                if owner != subject {
+                let owner = grown.owners.get(id);
+                if owner.is_none() {
+                    grown.owners.insert(id.into(), *subject);
+                } else if owner != Some(subject) {
                     let id = id.to_owned();
                     let cause = LedgerError::DuplicateId { id };
                     faults.push(LedgerFault { index, cause });
@@ -102,7 +107,8 @@ impl Ledger {
         }
         for (subject, entries) in fresh {
             let (places, entries): (Vec<usize>, Vec<CreditEvent>) = entries.into_iter().unzip();
-            let mut all = self.events_of(&subject).to_vec();
+            let mut all = Vec::with_capacity(self.events_of(&subject).len() + entries.len());
+            all.extend_from_slice(self.events_of(&subject));
             let old = all.len();
             all.extend(entries);
             for fault in fault::find(&all, rulebooks) {
@@ -135,9 +141,8 @@ impl Ledger {
 
     /// The units in the order of their codes, each with its entries.
     pub fn subjects(&self) -> impl Iterator<Item = (&Uscc, &[CreditEvent])> {
-        self.by_subject
-            .iter()
-            .map(|(subject, events)| (subject, events.as_slice()))
+        let sorted = self.by_subject.sorted().into_iter();
+        sorted.map(|(subject, events)| (subject, events.as_slice()))
     }
 
     /// The entries of one unit in the order they were entered; none for a unit the ledger does not hold.

@@ -17,8 +17,9 @@
 
 use crate::domain::credit::Confidence;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::EventBody;
+use crate::domain::credit::OfficialTier;
 use crate::domain::credit::Tier;
-use crate::domain::credit::ledger::CaseKey;
 use crate::domain::credit::ledger::History;
 use crate::domain::credit::ledger::Span;
 use crate::domain::credit::ledger::fault::LedgerError;
@@ -27,7 +28,6 @@ use crate::domain::credit::rulebook::Stacking;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// Reason code of points given back because one case took more than its cap.
@@ -163,19 +163,29 @@ pub fn rate(
     known_at: Option<DateTime<FixedOffset>>,
 ) -> Result<Rating, LedgerError> {
     let outlook = Outlook::new(events, schedule, known_at)?;
+    let now = outlook.bare_on(on);
+    let edges = outlook.edges_after(on).into_iter();
+    let mut then = edges.map(|date| (date, outlook.bare_on(date)));
+    let next_change = then.find(|(_, then)| !then.same_tier(now));
+    let next_change = next_change.map(|(date, then)| NextChange {
+        date,
+        score: then.score,
+        tier: then.tier,
+    });
+    Ok(rating(events, &outlook, on, known_at, next_change))
+}
+
+/// A rating out of the entries folded under the rulebook of the day at least, with what comes next told by whoever knows.
+pub(super) fn rating(
+    events: &[CreditEvent],
+    outlook: &Outlook<'_>,
+    on: NaiveDate,
+    known_at: Option<DateTime<FixedOffset>>,
+    next_change: Option<NextChange>,
+) -> Rating {
+    let (rulebook, _) = outlook.on(on);
     let now = outlook.standing_on(on);
-    let next_change = outlook
-        .edges_after(on)
-        .into_iter()
-        .map(|date| (date, outlook.standing_on(date)))
-        .find(|(_, then)| (then.score, then.tier) != (now.score, now.tier))
-        .map(|(date, then)| NextChange {
-            date,
-            score: then.score,
-            tier: then.tier,
-        });
-    let rulebook = schedule.on(on);
-    Ok(Rating {
+    Rating {
         on,
         known_at,
         rulebook: rulebook.id().to_owned(),
@@ -185,8 +195,8 @@ pub fn rate(
         confidence: now.confidence,
         reasons: now.reasons,
         next_change,
-        official: outlook.official_on(on),
-    })
+        official: official(events, on, known_at),
+    }
 }
 
 /// The entries of one unit as known at one instant, folded under every rulebook of a schedule.
@@ -213,6 +223,20 @@ impl<'a> Outlook<'a> {
         Ok(Outlook { histories })
     }
 
+    /// Folds the entries under the rulebook of one day, for questions about that day alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outlook::new`].
+    pub fn of_day(
+        events: &[CreditEvent],
+        schedule: &Schedule<'a>,
+        day: NaiveDate,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<Outlook<'a>, LedgerError> {
+        Outlook::new(events, &Schedule::single(schedule.on(day)), known_at)
+    }
+
     /// The rulebook of a day, and the spans it makes of the entries.
     #[must_use]
     pub fn on(&self, day: NaiveDate) -> (&'a Rulebook, &History) {
@@ -229,14 +253,29 @@ impl<'a> Outlook<'a> {
     #[must_use]
     pub fn standing_on(&self, day: NaiveDate) -> Standing {
         let (rulebook, history) = self.on(day);
-        standing(history, rulebook, day)
+        let mut grounds = Vec::new();
+        let bare = weigh(history, rulebook, day, &mut grounds);
+        grounds.sort_by(|a, b| (a.start, a.code, a.id).cmp(&(b.start, b.code, b.id)));
+        Standing {
+            score: bare.score,
+            tier: bare.tier,
+            confidence: bare.confidence,
+            reasons: grounds.into_iter().map(Ground::told).collect(),
+        }
+    }
+
+    /// Score and tier of a day.
+    #[must_use]
+    pub fn bare_on(&self, day: NaiveDate) -> Bare {
+        let (rulebook, history) = self.on(day);
+        weigh(history, rulebook, day, &mut Vec::new())
     }
 
     /// The authority's tier that was current on a day.
     #[must_use]
     pub fn official_on(&self, day: NaiveDate) -> Option<Official> {
         let (_, _, history) = self.histories.first()?;
-        official(history, day)
+        newest(history.officials.iter().map(|(at, told)| (*at, told)), day)
     }
 
     /// Later days on which something may change, in order.
@@ -265,92 +304,140 @@ pub struct Standing {
     pub reasons: Vec<Reason>,
 }
 
-fn standing(history: &History, rulebook: &Rulebook, day: NaiveDate) -> Standing {
-    let parts = rulebook.parts();
-    let mut reasons = Vec::new();
-    let mut confidence = parts.initial.mark;
-    add_bonuses(history, rulebook, day, &mut reasons);
-    confidence = confidence.weaker(add_cases(history, rulebook, day, &mut reasons));
-    let points = |reasons: &[Reason]| reasons.iter().map(|reason| reason.points).sum::<i32>();
-    let over = parts.initial.value + points(&reasons) - parts.scale_max.value;
-    if over > 0 {
-        reasons.push(top_of_scale(&reasons, over, parts.scale_max.mark, day));
-    }
-    let below = parts.initial.value + points(&reasons);
-    if let Some(leader) = highest_floor(history, day) {
-        let lift = (leader.points - below).max(0);
-        reasons.push(Reason {
-            points: lift,
-            ..reason(leader)
-        });
-    }
-    let score = parts.initial.value + points(&reasons);
-    let (mut tier, band_mark) = rulebook.band(score);
-    for (forced, span) in history.forced.iter().filter(|(_, span)| span.covers(day)) {
-        tier = tier.max(*forced);
-        reasons.push(reason(span));
-    }
-    for span in history.unrated.iter().filter(|span| span.covers(day)) {
-        tier = Tier::Unrated;
-        reasons.push(reason(span));
-    }
-    reasons.sort_by(|a, b| (a.start, &a.code, &a.id).cmp(&(b.start, &b.code, &b.id)));
-    assert!(score <= parts.scale_max.value, "a score above the scale");
-    let marks = reasons.iter().map(|reason| reason.confidence);
-    let confidence = marks.fold(confidence.weaker(band_mark), Confidence::weaker);
-    Standing {
-        score,
-        tier,
-        confidence,
-        reasons,
+/// How a unit stands on a day, without the reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bare {
+    /// Score.
+    pub score: i32,
+    /// Colour, or unrated.
+    pub tier: Tier,
+    /// Weakest mark among what it rests on.
+    pub confidence: Confidence,
+}
+
+impl Bare {
+    /// Whether score and tier are the same, whatever they rest on.
+    #[must_use]
+    pub fn same_tier(self, other: Bare) -> bool {
+        (self.score, self.tier) == (other.score, other.tier)
     }
 }
 
-fn reason(span: &Span) -> Reason {
-    Reason {
-        id: span.id.clone(),
-        code: span.code.to_string(),
-        points: span.points,
-        start: span.start,
-        end: span.end,
-        confidence: span.mark,
+/// A reason that borrows its texts.
+#[derive(Debug, Clone, Copy)]
+struct Ground<'h> {
+    id: &'h str,
+    code: &'h str,
+    points: i32,
+    start: NaiveDate,
+    end: Option<NaiveDate>,
+    confidence: Confidence,
+}
+
+impl<'h> Ground<'h> {
+    fn of(span: &'h Span) -> Ground<'h> {
+        Ground {
+            id: &span.id,
+            code: span.code.as_str(),
+            points: span.points,
+            start: span.start,
+            end: span.end,
+            confidence: span.mark,
+        }
+    }
+
+    fn told(self) -> Reason {
+        Reason {
+            id: self.id.to_owned(),
+            code: self.code.to_owned(),
+            points: self.points,
+            start: self.start,
+            end: self.end,
+            confidence: self.confidence,
+        }
+    }
+}
+
+/// Score and tier of a day; its grounds go into the list, which is empty before.
+fn weigh<'h>(
+    history: &'h History,
+    rulebook: &Rulebook,
+    day: NaiveDate,
+    grounds: &mut Vec<Ground<'h>>,
+) -> Bare {
+    let parts = rulebook.parts();
+    let mut confidence = parts.initial.mark;
+    add_bonuses(history, rulebook, day, grounds);
+    confidence = confidence.weaker(add_cases(history, rulebook, day, grounds));
+    let points = |grounds: &[Ground<'_>]| grounds.iter().map(|ground| ground.points).sum::<i32>();
+    let over = parts.initial.value + points(grounds) - parts.scale_max.value;
+    if over > 0 {
+        grounds.push(top_of_scale(grounds, over, parts.scale_max.mark, day));
+    }
+    let below = parts.initial.value + points(grounds);
+    if let Some(leader) = highest_floor(history, day) {
+        let lift = (leader.points - below).max(0);
+        grounds.push(Ground {
+            points: lift,
+            ..Ground::of(leader)
+        });
+    }
+    let score = parts.initial.value + points(grounds);
+    let (mut tier, band_mark) = rulebook.band(score);
+    for (forced, span) in history.forced.iter().filter(|(_, span)| span.covers(day)) {
+        tier = tier.max(*forced);
+        grounds.push(Ground::of(span));
+    }
+    for span in history.unrated.iter().filter(|span| span.covers(day)) {
+        tier = Tier::Unrated;
+        grounds.push(Ground::of(span));
+    }
+    assert!(score <= parts.scale_max.value, "a score above the scale");
+    let marks = grounds.iter().map(|ground| ground.confidence);
+    let confidence = marks.fold(confidence.weaker(band_mark), Confidence::weaker);
+    Bare {
+        score,
+        tier,
+        confidence,
     }
 }
 
 /// Bonuses in force; of each row the longest lasting, as many as may count at once.
-fn add_bonuses(history: &History, rulebook: &Rulebook, day: NaiveDate, reasons: &mut Vec<Reason>) {
+fn add_bonuses<'h>(
+    history: &'h History,
+    rulebook: &Rulebook,
+    day: NaiveDate,
+    grounds: &mut Vec<Ground<'h>>,
+) {
     for row in &rulebook.parts().bonuses {
         let of_row = |span: &&Span| span.code == row.code && span.covers(day);
         let mut active: Vec<&Span> = history.bonuses.iter().filter(of_row).collect();
         let limited = active.len() > row.max_active.value as usize;
         active.sort_by_key(|span| (std::cmp::Reverse(span.end), span.start, &span.id));
         for span in active.into_iter().take(row.max_active.value as usize) {
-            let mut given = reason(span);
+            let mut given = Ground::of(span);
             if limited {
                 given.confidence = given.confidence.weaker(row.max_active.mark);
             }
-            reasons.push(given);
+            grounds.push(given);
         }
     }
 }
 
 /// What the cases take, and the mark of the stacking rule where it decided something.
-fn add_cases(
-    history: &History,
+fn add_cases<'h>(
+    history: &'h History,
     rulebook: &Rulebook,
     day: NaiveDate,
-    reasons: &mut Vec<Reason>,
+    grounds: &mut Vec<Ground<'h>>,
 ) -> Confidence {
-    let mut cases: BTreeMap<&CaseKey, Vec<&Span>> = BTreeMap::new();
-    for (case, span) in history
-        .deductions
-        .iter()
-        .filter(|(_, span)| span.covers(day))
-    {
-        cases.entry(case).or_default().push(span);
-    }
+    let covering = history.deductions.iter();
+    let mut covering: Vec<_> = covering.filter(|(_, span)| span.covers(day)).collect();
+    covering.sort_by_key(|(case, _)| case);
     let mut mark = Confidence::V;
-    for (case, mut active) in cases {
+    for of_case in covering.chunk_by(|(one, _), (other, _)| one == other) {
+        let (case, _) = of_case[0];
+        let mut active: Vec<&Span> = of_case.iter().map(|(_, span)| span).collect();
         mark = mark.weaker(stacking_mark(&active, rulebook));
         match rulebook.parts().stacking.value {
             Stacking::AbsorbThenSum => absorb(&mut active, rulebook),
@@ -361,11 +448,11 @@ fn add_cases(
         }
         let cap = &rulebook.parts().case_cap;
         let over = -active.iter().map(|span| span.points).sum::<i32>() - cap.value;
-        reasons.extend(active.iter().map(|span| reason(span)));
+        grounds.extend(active.iter().map(|span| Ground::of(span)));
         if over > 0 {
-            reasons.push(Reason {
-                id: case.as_str().to_owned(),
-                code: CASE_CAP.to_owned(),
+            grounds.push(Ground {
+                id: case.as_str(),
+                code: CASE_CAP,
                 points: over,
                 start: active.iter().map(|span| span.start).max().unwrap_or(day),
                 end: active.iter().filter_map(|span| span.end).min(),
@@ -403,14 +490,19 @@ fn stacking_mark(active: &[&Span], rulebook: &Rulebook) -> Confidence {
     }
 }
 
-fn top_of_scale(reasons: &[Reason], over: i32, mark: Confidence, day: NaiveDate) -> Reason {
-    let given = || reasons.iter().filter(|reason| reason.points > 0);
-    Reason {
-        id: SCALE_MAX.to_owned(),
-        code: SCALE_MAX.to_owned(),
+fn top_of_scale<'h>(
+    grounds: &[Ground<'h>],
+    over: i32,
+    mark: Confidence,
+    day: NaiveDate,
+) -> Ground<'h> {
+    let given = || grounds.iter().filter(|ground| ground.points > 0);
+    Ground {
+        id: SCALE_MAX,
+        code: SCALE_MAX,
         points: -over,
-        start: given().map(|reason| reason.start).max().unwrap_or(day),
-        end: given().filter_map(|reason| reason.end).min(),
+        start: given().map(|ground| ground.start).max().unwrap_or(day),
+        end: given().filter_map(|ground| ground.end).min(),
         confidence: mark,
     }
 }
@@ -420,13 +512,30 @@ fn highest_floor(history: &History, day: NaiveDate) -> Option<&Span> {
     active.max_by_key(|span| (span.points, span.end, std::cmp::Reverse(&span.id)))
 }
 
+/// The newest official tier that speaks of the day or one before it, as known at an instant.
+#[must_use]
+pub fn official(
+    events: &[CreditEvent],
+    on: NaiveDate,
+    known_at: Option<DateTime<FixedOffset>>,
+) -> Option<Official> {
+    let known = events
+        .iter()
+        .filter(|event| known_at.is_none_or(|known_at| event.captured_at <= known_at));
+    let published = known.filter_map(|event| match &event.body {
+        EventBody::Official(official) => Some((event.captured_at, official)),
+        _ => None,
+    });
+    newest(published, on)
+}
+
 /// The newest official tier that speaks of the day or one before it. Of several for one day the one for the
 /// whole unit goes first, then the one captured last, then the worse.
-fn official(history: &History, on: NaiveDate) -> Option<Official> {
-    let published = history
-        .officials
-        .iter()
-        .filter(|(_, official)| official.as_of <= on);
+fn newest<'e>(
+    published: impl Iterator<Item = (DateTime<FixedOffset>, &'e OfficialTier)>,
+    on: NaiveDate,
+) -> Option<Official> {
+    let published = published.filter(|(_, official)| official.as_of <= on);
     let (captured_at, newest) = published.max_by_key(|(captured_at, official)| {
         (
             official.as_of,
@@ -441,6 +550,6 @@ fn official(history: &History, on: NaiveDate) -> Option<Official> {
         tier: newest.tier,
         as_of: newest.as_of,
         source: newest.source.clone(),
-        captured_at: *captured_at,
+        captured_at,
     })
 }

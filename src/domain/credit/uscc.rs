@@ -22,8 +22,8 @@ const ORGANISATION_MODULUS: u32 = 11;
 const REGION_DIGITS: std::ops::Range<usize> = 2..8;
 
 /// A checked code.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uscc(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uscc([u8; LENGTH]);
 
 /// What is wrong with a code, as a fragment that names the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,25 +141,33 @@ impl Uscc {
                 right,
             });
         }
-        Ok(Uscc(code.to_owned()))
+        let mut bytes = [0; LENGTH];
+        bytes.copy_from_slice(written);
+        Ok(Uscc(bytes))
     }
 
     /// The eighteen characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("a checked code is written in ASCII")
     }
 
     /// The six digits of the administrative region.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.0[REGION_DIGITS]
+        &self.as_str()[REGION_DIGITS]
+    }
+}
+
+impl fmt::Debug for Uscc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Uscc").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for Uscc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 

@@ -1,22 +1,33 @@
-//! The ledger in memory: entries by unit for rating, and every row by its number for whoever follows the ledger.
+//! The ledger in memory: entries by unit for rating, with every day of the unit worked out, and every row by its number for
+//! whoever follows the ledger.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
 
 use chrono::DateTime;
 use chrono::FixedOffset;
 
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::ledger::Ledger;
+use crate::domain::credit::ledger::fault::LedgerError;
 use crate::domain::credit::ledger::fault::LedgerFault;
+use crate::domain::credit::ledger::shards::Shards;
+use crate::domain::credit::prepared::Prepared;
+use crate::domain::credit::prepared::Unit;
 use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
 use crate::ports::LedgerRow;
+
+/// Rows of one piece of the list of places. A copy of the list copies its last piece alone.
+const PIECE_ROWS: usize = 1 << 12;
+/// Units that are worked out by one thread at least.
+const UNITS_OF_THREAD_MIN: usize = 256;
 
 /// Where a row's entry is, and its hash.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    subject: u32,
+    subject: Uscc,
     at: u32,
     hash: [u8; 32],
 }
@@ -34,13 +45,21 @@ pub struct Row<'a> {
     pub event: &'a CreditEvent,
 }
 
+/// What is kept of a unit beside its entries.
+#[derive(Debug, Clone)]
+struct Kept {
+    /// Numbers of its rows, in the order of its entries.
+    seqs: Vec<u64>,
+    prepared: Option<Prepared>,
+}
+
 /// A snapshot of the ledger. Growing one makes another; whoever holds the old one goes on seeing it.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     ledger: Ledger,
-    places: Vec<Place>,
-    subjects: Vec<Uscc>,
-    numbers: BTreeMap<Uscc, (u32, Arc<Vec<u64>>)>,
+    rows: u64,
+    places: Vec<Arc<Vec<Place>>>,
+    kept: Shards<Uscc, Arc<Kept>>,
     latest: Option<DateTime<FixedOffset>>,
 }
 
@@ -55,36 +74,69 @@ impl Book {
         rulebooks: &[&Rulebook],
     ) -> Result<Self, Vec<LedgerFault>> {
         let mut grown = self.clone();
-        let events = rows.iter().map(|row| row.event.clone()).collect();
+        let named = |row: &LedgerRow| {
+            (
+                row.event.subject().copied(),
+                row.event.refers_to().map(str::to_owned),
+            )
+        };
+        let marks: Vec<_> = rows
+            .iter()
+            .map(|row| (row.seq, row.hash, named(row)))
+            .collect();
+        grown.latest = self
+            .latest
+            .max(rows.iter().map(|row| row.event.captured_at).max());
+        let events = rows.into_iter().map(|row| row.event).collect();
         grown.ledger = self.ledger.extended(events, rulebooks)?;
-        for row in rows {
-            grown.latest = grown.latest.max(Some(row.event.captured_at));
-            let subject = grown.ledger.subject_of(&row.event);
-            let subject = subject
-                .expect("an entry that was taken has its unit")
-                .clone();
-            let next = u32::try_from(grown.subjects.len()).expect("fewer than four billion units");
-            if !grown.numbers.contains_key(&subject) {
-                grown.subjects.push(subject.clone());
-            }
-            let (number, seqs) = grown
-                .numbers
-                .entry(subject)
-                .or_insert((next, Arc::default()));
-            let seqs = Arc::make_mut(seqs);
+        let mut touched: Vec<(Uscc, Vec<u64>)> = Vec::new();
+        let mut fresh: Shards<Uscc, u32> = Shards::default();
+        for (seq, hash, (subject, id)) in marks {
+            let owner = || grown.ledger.owner_of(id.as_deref()?).copied();
+            let subject = subject.or_else(owner);
+            let subject = subject.expect("an entry that was taken has its unit");
+            let seqs = match fresh.get(&subject) {
+                Some(at) => &mut touched[*at as usize].1,
+                None => {
+                    let next = u32::try_from(touched.len()).expect("fewer than four billion units");
+                    fresh.insert(subject, next);
+                    let old = grown.kept.get(&subject);
+                    touched.push((subject, old.map_or(Vec::new(), |kept| kept.seqs.clone())));
+                    &mut touched[next as usize].1
+                }
+            };
             let at = u32::try_from(seqs.len()).expect("fewer than four billion entries of a unit");
-            seqs.push(row.seq);
-            grown.places.push(Place {
-                subject: *number,
-                at,
-                hash: row.hash,
-            });
+            seqs.push(seq);
+            grown.place(Place { subject, at, hash });
             assert!(
-                row.seq == grown.places.len() as u64,
+                seq == grown.rows,
                 "the ledger's rows are numbered from 1 without gaps"
             );
         }
+        let days = prepared(&grown.ledger, &touched, rulebooks);
+        for ((subject, seqs), prepared) in touched.into_iter().zip(days) {
+            let prepared = prepared.map_err(|cause| vec![LedgerFault { index: 0, cause }])?;
+            grown
+                .kept
+                .insert(subject, Arc::new(Kept { seqs, prepared }));
+        }
         Ok(grown)
+    }
+
+    fn place(&mut self, place: Place) {
+        self.rows += 1;
+        match self
+            .places
+            .last_mut()
+            .filter(|piece| piece.len() < PIECE_ROWS)
+        {
+            Some(piece) => Arc::make_mut(piece).push(place),
+            None => {
+                let mut piece = Vec::with_capacity(PIECE_ROWS);
+                piece.push(place);
+                self.places.push(Arc::new(piece));
+            }
+        }
     }
 
     /// The entries by unit.
@@ -93,11 +145,21 @@ impl Book {
         &self.ledger
     }
 
+    /// A unit's entries, with every day worked out.
+    #[must_use]
+    pub fn unit(&self, subject: &Uscc) -> Unit<'_> {
+        let kept = self.kept.get(subject);
+        Unit {
+            events: self.ledger.events_of(subject),
+            prepared: kept.and_then(|kept| kept.prepared.as_ref()),
+        }
+    }
+
     /// Number and hash of the last row; 0 and zeros for an empty ledger.
     #[must_use]
     pub fn head(&self) -> (u64, [u8; 32]) {
-        let hash = self.places.last().map_or([0; 32], |place| place.hash);
-        (self.places.len() as u64, hash)
+        let last = self.places.last().and_then(|piece| piece.last());
+        (self.rows, last.map_or([0; 32], |place| place.hash))
     }
 
     /// When the entry captured last of all was captured.
@@ -110,25 +172,50 @@ impl Book {
     #[must_use]
     pub fn row(&self, seq: u64) -> Option<Row<'_>> {
         let at = usize::try_from(seq.checked_sub(1)?).ok()?;
-        let place = self.places.get(at)?;
-        let subject = &self.subjects[place.subject as usize];
+        let place = self.places.get(at / PIECE_ROWS)?.get(at % PIECE_ROWS)?;
         Some(Row {
             seq,
             hash: place.hash,
-            subject,
-            event: &self.ledger.events_of(subject)[place.at as usize],
+            subject: &place.subject,
+            event: &self.ledger.events_of(&place.subject)[place.at as usize],
         })
     }
 
     /// The rows behind a number, in order.
     pub fn after(&self, seq: u64) -> impl Iterator<Item = Row<'_>> {
-        (seq.saturating_add(1)..=self.places.len() as u64).filter_map(|seq| self.row(seq))
+        (seq.saturating_add(1)..=self.rows).filter_map(|seq| self.row(seq))
     }
 
     /// The rows of one unit, in order.
     pub fn rows_of(&self, subject: &Uscc) -> impl Iterator<Item = Row<'_>> {
-        let seqs = self.numbers.get(subject);
-        let seqs = seqs.map_or(&[][..], |(_, seqs)| seqs.as_slice());
+        let kept = self.kept.get(subject);
+        let seqs = kept.map_or(&[][..], |kept| kept.seqs.as_slice());
         seqs.iter().filter_map(|seq| self.row(*seq))
     }
+}
+
+type Days = Result<Option<Prepared>, LedgerError>;
+
+/// Works out every day of some units, on all cores when they are many.
+fn prepared(ledger: &Ledger, units: &[(Uscc, Vec<u64>)], rulebooks: &[&Rulebook]) -> Vec<Days> {
+    let Some(schedule) = Schedule::by_date(rulebooks) else {
+        return units.iter().map(|_| Ok(None)).collect();
+    };
+    let of = |(subject, _): &(Uscc, Vec<u64>)| {
+        Prepared::new(ledger.events_of(subject), &schedule).map(Some)
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = units.len().div_ceil(cores).max(UNITS_OF_THREAD_MIN);
+    if units.len() <= share {
+        return units.iter().map(of).collect();
+    }
+    thread::scope(|scope| {
+        let parts = units.chunks(share);
+        let parts = parts.map(|part| scope.spawn(move || part.iter().map(of).collect::<Vec<_>>()));
+        let running: Vec<_> = parts.collect();
+        let done = running
+            .into_iter()
+            .map(|part| part.join().expect("a unit is worked out without panic"));
+        done.flatten().collect()
+    })
 }

@@ -161,7 +161,7 @@ fn thoughts(
             doc_date,
             EventBody::Record(Record {
                 id: THOUGHT_OF.to_owned(),
-                subject: subject.clone(),
+                subject: *subject,
                 site: None,
                 code,
                 case: params.text("case").map(str::to_owned),

@@ -1,29 +1,41 @@
 //! Tiers of many units in one request, answered in their order.
+//!
+//! Each item is written once as text: that text is what is sent, and what the tree of the receipt is made over.
 
-use axum::Json;
+use std::thread;
+
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::adapters::credit_events::instant_text;
-use crate::adapters::credit_events::views::official_json;
 use crate::adapters::http::body::Body;
 use crate::adapters::http::credit::client_ref;
 use crate::adapters::http::credit::is_known;
+use crate::adapters::http::credit::receipts::BatchHead;
 use crate::adapters::http::credit::receipts::sign_batch;
 use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
+use crate::adapters::receipt::merkle::Leaf;
 use crate::domain::calendar::YEARS;
+use crate::domain::credit::tier;
+use crate::domain::credit::tier::Official;
+use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
+use crate::flow::tiering::TieringError;
 use crate::flow::tiering::book::Book;
 
 /// Most units of one request.
 const ITEMS_MAX: usize = 10_000;
+/// Units that one thread answers at least.
+const ITEMS_OF_THREAD_MIN: usize = 256;
 
 /// What is asked.
 #[derive(Deserialize)]
@@ -35,12 +47,87 @@ pub struct Asked {
     items: Vec<Item>,
 }
 
-/// One unit asked for.
+/// One unit asked for; day and knowledge of its own go before those of the request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Item {
     subject: String,
     client_ref: Option<String>,
+    on: Option<NaiveDate>,
+    known_at: Option<DateTime<FixedOffset>>,
+}
+
+/// An item that cannot be answered.
+#[derive(Serialize)]
+struct Failed<'a> {
+    subject: &'a str,
+    client_ref: Option<&'a str>,
+    error: String,
+}
+
+/// An item's answer, fields in the order of the interface.
+#[derive(Serialize)]
+struct Answered<'a> {
+    subject: &'a str,
+    client_ref: Option<&'a str>,
+    #[serde(flatten)]
+    own: Option<Own<'a>>,
+    official: Option<OfficialWire<'a>>,
+    computed: Computed,
+    tariff_tier: Tariff,
+    agree: Option<bool>,
+}
+
+/// What an item that asks for a day or knowledge of its own was answered for.
+#[derive(Serialize)]
+struct Own<'a> {
+    on: String,
+    known_at: String,
+    rulebook: &'a str,
+    rulebook_sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct OfficialWire<'a> {
+    site: Option<&'a str>,
+    tier: &'static str,
+    as_of: String,
+    source: &'a str,
+    captured_at: String,
+}
+
+#[derive(Serialize)]
+struct Computed {
+    score: i32,
+    tier: &'static str,
+    confidence: &'static str,
+    next_change: Option<Next>,
+}
+
+#[derive(Serialize)]
+struct Next {
+    date: String,
+    score: i32,
+    tier: &'static str,
+}
+
+#[derive(Serialize)]
+struct Tariff {
+    snapshot: String,
+    from: String,
+    to: String,
+    tier: &'static str,
+    forecast: bool,
+    red_repeated: bool,
+}
+
+/// What every item of a request is answered with.
+struct Desk<'a> {
+    state: &'a WebState,
+    book: &'a Book,
+    schedule: Schedule<'a>,
+    on: NaiveDate,
+    known_at: DateTime<FixedOffset>,
 }
 
 /// `POST /v1/tiers/lookup`: up to 10,000 units; one that cannot be answered has an `error` in its place.
@@ -50,7 +137,7 @@ struct Item {
 pub async fn lookup(
     State(state): State<WebState>,
     Body(asked): Body<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     if asked.items.len() > ITEMS_MAX {
         let said = format!(
             "{} items; at most {ITEMS_MAX} in one request, send the rest in another",
@@ -60,70 +147,151 @@ pub async fn lookup(
     }
     let today = state.zone.local(state.now()).date_naive();
     let on = asked.on.unwrap_or(today);
-    if !YEARS.contains(&chrono::Datelike::year(&on)) {
+    let days = asked.items.iter().filter_map(|item| item.on);
+    let wrong = |day: &NaiveDate| !YEARS.contains(&chrono::Datelike::year(day));
+    if std::iter::once(on).chain(days).any(|day| wrong(&day)) {
         return Err(Problem::bad("on", "a date such as 2020-06-30 is expected"));
     }
     for item in &asked.items {
         client_ref(item.client_ref.as_deref())?;
     }
-    let view = view(&state, asked.known_at).await?;
-    let (book, known_at) = (&view.book, view.known_at);
-    let rulebook = state.tiering.rulebook(on);
+    // Every item's knowledge must have come to pass, and stays as it is from now on. Without one it is now's, the latest.
+    let own = asked.items.iter().filter_map(|item| item.known_at);
+    let latest = own.clone().chain(asked.known_at).max();
+    let now = asked.known_at.is_none() && own.count() < asked.items.len();
+    if now && latest.is_some() {
+        view(&state, latest).await?;
+    }
+    let view = view(&state, latest.filter(|_| !now)).await?;
+    let known_at = asked.known_at.unwrap_or(view.known_at);
     let answered = state.compute(|| {
-        let items = asked.items.iter();
-        let items = items.map(|item| answer(&state, book, item, on, known_at));
-        let answered = json!({
-            "on": on.to_string(),
-            "known_at": instant_text(known_at),
-            "rulebook": rulebook.map(|book| book.id()),
-            "rulebook_sha256": rulebook.map(|book| book.sha256()),
-            "items": items.collect::<Result<Vec<Value>, Problem>>()?,
-        });
+        let desk = Desk {
+            state: &state,
+            book: &view.book,
+            schedule: state.tiering.schedule()?,
+            on,
+            known_at,
+        };
+        let rulebook = desk.schedule.on(on);
+        let head = BatchHead {
+            on: on.to_string(),
+            known_at: instant_text(known_at),
+            rulebook: rulebook.id(),
+            rulebook_sha256: rulebook.sha256(),
+        };
+        let leaves = desk.answers(&asked.items)?;
         let proofs = asked.proofs.unwrap_or(false);
-        Ok(Json(sign_batch(&state, &view, answered, proofs)))
+        Ok::<String, Problem>(sign_batch(&state, &view, &head, leaves, proofs))
     });
-    answered.await
+    let text = answered.await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-fn answer(
-    state: &WebState,
-    book: &Book,
-    item: &Item,
-    on: NaiveDate,
-    known_at: DateTime<FixedOffset>,
-) -> Result<Value, Problem> {
-    let wrong = |error: String| json!({"subject": item.subject, "client_ref": item.client_ref, "error": error});
-    let subject = match Uscc::new(&item.subject) {
-        Ok(subject) => subject,
-        Err(fault) => return Ok(wrong(fault.to_string())),
-    };
-    if !is_known(state, book, &subject) {
-        return Ok(wrong("not registered and not in the ledger".to_owned()));
+impl Desk<'_> {
+    /// The answers in the order of the items, on all cores when they are many.
+    fn answers(&self, items: &[Item]) -> Result<Vec<Leaf>, Problem> {
+        let answers = |items: &[Item]| -> Result<Vec<Leaf>, Problem> {
+            let texts = items.iter().map(|item| self.answer(item));
+            texts.map(|text| Ok(Leaf::new(text?))).collect()
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let share = items.len().div_ceil(cores).max(ITEMS_OF_THREAD_MIN);
+        if items.len() <= share {
+            return answers(items);
+        }
+        let parts: Vec<Result<Vec<Leaf>, Problem>> = thread::scope(|scope| {
+            let parts = items.chunks(share);
+            let running: Vec<_> = parts
+                .map(|part| scope.spawn(move || answers(part)))
+                .collect();
+            let done = running.into_iter();
+            done.map(|part| part.join().expect("an item is answered without panic"))
+                .collect()
+        });
+        let mut all = Vec::with_capacity(items.len());
+        for part in parts {
+            all.extend(part?);
+        }
+        Ok(all)
     }
-    let known = Some(known_at);
-    let rating = state.tiering.rate(book.ledger(), &subject, on, known)?;
-    let official = rating.official.as_ref();
-    let (tariff, _) = state.tiering.tariff(book.ledger(), &subject, on, known)?;
-    Ok(json!({
-        "subject": item.subject,
-        "client_ref": item.client_ref,
-        "official": official_json(official),
-        "computed": {
-            "score": rating.score,
-            "tier": rating.tier.as_str(),
-            "confidence": rating.confidence.as_str(),
-            "next_change": rating.next_change.map(|next| json!({
-                "date": next.date.to_string(), "score": next.score, "tier": next.tier.as_str(),
-            })),
-        },
-        "tariff_tier": {
-            "snapshot": tariff.snapshot.to_string(),
-            "from": tariff.from.to_string(),
-            "to": tariff.to.to_string(),
-            "tier": tariff.rating.tier.as_str(),
-            "forecast": tariff.is_forecast(known_at),
-            "red_repeated": tariff.red_repeated,
-        },
-        "agree": official.map(|official| official.tier == rating.tier),
-    }))
+
+    fn answer(&self, item: &Item) -> Result<String, Problem> {
+        let client_ref = item.client_ref.as_deref();
+        let failed = |error: String| {
+            Ok(text(&Failed {
+                subject: &item.subject,
+                client_ref,
+                error,
+            }))
+        };
+        let subject = match Uscc::new(&item.subject) {
+            Ok(subject) => subject,
+            Err(fault) => return failed(fault.to_string()),
+        };
+        if !is_known(self.state, self.book, &subject) {
+            return failed("not registered and not in the ledger".to_owned());
+        }
+        let on = item.on.unwrap_or(self.on);
+        let at = item.known_at.unwrap_or(self.known_at);
+        let known_at = Some(at);
+        let unit = self.book.unit(&subject);
+        let folded = |error: &dyn std::fmt::Display| TieringError::Entries(error.to_string());
+        let brief = unit.brief(&self.schedule, on, known_at);
+        let brief = brief.map_err(|error| folded(&error))?;
+        let official = tier::official(unit.events, on, known_at);
+        let tariff = self
+            .state
+            .tiering
+            .tariff(self.book, &subject, on, known_at)?;
+        let own = (item.on.is_some() || item.known_at.is_some()).then(|| {
+            let rulebook = self.schedule.on(on);
+            Own {
+                on: on.to_string(),
+                known_at: instant_text(at),
+                rulebook: rulebook.id(),
+                rulebook_sha256: rulebook.sha256(),
+            }
+        });
+        Ok(text(&Answered {
+            subject: &item.subject,
+            client_ref,
+            own,
+            official: official.as_ref().map(official_wire),
+            computed: Computed {
+                score: brief.now.score,
+                tier: brief.now.tier.as_str(),
+                confidence: brief.now.confidence.as_str(),
+                next_change: brief.next_change.map(|next| Next {
+                    date: next.date.to_string(),
+                    score: next.score,
+                    tier: next.tier.as_str(),
+                }),
+            },
+            tariff_tier: Tariff {
+                snapshot: tariff.snapshot.to_string(),
+                from: tariff.from.to_string(),
+                to: tariff.to.to_string(),
+                tier: tariff.stood.tier.as_str(),
+                forecast: tariff.is_forecast(at),
+                red_repeated: tariff.red_repeated,
+            },
+            agree: official
+                .as_ref()
+                .map(|official| official.tier == brief.now.tier),
+        }))
+    }
+}
+
+fn official_wire(official: &Official) -> OfficialWire<'_> {
+    OfficialWire {
+        site: official.site.as_deref(),
+        tier: official.tier.as_str(),
+        as_of: official.as_of.to_string(),
+        source: &official.source,
+        captured_at: instant_text(official.captured_at),
+    }
+}
+
+fn text(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).expect("plain data is always JSON")
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -11,6 +12,7 @@ use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt;
+use crate::adapters::receipt::merkle::Leaf;
 use crate::adapters::receipt::merkle::Tree;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::uscc::Uscc;
@@ -74,31 +76,63 @@ pub fn sign(
     state.receipts.sign(&payload)
 }
 
-/// Signs a batch over the root of its items; with `proofs` each item gets the steps that lead there.
+/// What a batch says of all its items.
+#[derive(Serialize)]
+pub struct BatchHead<'a> {
+    /// The day.
+    pub on: String,
+    /// What was known.
+    pub known_at: String,
+    /// The rulebook of the day.
+    pub rulebook: &'a str,
+    /// Its digest.
+    pub rulebook_sha256: &'a str,
+}
+
+/// The answer of a batch, signed over the root of its items; with `proofs` each item gets the steps that lead there.
 #[must_use]
-pub fn sign_batch(state: &WebState, view: &View, mut answer: Value, proofs: bool) -> Value {
-    let (seq, head) = view.book.head();
-    let items = answer["items"].as_array_mut();
-    let items = items.expect("a batch has a list of items");
-    let tree = Tree::new(items);
-    let count = items.len();
-    if proofs {
-        for (at, item) in items.iter_mut().enumerate() {
-            item["proof"] = tree.proof(at).into();
+pub fn sign_batch(
+    state: &WebState,
+    view: &View,
+    head: &BatchHead<'_>,
+    items: Vec<Leaf>,
+    proofs: bool,
+) -> String {
+    let (seq, hash) = view.book.head();
+    let tree = Tree::over(&items);
+    let payload = json!({
+        "items": items.len(),
+        "root": tree.root(),
+        "on": head.on,
+        "known_at": head.known_at,
+        "asked_at": instant_text(view.asked_at),
+        "rulebook": head.rulebook,
+        "rulebook_sha256": head.rulebook_sha256,
+        "ledger": [seq, hex(&hash)],
+    });
+    let receipt = state.receipts.sign(&payload);
+    let head = serde_json::to_string(head).expect("plain data is always JSON");
+    let mut text = head.trim_end_matches('}').to_owned();
+    text.reserve(items.iter().map(|item| item.text.len() + 1).sum());
+    text.push_str(",\"items\":[");
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        if proofs {
+            let proof = json!(tree.proof(at)).to_string();
+            text.push_str(&item.text[..item.text.len() - 1]);
+            text.push_str(",\"proof\":");
+            text.push_str(&proof);
+            text.push('}');
+        } else {
+            text.push_str(&item.text);
         }
     }
-    let payload = json!({
-        "items": count,
-        "root": tree.root(),
-        "on": answer["on"],
-        "known_at": answer["known_at"],
-        "asked_at": instant_text(view.asked_at),
-        "rulebook": answer["rulebook"],
-        "rulebook_sha256": answer["rulebook_sha256"],
-        "ledger": [seq, hex(&head)],
-    });
-    answer["receipt"] = state.receipts.sign(&payload).into();
-    answer
+    text.push_str("],\"receipt\":\"");
+    text.push_str(&receipt);
+    text.push_str("\"}");
+    text
 }
 
 /// `GET /v1/receipts/keys`: the public keys receipts are checked with, oldest first; the last signs.

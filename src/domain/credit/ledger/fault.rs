@@ -440,7 +440,7 @@ fn check_resume(
     };
     if halts.get(&at.subject).is_none_or(|halt| at.date <= *halt) {
         return Err(LedgerError::ResumeWithoutHalt {
-            subject: at.subject.clone(),
+            subject: at.subject,
             date: at.date,
         });
     }
