@@ -66,7 +66,7 @@ check: build-needs ## format, lints, documentation, then make test
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release $(FEATURES)
 	@$(MAKE) --no-print-directory test
 
-bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, scans and a nation's year; some minutes
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, scans, a nation's year, credit under load; some minutes
 	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients
 	cargo bench $(FEATURES) --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
@@ -76,6 +76,8 @@ bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the st
 	cargo bench $(FEATURES) --bench scan
 	cargo bench $(FEATURES) --bench nation
 	cargo bench $(FEATURES) --bench influxdb2
+	@.ci/need nginx=nginx-light || echo "skytier: nginx is left out"
+	cargo bench $(FEATURES) --bench credit
 
 simulate: build-needs ## many lives of the daemon, full of faults, against a naive model (READINGS=100000000 SEED=1)
 	SKYTIER_SIM_SEED=$(SEED) SKYTIER_SIM_READINGS=$(READINGS) cargo test --release $(FEATURES) --test it simulation::in_the_end -- --nocapture
