@@ -212,7 +212,7 @@ fn follow<T>(address: &str, entering: &thread::ScopedJoinHandle<'_, T>) -> anyho
         let page: Value = serde_json::from_slice(&page)?;
         for row in page["changes"].as_array().context("changes")? {
             after += 1;
-            ensure!(row["seq"] == after, "row {after} is missing");
+            ensure!(row["cursor"] == after, "row {after} is missing");
         }
         if ended && page["more"] == false {
             return Ok(after);

@@ -129,6 +129,14 @@ fn table(given: &str) -> anyhow::Result<Table> {
 /// # Errors
 /// When it cannot be read, is too long or not UTF-8.
 pub fn text(file: &str) -> anyhow::Result<String> {
+    String::from_utf8(bytes(file)?).map_err(|_| bad_input(format!("{file}: is not UTF-8")))
+}
+
+/// The bytes of a file; `-` is standard input.
+///
+/// # Errors
+/// When it cannot be read or is too long.
+pub fn bytes(file: &str) -> anyhow::Result<Vec<u8>> {
     let source: Box<dyn Read> = if file == "-" {
         Box::new(std::io::stdin())
     } else {
@@ -141,5 +149,5 @@ pub fn text(file: &str) -> anyhow::Result<String> {
             "{file}: more than {TABLE_BYTES_MAX} bytes"
         )));
     }
-    String::from_utf8(bytes).map_err(|_| bad_input(format!("{file}: is not UTF-8")))
+    Ok(bytes)
 }

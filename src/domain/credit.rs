@@ -21,6 +21,8 @@ pub mod ledger;
 
 pub mod tier;
 
+pub mod sites;
+
 pub mod timeline;
 
 pub mod dossier;

@@ -346,7 +346,7 @@ pub struct Registry {
     pub published: Vec<PublishedFigure>,
     /// Figures of other areas.
     pub peers: Vec<Peer>,
-    /// Enterprises, by code.
+    /// Enterprises, in the order of their codes.
     pub enterprises: Vec<Enterprise>,
     /// Outlets.
     pub outlets: Vec<Outlet>,
@@ -380,9 +380,10 @@ impl Registry {
 
     /// The enterprise of that code.
     pub fn enterprise(&self, uscc: &str) -> Option<&Enterprise> {
-        self.enterprises
-            .iter()
-            .find(|enterprise| enterprise.uscc == uscc)
+        let found = self
+            .enterprises
+            .binary_search_by(|enterprise| enterprise.uscc.as_str().cmp(uscc));
+        found.ok().map(|at| &self.enterprises[at])
     }
 
     /// How many entries of all kinds there are.

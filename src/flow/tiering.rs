@@ -25,6 +25,8 @@ use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tariff::TariffTier;
 use crate::domain::credit::tariff::tariff_tier;
 use crate::domain::credit::tier;
+use crate::domain::credit::tier::Bare;
+use crate::domain::credit::tier::Official;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
@@ -99,6 +101,15 @@ impl Moment {
         let taken = self.book.latest().max(self.answered)?;
         Some(taken + STEP)
     }
+}
+
+/// A unit whose official tier is another than the computed one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// What the authority published.
+    pub official: Official,
+    /// What the rulebook makes of the ledger.
+    pub computed: Bare,
 }
 
 /// The ledger as every page and look-up sees it.
@@ -364,6 +375,27 @@ impl Tiering {
     ) -> Result<Rating, TieringError> {
         let rating = book.unit(subject).rate(&self.schedule()?, on, known_at);
         rating.map_err(|error| TieringError::Entries(error.to_string()))
+    }
+
+    /// Official and computed tier of a unit, where there is an official one and they differ.
+    ///
+    /// # Errors
+    /// As [`Self::rate`].
+    pub fn disagreement(
+        &self,
+        book: &Book,
+        subject: &Uscc,
+        on: NaiveDate,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<Option<Disagreement>, TieringError> {
+        let unit = book.unit(subject);
+        let Some(official) = tier::official(unit.events, on, known_at) else {
+            return Ok(None);
+        };
+        let brief = unit.brief(&self.schedule()?, on, known_at);
+        let brief = brief.map_err(|error| TieringError::Entries(error.to_string()))?;
+        let computed = brief.now;
+        Ok((official.tier != computed.tier).then_some(Disagreement { official, computed }))
     }
 
     /// The tier of the tariffs that apply on a day.

@@ -3,6 +3,7 @@
 
 mod commands;
 mod entering;
+mod lists;
 mod receipts;
 mod refusals;
 mod tariffs;

@@ -88,6 +88,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["src/app"]),
     ("indicatif", &["src/app"]),
     ("anyhow", &["src/app", "src/main.rs"]),
+    ("calamine", &["src/adapters/credit_events/official_list"]),
 ];
 
 /// All that the core uses beside itself.

@@ -1,7 +1,11 @@
-//! The province's list of tiers as a table: CSV with Chinese headings, titles above them, headings over two rows.
+//! The province's list of tiers as a table: CSV or XLSX with Chinese headings, titles above them, headings over two rows.
 //!
 //! Spreadsheets put a title over the table and merge heading cells, and a CSV of one keeps a merged text in its first cell
-//! alone. So the heading is looked for: the first row, or two rows taken together, that names a code and a tier.
+//! alone. So the heading is looked for: the first row, or two rows taken together, that names a code and a tier. Cells
+//! merged downwards, as the code of a unit with several sites, count for every row they cover. Of a workbook every sheet
+//! with such a heading is read.
+
+mod workbook;
 
 use crate::domain::credit::Tier;
 use crate::domain::credit::uscc::Uscc;
@@ -11,6 +15,13 @@ use std::collections::BTreeMap;
 const HEADING_ROWS_MAX: usize = 10;
 /// Most rows of one list.
 pub const ROWS_MAX: usize = 100_000;
+/// Columns that are looked at.
+const COLUMNS_MAX: usize = 64;
+/// Longest cell that is looked at, in characters.
+const CELL_CHARS_MAX: usize = 200;
+/// What a workbook begins with, and what one of the old or an encrypted kind does.
+const WORKBOOK: &[u8] = b"PK\x03\x04";
+const OLD_WORKBOOK: &[u8] = b"\xd0\xcf\x11\xe0";
 /// Headings of the columns, without blanks.
 const CODES: [&str; 4] = ["统一社会信用代码", "社会信用代码", "信用代码", "uscc"];
 const NAMES: [&str; 5] = ["企业名称", "单位名称", "企事业单位名称", "名称", "name"];
@@ -63,7 +74,9 @@ const WORDS: [(&str, Tier); 8] = [
 /// A row of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListRow {
-    /// Line of the file, from 1.
+    /// Sheet of the workbook.
+    pub sheet: Option<String>,
+    /// Line of the file or the sheet, from 1.
     pub line: u64,
     /// The unit.
     pub subject: Uscc,
@@ -75,11 +88,72 @@ pub struct ListRow {
     pub tier: Tier,
 }
 
-/// Reads a list.
+/// A list, read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// Its rows, in their order.
+    pub rows: Vec<ListRow>,
+    /// Sheets that have no heading and were left out.
+    pub left_out: Vec<String>,
+}
+
+/// Rows with their lines, of a file or of one sheet.
+struct Sheet {
+    name: Option<String>,
+    table: Vec<(u64, Vec<String>)>,
+}
+
+/// Reads a list: a workbook, or else CSV in UTF-8.
 ///
 /// # Errors
 /// Every fault with its line.
-pub fn read(text: &str) -> Result<Vec<ListRow>, Vec<String>> {
+pub fn read(bytes: &[u8]) -> Result<List, Vec<String>> {
+    if bytes.starts_with(OLD_WORKBOOK) {
+        let said = "a workbook of the old kind, or one with a password; save it as .xlsx without one, or as CSV";
+        return Err(vec![said.to_owned()]);
+    }
+    let sheets = if bytes.starts_with(WORKBOOK) {
+        workbook::sheets(bytes)?
+    } else {
+        vec![csv_sheet(bytes)?]
+    };
+    let mut seen = Seen::new();
+    let (mut list, mut faults) = (List::default(), Vec::new());
+    let mut headings = 0;
+    for sheet in sheets.iter().filter(|sheet| !sheet.table.is_empty()) {
+        match heading(&sheet.table) {
+            Some((columns, begins)) => {
+                headings += 1;
+                rows(
+                    sheet,
+                    begins,
+                    &columns,
+                    &mut seen,
+                    &mut list.rows,
+                    &mut faults,
+                );
+            }
+            None => list.left_out.extend(sheet.name.clone()),
+        }
+    }
+    if headings == 0 {
+        return Err(vec![format!(
+            "no heading in the first {HEADING_ROWS_MAX} rows; one column must be 统一社会信用代码 and one 评价结果 or 信用等级"
+        )]);
+    }
+    if list.rows.is_empty() && faults.is_empty() {
+        faults.push("the list has a heading and no rows".to_owned());
+    }
+    if faults.is_empty() {
+        Ok(list)
+    } else {
+        Err(faults)
+    }
+}
+
+fn csv_sheet(bytes: &[u8]) -> Result<Sheet, Vec<String>> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| vec!["not UTF-8; save the list as \"CSV UTF-8\" or as .xlsx".to_owned()])?;
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -89,23 +163,18 @@ pub fn read(text: &str) -> Result<Vec<ListRow>, Vec<String>> {
     for record in reader.records() {
         let record = record.map_err(|fault| vec![fault.to_string()])?;
         let line = record.position().map_or(0, csv::Position::line);
-        table.push((line, record.iter().map(plain).collect()));
+        table.push((line, record.iter().take(COLUMNS_MAX).map(plain).collect()));
         if table.len() > ROWS_MAX + HEADING_ROWS_MAX {
             return Err(vec![format!("more than {ROWS_MAX} rows; split the list")]);
         }
     }
-    let heading = heading(&table);
-    let (columns, begins) = heading.ok_or_else(|| {
-        vec![format!(
-            "no heading in the first {HEADING_ROWS_MAX} rows; one column must be 统一社会信用代码 and one 评价结果 or 信用等级"
-        )]
-    })?;
-    rows(&table[begins..], &columns)
+    Ok(Sheet { name: None, table })
 }
 
 /// A cell without blanks around it, and without the mark spreadsheets keep numbers as text with.
 fn plain(cell: &str) -> String {
-    cell.trim().trim_start_matches('\'').trim().to_owned()
+    let cell = cell.trim().trim_start_matches('\'').trim();
+    cell.chars().take(CELL_CHARS_MAX).collect()
 }
 
 /// Which column is what.
@@ -151,34 +220,43 @@ fn heading(table: &[(u64, Vec<String>)]) -> Option<(Columns, usize)> {
     None
 }
 
-fn rows(table: &[(u64, Vec<String>)], columns: &Columns) -> Result<Vec<ListRow>, Vec<String>> {
-    let mut seen: BTreeMap<(Uscc, Option<String>), u64> = BTreeMap::new();
-    let (mut rows, mut faults) = (Vec::new(), Vec::new());
-    for (line, cells) in table {
+/// Where each unit and site stands already.
+type Seen = BTreeMap<(Uscc, Option<String>), String>;
+
+fn rows(
+    sheet: &Sheet,
+    begins: usize,
+    columns: &Columns,
+    seen: &mut Seen,
+    rows: &mut Vec<ListRow>,
+    faults: &mut Vec<String>,
+) {
+    for (line, cells) in &sheet.table[begins..] {
         if cells.iter().all(String::is_empty) {
             continue;
         }
+        let place = match &sheet.name {
+            Some(name) => format!("sheet {name}, line {line}"),
+            None => format!("line {line}"),
+        };
         let cell = |column: usize| cells.get(column).map_or("", String::as_str);
         let given = |column: Option<usize>| {
             let text = column.map_or("", cell);
             (!text.is_empty()).then(|| text.to_owned())
         };
-        let subject = Uscc::new(cell(columns.code));
-        let tier = tier(cell(columns.tier));
         let site = given(columns.site);
-        match (subject, tier) {
-            (Err(fault), _) => faults.push(format!("line {line}: {fault}")),
+        match (Uscc::new(cell(columns.code)), tier(cell(columns.tier))) {
+            (Err(fault), _) => faults.push(format!("{place}: {fault}")),
             (_, None) => faults.push(format!(
-                "line {line}: {:?} is no tier; write 绿, 蓝, 黄, 红, 黑 or 不评级",
+                "{place}: {:?} is no tier; write 绿, 蓝, 黄, 红, 黑 or 不评级",
                 cell(columns.tier)
             )),
             (Ok(subject), Some(tier)) => {
-                if let Some(first) = seen.insert((subject, site.clone()), *line) {
-                    faults.push(format!(
-                        "line {line}: {subject} stands in line {first} already"
-                    ));
+                if let Some(first) = seen.insert((subject, site.clone()), place.clone()) {
+                    faults.push(format!("{place}: {subject} stands in {first} already"));
                 }
                 rows.push(ListRow {
+                    sheet: sheet.name.clone(),
                     line: *line,
                     subject,
                     name: given(columns.name),
@@ -187,14 +265,6 @@ fn rows(table: &[(u64, Vec<String>)], columns: &Columns) -> Result<Vec<ListRow>,
                 });
             }
         }
-    }
-    if rows.is_empty() && faults.is_empty() {
-        faults.push("the list has a heading and no rows".to_owned());
-    }
-    if faults.is_empty() {
-        Ok(rows)
-    } else {
-        Err(faults)
     }
 }
 
@@ -218,13 +288,13 @@ mod tests {
     use crate::adapters::credit_events::official_list::read;
 
     fn check(text: &str, expected: &str) {
-        let said = match read(text) {
-            Ok(rows) => {
+        let said = match read(text.as_bytes()) {
+            Ok(list) => {
                 let row = |row: &super::ListRow| {
                     let site = row.site.clone().unwrap_or_default();
                     format!("{} {} {} {site}", row.line, row.subject, row.tier)
                 };
-                rows.iter().map(row).collect::<Vec<_>>().join("; ")
+                list.rows.iter().map(row).collect::<Vec<_>>().join("; ")
             }
             Err(faults) => faults.join("; "),
         };

@@ -11,12 +11,15 @@ use crate::domain::credit::EventBody;
 use crate::domain::credit::dossier::Entry;
 use crate::domain::credit::dossier::ObjectionClock;
 use crate::domain::credit::dossier::Promptness;
+use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tier::CASE_CAP;
 use crate::domain::credit::tier::Official;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::tier::Reason;
 use crate::domain::credit::timeline::Run;
 use crate::domain::credit::uscc::Uscc;
+use crate::domain::registry::Enterprise;
+use crate::flow::tiering::Disagreement;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -93,6 +96,28 @@ pub fn official_json(official: Option<&Official>) -> Value {
             "source": official.source,
             "captured_at": instant_text(official.captured_at),
         })
+    })
+}
+
+/// A unit whose official tier is another than the computed one, as a line of work for somebody.
+#[must_use]
+pub fn disagreement_json(
+    subject: &Uscc,
+    enterprise: Option<&Enterprise>,
+    on: chrono::NaiveDate,
+    differs: &Disagreement,
+    rulebook: &Rulebook,
+) -> Value {
+    let computed = differs.computed;
+    json!({
+        "subject": subject.as_str(),
+        "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
+        "on": on.to_string(),
+        "official": official_json(Some(&differs.official)),
+        "computed": {
+            "tier": computed.tier.as_str(), "score": computed.score, "confidence": computed.confidence.as_str(),
+            "rulebook": rulebook.id(), "rulebook_sha256": rulebook.sha256(),
+        },
     })
 }
 

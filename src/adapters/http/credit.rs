@@ -27,6 +27,8 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::domain::credit::Tier;
 use crate::domain::credit::dossier;
+use crate::domain::credit::sites::sites;
+use crate::domain::credit::sites::worst;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
 use crate::domain::registry::Names;
@@ -126,6 +128,7 @@ pub async fn tier(
     let official = rating.official.as_ref();
     let tariff = state.tiering.tariff(book, &subject, on, known_at)?;
     let quantities = quantities(&params)?;
+    let sites = sites(book.ledger().events_of(&subject), on, known_at);
     let policy = |tier: Tier| {
         let rulebook = state.tiering.rulebook(on);
         rulebook.map(|rulebook| policy_json(rulebook, tier))
@@ -136,6 +139,8 @@ pub async fn tier(
         "name_en": enterprise.map(|enterprise| &enterprise.names.en),
         "example": enterprise.is_some_and(|enterprise| enterprise.example),
         "official": official_json(official),
+        "sites": sites.iter().map(|site| official_json(Some(site))).collect::<Vec<_>>(),
+        "worst": worst(&sites).map(Tier::as_str),
         "computed": rating_view(&subject, &rating, &seals(book, &subject)),
         "agree": official.map(|official| official.tier == rating.tier),
         "tariff_tier": tariff_json(&tariff, &quantities, view.known_at),

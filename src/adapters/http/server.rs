@@ -86,6 +86,7 @@ fn rated() -> Router<WebState> {
             get(credit::behind::what_if),
         )
         .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
+        .route("/v1/disagreements", get(credit::behind::disagreements))
         .route("/v1/receipts/keys", get(credit::receipts::keys))
         .route("/v1/changes", get(credit::behind::changes))
 }

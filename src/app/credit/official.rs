@@ -1,23 +1,36 @@
 //! `skytier credit official`: the province's list into the ledger; `disagreements`: where ours differs from it.
 
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::adapters::credit_events::official_list;
+use crate::adapters::credit_events::official_list::List;
+use crate::adapters::credit_events::official_list::ListRow;
+use crate::adapters::credit_events::views::disagreement_json;
 use crate::adapters::credit_events::views::official_json;
 use crate::app::credit::refused;
-use crate::app::credit::tiering;
 use crate::app::fault::bad_input;
+use crate::app::open;
 use crate::app::rate::parse_day;
 use crate::app::register;
+use crate::app::rulebooks;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
 use crate::domain::credit::OfficialTier;
+use crate::domain::credit::tier::Rating;
+use crate::domain::registry::Enterprise;
+use crate::domain::registry::Names;
+use crate::domain::registry::Registry;
+use crate::flow::tiering::Tiering;
+use crate::ports::Registrar;
 
 /// What `skytier credit official` is asked.
 #[derive(clap::Args, Debug)]
@@ -25,7 +38,7 @@ pub(super) struct OfficialArgs {
     /// The data directory.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// The list as CSV in UTF-8; - reads standard input.
+    /// The list as CSV in UTF-8 or as a workbook (.xlsx); - reads standard input.
     file: String,
     /// The day the list speaks of.
     #[arg(long, value_name = "DATE", value_parser = parse_day)]
@@ -58,25 +71,14 @@ pub(super) async fn list(
     now: DateTime<FixedOffset>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    if args.as_of > now.date_naive() {
-        return Err(bad_input(format!(
-            "--as-of {} lies ahead of today",
-            args.as_of
-        )));
-    }
-    if args.source.trim().is_empty() || args.by.trim().is_empty() {
-        return Err(bad_input("--source and --by must not be blank"));
-    }
-    let rows = official_list::read(&register::text(&args.file)?);
-    let rows = rows.map_err(|faults| {
-        let told = faults.iter().map(|fault| format!("{}: {fault}", args.file));
-        bad_input(told.collect::<Vec<_>>().join("\n"))
-    })?;
-    let tiering = tiering(&args.data, !args.preview).await?;
+    let list = read(args, now)?;
+    let (tiering, registrar) = opened(&args.data, !args.preview).await?;
+    let registry = registrar.registry().await?;
     let book = tiering.now();
     let mut fresh = Vec::new();
     let mut differing = 0;
-    for row in &rows {
+    for row in &list.rows {
+        let known = registry.enterprise(row.subject.as_str());
         let listed = OfficialTier {
             subject: row.subject,
             site: row.site.clone(),
@@ -87,15 +89,9 @@ pub(super) async fn list(
         let events = book.ledger().events_of(&row.subject);
         let stands = current(events, &listed) == Some(&listed);
         let rating = tiering.rate(book.ledger(), &row.subject, args.as_of, None)?;
-        let agree = rating.tier == row.tier;
-        differing += u64::from(!agree);
+        differing += u64::from(rating.tier != row.tier);
         if args.preview {
-            let line = json!({
-                "line": row.line, "subject": row.subject.as_str(), "name": row.name, "site": row.site,
-                "tier": row.tier.as_str(), "before": official_json(rating.official.as_ref()),
-                "computed": {"tier": rating.tier.as_str(), "score": rating.score}, "agree": agree,
-                "stands": stands,
-            });
+            let line = preview(row, known, &rating, stands);
             writeln!(out, "{line}")?;
         }
         if !stands {
@@ -106,9 +102,20 @@ pub(super) async fn list(
             });
         }
     }
-    let (new, old) = (fresh.len(), rows.len() - fresh.len());
+    let (new, old) = (fresh.len(), list.rows.len() - fresh.len());
+    let names = unregistered(&list, &registry);
+    let registered = names.enterprises.len();
     if !args.preview && new > 0 {
         tiering.enter_now(fresh).await.map_err(refused)?;
+    }
+    if !args.preview && registered > 0 {
+        registrar.register(names).await?;
+    }
+    for sheet in &list.left_out {
+        writeln!(
+            out,
+            "sheet {sheet} has no heading with code and tier and is left out"
+        )?;
     }
     let done = if args.preview {
         "would be entered"
@@ -119,7 +126,39 @@ pub(super) async fn list(
         out,
         "{new} official tiers {done}, {old} stood already, {differing} differ from the computed ones"
     )?;
+    if registered > 0 {
+        writeln!(out, "{registered} names of unregistered units {done}")?;
+    }
     Ok(())
+}
+
+/// A row of the list beside what stands.
+fn preview(row: &ListRow, known: Option<&Enterprise>, rating: &Rating, stands: bool) -> Value {
+    json!({
+        "sheet": row.sheet, "line": row.line, "subject": row.subject.as_str(), "name": row.name,
+        "name_registered": known.map(|known| &known.names.zh), "site": row.site,
+        "tier": row.tier.as_str(), "before": official_json(rating.official.as_ref()),
+        "computed": {"tier": rating.tier.as_str(), "score": rating.score},
+        "agree": rating.tier == row.tier, "stands": stands,
+    })
+}
+
+/// Reads the list and checks what was said of it.
+fn read(args: &OfficialArgs, now: DateTime<FixedOffset>) -> anyhow::Result<List> {
+    if args.as_of > now.date_naive() {
+        return Err(bad_input(format!(
+            "--as-of {} lies ahead of today",
+            args.as_of
+        )));
+    }
+    if args.source.trim().is_empty() || args.by.trim().is_empty() {
+        return Err(bad_input("--source and --by must not be blank"));
+    }
+    let list = official_list::read(&register::bytes(&args.file)?);
+    list.map_err(|faults| {
+        let told = faults.iter().map(|fault| format!("{}: {fault}", args.file));
+        bad_input(told.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// What was entered last for the same unit, site and day: a list may be corrected, and the correction taken back.
@@ -136,34 +175,60 @@ fn current<'a>(events: &'a [CreditEvent], listed: &OfficialTier) -> Option<&'a O
     last.map(|(_, official)| official)
 }
 
+/// The units that nobody registered, by the names the list gives them.
+fn unregistered(list: &List, registry: &Registry) -> Registry {
+    let mut named = Registry::default();
+    for row in &list.rows {
+        let known = registry.enterprise(row.subject.as_str());
+        if let (None, Some(name)) = (known, &row.name) {
+            named.enterprises.push(Enterprise {
+                uscc: row.subject.as_str().to_owned(),
+                names: Names {
+                    zh: name.clone(),
+                    en: name.clone(),
+                },
+                industry: String::new(),
+                town: String::new(),
+                example: false,
+            });
+        }
+    }
+    // A unit with several sites stands there once.
+    let mut names = Registry::default();
+    names.merge(named);
+    names
+}
+
 /// Every unit whose official tier is another than the computed one, as a list to work through.
 pub(super) async fn disagreements(
     args: &DisagreementsArgs,
     now: DateTime<FixedOffset>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let tiering = tiering(&args.data, false).await?;
+    let (tiering, registrar) = opened(&args.data, false).await?;
     let book = tiering.now();
     let on = args.on.unwrap_or(now.date_naive());
+    let registry = registrar.registry().await?;
     for (subject, _) in book.ledger().subjects() {
-        let rating = tiering.rate(book.ledger(), subject, on, None)?;
-        let Some(official) = rating
-            .official
-            .as_ref()
-            .filter(|official| official.tier != rating.tier)
-        else {
-            continue;
-        };
-        let line = json!({
-            "subject": subject.as_str(),
-            "on": on.to_string(),
-            "official": official_json(Some(official)),
-            "computed": {
-                "tier": rating.tier.as_str(), "score": rating.score, "confidence": rating.confidence.as_str(),
-                "rulebook": rating.rulebook, "rulebook_sha256": rating.rulebook_sha256,
-            },
-        });
-        writeln!(out, "{line}")?;
+        if let Some(differs) = tiering.disagreement(&book, subject, on, None)? {
+            let enterprise = registry.enterprise(subject.as_str());
+            let rulebook = tiering.schedule()?.on(on);
+            writeln!(
+                out,
+                "{}",
+                disagreement_json(subject, enterprise, on, &differs, rulebook)
+            )?;
+        }
     }
     Ok(())
+}
+
+async fn opened(data: &Path, write: bool) -> anyhow::Result<(Tiering, Arc<dyn Registrar>)> {
+    let stores = if write {
+        open::for_writing(data)?
+    } else {
+        open::for_reading(data)?
+    };
+    let tiering = Tiering::open(Arc::clone(&stores.ledger), rulebooks::named("auto")?).await?;
+    Ok((tiering, stores.registrar))
 }

@@ -531,7 +531,7 @@ pub fn official(
 
 /// The newest official tier that speaks of the day or one before it. Of several for one day the one for the
 /// whole unit goes first, then the one captured last, then the worse.
-fn newest<'e>(
+pub(super) fn newest<'e>(
     published: impl Iterator<Item = (DateTime<FixedOffset>, &'e OfficialTier)>,
     on: NaiveDate,
 ) -> Option<Official> {

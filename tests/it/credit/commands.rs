@@ -231,7 +231,7 @@ fn the_official_list_is_previewed_entered_and_compared() {
     );
     let totals =
         "2 official tiers would be entered, 0 stood already, 1 differ from the computed ones";
-    assert_eq!(preview.lines().last(), Some(totals));
+    assert!(preview.lines().any(|line| line == totals), "{preview}");
     let head = || json(&run(&["credit", "head", "--data", text(&data)]))["rows"].clone();
     assert_eq!(head(), 1, "a preview enters nothing");
     assert!(said(list(&right, &[])).starts_with("2 official tiers entered, 0 stood"));

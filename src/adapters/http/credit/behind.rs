@@ -16,6 +16,7 @@ use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::views::Place;
 use crate::adapters::credit_events::views::Seals;
 use crate::adapters::credit_events::views::change_json;
+use crate::adapters::credit_events::views::disagreement_json;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::credit_events::views::official_json;
 use crate::adapters::credit_events::views::rating_view;
@@ -141,6 +142,54 @@ pub async fn history(
         "rulebook_sha256": rulebook.sha256(),
         "runs": runs,
         "officials": officials,
+    })))
+}
+
+/// `GET /v1/disagreements?on=&known_at=&after=&limit=`: units whose official tier is another than the computed one, paged by
+/// code: a list to work through.
+///
+/// # Errors
+/// A problem document.
+pub async fn disagreements(
+    State(state): State<WebState>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["on", "known_at", "after", "limit"])?;
+    let params = params.only(&["on", "known_at", "after", "limit"])?;
+    let today = state.zone.local(state.now()).date_naive();
+    let on = params.date("on")?.unwrap_or(today);
+    let view = view(&state, params.time("known_at")?).await?;
+    let (book, known_at) = (&view.book, Some(view.known_at));
+    let limit = params.number("limit", 1, CHANGES)?.unwrap_or(CHANGES);
+    let after = params.text("after").unwrap_or("").to_owned();
+    let rulebook = state.tiering.schedule()?.on(on);
+    let registry = state.directory.now();
+    let listed = state.compute(|| {
+        let mut rows = Vec::new();
+        let later = book.ledger().subjects();
+        for (subject, _) in later.filter(|(subject, _)| subject.as_str() > after.as_str()) {
+            let differs = state.tiering.disagreement(book, subject, on, known_at)?;
+            let Some(differs) = differs else { continue };
+            if rows.len() == limit {
+                return Ok((rows, true));
+            }
+            let enterprise = registry.enterprise(subject.as_str());
+            rows.push(disagreement_json(
+                subject, enterprise, on, &differs, rulebook,
+            ));
+        }
+        Ok::<_, Problem>((rows, false))
+    });
+    let (rows, more) = listed.await?;
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| row["subject"].clone());
+    Ok(Json(json!({
+        "on": on.to_string(),
+        "known_at": known_at.map(instant_text),
+        "disagreements": rows,
+        "next": next,
     })))
 }
 

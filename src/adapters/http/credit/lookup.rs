@@ -25,6 +25,9 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt::merkle::Leaf;
 use crate::domain::calendar::YEARS;
+use crate::domain::credit::Tier;
+use crate::domain::credit::sites::sites;
+use crate::domain::credit::sites::worst;
 use crate::domain::credit::tier;
 use crate::domain::credit::tier::Official;
 use crate::domain::credit::tier::Schedule;
@@ -73,6 +76,8 @@ struct Answered<'a> {
     #[serde(flatten)]
     own: Option<Own<'a>>,
     official: Option<OfficialWire<'a>>,
+    /// The worst official tier of its sites.
+    worst: Option<&'static str>,
     computed: Computed,
     tariff_tier: Tariff,
     agree: Option<bool>,
@@ -257,6 +262,7 @@ impl Desk<'_> {
             client_ref,
             own,
             official: official.as_ref().map(official_wire),
+            worst: worst(&sites(unit.events, on, known_at)).map(Tier::as_str),
             computed: Computed {
                 score: brief.now.score,
                 tier: brief.now.tier.as_str(),
