@@ -38,6 +38,8 @@ pub mod bulletin;
 
 pub mod tiering;
 
+pub mod noting;
+
 pub mod health;
 
 pub mod watch;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::lookup::Lookup;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -352,6 +353,14 @@ pub trait Ledger: Send + Sync {
     fn events(&self) -> Answer<'_, Vec<CreditEvent>>;
     /// The rows behind a number, in order.
     fn rows(&self, after: u64) -> Answer<'_, Vec<LedgerRow>>;
+}
+
+/// The append-only list of look-ups of tiers.
+pub trait Lookups: Send + Sync {
+    /// Appends look-ups in order as one unit; the number of the last, counted from 1.
+    fn note(&self, lookups: Vec<Lookup>) -> Answer<'_, u64>;
+    /// The look-up of that identifier with its number; of several the first.
+    fn lookup<'a>(&'a self, id: &'a str) -> Answer<'a, Option<(u64, Lookup)>>;
 }
 
 /// Figures that were published, each issue remembered for ever.

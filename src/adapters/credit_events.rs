@@ -17,6 +17,8 @@ pub mod money;
 
 pub mod official_list;
 
+pub mod lookups;
+
 use crate::adapters::credit_events::object::Object;
 use crate::adapters::credit_events::object::Writer;
 use crate::domain::credit::Bonus;

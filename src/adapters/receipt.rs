@@ -30,6 +30,8 @@ const VERSION: &str = "skr1";
 pub const RECEIPT_BYTES_MAX: usize = 2_048;
 /// What the receipt of a batch vouches for beside its items.
 const BATCH_HEAD: [&str; 4] = ["on", "known_at", "rulebook", "rulebook_sha256"];
+/// Characters of a receipt's identifier.
+const RECEIPT_ID_CHARS: usize = 32;
 /// Characters of a key's identifier.
 const KEY_ID_CHARS: usize = 16;
 
@@ -199,6 +201,14 @@ pub fn verify(receipt: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFault> 
     let json = URL_SAFE_NO_PAD.decode(payload);
     let json = json.map_err(|_| ReceiptFault::Form("the payload is not base64url"))?;
     serde_json::from_slice(&json).map_err(|_| ReceiptFault::Form("the payload is not JSON"))
+}
+
+/// Identifier of a receipt: the first digits of its SHA-256.
+#[must_use]
+pub fn id(receipt: &str) -> String {
+    let mut id = hex(&Sha256::digest(receipt.as_bytes()));
+    id.truncate(RECEIPT_ID_CHARS);
+    id
 }
 
 /// Digest of an answer as it is printed, without its receipt.

@@ -14,6 +14,7 @@ use crate::adapters::store::memory::Memory;
 use crate::ports::Attendance;
 use crate::ports::Ledger;
 use crate::ports::Letters;
+use crate::ports::Lookups;
 use crate::ports::Publications;
 use crate::ports::Registrar;
 use crate::ports::Reviews;
@@ -33,6 +34,8 @@ pub struct Stores {
     pub ledger: Arc<dyn Ledger>,
     /// Figures that were published.
     pub publications: Arc<dyn Publications>,
+    /// Look-ups of tiers.
+    pub lookups: Arc<dyn Lookups>,
     /// What reviewers decided.
     pub reviews: Arc<dyn Reviews>,
     /// Who was there, and when.
@@ -54,6 +57,7 @@ impl Stores {
             letters: Arc::clone(&store) as Arc<dyn Letters>,
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            lookups: Arc::clone(&store) as Arc<dyn Lookups>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             attendance: Arc::clone(&store) as Arc<dyn Attendance>,
@@ -71,6 +75,7 @@ impl Stores {
             letters: Arc::clone(&rest) as Arc<dyn Letters>,
             registrar: Arc::clone(&rest) as Arc<dyn Registrar>,
             ledger: Arc::clone(&rest) as Arc<dyn Ledger>,
+            lookups: Arc::clone(&rest) as Arc<dyn Lookups>,
             publications: Arc::clone(&rest) as Arc<dyn Publications>,
             attendance: Arc::clone(&rest) as Arc<dyn Attendance>,
             reviews: Arc::clone(&rest) as Arc<dyn Reviews>,
@@ -88,6 +93,7 @@ impl Stores {
             letters: Arc::clone(&store) as Arc<dyn Letters>,
             registrar: Arc::clone(&store) as Arc<dyn Registrar>,
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            lookups: Arc::clone(&store) as Arc<dyn Lookups>,
             publications: Arc::clone(&store) as Arc<dyn Publications>,
             reviews: Arc::clone(&store) as Arc<dyn Reviews>,
             attendance: Arc::clone(&store) as Arc<dyn Attendance>,

@@ -45,6 +45,8 @@ use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
 use crate::flow::ingest::Stage;
+use crate::flow::noting::Noting;
+use crate::flow::noting::noting;
 use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Recipe;
 use crate::flow::rollup::Rollup;
@@ -73,6 +75,7 @@ pub struct Daemon {
     rollup_task: JoinHandle<Result<(), StoreError>>,
     readmission_task: JoinHandle<Result<(), StoreError>>,
     beside_task: JoinHandle<()>,
+    noted: Noted,
     watch: Arc<Watch>,
     watch_task: JoinHandle<Result<(), StoreError>>,
     clock: fn() -> Instant,
@@ -227,16 +230,14 @@ impl Daemon {
         let flows = flows(&stores, settings, clock()).await?;
         let mirroring = flows.mirroring(&stores, settings, clock)?;
         let keeps = Keeper::of_daemon(&stores, settings.retention, settings.zone).zip(Some(clock));
-        let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
-        let reviewing = Reviewing::open(reviews, series).await?;
+        let reviewing = reviewing(&stores).await?;
+        let (noting, noted) = Noted::start(&stores);
         let health = Arc::new(Health::default());
-        let watched = Arc::clone(&health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
         let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
         let (mqtt, mqtt_tasks, counters) = ways;
         let pump = flows.pump(&health, &switch, clock);
-        let readmission = Arc::clone(&flows.ingest);
         let listener = listen(settings.http_listen).await?;
         let http = listener.local_addr()?;
         let state = WebState {
@@ -246,8 +247,9 @@ impl Daemon {
             directory: flows.directory,
             publications: Arc::clone(&stores.publications),
             tiering: flows.tiering,
-            ingest: flows.ingest,
-            health,
+            lookups: noting,
+            ingest: Arc::clone(&flows.ingest),
+            health: Arc::clone(&health),
             mqtt: counters,
             watch: Arc::clone(&flows.watch),
             attendance: Arc::clone(&stores.attendance),
@@ -269,8 +271,8 @@ impl Daemon {
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
-        let beside_task = tokio::spawn(beside(stores.influxdb2, watched, mirroring, keeps));
-        let readmission_task = tokio::spawn(async move { readmission.run(clock).await });
+        let beside_task = tokio::spawn(beside(stores.influxdb2, health, mirroring, keeps));
+        let readmission_task = tokio::spawn(async move { flows.ingest.run(clock).await });
         let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
         Ok(Self {
             http,
@@ -282,6 +284,7 @@ impl Daemon {
             rollup_task,
             readmission_task,
             beside_task,
+            noted,
             watch_task: watching(&flows.watch, clock),
             watch: flows.watch,
             clock,
@@ -300,6 +303,7 @@ impl Daemon {
             ended = &mut self.rollup_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.readmission_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.watch_task => Some(ended?.map_err(anyhow::Error::from)),
+            ended = &mut self.noted.task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
         };
         self.stop.send_replace(true);
@@ -321,7 +325,34 @@ impl Daemon {
             Ok(ended) => ended??,
             Err(_) => self.http_task.abort(),
         }
-        Ok(())
+        self.noted.end().await
+    }
+}
+
+/// What reviewers decided.
+async fn reviewing(stores: &Stores) -> anyhow::Result<Reviewing> {
+    let (reviews, series) = (Arc::clone(&stores.reviews), Arc::clone(&stores.series));
+    Ok(Reviewing::open(reviews, series).await?)
+}
+
+/// What writes the records of look-ups.
+struct Noted {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Noted {
+    fn start(stores: &Stores) -> (Arc<Noting>, Self) {
+        let (noting, noter) = noting(Arc::clone(&stores.lookups));
+        let (stop, switch) = watch::channel(false);
+        let task = tokio::spawn(noter.run(stopped(switch)));
+        (Arc::new(noting), Self { stop, task })
+    }
+
+    /// Writes what was handed over, and ends.
+    async fn end(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        Ok(self.task.await??)
     }
 }
 

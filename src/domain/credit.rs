@@ -33,6 +33,8 @@ pub mod prepared;
 
 pub mod tariff;
 
+pub mod lookup;
+
 use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
 use chrono::FixedOffset;

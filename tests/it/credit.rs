@@ -4,6 +4,7 @@
 mod commands;
 mod entering;
 mod lists;
+mod noted;
 mod receipts;
 mod refusals;
 mod tariffs;

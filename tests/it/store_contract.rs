@@ -12,6 +12,7 @@ mod format;
 pub(crate) mod influxdb2;
 mod laws;
 mod letters;
+mod lookups;
 mod moments;
 mod presence;
 mod published;

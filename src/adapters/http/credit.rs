@@ -6,11 +6,14 @@ pub mod behind;
 
 pub mod lookup;
 
+pub mod lookups;
+
 pub mod receipts;
 
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use serde_json::Value;
@@ -113,9 +116,11 @@ fn quantities(params: &Params) -> Result<Vec<(&'static str, Amount)>, Problem> {
 pub async fn tier(
     State(state): State<WebState>,
     Path(code): Path<String>,
+    head: HeaderMap,
     params: Params,
-) -> Result<Json<Value>, Problem> {
+) -> Result<(lookups::Noted, Json<Value>), Problem> {
     let params = params.only(&["on", "known_at", "client_ref", "kwh", "m3"])?;
+    let client = lookups::client(&head)?;
     let subject = known_unit(&state, &code)?;
     let client_ref = client_ref(params.text("client_ref"))?;
     let registry = state.directory.now();
@@ -151,8 +156,9 @@ pub async fn tier(
         "client_ref": client_ref,
     });
     let receipt = receipts::sign(&state, &view, &subject, &rating, &answer);
+    let noted = lookups::note(&state, client, &view, Some(subject), 1, &receipt).await?;
     answer["receipt"] = receipt.into();
-    Ok(Json(answer))
+    Ok((noted, Json(answer)))
 }
 
 /// A unit the ledger holds and the registry does not, by its code alone.

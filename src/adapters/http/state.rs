@@ -19,6 +19,7 @@ use crate::flow::assess::Assessor;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
+use crate::flow::noting::Noting;
 use crate::flow::reviewed::ReviewedDays;
 use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Rollup;
@@ -45,6 +46,8 @@ pub struct WebState {
     pub publications: Arc<dyn Publications>,
     /// Tiers.
     pub tiering: Arc<Tiering>,
+    /// Records of look-ups.
+    pub lookups: Arc<Noting>,
     /// Admission, for its counts.
     pub ingest: Arc<Ingest>,
     /// What stands in the way.

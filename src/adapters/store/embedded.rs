@@ -50,6 +50,7 @@ use tokio::sync::oneshot;
 
 use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
+use crate::adapters::store::embedded::chain::LOOKUPS;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::checkpoint::Checkpoints;
@@ -61,6 +62,7 @@ use crate::adapters::store::embedded::writer::Writer;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::lookup::Lookup;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -84,6 +86,7 @@ use crate::ports::LedgerRow;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
 use crate::ports::Letters;
+use crate::ports::Lookups;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
@@ -468,6 +471,17 @@ impl Reviews for Embedded {
 
     fn decisions(&self) -> Answer<'_, Vec<Decision>> {
         Box::pin(self.read(|connection| REVIEWS.all(connection)))
+    }
+}
+
+impl Lookups for Embedded {
+    fn note(&self, lookups: Vec<Lookup>) -> Answer<'_, u64> {
+        Box::pin(self.submit(|answer| Task::Lookup { lookups, answer }))
+    }
+
+    fn lookup<'a>(&'a self, id: &'a str) -> Answer<'a, Option<(u64, Lookup)>> {
+        let id = id.to_owned();
+        Box::pin(self.read(move |connection| LOOKUPS.find(connection, &id)))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::adapters::store::embedded::chain::GENESIS;
 use crate::adapters::store::embedded::chain::link;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::lookup::Lookup;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -38,6 +39,7 @@ use crate::ports::LedgerRow;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
 use crate::ports::Letters;
+use crate::ports::Lookups;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
@@ -69,6 +71,7 @@ struct State {
     ledger: Vec<CreditEvent>,
     issues: Vec<Issue>,
     decisions: Vec<Decision>,
+    lookups: Vec<Lookup>,
     /// By party as text, and beginning.
     spells: BTreeMap<(String, Instant), Spell>,
     /// By source as text, and link.
@@ -337,6 +340,21 @@ impl Reviews for Memory {
     }
 }
 
+impl Lookups for Memory {
+    fn note(&self, lookups: Vec<Lookup>) -> Answer<'_, u64> {
+        let mut state = self.state();
+        state.lookups.extend(lookups);
+        ready(state.lookups.len() as u64)
+    }
+
+    fn lookup<'a>(&'a self, id: &'a str) -> Answer<'a, Option<(u64, Lookup)>> {
+        let state = self.state();
+        let mut numbered = (1..).zip(&state.lookups);
+        let found = numbered.find(|(_, lookup)| lookup.id == id);
+        ready(found.map(|(seq, lookup)| (seq, lookup.clone())))
+    }
+}
+
 impl Attendance for Memory {
     fn attend(&self, attended: Attended) -> Answer<'_, ()> {
         let mut state = self.state();
@@ -392,6 +410,7 @@ impl Verify for Memory {
                 (state.spells.len() + state.ways.len()) as u64,
             ),
             ("deletions", state.deletions.len() as u64),
+            ("look-ups", state.lookups.len() as u64),
         ];
         ready(Verified {
             counted,

@@ -179,7 +179,7 @@ impl Mirroring {
         let subjects: Vec<Uscc> = book
             .ledger()
             .subjects()
-            .map(|(subject, _)| subject.clone())
+            .map(|(subject, _)| *subject)
             .collect();
         let days = Span { from, to: today }.days();
         for day in days {

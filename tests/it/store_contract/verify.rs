@@ -108,6 +108,7 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("deletions", 0),
         ("steps of removals", 0),
         ("removed blocks", 0),
+        ("look-ups", 0),
     ];
     assert_eq!(counted, expected);
 }
@@ -403,8 +404,14 @@ fn a_damaged_page_is_found() {
     let directory = store();
     edit(directory.path(), "PRAGMA wal_checkpoint(TRUNCATE)").expect("moved into the file");
     let path = directory.path().join("skytier.db");
+    let connection = Connection::open(&path).expect("opened");
+    let select = "SELECT rootpage FROM sqlite_schema WHERE name = 'ledger'";
+    let page: u32 = connection
+        .query_row(select, [], |row| row.get(0))
+        .expect("a page");
+    drop(connection);
     let mut bytes = std::fs::read(&path).expect("read");
-    let at = bytes.len() - 16_384;
+    let at = (page as usize - 1) * 16_384;
     bytes[at..at + 64].fill(0x5a);
     std::fs::write(&path, bytes).expect("written");
     let fault = verified(directory.path()).fault;

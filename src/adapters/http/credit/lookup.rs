@@ -5,6 +5,7 @@
 use std::thread;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -18,6 +19,7 @@ use crate::adapters::credit_events::instant_text;
 use crate::adapters::http::body::Body;
 use crate::adapters::http::credit::client_ref;
 use crate::adapters::http::credit::is_known;
+use crate::adapters::http::credit::lookups;
 use crate::adapters::http::credit::receipts::BatchHead;
 use crate::adapters::http::credit::receipts::sign_batch;
 use crate::adapters::http::credit::view;
@@ -141,6 +143,7 @@ struct Desk<'a> {
 /// A problem document.
 pub async fn lookup(
     State(state): State<WebState>,
+    head: HeaderMap,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
     if asked.items.len() > ITEMS_MAX {
@@ -150,6 +153,7 @@ pub async fn lookup(
         );
         return Err(Problem::bad("items", said));
     }
+    let client = lookups::client(&head)?;
     let today = state.zone.local(state.now()).date_naive();
     let on = asked.on.unwrap_or(today);
     let days = asked.items.iter().filter_map(|item| item.on);
@@ -186,10 +190,12 @@ pub async fn lookup(
         };
         let leaves = desk.answers(&asked.items)?;
         let proofs = asked.proofs.unwrap_or(false);
-        Ok::<String, Problem>(sign_batch(&state, &view, &head, leaves, proofs))
+        Ok::<_, Problem>(sign_batch(&state, &view, &head, leaves, proofs))
     });
-    let text = answered.await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+    let (text, receipt) = answered.await?;
+    let noted = lookups::note(&state, client, &view, None, asked.items.len(), &receipt).await?;
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Ok((kind, noted, text).into_response())
 }
 
 impl Desk<'_> {

@@ -89,7 +89,7 @@ pub struct BatchHead<'a> {
     pub rulebook_sha256: &'a str,
 }
 
-/// The answer of a batch, signed over the root of its items; with `proofs` each item gets the steps that lead there.
+/// The answer of a batch, signed over the root of its items, and its receipt; with `proofs` each item gets the steps that lead there.
 #[must_use]
 pub fn sign_batch(
     state: &WebState,
@@ -97,7 +97,7 @@ pub fn sign_batch(
     head: &BatchHead<'_>,
     items: Vec<Leaf>,
     proofs: bool,
-) -> String {
+) -> (String, String) {
     let (seq, hash) = view.book.head();
     let tree = Tree::over(&items);
     let payload = json!({
@@ -132,7 +132,7 @@ pub fn sign_batch(
     text.push_str("],\"receipt\":\"");
     text.push_str(&receipt);
     text.push_str("\"}");
-    text
+    (text, receipt)
 }
 
 /// `GET /v1/receipts/keys`: the public keys receipts are checked with, oldest first; the last signs.

@@ -1,6 +1,6 @@
 //! Tables of lines that only grow. Each row's hash covers the one before, so that no row can be changed, removed or
 //! moved unseen: the ledger, published figures, decisions of
-//! reviewers, orders to take readings out, removals by age.
+//! reviewers, orders to take readings out, removals by age, look-ups of tiers.
 
 use std::fmt::Display;
 
@@ -12,12 +12,14 @@ use sha2::Sha256;
 
 use crate::adapters::credit_events;
 use crate::adapters::credit_events::LineFault;
+use crate::adapters::credit_events::lookups;
 use crate::adapters::deletions;
 use crate::adapters::publications;
 use crate::adapters::removals;
 use crate::adapters::reviews;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::lookup::Lookup;
 use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::retention::Removal;
@@ -66,6 +68,15 @@ pub(super) const REMOVALS: Chain<Removal, String> = Chain {
     missing: "row",
     to_line: removals::to_line,
     from_line: removals::from_line,
+};
+
+/// Look-ups of tiers.
+pub(super) const LOOKUPS: Chain<Lookup, String> = Chain {
+    table: "lookup",
+    row: "row",
+    missing: "look-up",
+    to_line: lookups::to_line,
+    from_line: lookups::from_line,
 };
 
 /// What the first row's hash covers in place of a row before it.
@@ -152,6 +163,25 @@ impl<T, E: Display> Chain<T, E> {
             entries.push((seq.cast_unsigned(), row.get(2)?, entry));
         }
         Ok(entries)
+    }
+
+    /// The first entry of an identifier, with its number, in a table that has such a column.
+    pub(super) fn find(
+        &self,
+        connection: &Connection,
+        id: &str,
+    ) -> Result<Option<(u64, T)>, Fault> {
+        let table = self.table;
+        let select = format!("SELECT seq, line FROM {table} WHERE id = ?1 ORDER BY seq LIMIT 1");
+        let mut statement = connection.prepare_cached(&select)?;
+        let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+        let found: Option<(i64, String)> = found.optional()?;
+        let read = |(seq, line): (i64, String)| {
+            let entry = (self.from_line)(&line);
+            let entry = entry.map_err(|fault| Fault::Row(self.place(seq, &fault)))?;
+            Ok((seq.cast_unsigned(), entry))
+        };
+        found.map(read).transpose()
     }
 
     /// All entries in order.

@@ -302,6 +302,28 @@ CREATE TRIGGER review_hold BEFORE DELETE ON review BEGIN
     SELECT RAISE(ABORT, 'decisions of reviewers are append-only');
 END;
 
+-- Look-ups of tiers, who asked and the receipt of what was answered. Append-only and chained as the ledger is.
+CREATE TABLE lookup (
+    seq  INTEGER PRIMARY KEY,
+    line TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    id   TEXT GENERATED ALWAYS AS (line ->> '$.id') VIRTUAL
+) STRICT;
+CREATE INDEX lookup_id ON lookup (id);
+INSERT INTO tally VALUES ('lookup', 0);
+CREATE TRIGGER lookup_count AFTER INSERT ON lookup BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'lookup';
+END;
+CREATE TRIGGER lookup_once BEFORE INSERT ON lookup WHEN EXISTS (SELECT 1 FROM lookup WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'look-ups are append-only');
+END;
+CREATE TRIGGER lookup_keep BEFORE UPDATE ON lookup BEGIN
+    SELECT RAISE(ABORT, 'look-ups are append-only');
+END;
+CREATE TRIGGER lookup_hold BEFORE DELETE ON lookup BEGIN
+    SELECT RAISE(ABORT, 'look-ups are append-only');
+END;
+
 -- Pollutants that a station does not monitor, by plan.
 CREATE TABLE unmonitored (
     station   TEXT NOT NULL,

@@ -12,6 +12,7 @@ use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::chain::Chain;
 use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
+use crate::adapters::store::embedded::chain::LOOKUPS;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REMOVALS;
 use crate::adapters::store::embedded::chain::REVIEWS;
@@ -29,12 +30,12 @@ use crate::ports::Verified;
 const REMEDY: &str = "restore the last backup";
 
 /// Checks pages, readings, revisions, dead letters, registry, ledger, publications, decisions of reviewers, presence
-/// orders to take readings out and what was removed by age, in that order, up to the first fault.
+/// orders to take readings out, what was removed by age and look-ups, in that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 12] = [
+    let checks: [(&'static str, Check); 13] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
@@ -53,6 +54,7 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
             chained(&REMOVALS, connection)
         }),
         ("removed blocks", retention::removing::check),
+        ("look-ups", |connection| chained(&LOOKUPS, connection)),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {

@@ -13,6 +13,7 @@ use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::LEDGER;
+use crate::adapters::store::embedded::chain::LOOKUPS;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::checkpoint::Checkpoints;
@@ -32,6 +33,7 @@ use crate::adapters::store::embedded::schema::Synced;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::lookup::Lookup;
 use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
@@ -103,6 +105,10 @@ pub(super) enum Task {
         decisions: Vec<Decision>,
         answer: Reply<u64>,
     },
+    Lookup {
+        lookups: Vec<Lookup>,
+        answer: Reply<u64>,
+    },
 }
 
 /// A task's result, held back until the commit.
@@ -127,6 +133,7 @@ impl Task {
             | Self::Publish { answer, .. }
             | Self::Order { answer, .. }
             | Self::Remove { answer, .. }
+            | Self::Lookup { answer, .. }
             | Self::Review { answer, .. } => drop(answer.send(Err(error))),
         }
     }
@@ -151,6 +158,7 @@ impl Task {
                 | Self::Publish { answer, .. }
                 | Self::Order { answer, .. }
                 | Self::Remove { answer, .. }
+                | Self::Lookup { answer, .. }
                 | Self::Review { answer, .. },
                 Applied::Count(count),
             ) => Done::Count(answer, count),
@@ -385,6 +393,9 @@ impl Writer {
                 .map(Applied::Count),
             Task::Review { decisions, .. } => {
                 REVIEWS.append(&transaction, decisions).map(Applied::Count)
+            }
+            Task::Lookup { lookups, .. } => {
+                LOOKUPS.append(&transaction, lookups).map(Applied::Count)
             }
             Task::Merge { .. } => Ok(Applied::Unit),
         };

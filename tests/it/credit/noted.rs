@@ -1,0 +1,95 @@
+//! The record each look-up leaves: who asked, about whom, and what was answered, found again after a restart.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::credit::UNIT;
+use crate::credit::done;
+use crate::credit::fine;
+use crate::support::Daemon;
+
+/// Asks, with a name in the head where one is given; status, the record's identifier, the answer.
+fn ask(url: &str, client: Option<&str>, body: Option<&Value>) -> (u16, Option<String>, Value) {
+    let name = client.unwrap_or("nobody");
+    let head = if client.is_some() {
+        "x-skytier-client"
+    } else {
+        "x-other"
+    };
+    let answered = match body {
+        Some(body) => ureq::post(url)
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .header(head, name)
+            .content_type("application/json")
+            .send(body.to_string()),
+        None => ureq::get(url)
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .header(head, name)
+            .call(),
+    };
+    let mut answered = answered.expect("an answer");
+    let id = answered.headers().get("skytier-lookup");
+    let id = id.map(|id| id.to_str().expect("ASCII").to_owned());
+    let status = answered.status().as_u16();
+    let text = answered.body_mut().read_to_string().expect("text");
+    (status, id, serde_json::from_str(&text).expect("JSON"))
+}
+
+#[test]
+fn each_look_up_leaves_a_record_that_outlives_the_daemon() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let site = Daemon::start(&data, &[]);
+    done(&site, "records", fine("r1", "2020-05-06"));
+    let url = format!(
+        "{}/v1/enterprises/{UNIT}/tier?on=2020-06-30&client_ref=loan-7",
+        site.http
+    );
+    let (_, one, answer) = ask(&url, Some("bank 7"), None);
+    let one = one.expect("a record");
+    let batch = json!({"on": "2020-06-30", "items": [{"subject": UNIT}, {"subject": "x"}]});
+    let url = format!("{}/v1/tiers/lookup", site.http);
+    let (_, many, _) = ask(&url, None, Some(&batch));
+    let many = many.expect("a record");
+    let (refused, none, problem) = ask(&url, Some(&"n".repeat(129)), Some(&batch));
+    assert_eq!((refused, none), (400, None), "{problem}");
+    let (_, last, _) = ask(&url, Some(&"n".repeat(128)), Some(&batch));
+    let last = format!("/v1/lookups/{}", last.expect("a record"));
+    let found = site.json(&format!("/v1/lookups/{one}"));
+    assert_eq!(
+        (&found["receipt"], &found["items"]),
+        (&answer["receipt"], &json!(1))
+    );
+    // A record has its number once it is on disk.
+    while site.json(&last)["seq"].is_null() {
+        std::thread::yield_now();
+    }
+    drop(site);
+    let site = Daemon::start(&data, &[]);
+    let found = site.json(&format!("/v1/lookups/{one}"));
+    let told = (&found["seq"], &found["claimed_client"], &found["subject"]);
+    assert_eq!(told, (&json!(1), &json!("bank 7"), &json!(UNIT)));
+    let signed = &found["signed"];
+    let told = (&signed["score"], &signed["tier"], &signed["client_ref"]);
+    assert_eq!(told, (&json!(6), &json!("blue"), &json!("loan-7")));
+    assert_eq!(found["asked_at"], signed["asked_at"]);
+    let found = site.json(&format!("/v1/lookups/{many}"));
+    let told = (
+        &found["seq"],
+        &found["claimed_client"],
+        &found["subject"],
+        &found["items"],
+    );
+    assert_eq!(told, (&json!(2), &Value::Null, &Value::Null, &json!(2)));
+    let (status, _, problem) = ask(&format!("{}/v1/lookups/0f", site.http), None, None);
+    assert_eq!(status, 404, "{problem}");
+    assert!(
+        site.verify().contains("look-ups: 3 checked"),
+        "{}",
+        site.verify()
+    );
+}
