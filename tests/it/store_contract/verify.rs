@@ -385,6 +385,40 @@ fn a_changed_lost_or_moved_ledger_entry_is_found() {
 }
 
 #[test]
+fn any_changed_byte_of_the_ledger_is_found_in_its_row() {
+    let directory = store();
+    edit(directory.path(), UNGUARDED).expect("unguarded");
+    let connection = Connection::open(directory.path().join("skytier.db")).expect("opened");
+    connection
+        .execute_batch("PRAGMA synchronous = OFF")
+        .expect("set");
+    let mut select = connection
+        .prepare("SELECT seq, line, hash FROM ledger")
+        .expect("a query");
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let rows = select.query_map([], row).expect("rows");
+    let rows: Vec<(i64, String, Vec<u8>)> = rows.map(|row| row.expect("a row")).collect();
+    let update = "UPDATE ledger SET line = ?2, hash = ?3 WHERE seq = ?1";
+    for (seq, line, hash) in &rows {
+        let mut whole = [line.as_bytes(), hash.as_slice()].concat();
+        for at in 0..whole.len() {
+            whole[at] ^= 1;
+            let (changed, digest) = whole.split_at(line.len());
+            let changed = std::str::from_utf8(changed).expect("lines are ASCII");
+            let set = connection.execute(update, rusqlite::params![seq, changed, digest]);
+            assert_eq!(set, Ok(1));
+            let fault = verified(directory.path()).fault.expect("a fault");
+            let expected = format!("table ledger, entry {seq}: does not match its hash");
+            assert!(fault.contains(&expected), "byte {at}: {fault}");
+            whole[at] ^= 1;
+        }
+        let set = connection.execute(update, rusqlite::params![seq, line, hash]);
+        assert_eq!(set, Ok(1));
+    }
+    assert_eq!(verified(directory.path()).fault, None);
+}
+
+#[test]
 fn the_ledger_refuses_to_be_rewritten() {
     let directory = store();
     for sql in [
