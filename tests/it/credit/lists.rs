@@ -125,26 +125,28 @@ const HEADING: [Option<&str>; 4] = [
     Some("评价结果"),
 ];
 
+/// A list as the province lays it out: a title, headings in two rows, cells merged over sites.
+const LISTED: Cells<'_> = &[
+    &[Some("江苏省企事业环保信用评价结果")],
+    &[Some("单位信息"), None, None, Some("评价结果")],
+    &[
+        Some("统一社会信用代码"),
+        Some("企业名称"),
+        Some("厂区"),
+        None,
+    ],
+    &[Some(UNIT), Some("示例一厂"), Some("东厂"), Some("蓝色")],
+    &[None, None, Some("西厂"), Some("黄色")],
+    &[Some(OTHER), Some("示例二厂"), None, Some("黑")],
+];
+
 #[test]
 fn a_workbook_with_merged_cells_names_sites_and_disagreements() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    let rows: Cells<'_> = &[
-        &[Some("江苏省企事业环保信用评价结果")],
-        &[Some("单位信息"), None, None, Some("评价结果")],
-        &[
-            Some("统一社会信用代码"),
-            Some("企业名称"),
-            Some("厂区"),
-            None,
-        ],
-        &[Some(UNIT), Some("示例一厂"), Some("东厂"), Some("蓝色")],
-        &[None, None, Some("西厂"), Some("黄色")],
-        &[Some(OTHER), Some("示例二厂"), None, Some("黑")],
-    ];
     let note: Cells<'_> = &[&[Some("本表由省厅印发")]];
     let book = workbook(&[
-        ("名单", rows, "A1:D1 A2:C2 D2:D3 A4:A5 B4:B5"),
+        ("名单", LISTED, "A1:D1 A2:C2 D2:D3 A4:A5 B4:B5"),
         ("说明", note, ""),
     ]);
     let mut listed = vec!["credit", "act", "list", "--data", text(&data)];
