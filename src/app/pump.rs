@@ -158,9 +158,9 @@ impl Pump {
             let admit = || self.ingest.admit(&commit.submissions, (self.clock)());
             self.patiently(admit).await?;
         }
-        // Once noted, a repeat of the same notes changes nothing but tries again to keep them.
-        let note = || self.watch.note(commit.notes.clone(), (self.clock)());
-        self.patiently(note).await?;
+        if self.watch.note(commit.notes, (self.clock)()) {
+            self.patiently(|| self.watch.keep()).await?;
+        }
         self.health.well(PART);
         for answer in commit.waiting {
             // A sender that hung up meanwhile will send again; its answer is of no use to anybody.

@@ -188,7 +188,8 @@ impl Keeper {
             let own = |decision: &&Decision| decision.key.source == column.key.source;
             let own: Vec<Decision> = decisions.iter().filter(own).cloned().collect();
             let cut = (removal.upto, self.zone);
-            let found = self.store.old_blocks(column, cut, own).await?;
+            let known = (own, decisions.len());
+            let found = self.store.old_blocks(column, cut, known).await?;
             for (stays, readings) in found.stays {
                 *outcome.stays.entry(stays).or_default() += readings;
             }

@@ -130,28 +130,30 @@ pub fn hours(zone: Zone, hourly: &[(Instant, Reading)]) -> BTreeMap<Instant, Ins
         .collect()
 }
 
-/// Whether figures do without finer readings: every hour that a usable one has a part in has a usable hourly value, which
-/// came no later than an hour after the last of them, or after its end.
+/// Whether figures do without finer readings, as known at any time: every hour that a usable one has a part in has a usable
+/// hourly value, which came no later than an hour after the first of them, or after its end. Values that were replaced
+/// are among them, for what was received first may have been corrected since.
 pub fn do_without(
     zone: Zone,
     hours: &BTreeMap<Instant, Instant>,
     finer: &[(Instant, Reading)],
 ) -> bool {
-    let mut last: BTreeMap<Instant, Instant> = BTreeMap::new();
+    let mut first: BTreeMap<Instant, Instant> = BTreeMap::new();
     for (received_at, reading) in finer
         .iter()
         .filter(|(_, reading)| reading.usable().is_some())
     {
         let end = hour_end(zone, reading.time);
-        let known = last.entry(end).or_insert(end);
-        *known = (*known).max(*received_at);
+        let known = first.entry(end).or_insert(*received_at);
+        *known = (*known).min(*received_at);
     }
-    let followed = |(end, last): (&Instant, &Instant)| {
+    let followed = |(end, first): (&Instant, &Instant)| {
+        let from = (*first).max(*end);
         hours
             .get(end)
-            .is_some_and(|received_at| *received_at <= last.plus_s(FOLLOWS_S))
+            .is_some_and(|received_at| *received_at <= from.plus_s(FOLLOWS_S))
     };
-    last.iter().all(followed)
+    first.iter().all(followed)
 }
 
 /// What one step of a removal took out, kept for good.

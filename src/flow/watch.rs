@@ -187,12 +187,9 @@ impl Watch {
         self.wake.notify_one();
     }
 
-    /// Takes notes of messages in the order they came. What sources said of themselves is durable when this returns
-    /// `Ok`.
-    ///
-    /// # Errors
-    /// Those of the store; the notes are kept in memory all the same.
-    pub async fn note(&self, notes: Vec<Note>, now: Instant) -> Result<(), StoreError> {
+    /// Takes notes of messages in the order they came, once each. Whether what sources said of themselves is among them,
+    /// which [`Self::keep`] makes durable.
+    pub fn note(&self, notes: Vec<Note>, now: Instant) -> bool {
         let mut said = false;
         if !notes.is_empty() {
             let senders = self.directory.senders();
@@ -207,7 +204,7 @@ impl Watch {
                 }
             }
         }
-        if said { self.keep().await } else { Ok(()) }
+        said
     }
 
     fn heard(&self, roll: &mut Roll, senders: &Senders, heard: Heard, now: Instant) {
@@ -306,7 +303,10 @@ impl Watch {
     }
 
     /// Writes what changed since the last time.
-    async fn keep(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// Those of the store; then it is written the next time.
+    pub async fn keep(&self) -> Result<(), StoreError> {
         let _alone = self.writing.lock().await;
         let attended = self.roll().changes();
         if attended.spells.is_empty() && attended.ways.is_empty() {

@@ -170,9 +170,11 @@ impl Embedded {
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
         let waiting = Arc::clone(&readers.waiting);
-        let packer = pack::start(path.clone(), Arc::clone(&waiting));
+        let own = schema::connect_for_reading(&path).map_err(|cause| unavailable(&path, cause))?;
+        let packer = pack::start(own, Arc::clone(&waiting));
         let packer = packer.map_err(|cause| unavailable(&path, cause))?;
-        let checkpoints = Checkpoints::start(path.clone());
+        let own = schema::connect_for_checkpoints(&path);
+        let checkpoints = Checkpoints::start(own.map_err(|cause| unavailable(&path, cause))?);
         let checkpoints = checkpoints.map_err(|cause| unavailable(&path, cause))?;
         let beside = (waiting, packer, checkpoints);
         let writer = Writer::open(connection, place.clone(), beside, tuning)

@@ -113,6 +113,8 @@ fn finer_readings_may_go_when_their_hours_stand_elsewhere() {
     check("3600@7201", "60@61", false);
     check("3600@90001", "60@86401 120@86402", true);
     check("3600@90003", "60@86401 120@86402", false);
+    // The first minute came long before: what was known then must not change.
+    check("3600@90001", "60@61 120@86402", false);
     // A stamp within the hour is that hour's.
     check("3599@3610", "60@61", true);
 }

@@ -190,6 +190,13 @@ impl<T, E: Display> Chain<T, E> {
         Ok(numbered.into_iter().map(|(_, entry)| entry).collect())
     }
 
+    /// The number of its last row; 0 when there is none.
+    pub(super) fn last(&self, connection: &Connection) -> Result<i64, Fault> {
+        let select = format!("SELECT coalesce(max(seq), 0) FROM {}", self.table);
+        let mut statement = connection.prepare_cached(&select)?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
     /// Walks the chain; the count of rows, and the first that does not fit. A lost end it cannot see.
     pub(super) fn check(&self, connection: &Connection) -> Result<(u64, Option<String>), Fault> {
         let select = format!("SELECT seq, line, hash FROM {} ORDER BY seq", self.table);

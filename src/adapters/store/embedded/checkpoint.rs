@@ -6,13 +6,10 @@
 //! become too long, the writer waits for one pass. A reader may keep pages from being moved; then the log grows until
 //! it is done. Nothing of the log is overwritten before the database holds it and is synced.
 
-use std::path::PathBuf;
-
 use rusqlite::Connection;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::beside::Beside;
-use crate::adapters::store::embedded::schema;
 use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 
@@ -50,17 +47,12 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Starts the thread.
+    /// Starts the thread, which moves the log by this connection.
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub(super) fn start(path: PathBuf) -> std::io::Result<Self> {
-        let mut connection = None;
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
         let work = move |()| {
-            let connection = match &mut connection {
-                Some(connection) => connection,
-                none => none.insert(schema::connect_for_checkpoints(&path)?),
-            };
             let pass = "PRAGMA wal_checkpoint(PASSIVE)";
             Ok(connection.query_row(pass, [], |_| Ok(()))?)
         };

@@ -1,7 +1,6 @@
 //! Blocks packed anew, on a thread of its own: unpacking, merging and compressing are most of the work of merging,
 //! and the writer need not wait for them. The thread reads blocks by its own connection and changes nothing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -15,7 +14,6 @@ use crate::adapters::store::embedded::block::Summary;
 use crate::adapters::store::embedded::merge::reading;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::rows::BlockRow;
-use crate::adapters::store::embedded::schema;
 
 /// Orders that may wait: one at work, one next.
 pub(super) const ORDERS_MAX: usize = 2;
@@ -54,26 +52,16 @@ pub(super) type Answer = Result<Vec<Fresh>, Fault>;
 /// The thread that packs.
 pub(super) type Packer = Beside<Order, Answer>;
 
-/// Starts the thread.
+/// Starts the thread, which reads by this connection.
 ///
 /// # Errors
 /// When the system has no thread left.
-pub(super) fn start(path: PathBuf, waiting: Arc<Waiting>) -> std::io::Result<Packer> {
-    let mut connection = None;
-    let work = move |order| pack(&mut connection, &path, &waiting, &order);
+pub(super) fn start(connection: Connection, waiting: Arc<Waiting>) -> std::io::Result<Packer> {
+    let work = move |order| pack(&connection, &waiting, &order);
     Beside::start("skytier-pack", ORDERS_MAX, work)
 }
 
-fn pack(
-    connection: &mut Option<Connection>,
-    path: &std::path::Path,
-    waiting: &Waiting,
-    order: &Order,
-) -> Result<Vec<Fresh>, Fault> {
-    let connection = match connection {
-        Some(connection) => connection,
-        none => none.insert(schema::connect_for_reading(path)?),
-    };
+fn pack(connection: &Connection, waiting: &Waiting, order: &Order) -> Answer {
     // Each block by itself: a snapshot over all of them would keep the log from being moved, and no block that is
     // ordered changes before it is answered.
     let places = order.places.iter();

@@ -228,6 +228,24 @@ pub(super) fn column<T>(
 /// Revisions, with when they were received, by the time of the reading.
 type Replaced = BTreeMap<i64, (Instant, Reading)>;
 
+/// Every revision of a stretch of time, with when it was received.
+pub(super) fn revisions(
+    snapshot: &Connection,
+    series: i64,
+    (after, upto): (i64, i64),
+) -> Result<Vec<(Instant, Reading)>, Fault> {
+    let select = "SELECT time, value, flag, qc, reviewed, received_at FROM revision
+                  WHERE series = ?1 AND time > ?2 AND time <= ?3";
+    let mut statement = snapshot.prepare_cached(select)?;
+    let mut rows = statement.query([series, after, upto])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (reading, received_at) = rows::revision(row)?;
+        found.push((received_at, reading));
+    }
+    Ok(found)
+}
+
 /// Revisions that counted at the time asked about.
 fn replaced(snapshot: &Connection, series: i64, range: Range) -> Result<Replaced, Fault> {
     let mut replaced = BTreeMap::new();

@@ -55,6 +55,17 @@ pub struct Concerned {
     pub kind: Kind,
 }
 
+/// What a block was judged by beside itself: when any of it has changed, it stays until it is judged anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// Reviewers' decisions that were known.
+    decisions: i64,
+    /// Orders to take readings out.
+    orders: i64,
+    /// The series that holds its hours, and its checksum.
+    hourly: Option<(i64, i64)>,
+}
+
 /// One thing that may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doomed {
@@ -68,6 +79,8 @@ pub enum Doomed {
         checksum: i64,
         /// Readings in it.
         readings: u64,
+        /// What it was judged by.
+        basis: Basis,
     },
     /// A replaced value, by id.
     Revision(i64),
@@ -107,7 +120,8 @@ impl Embedded {
         Ok(concerned.collect())
     }
 
-    /// Blocks of a column that end by `upto`: those that may go, and why the others stay.
+    /// Blocks of a column that end by `upto`: those that may go, and why the others stay. `decisions` are those about its
+    /// source, with how many there are of all.
     ///
     /// # Errors
     /// Those of the store.
@@ -115,12 +129,19 @@ impl Embedded {
         &self,
         concerned: &Concerned,
         (upto, zone): (Instant, Zone),
-        decisions: Vec<Decision>,
+        (decisions, known): (Vec<Decision>, usize),
     ) -> Result<Found, StoreError> {
         let waiting = Arc::clone(&self.readers.waiting);
         let key = concerned.key.clone();
         let look = move |connection: &Connection| {
-            old_blocks(connection, &waiting, &key, (upto, zone), &decisions)
+            let known = i64::try_from(known).unwrap_or(i64::MAX);
+            old_blocks(
+                connection,
+                &waiting,
+                &key,
+                (upto, zone),
+                (&decisions, known),
+            )
         };
         self.read(look).await
     }
@@ -184,14 +205,27 @@ fn old_blocks(
     waiting: &Waiting,
     key: &SeriesKey,
     (upto, zone): (Instant, Zone),
-    decisions: &[Decision],
+    (decisions, known): (&[Decision], i64),
 ) -> Result<Found, Fault> {
     let cut = Cut::of(key.interval_s);
     let range = Range {
         upto: Instant::from_unix(cut.last_end(upto.unix())),
         ..Range::ALL
     };
+    let hourly = match retention::hours_of(key) {
+        Some(hourly) => rows::find_series(connection, &hourly)?,
+        None => None,
+    };
+    let basis = Basis {
+        decisions: known,
+        orders: DELETIONS.last(connection)?,
+        hourly: match hourly {
+            Some(id) => Some((id, SeriesRow::of(connection, id)?.checksum)),
+            None => None,
+        },
+    };
     let look = Look {
+        connection,
         cut,
         zone,
         hours: hours(connection, waiting, key, (range, zone))?,
@@ -207,7 +241,7 @@ fn old_blocks(
             };
             let readings = u64::from(packed.summary.n);
             let stays = if cells.is_empty() {
-                look.stays(span, packed)?
+                look.stays((series, span), packed)?
             } else {
                 Some(Stays::Waiting)
             };
@@ -218,6 +252,7 @@ fn old_blocks(
                     span,
                     checksum: packed.checksum,
                     readings,
+                    basis,
                 }),
             }
             Ok(true)
@@ -250,6 +285,7 @@ fn hours(
 
 /// What is asked of each block of a column.
 struct Look<'d> {
+    connection: &'d Connection,
     cut: Cut,
     zone: Zone,
     hours: Option<Hours>,
@@ -261,7 +297,11 @@ struct Look<'d> {
 
 impl Look<'_> {
     /// Why a block stays; `None`: it may go.
-    fn stays(&self, span: i64, packed: &Packed<'_>) -> Result<Option<Stays>, Fault> {
+    fn stays(
+        &self,
+        (series, span): (i64, i64),
+        packed: &Packed<'_>,
+    ) -> Result<Option<Stays>, Fault> {
         let cut = self.cut;
         let (from, to) = (cut.time(span, 0), cut.time(span, cut.readings_max()));
         let decided = |own: &Decision| own.after.unix() < to && from < own.upto.unix();
@@ -280,7 +320,8 @@ impl Look<'_> {
         if block.counting() < packed.summary.n {
             return Ok(Some(Stays::Deleted));
         }
-        let finer = as_received(&block, (cut, span), &self.normal);
+        let mut finer = as_received(&block, (cut, span), &self.normal);
+        finer.extend(readings::revisions(self.connection, series, (from, to))?);
         let without = |hours| retention::do_without(self.zone, hours, &finer);
         let without = self.hours.as_ref().is_none_or(without);
         Ok((!without).then_some(Stays::Hours))

@@ -323,6 +323,10 @@ impl Writer {
         } else {
             self.tuning.waiting_values_max.saturating_sub(values)
         };
+        if self.values() > room {
+            // No more may wait: what failed is tried again, and decides on these tasks.
+            self.rests = None;
+        }
         while self.works() && (self.values() > room || (all && self.unswept())) {
             if self.values() > room {
                 self.merge(true);
@@ -330,7 +334,9 @@ impl Writer {
                 self.sweep();
             }
         }
-        let refusal = self.poison.as_ref().or(self.rests.as_ref().filter(|_| all));
+        let crowded = all || self.values() > room;
+        let refusal = self.poison.as_ref();
+        let refusal = refusal.or(self.rests.as_ref().filter(|_| crowded));
         if let Some(error) = refusal {
             tasks.into_iter().for_each(|task| task.fail(error.clone()));
             return;
@@ -458,9 +464,20 @@ impl Writer {
         match round.step(&self.connection, packer, index, &self.tuning, rewritten) {
             Ok(Step::Over) => self.round = None,
             Ok(Step::Awaited | Step::Written) => {}
-            Err(fault) => self.rest(fault, WAITING),
+            Err(fault) => {
+                self.give_up_round();
+                self.rest(fault, WAITING);
+            }
         }
         self.tend_log();
+    }
+
+    /// Ends a round as it is: what an order of it took up is not packed, so it must not end as if all were. The next
+    /// one begins with what waits still.
+    fn give_up_round(&mut self) {
+        if let Some(round) = self.round.take() {
+            round.give_up(&self.packer);
+        }
     }
 
     /// Has the log moved into the database when it is long.
@@ -484,9 +501,7 @@ impl Writer {
     fn failed(&mut self, fault: Fault) -> StoreError {
         let error = fault.store_error(&self.place, true);
         self.heed(error.clone());
-        if let Some(round) = self.round.take() {
-            round.give_up(&self.packer);
-        }
+        self.give_up_round();
         let opened = Appender::open(&self.connection, &mut merge::writing(&self.waiting.index));
         match opened {
             Ok(appender) => self.appender = appender,

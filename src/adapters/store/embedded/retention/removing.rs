@@ -10,15 +10,19 @@ use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::block;
 use crate::adapters::store::embedded::block::Cut;
 use crate::adapters::store::embedded::block::Summary;
+use crate::adapters::store::embedded::chain::DELETIONS;
 use crate::adapters::store::embedded::chain::REMOVALS;
+use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::registry;
+use crate::adapters::store::embedded::retention::Basis;
 use crate::adapters::store::embedded::retention::Doomed;
 use crate::adapters::store::embedded::retention::KNOWN_FROM;
 use crate::adapters::store::embedded::retention::Step;
 use crate::adapters::store::embedded::retention::known_from;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::SeriesRow;
+use crate::domain::calendar::HOUR_S;
 use crate::domain::retention::Kind;
 use crate::domain::retention::Removal;
 
@@ -41,12 +45,14 @@ pub(in crate::adapters::store::embedded) fn remove(
                 series,
                 span,
                 checksum,
+                basis,
                 ..
             } => {
                 let waits = index
                     .slot_of(series)
                     .is_some_and(|slot| !index.cells(slot, span, i64::MAX).is_empty());
                 if !waits
+                    && stands(connection, index, (series, span), basis)?
                     && take_block(connection, (series, span, checksum), &mut removal)?
                     && let Some(slot) = index.slot_of(series)
                 {
@@ -71,6 +77,28 @@ pub(in crate::adapters::store::embedded) fn remove(
     }
     REMOVALS.append(connection, std::slice::from_ref(&removal))?;
     Ok(removal.count())
+}
+
+/// Whether what a block was judged by is as it was, with nothing that waits to be laid over its hours.
+fn stands(
+    connection: &Connection,
+    index: &Index,
+    (series, span): (i64, i64),
+    basis: Basis,
+) -> Result<bool, Fault> {
+    if REVIEWS.last(connection)? != basis.decisions || DELETIONS.last(connection)? != basis.orders {
+        return Ok(false);
+    }
+    let Some((hourly, checksum)) = basis.hourly else {
+        return Ok(true);
+    };
+    let own = Cut::of(SeriesRow::of(connection, series)?.key.interval_s);
+    let row = SeriesRow::of(connection, hourly)?;
+    let hours = Cut::of(row.key.interval_s);
+    let last = own.time(span, own.readings_max()) + HOUR_S;
+    let mut spans = hours.span(own.time(span, 0))..=hours.span(last);
+    let settled = |slot| spans.all(|span| index.cells(slot, span, i64::MAX).is_empty());
+    Ok(row.checksum == checksum && index.slot_of(hourly).is_none_or(settled))
 }
 
 /// Takes a block out if it is still as it was seen.
