@@ -486,5 +486,11 @@ async fn ways_in(
         let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
         tasks.push(tokio::spawn(client.run(stopped(switch.clone()))));
     }
+    // With nobody to hand anything in, the pump waits all the same.
+    let stop = stopped(switch.clone());
+    tasks.push(tokio::spawn(async move {
+        stop.await;
+        drop(inlet);
+    }));
     Ok((address, tasks, counters))
 }

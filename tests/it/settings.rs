@@ -1,4 +1,4 @@
-//! Every row says what it rests on: in JSON always, in CSV in a last column when that is asked for. And two settings
+//! Every row says what it rests on: in JSON always, in CSV in a last column when that is asked for. And some settings
 //! at their edges.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use crate::route::lines;
 use crate::support::Daemon;
 use crate::support::beijing;
 use crate::support::run;
+use crate::support::seeded;
 use crate::support::text;
 
 const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,source\n\
@@ -172,4 +173,19 @@ fn three_years_are_the_mean_of_three_annual_means() {
     assert_eq!(found[..2].iter().filter_map(mean).count(), 0);
     let whole = mean(&found[2]).expect("three valid years");
     assert!((whole - sum / 3.0).abs() < 1.1e-6, "{whole} {sum}");
+}
+
+#[test]
+fn a_daemon_that_nobody_hands_anything_in_serves_all_the_same() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let alone = [("SKYTIER__MQTT__EMBEDDED__ENABLED", "false")];
+    let daemon = Daemon::start(&data, &alone);
+    let listed = daemon.json("/v1/stations");
+    assert!(
+        listed["stations"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty()),
+        "{listed}"
+    );
+    daemon.stop("TERM");
 }
