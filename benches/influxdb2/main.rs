@@ -6,6 +6,8 @@
 //! them are read back. Run it with `make bench`.
 
 mod readings;
+#[path = "../store/servers.rs"]
+mod servers;
 mod victoria;
 
 #[path = "../../tests/it/support"]
@@ -58,7 +60,6 @@ use support::influxdb2::ORG;
 use support::influxdb2::Stub;
 use support::influxdb2::TOKEN;
 use tempfile::TempDir;
-use victoria::Victoria;
 
 /// Ways are measured this often in turn, and the best of each counts: others use the machine too.
 const TRIES: usize = 3;
@@ -222,17 +223,17 @@ fn mirror(runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
     let bodies = stub.bodies();
     let (mut ours, mut bare) = (Duration::MAX, Duration::MAX);
     for _ in 0..TRIES {
-        let Some(victoria) = Victoria::start()? else {
+        let Some(server) = servers::victoria_metrics()? else {
             println!("VictoriaMetrics is not installed: not measured");
             return Ok(());
         };
-        ours = ours.min(copy(runtime, victoria.url.clone())?);
-        let kept = victoria.values()?;
+        ours = ours.min(copy(runtime, server.url.clone())?);
+        let kept = victoria::kept(&server)?;
         ensure!(
             kept == readings::VALUES,
             "VictoriaMetrics keeps {kept} values"
         );
-        let other = Victoria::start()?.context("it was there before")?;
+        let other = servers::victoria_metrics()?.context("it was there before")?;
         bare = bare.min(post(&other.url, &bodies)?);
     }
     beside("mirror into VictoriaMetrics", ours, bare);

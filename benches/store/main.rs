@@ -7,6 +7,7 @@
 //! changes up to a thousand million values.
 
 mod peers;
+mod servers;
 mod stream;
 
 use std::io::BufRead;

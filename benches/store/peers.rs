@@ -1,31 +1,27 @@
 //! VictoriaMetrics and InfluxDB 1, given the same minute values as line protocol over HTTP.
 
 use std::fmt::Write;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::Child;
 use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-use anyhow::Context;
 use anyhow::ensure;
 use skytier::ports::Batch;
 use tempfile::TempDir;
 
+use crate::servers;
+use crate::servers::Server;
 use crate::stream::Stream;
 
-/// Longest wait for a server to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Where Debian puts them.
-const VICTORIA_METRICS: &str = "/usr/bin/victoria-metrics";
+/// Where Debian puts it.
 const INFLUXD: &str = "/usr/bin/influxd";
 
 /// Measures what is installed, and says what is not.
 pub(crate) fn beside(minutes: usize, ours: f64) -> anyhow::Result<()> {
-    if Path::new(VICTORIA_METRICS).is_file() {
-        let theirs = victoria_metrics(minutes)?;
+    if let Some(server) = servers::victoria_metrics()? {
+        let theirs = feed(&format!("{}/write?precision=s", server.url), minutes)?;
+        drop(server);
         println!(
             "VictoriaMetrics, which does not sync   {theirs:>9.2} M values/s; skytier {:.2} x",
             ours / theirs
@@ -45,27 +41,9 @@ pub(crate) fn beside(minutes: usize, ours: f64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn victoria_metrics(minutes: usize) -> anyhow::Result<f64> {
-    let directory = TempDir::new()?;
-    let address = free_address()?;
-    let server = Command::new(VICTORIA_METRICS)
-        .arg(format!("-storageDataPath={}", directory.path().display()))
-        .arg(format!("-httpListenAddr={address}"))
-        .arg("-retentionPeriod=100y")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("start victoria-metrics")?;
-    let server = Server(server);
-    until_answered(&format!("http://{address}/health"))?;
-    let rate = feed(&format!("http://{address}/write?precision=s"), minutes);
-    drop(server);
-    rate
-}
-
 fn influx(minutes: usize) -> anyhow::Result<f64> {
     let directory = TempDir::new()?;
-    let (address, rpc) = (free_address()?, free_address()?);
+    let (address, rpc) = (servers::free_address()?, servers::free_address()?);
     let config = directory.path().join("influxdb.conf");
     let place = directory.path().display();
     let text = format!(
@@ -74,25 +52,12 @@ fn influx(minutes: usize) -> anyhow::Result<f64> {
          [monitor]\nstore-enabled = false\n[http]\nbind-address = \"{address}\"\nlog-enabled = false\n"
     );
     std::fs::write(&config, text)?;
-    let server = Command::new(INFLUXD)
-        .arg("-config")
-        .arg(&config)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("start influxd")?;
-    let server = Server(server);
-    until_answered(&format!("http://{address}/ping"))?;
-    ureq::post(format!(
-        "http://{address}/query?q=CREATE%20DATABASE%20bench"
-    ))
-    .send_empty()?;
-    let rate = feed(
-        &format!("http://{address}/write?db=bench&precision=s"),
-        minutes,
-    );
-    drop(server);
-    rate
+    let mut command = Command::new(INFLUXD);
+    command.arg("-config").arg(&config);
+    let server = Server::start(&mut command, (address, "/ping"), directory)?;
+    let url = &server.url;
+    ureq::post(format!("{url}/query?q=CREATE%20DATABASE%20bench")).send_empty()?;
+    feed(&format!("{url}/write?db=bench&precision=s"), minutes)
 }
 
 /// Posts the stream, a batch a request; millions of values a second of the time requests took.
@@ -133,28 +98,4 @@ fn lines(batch: &Batch) -> String {
         writeln!(lines, " {}", first.reading.time.unix()).expect("a text grows");
     }
     lines
-}
-
-fn free_address() -> anyhow::Result<std::net::SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-fn until_answered(url: &str) -> anyhow::Result<()> {
-    let started = Instant::now();
-    while ureq::get(url).call().is_err() {
-        ensure!(started.elapsed() < PATIENCE, "{url} does not answer");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-/// A server; killed when dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }

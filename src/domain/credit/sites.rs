@@ -1,10 +1,10 @@
 //! The sites of a legal person, as the authority's lists name them: one code, several plants, each with its own tier.
 
 use crate::domain::credit::CreditEvent;
-use crate::domain::credit::EventBody;
 use crate::domain::credit::Tier;
 use crate::domain::credit::tier::Official;
 use crate::domain::credit::tier::newest;
+use crate::domain::credit::tier::published;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
@@ -18,14 +18,7 @@ pub fn sites(
     on: NaiveDate,
     known_at: Option<DateTime<FixedOffset>>,
 ) -> Vec<Official> {
-    let known = events
-        .iter()
-        .filter(|event| known_at.is_none_or(|known_at| event.captured_at <= known_at));
-    let published = known.filter_map(|event| match &event.body {
-        EventBody::Official(official) => Some((event.captured_at, official)),
-        _ => None,
-    });
-    let published: Vec<_> = published.collect();
+    let published: Vec<_> = published(events, known_at).collect();
     let names: BTreeSet<Option<&str>> = published
         .iter()
         .map(|(_, official)| official.site.as_deref())

@@ -519,14 +519,21 @@ pub fn official(
     on: NaiveDate,
     known_at: Option<DateTime<FixedOffset>>,
 ) -> Option<Official> {
+    newest(published(events, known_at), on)
+}
+
+/// Official tiers known at an instant, with when each was captured.
+pub(super) fn published(
+    events: &[CreditEvent],
+    known_at: Option<DateTime<FixedOffset>>,
+) -> impl Iterator<Item = (DateTime<FixedOffset>, &OfficialTier)> {
     let known = events
         .iter()
-        .filter(|event| known_at.is_none_or(|known_at| event.captured_at <= known_at));
-    let published = known.filter_map(|event| match &event.body {
+        .filter(move |event| known_at.is_none_or(|known_at| event.captured_at <= known_at));
+    known.filter_map(|event| match &event.body {
         EventBody::Official(official) => Some((event.captured_at, official)),
         _ => None,
-    });
-    newest(published, on)
+    })
 }
 
 /// The newest official tier that speaks of the day or one before it. Of several for one day the one for the
