@@ -51,7 +51,10 @@ pub struct Stores {
 impl Stores {
     /// All ports on one embedded store.
     pub fn embedded(store: Embedded) -> Self {
-        let store = Arc::new(store);
+        Self::on(Arc::new(store))
+    }
+
+    fn on(store: Arc<Embedded>) -> Self {
         Self {
             series: Arc::clone(&store) as Arc<dyn Series>,
             letters: Arc::clone(&store) as Arc<dyn Letters>,
@@ -72,16 +75,9 @@ impl Stores {
         let readings = Arc::new(readings);
         Self {
             series: Arc::clone(&readings) as Arc<dyn Series>,
-            letters: Arc::clone(&rest) as Arc<dyn Letters>,
-            registrar: Arc::clone(&rest) as Arc<dyn Registrar>,
-            ledger: Arc::clone(&rest) as Arc<dyn Ledger>,
-            lookups: Arc::clone(&rest) as Arc<dyn Lookups>,
-            publications: Arc::clone(&rest) as Arc<dyn Publications>,
-            attendance: Arc::clone(&rest) as Arc<dyn Attendance>,
-            reviews: Arc::clone(&rest) as Arc<dyn Reviews>,
             verify: Arc::clone(&readings) as Arc<dyn Verify>,
             influxdb2: Some(readings),
-            embedded: Some(rest),
+            ..Self::on(rest)
         }
     }
 
