@@ -42,6 +42,8 @@ pub mod noting;
 
 pub mod health;
 
+pub mod patience;
+
 pub mod watch;
 
 pub mod gaps;

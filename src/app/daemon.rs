@@ -33,7 +33,6 @@ use crate::app::mirror::Lag;
 use crate::app::mirror::Mirroring;
 use crate::app::open;
 use crate::app::pump::Pump;
-use crate::app::pump::RETRY_PAUSE;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
 use crate::app::receipt;
@@ -47,6 +46,8 @@ use crate::flow::ingest::Ingest;
 use crate::flow::ingest::Stage;
 use crate::flow::noting::Noting;
 use crate::flow::noting::noting;
+use crate::flow::patience::Patience;
+use crate::flow::patience::RETRY_PAUSE;
 use crate::flow::reviewing::Reviewing;
 use crate::flow::rollup::Recipe;
 use crate::flow::rollup::Rollup;
@@ -102,11 +103,15 @@ impl Flows {
     ) -> Pump {
         Pump {
             ingest: Arc::clone(&self.ingest),
-            health: Arc::clone(health),
             watch: Arc::clone(&self.watch),
-            stop: switch.clone(),
+            patience: Patience {
+                health: Arc::clone(health),
+                part: "store",
+                meanwhile: "acknowledgements withheld",
+                stop: switch.clone(),
+                pause: RETRY_PAUSE,
+            },
             clock,
-            retry_pause: RETRY_PAUSE,
         }
     }
 
@@ -231,8 +236,8 @@ impl Daemon {
         let mirroring = flows.mirroring(&stores, settings, clock)?;
         let keeps = Keeper::of_daemon(&stores, settings.retention, settings.zone).zip(Some(clock));
         let reviewing = reviewing(&stores).await?;
-        let (noting, noted) = Noted::start(&stores);
         let health = Arc::new(Health::default());
+        let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
         let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
@@ -320,12 +325,14 @@ impl Daemon {
         self.rollup_task.abort();
         self.readmission_task.abort();
         self.watch_task.abort();
-        self.watch.close((self.clock)()).await?;
+        let closed = self.watch.close((self.clock)()).await;
         match tokio::time::timeout(HTTP_DRAIN, &mut self.http_task).await {
             Ok(ended) => ended??,
             Err(_) => self.http_task.abort(),
         }
-        self.noted.end().await
+        let noted = self.noted.end().await;
+        closed?;
+        noted
     }
 }
 
@@ -342,10 +349,17 @@ struct Noted {
 }
 
 impl Noted {
-    fn start(stores: &Stores) -> (Arc<Noting>, Self) {
+    fn start(stores: &Stores, health: &Arc<Health>) -> (Arc<Noting>, Self) {
         let (noting, noter) = noting(Arc::clone(&stores.lookups));
         let (stop, switch) = watch::channel(false);
-        let task = tokio::spawn(noter.run(stopped(switch)));
+        let patience = Patience {
+            health: Arc::clone(health),
+            part: "lookups",
+            meanwhile: "records of look-ups wait",
+            stop: switch,
+            pause: RETRY_PAUSE,
+        };
+        let task = tokio::spawn(noter.run(patience));
         (Arc::new(noting), Self { stop, task })
     }
 

@@ -2,11 +2,9 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
-use tokio::sync::watch;
 
 use crate::adapters::inbound::Delivery;
 use crate::adapters::inbound::Link;
@@ -20,12 +18,12 @@ use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Source;
 use crate::domain::reading::Qc;
-use crate::flow::health::Health;
 use crate::flow::ingest::Content;
 use crate::flow::ingest::Ingest;
 use crate::flow::ingest::Read;
 use crate::flow::ingest::Reader;
 use crate::flow::ingest::Submission;
+use crate::flow::patience::Patience;
 use crate::flow::watch::Heard;
 use crate::flow::watch::Note;
 use crate::flow::watch::STRANGERS_MAX;
@@ -38,25 +36,17 @@ const TURN_MESSAGES_MAX: usize = 64;
 const COMMIT_MESSAGES_MAX: usize = 1_024;
 /// A commit that holds this many readings takes no further messages.
 const COMMIT_READINGS_MAX: usize = 20_000;
-/// Pause before a commit that found no room is tried again.
-pub const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// The part of the daemon this is, for its health.
-const PART: &str = "store";
 
 /// Everything the pump works with.
 pub struct Pump {
     /// Where decoded messages go.
     pub ingest: Arc<Ingest>,
-    /// Told while the store takes nothing.
-    pub health: Arc<Health>,
     /// Told who was heard, and what sources say of themselves.
     pub watch: Arc<Watch>,
-    /// Says stop, so that a full disk does not keep the daemon from ending.
-    pub stop: watch::Receiver<bool>,
+    /// How commits wait for room.
+    pub patience: Patience,
     /// The clock.
     pub clock: fn() -> Instant,
-    /// Pause before a commit that found no room is tried again; [`RETRY_PAUSE`] in use.
-    pub retry_pause: Duration,
 }
 
 /// Messages that become durable together.
@@ -156,40 +146,16 @@ impl Pump {
     async fn finish(&self, commit: Commit) -> Result<(), StoreError> {
         if !commit.submissions.is_empty() {
             let admit = || self.ingest.admit(&commit.submissions, (self.clock)());
-            self.patiently(admit).await?;
+            self.patience.until_kept(admit).await?;
         }
         if self.watch.note(commit.notes, (self.clock)()) {
-            self.patiently(|| self.watch.keep()).await?;
+            self.patience.until_kept(|| self.watch.keep()).await?;
         }
-        self.health.well(PART);
         for answer in commit.waiting {
             // A sender that hung up meanwhile will send again; its answer is of no use to anybody.
             drop(answer.send(Verdict::Durable));
         }
         Ok(())
-    }
-
-    /// Tries a write until it succeeds, the failure is one that does not pass, or the daemon stops.
-    async fn patiently<F>(&self, write: impl Fn() -> F) -> Result<(), StoreError>
-    where
-        F: Future<Output = Result<(), StoreError>>,
-    {
-        loop {
-            match write().await {
-                Ok(()) => return Ok(()),
-                Err(error @ (StoreError::Full { .. } | StoreError::Unavailable { .. })) => {
-                    tracing::error!(%error, "acknowledgements withheld");
-                    self.health.trouble(PART, error.to_string());
-                    let mut stop = self.stop.clone();
-                    tokio::select! {
-                        () = tokio::time::sleep(self.retry_pause) => {}
-                        // Nothing of this was acknowledged, so nothing is lost by going.
-                        _ = stop.wait_for(|stop| *stop) => return Err(error),
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     fn decode(&self, message: Message, now: Instant) -> Decoded {
@@ -273,8 +239,10 @@ mod tests {
     use crate::app::seeds;
     use crate::flow::directory::Directory;
     use crate::flow::ingest::Stage;
+    use crate::flow::patience::RETRY_PAUSE;
     use crate::flow::watch::WatchSettings;
     use crate::ports::LetterQuery;
+    use tokio::sync::watch;
 
     async fn pump(stores: &Stores) -> Pump {
         let registry = seeds::registry("jiangyin").expect("a sound seed");
@@ -293,12 +261,16 @@ mod tests {
         let (attendance, begun) = (Arc::clone(&stores.attendance), Instant::from_unix(0));
         let watch = Watch::open(attendance, directory, WatchSettings::default(), &[], begun);
         Pump {
-            stop: watch::channel(false).1,
+            patience: Patience {
+                health: Arc::default(),
+                part: "store",
+                meanwhile: "acknowledgements withheld",
+                stop: watch::channel(false).1,
+                pause: RETRY_PAUSE,
+            },
             ingest: Arc::new(ingest),
-            health: Arc::new(Health::default()),
             watch: Arc::new(watch.await.expect("an empty store")),
             clock: || Instant::from_unix(1_600_000_000),
-            retry_pause: RETRY_PAUSE,
         }
     }
 

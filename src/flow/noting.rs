@@ -2,7 +2,6 @@
 //! commit, many at a time: an answer does not wait for the disk, but it does wait for a place in the queue.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::domain::credit::lookup::Lookup;
+use crate::flow::patience::Patience;
 use crate::ports::Lookups;
 use crate::ports::StoreError;
 
@@ -19,8 +19,8 @@ use crate::ports::StoreError;
 const WAITING_MAX: usize = 4_096;
 /// Records of one commit.
 const COMMIT_MAX: usize = 1_024;
-/// Pause before a full disk is tried again.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long an answer waits for a place.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
 
 type Waiting = Arc<Mutex<BTreeMap<String, Lookup>>>;
 
@@ -33,6 +33,7 @@ pub struct Noting {
     port: Arc<dyn Lookups>,
     queue: mpsc::Sender<Lookup>,
     waiting: Waiting,
+    place_wait: Duration,
 }
 
 /// What writes them.
@@ -56,6 +57,7 @@ pub fn noting(port: Arc<dyn Lookups>) -> (Noting, Noter) {
         port,
         queue,
         waiting,
+        place_wait: PLACE_WAIT,
     };
     (noting, noter)
 }
@@ -64,13 +66,15 @@ impl Noting {
     /// Hands a record over, once there is a place for it.
     ///
     /// # Errors
-    /// When nothing is written any more.
+    /// When no place comes free for long, or nothing is written any more.
     pub async fn note(&self, lookup: Lookup) -> Result<(), StoreError> {
-        let place = self.queue.reserve().await;
-        let place = place.map_err(|_| StoreError::Unavailable {
+        let refused = |cause: &str| StoreError::Unavailable {
             place: "look-ups".to_owned(),
-            cause: "nothing is written any more".to_owned(),
-        })?;
+            cause: cause.to_owned(),
+        };
+        let place = tokio::time::timeout(self.place_wait, self.queue.reserve()).await;
+        let place = place.map_err(|_| refused("too many records wait to be written"))?;
+        let place = place.map_err(|_| refused("nothing is written any more"))?;
         locked(&self.waiting).insert(lookup.id.clone(), lookup.clone());
         place.send(lookup);
         Ok(())
@@ -89,18 +93,27 @@ impl Noting {
 }
 
 impl Noter {
-    /// Writes what is handed over. Once asked to end it takes nothing more, writes what it has, and ends. A full disk is
-    /// tried again.
+    /// Writes what is handed over. Once asked to end it takes nothing more, writes what it has, and ends. A failure
+    /// that passes is tried again until then.
     ///
     /// # Errors
-    /// Any other failure of the store.
-    pub async fn run(mut self, asked: impl Future<Output = ()>) -> Result<(), StoreError> {
-        let mut asked = pin!(asked);
+    /// Any other failure of the store, or one while it ends; how many records are lost by that is logged.
+    pub async fn run(mut self, patience: Patience) -> Result<(), StoreError> {
+        let ended = self.serve(&patience).await;
+        let lost = locked(&self.waiting).len();
+        if lost > 0 {
+            tracing::error!(lost, "records of look-ups were not written");
+        }
+        ended
+    }
+
+    async fn serve(&mut self, patience: &Patience) -> Result<(), StoreError> {
+        let mut stop = patience.stop.clone();
         let mut ending = false;
         loop {
             let mut lookups = Vec::new();
             let count = tokio::select! {
-                () = &mut asked, if !ending => {
+                _ = stop.wait_for(|stop| *stop), if !ending => {
                     ending = true;
                     self.pending.close();
                     continue;
@@ -110,21 +123,106 @@ impl Noter {
             if count == 0 {
                 return Ok(());
             }
-            self.write(&lookups).await?;
+            let note = || self.port.note(lookups.clone());
+            patience.until_kept(note).await?;
+            let mut waiting = locked(&self.waiting);
+            for lookup in &lookups {
+                waiting.remove(&lookup.id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::health::Health;
+    use crate::ports::Answer;
+    use chrono::DateTime;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering;
+    use tokio::sync::watch;
+
+    /// Takes records while there is room.
+    #[derive(Default)]
+    struct Port {
+        full: AtomicBool,
+        kept: Mutex<Vec<String>>,
+    }
+
+    impl Lookups for Port {
+        fn note(&self, lookups: Vec<Lookup>) -> Answer<'_, u64> {
+            Box::pin(async move {
+                if self.full.load(Ordering::SeqCst) {
+                    let place = "a disk".to_owned();
+                    return Err(StoreError::Full { place });
+                }
+                let mut kept = self.kept.lock().expect("no panic");
+                kept.extend(lookups.into_iter().map(|lookup| lookup.id));
+                Ok(kept.len() as u64)
+            })
+        }
+
+        fn lookup<'a>(&'a self, _: &'a str) -> Answer<'a, Option<(u64, Lookup)>> {
+            Box::pin(async { Ok(None) })
         }
     }
 
-    async fn write(&self, lookups: &[Lookup]) -> Result<(), StoreError> {
-        while let Err(error) = self.port.note(lookups.to_vec()).await {
-            if !matches!(error, StoreError::Full { .. }) {
-                return Err(error);
-            }
-            tokio::time::sleep(RETRY_PAUSE).await;
+    fn lookup(number: usize) -> Lookup {
+        Lookup {
+            id: number.to_string(),
+            asked_at: DateTime::from_timestamp(0, 0)
+                .expect("a time")
+                .fixed_offset(),
+            client: None,
+            subject: None,
+            items: 1,
+            receipt: String::new(),
         }
-        let mut waiting = locked(&self.waiting);
-        for lookup in lookups {
-            waiting.remove(&lookup.id);
+    }
+
+    async fn until(holds: impl Fn() -> bool) {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_what_it_delayed_is_kept_in_order() {
+        let port = Arc::new(Port::default());
+        port.full.store(true, Ordering::SeqCst);
+        let (mut noting, noter) = noting(Arc::clone(&port) as Arc<dyn Lookups>);
+        noting.place_wait = Duration::from_millis(20);
+        let health = Arc::new(Health::default());
+        let (stop, switch) = watch::channel(false);
+        let patience = Patience {
+            health: Arc::clone(&health),
+            part: "lookups",
+            meanwhile: "records wait",
+            stop: switch,
+            pause: Duration::from_millis(1),
+        };
+        let running = tokio::spawn(noter.run(patience));
+        // One commit is under way with some of them; places are left for no more than these.
+        let mut taken = 0;
+        while noting.note(lookup(taken)).await.is_ok() {
+            taken += 1;
+        }
+        assert!((WAITING_MAX..=WAITING_MAX + COMMIT_MAX).contains(&taken));
+        assert_eq!(health.troubles().len(), 1);
+        let found = noting.find("7").await.expect("it is there");
+        assert_eq!(found, Some((None, lookup(7))));
+        port.full.store(false, Ordering::SeqCst);
+        until(|| locked(&noting.waiting).is_empty()).await;
+        assert!(health.troubles().is_empty());
+        let expected: Vec<String> = (0..taken).map(|number| number.to_string()).collect();
+        assert_eq!(*port.kept.lock().expect("no panic"), expected);
+        // Full again: the end does not wait for ever.
+        port.full.store(true, Ordering::SeqCst);
+        noting.note(lookup(taken)).await.expect("a place");
+        until(|| !health.troubles().is_empty()).await;
+        stop.send_replace(true);
+        let ended = running.await.expect("no panic");
+        assert!(matches!(ended, Err(StoreError::Full { .. })), "{ended:?}");
     }
 }

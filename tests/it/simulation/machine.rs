@@ -32,6 +32,7 @@ use skytier::flow::directory::Directory;
 use skytier::flow::health::Health;
 use skytier::flow::ingest::Ingest;
 use skytier::flow::ingest::Stage;
+use skytier::flow::patience::Patience;
 use skytier::flow::rollup::Recipe;
 use skytier::flow::rollup::Rollup;
 use skytier::flow::watch::Watch;
@@ -201,10 +202,14 @@ impl Machine {
         let pump = Pump {
             ingest: Arc::clone(&ingest),
             watch: Arc::new(watching.await.expect("nothing kept yet")),
-            health: Arc::new(Health::default()),
-            stop: stopped,
+            patience: Patience {
+                health: Arc::new(Health::default()),
+                part: "store",
+                meanwhile: "acknowledgements withheld",
+                stop: stopped,
+                pause: Duration::ZERO,
+            },
             clock,
-            retry_pause: Duration::ZERO,
         };
         Self {
             home,
