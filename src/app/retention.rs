@@ -226,30 +226,22 @@ impl Keeper {
         if doomed.is_empty() {
             return Ok(());
         }
-        let mut found = none.clone();
+        if let Some(pause) = self.pause {
+            let removal = none.clone();
+            total.add(&self.store.remove(Step { removal, doomed }).await?);
+            tokio::time::sleep(pause).await;
+            return Ok(());
+        }
         for one in &doomed {
             match one {
                 Doomed::Block { readings, .. } => {
-                    found.blocks += 1;
-                    found.readings += readings;
+                    total.blocks += 1;
+                    total.readings += readings;
                 }
-                Doomed::Revision(_) => found.revisions += 1,
-                Doomed::Letter(_) => found.letters += 1,
+                Doomed::Revision(_) => total.revisions += 1,
+                Doomed::Letter(_) => total.letters += 1,
             }
         }
-        if let Some(pause) = self.pause {
-            let removal = none.clone();
-            let went = self.store.remove(Step { removal, doomed }).await?;
-            if went < found.count() {
-                tracing::debug!(
-                    went,
-                    found = found.count(),
-                    "changed since it was looked at"
-                );
-            }
-            tokio::time::sleep(pause).await;
-        }
-        total.add(&found);
         Ok(())
     }
 }
@@ -295,6 +287,13 @@ pub async fn run(args: &RetentionArgs, now: Instant, out: &mut impl Write) -> an
                     .map(|(stays, count)| (stays.key(), *count));
                 line["stays"] = json!(stays.collect::<BTreeMap<_, _>>());
                 line["dry_run"] = json!(args.dry_run);
+                if args.dry_run
+                    && let Some(line) = line.as_object_mut()
+                    && outcome.removal.kind != Kind::Revisions
+                {
+                    // Those of readings go with them and are counted then.
+                    line.remove("revisions");
+                }
                 writeln!(out, "{line}")?;
             }
         }

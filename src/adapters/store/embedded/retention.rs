@@ -174,11 +174,11 @@ impl Embedded {
             .await
     }
 
-    /// Takes something out; how many readings or rows were still as they had been found.
+    /// Takes out what is still as it was found; what that came to.
     ///
     /// # Errors
     /// Those of a write.
-    pub async fn remove(&self, step: Step) -> Result<u64, StoreError> {
+    pub async fn remove(&self, step: Step) -> Result<Removal, StoreError> {
         self.submit(|answer| Task::Remove { step, answer }).await
     }
 

@@ -37,6 +37,7 @@ use crate::domain::credit::lookup::Lookup;
 use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
+use crate::domain::retention::Removal;
 use crate::domain::review::Decision;
 use crate::ports::Appended;
 use crate::ports::Attended;
@@ -89,18 +90,13 @@ pub(super) enum Task {
         answer: Reply<Deleted>,
     },
     /// Keeps an order about readings that are elsewhere.
-    Order {
-        order: Deletion,
-        answer: Reply<u64>,
-    },
+    Order { order: Deletion, answer: Reply<u64> },
     Remove {
         step: Removing,
-        answer: Reply<u64>,
+        answer: Reply<Removal>,
     },
     /// Merges all that waits before it is answered.
-    Merge {
-        answer: Reply<()>,
-    },
+    Merge { answer: Reply<()> },
     Review {
         decisions: Vec<Decision>,
         answer: Reply<u64>,
@@ -115,6 +111,7 @@ pub(super) enum Task {
 enum Done {
     Append(Reply<Appended>, Appended),
     Delete(Reply<Deleted>, Deleted),
+    Remove(Reply<Removal>, Removal),
     Unit(Reply<()>),
     Count(Reply<u64>, u64),
 }
@@ -132,9 +129,9 @@ impl Task {
             Self::Ledger { answer, .. }
             | Self::Publish { answer, .. }
             | Self::Order { answer, .. }
-            | Self::Remove { answer, .. }
             | Self::Lookup { answer, .. }
             | Self::Review { answer, .. } => drop(answer.send(Err(error))),
+            Self::Remove { answer, .. } => drop(answer.send(Err(error))),
         }
     }
 
@@ -150,6 +147,9 @@ impl Task {
             (Self::Append { answer, .. }, Applied::Append(appended)) => {
                 Done::Append(answer, appended)
             }
+            (Self::Remove { answer, .. }, Applied::Remove(removal)) => {
+                Done::Remove(answer, removal)
+            }
             (Self::Delete { answer, .. }, Applied::Delete(deleted)) => {
                 Done::Delete(answer, deleted)
             }
@@ -157,7 +157,6 @@ impl Task {
                 Self::Ledger { answer, .. }
                 | Self::Publish { answer, .. }
                 | Self::Order { answer, .. }
-                | Self::Remove { answer, .. }
                 | Self::Lookup { answer, .. }
                 | Self::Review { answer, .. },
                 Applied::Count(count),
@@ -177,6 +176,7 @@ impl Task {
 enum Applied {
     Append(Appended),
     Delete(Deleted),
+    Remove(Removal),
     Unit,
     Count(u64),
 }
@@ -186,6 +186,7 @@ impl Done {
         match self {
             Self::Append(answer, appended) => drop(answer.send(Ok(appended))),
             Self::Delete(answer, deleted) => drop(answer.send(Ok(deleted))),
+            Self::Remove(answer, removal) => drop(answer.send(Ok(removal))),
             Self::Unit(answer) => drop(answer.send(Ok(()))),
             Self::Count(answer, count) => drop(answer.send(Ok(count))),
         }
@@ -382,7 +383,7 @@ impl Writer {
             Task::Remove { step, .. } => {
                 let index = merge::reading(&waiting.index);
                 let removed = removing::remove(&transaction, (&mut *appender, &index), step);
-                removed.map(Applied::Count)
+                removed.map(Applied::Remove)
             }
             Task::Register { entries, .. } => {
                 registry::save(&transaction, entries).map(|()| Applied::Unit)

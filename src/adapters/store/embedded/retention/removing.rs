@@ -29,7 +29,7 @@ use crate::domain::retention::Removal;
 /// What stands for a block's format in the hash of a removed one.
 const NO_FORMAT: u32 = 0;
 
-/// Takes a step within the commit under way; how many readings or rows went.
+/// Takes a step within the commit under way; what went.
 ///
 /// # Errors
 /// Those of the database; then the commit is lost.
@@ -37,7 +37,7 @@ pub(in crate::adapters::store::embedded) fn remove(
     connection: &Connection,
     (appender, index): (&mut Appender, &Index),
     step: &Step,
-) -> Result<u64, Fault> {
+) -> Result<Removal, Fault> {
     let mut removal = step.removal.clone();
     for doomed in &step.doomed {
         match *doomed {
@@ -68,7 +68,7 @@ pub(in crate::adapters::store::embedded) fn remove(
         }
     }
     if removal.count() == 0 {
-        return Ok(0);
+        return Ok(removal);
     }
     if removal.kind == Kind::Revisions {
         let before = known_from(connection)?;
@@ -76,7 +76,7 @@ pub(in crate::adapters::store::embedded) fn remove(
         registry::set_mark(connection, KNOWN_FROM, &from.unix().to_string())?;
     }
     REMOVALS.append(connection, std::slice::from_ref(&removal))?;
-    Ok(removal.count())
+    Ok(removal)
 }
 
 /// Whether what a block was judged by is as it was, with nothing that waits to be laid over its hours.
