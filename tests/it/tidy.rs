@@ -89,6 +89,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["src/app"]),
     ("anyhow", &["src/app", "src/main.rs"]),
     ("calamine", &["src/adapters/credit_events/official_list"]),
+    ("zip", &["src/adapters/credit_events/official_list"]),
 ];
 
 /// All that the core uses beside itself.

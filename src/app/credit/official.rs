@@ -26,6 +26,7 @@ use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
 use crate::domain::credit::OfficialTier;
 use crate::domain::credit::tier::Rating;
+use crate::domain::credit::tier::standing;
 use crate::domain::registry::Enterprise;
 use crate::domain::registry::Names;
 use crate::domain::registry::Registry;
@@ -87,7 +88,7 @@ pub(super) async fn list(
             source: args.source.clone(),
         };
         let events = book.ledger().events_of(&row.subject);
-        let stands = current(events, &listed) == Some(&listed);
+        let stands = standing(events, &listed) == Some(&listed);
         let rating = tiering.rate(book.ledger(), &row.subject, args.as_of, None)?;
         differing += u64::from(rating.tier != row.tier);
         if args.preview {
@@ -159,20 +160,6 @@ fn read(args: &OfficialArgs, now: DateTime<FixedOffset>) -> anyhow::Result<List>
         let told = faults.iter().map(|fault| format!("{}: {fault}", args.file));
         bad_input(told.collect::<Vec<_>>().join("\n"))
     })
-}
-
-/// What was entered last for the same unit, site and day: a list may be corrected, and the correction taken back.
-fn current<'a>(events: &'a [CreditEvent], listed: &OfficialTier) -> Option<&'a OfficialTier> {
-    let entered = events.iter().filter_map(|event| match &event.body {
-        EventBody::Official(official) => Some((event.captured_at, official)),
-        _ => None,
-    });
-    let same =
-        |official: &OfficialTier| official.site == listed.site && official.as_of == listed.as_of;
-    let of_same = entered.filter(|(_, official)| same(official));
-    let last = of_same
-        .max_by_key(|(captured_at, official)| (*captured_at, official.tier, &official.source));
-    last.map(|(_, official)| official)
 }
 
 /// The units that nobody registered, by the names the list gives them.

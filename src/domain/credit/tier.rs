@@ -536,6 +536,22 @@ pub(super) fn published(
     })
 }
 
+/// In which order official tiers of one unit, site and day stand for each other: the one captured last, then the worse.
+fn entered(captured_at: DateTime<FixedOffset>, official: &OfficialTier) -> impl Ord + '_ {
+    (captured_at, official.tier, &official.source)
+}
+
+/// What was entered last for the same unit, site and day as another: a list may be corrected, and the correction taken
+/// back.
+#[must_use]
+pub fn standing<'e>(events: &'e [CreditEvent], listed: &OfficialTier) -> Option<&'e OfficialTier> {
+    let same =
+        |official: &OfficialTier| official.site == listed.site && official.as_of == listed.as_of;
+    let of_same = published(events, None).filter(|(_, official)| same(official));
+    let last = of_same.max_by_key(|(captured_at, official)| entered(*captured_at, official));
+    last.map(|(_, official)| official)
+}
+
 /// The newest official tier that speaks of the day or one before it. Of several for one day the one for the
 /// whole unit goes first, then the one captured last, then the worse.
 pub(super) fn newest<'e>(
@@ -547,9 +563,7 @@ pub(super) fn newest<'e>(
         (
             official.as_of,
             official.site.is_none(),
-            *captured_at,
-            official.tier,
-            &official.source,
+            entered(*captured_at, official),
         )
     })?;
     Some(Official {

@@ -233,6 +233,9 @@ fn faults_of_a_workbook_are_told_by_sheet_and_line_and_nothing_is_entered() {
         ],
     );
     check(&workbook(&sheets), &["33 sheets; at most 32"]);
+    let over = "D1:D4 ".repeat(1_000);
+    let overlapping = workbook(&[("一季度", bad, &over)]);
+    check(&overlapping, &["sheet 一季度: merged cells overlap"]);
     check(&whole[..whole.len() / 2], &["the workbook cannot be read"]);
     check(b"\xd0\xcf\x11\xe0\xa1\xb1", &["of the old kind"]);
     check(b"\xb4\xfa\xc2\xeb,\xb5\xc8\xbc\xb6", &["not UTF-8"]);

@@ -155,7 +155,6 @@ pub async fn disagreements(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at", "after", "limit"])?;
-    let params = params.only(&["on", "known_at", "after", "limit"])?;
     let today = state.zone.local(state.now()).date_naive();
     let on = params.date("on")?.unwrap_or(today);
     let view = view(&state, params.time("known_at")?).await?;
