@@ -175,6 +175,36 @@ impl Span {
         }
     }
 
+    /// Days that follow one another joined into spans; the days are given in order.
+    pub fn runs(days: impl IntoIterator<Item = NaiveDate>) -> Vec<Self> {
+        let mut runs: Vec<Self> = Vec::new();
+        for day in days {
+            match runs.last_mut() {
+                Some(span) if span.to.succ_opt() == Some(day) => span.to = day,
+                _ => runs.push(Self { from: day, to: day }),
+            }
+        }
+        runs
+    }
+
+    /// The same days as spans of at most so many.
+    ///
+    /// # Panics
+    /// When none are allowed.
+    pub fn chunks(self, days_max: u32) -> Vec<Self> {
+        assert!(days_max > 0, "a span has a day");
+        let starts = (0..self.length()).step_by(days_max as usize);
+        let chunk = |start: u32| {
+            let from = self.from + Days::new(start.into());
+            let to = from + Days::new((days_max - 1).into());
+            Self {
+                from,
+                to: to.min(self.to),
+            }
+        };
+        starts.map(chunk).collect()
+    }
+
     /// Every day in order.
     pub fn days(self) -> impl Iterator<Item = NaiveDate> {
         self.from.iter_days().take_while(move |day| *day <= self.to)
@@ -329,5 +359,26 @@ mod tests {
         for bad in ["", "08:00", "+8:00", "+15:00", "+08:60", "Asia/Shanghai"] {
             assert_eq!(Zone::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn days_that_follow_one_another_are_one_span() {
+        let days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-03"].map(day);
+        let expected = [
+            span("2026-02-27", "2026-03-01"),
+            span("2026-03-03", "2026-03-03"),
+        ];
+        assert_eq!(Span::runs(days), expected);
+        assert_eq!(Span::runs([]), []);
+    }
+
+    #[test]
+    fn a_long_span_is_cut_and_nothing_is_left_out() {
+        let whole = span("2020-01-01", "2022-03-10");
+        let cut = whole.chunks(366);
+        let lengths: Vec<u32> = cut.iter().copied().map(Span::length).collect();
+        assert_eq!(lengths, [366, 366, 68]);
+        assert_eq!(Span::runs(cut.into_iter().flat_map(Span::days)), [whole]);
+        assert_eq!(whole.chunks(800), [whole]);
     }
 }

@@ -131,7 +131,7 @@ pub async fn seen_of(
     let mut all = SeenDays::new();
     for (source, own) in by_source(&known) {
         let mut seen = BTreeMap::new();
-        for span in runs(&days_of(recipe, &own)) {
+        for span in Span::runs(days_of(recipe, &own)) {
             seen.extend(seen_in(&marked, &keys, source, span, known_at).await?);
         }
         all.insert(source.clone(), Arc::new(seen));
@@ -169,21 +169,6 @@ fn days_of(recipe: &Recipe, decisions: &[&Decision]) -> BTreeSet<NaiveDate> {
     decisions.iter().map(span).flat_map(Span::days).collect()
 }
 
-/// Joins neighbouring days into spans.
-fn runs(days: &BTreeSet<NaiveDate>) -> Vec<Span> {
-    let mut runs: Vec<Span> = Vec::new();
-    for day in days {
-        match runs.last_mut() {
-            Some(span) if span.to.succ_opt() == Some(*day) => span.to = *day,
-            _ => runs.push(Span {
-                from: *day,
-                to: *day,
-            }),
-        }
-    }
-    runs
-}
-
 /// One refreshing of the reviewed days.
 struct Work {
     keys: Vec<SeriesKey>,
@@ -218,7 +203,7 @@ impl Work {
                 dirty.insert(*day);
             }
         }
-        for span in runs(&dirty) {
+        for span in Span::runs(dirty) {
             let days = self
                 .decided
                 .days(&self.keys, source, Some(span), None)

@@ -399,9 +399,13 @@ impl Rollup {
     ) -> Result<Vec<(SourceId, Span, Days)>, StoreError> {
         let keys = self.recipe.series.keys().await?;
         let mut fresh = Vec::new();
-        for (source, span) in runs(dirty) {
-            let days = self.recipe.days(&keys, &source, Some(span), None).await?;
-            fresh.push((source, span, days));
+        let dirty: Vec<_> = dirty.iter().collect();
+        for own in dirty.chunk_by(|a, b| a.0 == b.0) {
+            let source = &own[0].0;
+            for span in Span::runs(own.iter().map(|(_, day)| *day)) {
+                let days = self.recipe.days(&keys, source, Some(span), None).await?;
+                fresh.push((source.clone(), span, days));
+            }
         }
         Ok(fresh)
     }
@@ -424,18 +428,4 @@ fn joined(offers: Offers) -> Days {
         }
         days.push((day, Arc::new(own)));
     }
-}
-
-/// Joins neighbouring days of a source into spans.
-fn runs(dirty: &BTreeSet<(SourceId, NaiveDate)>) -> Vec<(SourceId, Span)> {
-    let mut runs: Vec<(SourceId, Span)> = Vec::new();
-    for (source, day) in dirty.iter().cloned() {
-        match runs.last_mut() {
-            Some((last, span)) if *last == source && span.to.succ_opt() == Some(day) => {
-                span.to = day
-            }
-            _ => runs.push((source, Span { from: day, to: day })),
-        }
-    }
-    runs
 }
