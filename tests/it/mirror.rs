@@ -287,6 +287,59 @@ fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
     assert_eq!(stub.count("reading"), usable, "nothing twice");
 }
 
+/// An hour has one point whichever hours it is sent with: the tag is of its own day.
+#[test]
+fn hours_of_a_group_are_tagged_by_their_own_day() {
+    let stub = Stub::start();
+    stub.keep_bodies();
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let table = |name: &str, lines: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, lines).expect("written");
+        text(&path).to_owned()
+    };
+    let stations = "id,name_zh,name_en,class,longitude,latitude,simulated,source\n\
+        Dongsi,东四,Dongsi,national,116.4,39.9,false,feed\nsim-1,模拟,Simulated,national,116.3,39.9,true,feed\n";
+    let groups = "id,name_zh,name_en,document,station,from,to,member_document\n\
+        city,市,City,doc 1,Dongsi,2013-01-01,2013-03-01,\ncity,市,City,doc 1,sim-1,2013-03-02,,\n";
+    let tables = [table("stations.csv", stations), table("groups.csv", groups)];
+    run(&["register", "--data", text(&data), &tables[0], &tables[1]]);
+    let own = hours_of("Dongsi", 72, folder.path());
+    let simulated = std::fs::read_to_string(&own).expect("text");
+    let name = "PRSA_Data_sim-1_20130301-20170228.csv";
+    let hours = [
+        text(&own).to_owned(),
+        table(name, &simulated.replace("Dongsi", "sim-1")),
+    ];
+    let mut import = vec!["import", "--layout", "beijing-uci", "--input"];
+    import.extend(hours.iter().map(String::as_str));
+    run(&[&import[..], &["--data", text(&data)]].concat());
+    let daemon = mirrored(&data, &stub.url());
+    wait_for("no lag", PATIENCE, || {
+        let behind = daemon.metric("skytier_mirror_lag_seconds");
+        (behind == 0 && stub.count("hour") > 0 && stub.count("day") > 0).then_some(())
+    });
+    let second: i64 = seconds("2013-03-02T00:00:00+08:00")
+        .parse()
+        .expect("seconds");
+    let mut before = 0;
+    for line in stub.bodies().iter().flat_map(|body| body.lines()) {
+        let Some(tags) = line.strip_prefix("hour,area=group:city") else {
+            continue;
+        };
+        let time: i64 = line
+            .rsplit(' ')
+            .next()
+            .expect("a time")
+            .parse()
+            .expect(line);
+        assert_eq!(tags.starts_with(",simulated=true"), time > second, "{line}");
+        before += usize::from(time <= second);
+    }
+    assert!(before > 20, "{before} hours of the first day");
+}
+
 /// Enters an act about a unit.
 fn enter(site: &Site, unit: &str, act: &str, mut fields: serde_json::Value) {
     fields["entered_by"] = "Li Na".into();
@@ -329,6 +382,22 @@ fn the_mirror_gets_tiers_as_they_stand_and_as_they_change() {
     wait_for("the changed tier", PATIENCE, || {
         (sent() == after).then_some(())
     });
+    // What was entered on the day that was sent last, after it was sent, still reaches that day's points.
+    let (fields, data) = (stub.count("tier"), daemon.data.clone());
+    daemon.stop("TERM");
+    let shell = rusqlite::Connection::open(data.join("skytier.db")).expect("a database");
+    let yesterday = chrono::Utc::now().date_naive() - chrono::Days::new(1);
+    let marked = shell.execute(
+        "UPDATE mark SET value = ?1 WHERE name LIKE 'mirror tiers %'",
+        [format!("{yesterday} 1")],
+    );
+    assert_eq!(marked, Ok(1));
+    drop(shell);
+    let daemon = mirrored(&data, &stub.url());
+    wait_for("tiers of yesterday", PATIENCE, || {
+        (stub.count("tier") >= 2 * fields).then_some(())
+    });
+    drop(daemon);
     // A copy does not go where a store keeps its readings.
     let taken = Stub::start();
     taken.take_field("skytier,writer=other held=1i 0");

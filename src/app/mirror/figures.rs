@@ -25,23 +25,26 @@ use crate::ports::StoreError;
 /// The mark of tiers, followed by which server it is.
 const TIERS_MARK: &str = "mirror tiers";
 /// Days of tiers that are made up for after an absence; older ones stay out.
-const TIER_DAYS_MAX: i64 = 31;
+const TIER_DAYS_MAX: u64 = 31;
 /// Units rated in one go.
 const SUBJECTS_AT_ONCE: usize = 2_000;
 /// Days computed in one go.
-const DAYS_AT_ONCE: usize = 366;
+const DAYS_AT_ONCE: u32 = 366;
 
-/// Days that follow one another, as spans.
-fn runs(days: &BTreeSet<NaiveDate>) -> Vec<Span> {
-    let days: Vec<NaiveDate> = days.iter().copied().collect();
-    let span = |run: &[NaiveDate]| Span {
-        from: run[0],
-        to: run[run.len() - 1],
-    };
-    days.chunk_by(|a, b| a.succ_opt() == Some(*b))
-        .flat_map(|run| run.chunks(DAYS_AT_ONCE))
-        .map(span)
-        .collect()
+/// Spans of days that follow one another, none too long to be computed in one go.
+fn spans(days: &BTreeSet<NaiveDate>) -> impl Iterator<Item = Span> {
+    let runs = Span::runs(days.iter().copied());
+    runs.into_iter().flat_map(|run| run.chunks(DAYS_AT_ONCE))
+}
+
+/// The days whose tiers are due, by the mark of those sent last. Entries may have been made on that day after it was
+/// sent, so it is sent again.
+fn due(mark: Option<&str>, today: NaiveDate) -> Span {
+    let day = mark.and_then(|mark| mark.split(' ').next());
+    let sent: Option<NaiveDate> = day.and_then(|day| day.parse().ok());
+    let first = today - chrono::Days::new(TIER_DAYS_MAX);
+    let from = sent.map_or(today, |day| day.clamp(first, today));
+    Span { from, to: today }
 }
 
 /// The areas that readings of these days are part of, with the days.
@@ -89,18 +92,33 @@ impl Mirroring {
         let keys = self.series.keys().await?;
         let mut lines = Lines::default();
         for (area, days) in areas(&assessor.registry.groups, touched) {
-            for span in runs(&days) {
+            for span in spans(&days) {
                 self.days(&assessor, &area, span, &mut lines).await?;
             }
             // Moving means of the day after take in hours of this one.
             let after = days.iter().filter_map(|day| day.succ_opt());
             let reached: BTreeSet<NaiveDate> = days.iter().copied().chain(after).collect();
-            for span in runs(&reached) {
+            for span in spans(&reached) {
                 self.hours(&assessor, &keys, (&area, span), &mut lines)
                     .await?;
             }
         }
         self.send(&mut lines).await
+    }
+
+    /// Whose a day and its hours are. What it says is part of a point's identity, so each day is judged by itself and
+    /// not by what it is sent with.
+    fn whose<'a>(
+        &self,
+        assessor: &Assessor,
+        (area, text): (&Area, &'a str),
+        day: NaiveDate,
+    ) -> Whose<'a> {
+        let day = Span { from: day, to: day };
+        Whose {
+            area: text,
+            simulated: assessor.simulated(area, day),
+        }
     }
 
     async fn days(
@@ -116,14 +134,7 @@ impl Mirroring {
         let computed = tokio::task::spawn_blocking(compute).await;
         let text = area.text();
         for day in &computed.expect("figures of stored readings can be computed") {
-            let one = Span {
-                from: day.day,
-                to: day.day,
-            };
-            let whose = Whose {
-                area: &text,
-                simulated: assessor.simulated(area, one),
-            };
+            let whose = self.whose(assessor, (area, &text), day.day);
             lines.day(whose, self.zone, day);
             self.full(lines).await?;
         }
@@ -146,12 +157,10 @@ impl Mirroring {
             any_station: false,
             known_at: None,
         };
-        let whose = Whose {
-            area: &area.text(),
-            simulated: assessor.simulated(area, span),
-        };
+        let text = area.text();
         for hour in of.hours(area, span).await? {
             if hour.reporting > 0 {
+                let whose = self.whose(assessor, (area, &text), self.zone.day_of_ending(hour.time));
                 lines.hour(whose, hour.time, &hour.values, &hour.index);
                 self.full(lines).await?;
             }
@@ -159,7 +168,7 @@ impl Mirroring {
         Ok(())
     }
 
-    /// Sends the tiers of days that began since they were sent last, and today's again when entries were made.
+    /// Sends the tiers of the day they were sent last and of those since, when a day began or entries were made.
     pub(super) async fn tiers(&self) -> Result<(), StoreError> {
         let name = format!("{TIERS_MARK} {}", self.mirror.place());
         let today = self.zone.local((self.clock)()).date_naive();
@@ -170,19 +179,12 @@ impl Mirroring {
         if head == 0 || mark.as_ref() == Some(&now) {
             return Ok(());
         }
-        let sent = mark.as_deref().and_then(|mark| mark.split(' ').next());
-        let sent: Option<NaiveDate> = sent.and_then(|day| day.parse().ok());
-        let first = today - chrono::Days::new(TIER_DAYS_MAX.unsigned_abs());
-        let from = sent.map_or(today, |day| {
-            (day + chrono::Days::new(1)).clamp(first, today)
-        });
         let subjects: Vec<Uscc> = book
             .ledger()
             .subjects()
             .map(|(subject, _)| *subject)
             .collect();
-        let days = Span { from, to: today }.days();
-        for day in days {
+        for day in due(mark.as_deref(), today).days() {
             for some in subjects.chunks(SUBJECTS_AT_ONCE) {
                 let mut lines = self.rated(some.to_vec(), day, day < today).await;
                 self.send(&mut lines).await?;
@@ -222,17 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn days_that_follow_one_another_are_one_span() {
-        let days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-03"].map(day);
-        let spans: Vec<String> = runs(&days.into())
-            .into_iter()
-            .map(|span| format!("{} {}", span.from, span.to))
-            .collect();
-        assert_eq!(spans, ["2026-02-27 2026-03-01", "2026-03-03 2026-03-03"]);
-        let many = day("2020-01-01").iter_days().take(800).collect();
-        let lengths: Vec<u32> = runs(&many).into_iter().map(Span::length).collect();
-        assert_eq!(lengths, [366, 366, 68]);
-        assert_eq!(runs(&BTreeSet::new()), []);
+    fn a_marked_day_is_due_again() {
+        let check = |mark: Option<&str>, expected: &str| {
+            let span = due(mark, day("2026-03-01"));
+            assert_eq!(format!("{} {}", span.from, span.to), expected, "{mark:?}");
+        };
+        check(None, "2026-03-01 2026-03-01");
+        check(Some("2026-03-01 7"), "2026-03-01 2026-03-01");
+        // What was entered on the 28th after it was sent belongs to the 28th.
+        check(Some("2026-02-28 7"), "2026-02-28 2026-03-01");
+        check(Some("2025-06-30 7"), "2026-01-29 2026-03-01");
+        check(Some("2026-03-02 7"), "2026-03-01 2026-03-01");
+        check(Some("not a day"), "2026-03-01 2026-03-01");
     }
 
     #[test]
