@@ -11,7 +11,7 @@ pub const PORT_TLS: u16 = 8883;
 /// Where a broker listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// Name or IP address; IPv6 in brackets.
+    /// Name or IP address, as it is looked up and as a certificate has it: IPv6 without brackets.
     pub host: String,
     /// TCP port.
     pub port: u16,
@@ -56,7 +56,12 @@ impl FromStr for Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "mqtts" } else { "mqtt" };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
+        let (host, port) = (&self.host, self.port);
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
     }
 }
 
@@ -79,7 +84,7 @@ fn parse(rest: &str, tls: bool) -> Option<Address> {
         c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || (is_ipv6 && c == ':')
     };
     (port > 0 && !bare.is_empty() && bare.chars().all(allowed)).then(|| Address {
-        host: host.to_owned(),
+        host: bare.to_owned(),
         port,
         tls,
     })
@@ -88,6 +93,20 @@ fn parse(rest: &str, tls: bool) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_what_certificates_have_in_them() {
+        for (text, expected) in [
+            ("mqtts://[::1]:8884", "::1"),
+            ("mqtt://[2001:db8::7]", "2001:db8::7"),
+            ("mqtts://broker.example", "broker.example"),
+        ] {
+            let address = Address::of_broker(text).expect(text);
+            assert_eq!(address.host, expected);
+            let again = Address::of_broker(&address.to_string());
+            assert_eq!(again, Ok(address), "as it is printed");
+        }
+    }
 
     #[test]
     fn addresses_are_a_host_and_a_port() {
