@@ -79,6 +79,7 @@ impl Default for Settings {
             store: StoreKind::Embedded,
             influxdb2: InfluxSettings::default(),
             mirror: InfluxSettings {
+                section: "mirror",
                 url: String::new(),
                 ..InfluxSettings::default()
             },

@@ -272,12 +272,44 @@ fn a_directory_says_where_its_readings_are() {
         skytier(&args)
     };
     assert!(import(&data).output().expect("it runs").status.success());
-    let mut command = on(&stub, serve(&data, &[]));
-    let (code, said) = failed(&command.output().expect("it ends"));
-    assert!(
-        code == 3 && said.contains("holds readings of its own"),
-        "{said}"
-    );
+    let area = ["--area", "station:Dongsi", "--from", "2013-03-01"];
+    let assess = [
+        &["assess"][..],
+        &area,
+        &["--to", "2013-03-01", "--data", text(&data)],
+    ]
+    .concat();
+    let stats = ["stats", "--data", text(&data)];
+    let (known, figures) = (crate::support::run(&stats), crate::support::run(&assess));
+    // Whatever the server says: nobody gets as far as asking it.
+    stub.kill();
+    let ways = [
+        serve(&data, &[]),
+        skytier(&assess),
+        skytier(&[
+            "export",
+            "--what",
+            "readings",
+            "--out",
+            "-",
+            "--data",
+            text(&data),
+        ]),
+        skytier(&["verify", "--data", text(&data)]),
+        import(&data),
+    ];
+    for command in ways {
+        let mut command = on(&stub, command);
+        let (code, said) = failed(&command.output().expect("it ends"));
+        assert!(
+            code == 3 && said.contains("holds readings of its own"),
+            "{command:?}: {said}"
+        );
+    }
+    assert!(!data.join("influxdb2-spool.db").exists());
+    let after = (crate::support::run(&stats), crate::support::run(&assess));
+    assert_eq!(after, (known, figures), "and it is as usable as before");
+    stub.restart();
     let other = folder.path().join("other");
     run_on(&stub, &["seed", "beijing", "--data", text(&other)]);
     let (code, said) = crate::support::fails(&["stats", "--data", text(&other)]);

@@ -199,6 +199,14 @@ impl Embedded {
         self.submit(|answer| Task::Merge { answer }).await
     }
 
+    /// Whether a reading was ever kept in it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn holds_readings(&self) -> Result<bool, StoreError> {
+        Ok(!self.readers.with(readings::keys)?.is_empty())
+    }
+
     async fn submit<T>(
         &self,
         task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Task,

@@ -20,6 +20,7 @@ mod recovery;
 pub mod settings;
 mod spool;
 pub mod standing;
+mod windows;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
@@ -75,6 +77,9 @@ use crate::ports::Visit;
 
 /// Values that go from the spool to the server as one batch, before others may write.
 const DRAIN_VALUES: usize = 20_000;
+/// What is said of a directory that is not to be used with an InfluxDB.
+const OWN_READINGS: &str = "the data directory holds readings of its own, which would not be seen; go on \
+    without store.kind = \"influxdb2\", use another directory, or `skytier export` them and `skytier import` them there";
 /// What kept letters of refused lines are said to come from.
 const ORIGIN: &str = "influxdb2";
 
@@ -93,6 +98,8 @@ struct Core {
     known: tokio::sync::Mutex<Option<Known>>,
     ends: RwLock<Arc<Ends>>,
     trouble: Mutex<Option<String>>,
+    /// What ended the way back for good.
+    broken: OnceLock<StoreError>,
     /// Whether the ends were read.
     learned: AtomicBool,
     /// Whether another skytier holds the bucket.
@@ -106,7 +113,8 @@ impl Influx {
     /// but readings in `base`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] for settings that cannot work or a spool that cannot be opened.
+    /// [`StoreError::Unavailable`] for settings that cannot work, a directory that holds readings of its own, or a spool
+    /// that cannot be opened.
     pub fn new(
         settings: InfluxSettings,
         base: Arc<Embedded>,
@@ -121,7 +129,14 @@ impl Influx {
             return Err(unusable(format!("{name}: {fault}")));
         }
         let client = Client::new(&settings).map_err(unusable)?;
-        let spool = Spool::open(directory, settings.spool_bytes_max)?;
+        // Before there is a spool, which says that the directory's readings are elsewhere.
+        if base.holds_readings()? {
+            return Err(StoreError::Unavailable {
+                place: directory.display().to_string(),
+                cause: OWN_READINGS.to_owned(),
+            });
+        }
+        let spool = Spool::open(directory, settings.spool_bytes_max, access)?;
         Ok(Self {
             core: Arc::new(Core {
                 client,
@@ -131,6 +146,7 @@ impl Influx {
                 known: tokio::sync::Mutex::new(None),
                 ends: RwLock::default(),
                 trouble: Mutex::new(None),
+                broken: OnceLock::new(),
                 learned: AtomicBool::new(false),
                 foreign: AtomicBool::new(false),
                 failures: AtomicU32::new(0),
@@ -152,11 +168,6 @@ impl Influx {
         let core = &self.core;
         let checked = check::check(&core.settings, &core.client, now).await;
         let odd = checked.map_err(|failure| core.unavailable(failure.text()))?;
-        if !core.base.keys().await?.is_empty() {
-            let cause = "the data directory holds readings of its own, which would not be seen; use another directory, \
-                         or `skytier export` and `skytier import` them";
-            return Err(core.unavailable(cause));
-        }
         let mut known = core.known.lock().await;
         core.resume(&mut known).await?;
         Ok(odd)
@@ -206,6 +217,11 @@ impl Core {
             place: self.settings.place(),
             cause: cause.to_owned(),
         }
+    }
+
+    /// Whether anything may still be done.
+    fn sound(&self) -> Result<(), StoreError> {
+        self.broken.get().cloned().map_or(Ok(()), Err)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
@@ -354,6 +370,7 @@ impl Core {
     }
 
     async fn append(self: &Arc<Self>, mut batch: Batch) -> Result<Appended, StoreError> {
+        self.sound()?;
         let observations = std::mem::take(&mut batch.observations);
         let mut known = self.known.lock().await;
         if observations.is_empty() {
@@ -405,6 +422,7 @@ impl Core {
 
     /// Makes sure that what is read is all there is.
     async fn readable(&self) -> Result<Arc<Ends>, StoreError> {
+        self.sound()?;
         if let Some(cause) = self.trouble().clone() {
             return Err(self.unavailable(&cause));
         }

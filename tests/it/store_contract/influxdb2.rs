@@ -390,3 +390,62 @@ fn a_full_spool_withholds_what_it_cannot_keep() {
         );
     });
 }
+
+/// What trying again does not mend ends the way back, and with it the store: nothing is acknowledged any more.
+#[test]
+fn a_spool_that_cannot_be_read_back_is_not_tried_for_ever() {
+    let stub = Stub::start();
+    let directory = TempDir::new().expect("a directory");
+    run(async {
+        let stores = opened(settings(&stub), directory.path(), Access::Write);
+        append(&stores, 100, "A pm25 3600 1").await;
+        stub.fail_always(Some(Fault::Busy));
+        append(&stores, 100, "A pm25 7200 2").await;
+        let spool = rusqlite::Connection::open(directory.path().join("influxdb2-spool.db"));
+        let spool = spool.expect("the spool");
+        spool.busy_timeout(TIMEOUT).expect("set");
+        let changed = spool.execute("UPDATE spool SET lines = lines || ' '", []);
+        assert_eq!(changed, Ok(1));
+        stub.fail_always(None);
+        let damaged = async || {
+            let refused = stores.series.append(batch(100, "A pm25 9000 3")).await;
+            matches!(refused, Err(StoreError::Damaged { .. }))
+        };
+        eventually("an end of it", damaged).await;
+        let read = stores.series.column(&key("A pm25"), Range::ALL).await;
+        assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
+        let asked = stub.heads().len();
+        tokio::time::sleep(10 * settings(&stub).backoff.1).await;
+        assert_eq!(stub.heads().len(), asked, "nobody goes on asking");
+    });
+}
+
+/// What reports now and then is read in few queries, and a burst after a rest not in one answer.
+#[test]
+fn a_column_is_asked_for_by_what_is_in_it() {
+    const DAY_S: i64 = 86_400;
+    let stub = Stub::start();
+    let directory = TempDir::new().expect("a directory");
+    run(async {
+        let stores = opened(settings(&stub), directory.path(), Access::Write);
+        let rare = (0..40).map(|at| at * 30 * DAY_S);
+        let burst = (0..45_000).map(|at| 1_500 * DAY_S + at);
+        let times: Vec<i64> = rare.chain(burst).collect();
+        let all: Vec<String> = times
+            .iter()
+            .map(|time| format!("A pm25 {time} 1 avg 0"))
+            .collect();
+        append(&stores, 100, &all.join(";")).await;
+        let before = stub.heads().len();
+        let key = key("A pm25 avg 0");
+        let found = stores.series.column(&key, Range::ALL).await;
+        let found: Vec<i64> = found
+            .expect("a column")
+            .iter()
+            .map(|reading| reading.time.unix())
+            .collect();
+        assert!(found == times, "all of it, once and in order");
+        let queries = stub.heads().len() - before;
+        assert!(queries < 25, "{queries} queries");
+    });
+}

@@ -38,8 +38,9 @@ async fn greet(settings: &InfluxSettings, now: Instant) -> Result<Option<String>
     let address = format!("{}/ping", settings.url.trim_end_matches('/'));
     let answer = http.get(address).send().await.map_err(|fault| {
         Failure::Passing(format!(
-            "{}; start the InfluxDB, or mend store.influxdb2.url",
-            causes(&fault)
+            "{}; start the InfluxDB, or mend {}.url",
+            causes(&fault),
+            settings.section
         ))
     })?;
     let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
@@ -47,7 +48,8 @@ async fn greet(settings: &InfluxSettings, now: Instant) -> Result<Option<String>
     if !answer.status().is_success() {
         let status = answer.status().as_u16();
         let what = format!(
-            "/ping answers {status}; what answers there is not an InfluxDB 2: mend store.influxdb2.url"
+            "/ping answers {status}; what answers there is not an InfluxDB 2: mend {}.url",
+            settings.section
         );
         return Err(match answer.status() {
             StatusCode::TOO_MANY_REQUESTS => Failure::Passing(what),

@@ -67,6 +67,7 @@ pub(super) struct Client {
     queries: Influxdb2,
     org: String,
     bucket: String,
+    section: &'static str,
 }
 
 impl Client {
@@ -88,6 +89,7 @@ impl Client {
             queries: build(settings.query_timeout)?,
             org: settings.org.clone(),
             bucket: settings.bucket.clone(),
+            section: settings.section,
         })
     }
 
@@ -103,7 +105,8 @@ impl Client {
             body,
             precision,
         );
-        sent.await.map_err(|error| failure(error, false))
+        sent.await
+            .map_err(|error| failure(error, (self.section, false)))
     }
 
     /// All rows of an answer, none before its end was seen.
@@ -111,11 +114,11 @@ impl Client {
     /// # Errors
     /// A [`Failure`]; an answer that cannot be read is a passing one.
     pub(super) async fn query(&self, flux: String) -> Result<Vec<Row>, Failure> {
-        let client = self.queries.clone();
+        let (client, asked) = (self.queries.clone(), (self.section, true));
         let task = tokio::spawn(async move {
             let answer = client.query_raw_iter(Some(Query::new(flux))).await;
-            let answer = answer.map_err(|error| failure(error, true))?;
-            rows(&answer)
+            let answer = answer.map_err(|error| failure(error, asked))?;
+            rows(&answer, asked)
         });
         let ended = task.await;
         ended.unwrap_or_else(|_| {
@@ -178,14 +181,14 @@ fn trusting(
     )
 }
 
-fn rows(answer: &influxdb2::api::query::QueryTableIter) -> Result<Vec<Row>, Failure> {
+fn rows(answer: &influxdb2::api::query::QueryTableIter, asked: Asked) -> Result<Vec<Row>, Failure> {
     let mut found = Vec::new();
     let mut records = answer.result();
     loop {
         match fallible_iterator::FallibleIterator::next(&mut records) {
             Ok(Some(record)) => found.push(row(record)),
             Ok(None) => return Ok(found),
-            Err(error) => return Err(failure(error, true)),
+            Err(error) => return Err(failure(error, asked)),
         }
     }
 }
@@ -209,10 +212,13 @@ fn row(record: FluxRecord) -> Row {
     row
 }
 
+/// Whose settings are to be mended, and whether it was a query.
+type Asked = (&'static str, bool);
+
 /// What to do about an error of the crate.
-fn failure(error: RequestError, querying: bool) -> Failure {
+fn failure(error: RequestError, asked: Asked) -> Failure {
     match error {
-        RequestError::Http { status, text } => answered(status, &text, querying),
+        RequestError::Http { status, text } => answered(status, &text, asked),
         RequestError::ReqwestProcessing { source } => Failure::Passing(causes(&source)),
         RequestError::Serializing { source } => Failure::Passing(source.to_string()),
         RequestError::Deserializing { text } => {
@@ -221,7 +227,7 @@ fn failure(error: RequestError, querying: bool) -> Failure {
     }
 }
 
-fn answered(status: StatusCode, text: &str, querying: bool) -> Failure {
+fn answered(status: StatusCode, text: &str, (section, querying): Asked) -> Failure {
     let message = message(text);
     let said = format!("{} {message}", status.as_u16());
     match status.as_u16() {
@@ -233,13 +239,13 @@ fn answered(status: StatusCode, text: &str, querying: bool) -> Failure {
         }
         400 | 413 | 422 => Failure::Refused(said),
         401 => Failure::Settings(format!(
-            "{said}; the token is not valid there: mend store.influxdb2.token, or create one with `influx auth create`"
+            "{said}; the token is not valid there: mend {section}.token, or create one with `influx auth create`"
         )),
         403 => Failure::Settings(format!(
             "{said}; the token may not do this: give it read and write access to the bucket"
         )),
         404 if text.trim_start().starts_with('{') => Failure::Settings(format!(
-            "{said}; mend store.influxdb2.bucket and store.influxdb2.org, or create the bucket with `influx bucket \
+            "{said}; mend {section}.bucket and {section}.org, or create the bucket with `influx bucket \
              create --retention 0`"
         )),
         404 | 405 => Failure::Settings(format!("{said}; what answers there is not an InfluxDB 2")),
@@ -292,13 +298,15 @@ mod tests {
     fn check(status: u16, body: &str, write: &str, query: &str) {
         let status = StatusCode::from_u16(status).expect("a status");
         for (querying, expected) in [(false, write), (true, query)] {
-            let failure = answered(status, body, querying);
+            let failure = answered(status, body, ("mirror", querying));
             let kind = match failure {
                 Failure::Passing(_) => "passing",
                 Failure::Settings(_) => "settings",
                 Failure::Refused(_) => "refused",
             };
             assert_eq!(kind, expected, "{status} {body}: {}", failure.text());
+            let other = failure.text().contains("store.influxdb2");
+            assert!(!other, "the mirror's are meant: {}", failure.text());
             assert!(failure.text().chars().count() < MESSAGE_CHARS_MAX + 300);
         }
     }

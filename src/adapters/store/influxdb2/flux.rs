@@ -30,6 +30,8 @@ pub(super) struct Ask<'a> {
     pub(super) last: i64,
     /// Names of fields; empty means all.
     pub(super) fields: &'a [String],
+    /// Rows of each series of a field at most, the earliest ones.
+    pub(super) rows_max: Option<usize>,
 }
 
 impl Ask<'_> {
@@ -68,6 +70,10 @@ impl Ask<'_> {
         if !self.fields.is_empty() {
             let fields = any("_field", &mut self.fields.iter().map(String::as_str));
             writeln!(text, "    |> filter(fn: (r) => {fields})").expect("a string takes all");
+        }
+        // Before columns are dropped, while each series is a table of its own, in the order of time.
+        if let Some(rows_max) = self.rows_max {
+            writeln!(text, "    |> limit(n: {rows_max})").expect("a string takes all");
         }
         text
     }
@@ -194,11 +200,13 @@ mod tests {
             first: 0,
             last: 3_600,
             fields: &["pm25".to_owned()],
+            rows_max: Some(7),
         };
         let expected = r#"from(bucket: "a\"\${1+1}\\")
     |> range(start: 1970-01-01T00:00:00+00:00, stop: 1970-01-01T01:00:01+00:00)
     |> filter(fn: (r) => r._measurement == "reading" and r.interval_s == "3600" and (r.source == "Dongsi" or r.source == "虹桥"))
     |> filter(fn: (r) => r._field == "pm25")
+    |> limit(n: 7)
     |> keep(columns: ["_time", "_value", "_field", "source", "interval_s", "n"])"#;
         assert_eq!(ask.flux(), expected);
         let all = ends("b", "last");

@@ -1,4 +1,4 @@
-//! Columns out of the bucket, a bounded window at a time.
+//! Columns out of the bucket, a bounded part at a time.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,14 @@ use crate::adapters::store::influxdb2::cells::read_field;
 use crate::adapters::store::influxdb2::client::Client;
 use crate::adapters::store::influxdb2::client::Failure;
 use crate::adapters::store::influxdb2::client::FieldRead;
+use crate::adapters::store::influxdb2::client::Row;
 use crate::adapters::store::influxdb2::flux::Ask;
 use crate::adapters::store::influxdb2::flux::ends;
 use crate::adapters::store::influxdb2::flux::gather;
 use crate::adapters::store::influxdb2::flux::owner;
+use crate::adapters::store::influxdb2::windows::ANSWER_READINGS_MAX;
+use crate::adapters::store::influxdb2::windows::WINDOW_READINGS;
+use crate::adapters::store::influxdb2::windows::Windows;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
@@ -28,9 +32,6 @@ use crate::domain::reading::Reading;
 use crate::domain::reading::SeriesKey;
 use crate::domain::units::Amount;
 use crate::ports::Range;
-
-/// Intervals that one query spans at most. A row of an answer takes some hundred bytes while it is read.
-const WINDOW_READINGS: i64 = 20_000;
 
 /// First and last time of every series.
 pub(super) type Ends = BTreeMap<SeriesKey, (i64, i64)>;
@@ -88,18 +89,16 @@ impl ColumnOf<'_> {
         let first = range.after.plus_s(1).unix().max(self.ends.0);
         let last = range.upto.unix().min(self.ends.1);
         let receipts = receipts || range.known_at.is_some();
-        let step = i64::from(self.key.interval_s).max(1);
-        let most = i64::try_from(range.limit)
-            .unwrap_or(i64::MAX)
-            .clamp(1, WINDOW_READINGS);
-        let (mut from, mut window) = (first, most);
+        let mut windows = Windows::new((first, last), self.key.interval_s, range.limit);
         let mut readings = Vec::new();
-        while from <= last && readings.len() < range.limit && range.after < range.upto {
-            let upto = from.saturating_add(window * step - 1).min(last);
-            self.window((from, upto), range.known_at, receipts, &mut readings)
+        while let Some(window) = windows.next() {
+            if readings.len() >= range.limit || range.after >= range.upto {
+                break;
+            }
+            let (rows, upto) = self
+                .window(window, range.known_at, receipts, &mut readings)
                 .await?;
-            from = upto + 1;
-            window = (window * 2).min(WINDOW_READINGS);
+            windows.found(rows, upto);
         }
         readings.truncate(range.limit);
         Ok(readings)
@@ -114,17 +113,19 @@ impl ColumnOf<'_> {
         order: &Deletion,
         most: usize,
     ) -> Result<Vec<(i64, Cell)>, Failure> {
-        let step = i64::from(self.key.interval_s).max(1);
-        let mut from = order.after.plus_s(1).unix().max(self.ends.0);
+        let first = order.after.plus_s(1).unix().max(self.ends.0);
         let last = order.upto.unix().min(self.ends.1);
+        let mut windows = Windows::new((first, last), self.key.interval_s, WINDOW_READINGS);
         let parts = [Part::Value, Part::Note, Part::At];
         let mut found = Vec::new();
-        while from <= last && found.len() <= most {
-            let upto = from.saturating_add(WINDOW_READINGS * step - 1).min(last);
-            let cells = self.cells(READING, &parts, (from, upto)).await?.into_iter();
-            let standing = cells.filter(|(_, cell, _)| !cell.deleted);
-            found.extend(standing.map(|(time, cell, _)| (time, cell)));
-            from = upto + 1;
+        while let Some(window) = windows.next() {
+            if found.len() > most {
+                break;
+            }
+            let (cells, upto) = self.standing(&parts, window).await?;
+            windows.found(cells.len(), upto);
+            let standing = cells.into_iter().filter(|(_, cell)| !cell.deleted);
+            found.extend(standing);
         }
         Ok(found)
     }
@@ -148,6 +149,7 @@ impl ColumnOf<'_> {
             first: zone.day_start(span.from).plus_s(1).unix(),
             last: zone.day_end(span.to).unix(),
             fields: &[field(&column, Part::Value)],
+            rows_max: None,
         };
         let mut means = BTreeMap::new();
         for row in self.client.query(ask.day_means(zone)).await? {
@@ -162,38 +164,37 @@ impl ColumnOf<'_> {
             means.insert(day, Some(mean));
         }
         let parts = [Part::Value, Part::Note, Part::At];
-        let mut from = ask.first.max(self.ends.0);
-        let last = ask.last.min(self.ends.1);
-        while from <= last {
-            let step = WINDOW_READINGS * i64::from(self.key.interval_s).max(1);
-            let upto = from.saturating_add(step - 1).min(last);
-            for (time, cell, _) in self.cells(READING, &parts, (from, upto)).await? {
-                if cell.deleted {
-                    means.insert(zone.day_of_ending(Instant::from_unix(time)), None);
-                }
+        let within = (ask.first.max(self.ends.0), ask.last.min(self.ends.1));
+        let mut windows = Windows::new(within, self.key.interval_s, WINDOW_READINGS);
+        while let Some(window) = windows.next() {
+            let (cells, upto) = self.standing(&parts, window).await?;
+            windows.found(cells.len(), upto);
+            for (time, _) in cells.into_iter().filter(|(_, cell)| cell.deleted) {
+                means.insert(zone.day_of_ending(Instant::from_unix(time)), None);
             }
-            from = upto + 1;
         }
         Ok(means)
     }
 
+    /// Adds readings of a window; gives how many there are or were, and up to when they were read.
     async fn window(
         &self,
         (first, last): (i64, i64),
         known_at: Option<Instant>,
         receipts: bool,
         readings: &mut Vec<(Instant, Reading)>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(usize, i64), Failure> {
         let parts = if receipts {
             &[Part::Value, Part::Note, Part::At][..]
         } else {
             &[Part::Value, Part::Note]
         };
-        let counting = self.cells(READING, parts, (first, last)).await?;
+        let (counting, upto) = self.standing(parts, (first, last)).await?;
+        let found = counting.len();
         let mut by_time: BTreeMap<i64, Cell> = BTreeMap::new();
         let known_at = known_at.map(Instant::unix);
         let mut unknown = false;
-        for (time, cell, _) in counting {
+        for (time, cell) in counting {
             if known_at.is_none_or(|known_at| cell.at <= known_at) {
                 if !cell.deleted {
                     by_time.insert(time, cell);
@@ -204,7 +205,8 @@ impl ColumnOf<'_> {
         }
         if let Some(known_at) = known_at.filter(|_| unknown) {
             let parts = [Part::Value, Part::Note, Part::At, Part::Until];
-            for (time, cell, until) in self.cells(REVISION, &parts, (first, last)).await? {
+            let asked = self.rows(REVISION, &parts, (first, upto), None).await?;
+            for (time, cell, until) in cells(asked)? {
                 let counted = cell.at <= known_at && until.is_some_and(|until| known_at < until);
                 if counted && !cell.deleted {
                     by_time.insert(time, cell);
@@ -214,15 +216,30 @@ impl ColumnOf<'_> {
         let cells = by_time.into_iter();
         readings
             .extend(cells.map(|(time, cell)| (Instant::from_unix(cell.at), cell.reading(time))));
-        Ok(())
+        Ok((found, upto))
     }
 
-    async fn cells(
+    /// What counts now in a window, and up to when it was read: not to its end when there is too much for one answer.
+    async fn standing(
+        &self,
+        parts: &[Part],
+        (first, last): (i64, i64),
+    ) -> Result<(Vec<(i64, Cell)>, i64), Failure> {
+        let asked = self.rows(READING, parts, (first, last), Some(ANSWER_READINGS_MAX));
+        let mut rows = asked.await?;
+        let upto = whole_upto(&rows, ANSWER_READINGS_MAX).unwrap_or(last);
+        rows.retain(|row| row.time <= upto);
+        let standing = cells(rows)?.into_iter();
+        Ok((standing.map(|(time, cell, _)| (time, cell)).collect(), upto))
+    }
+
+    async fn rows(
         &self,
         measurement: &str,
         parts: &[Part],
         (first, last): (i64, i64),
-    ) -> Result<Vec<(i64, Cell, Option<i64>)>, Failure> {
+        rows_max: Option<usize>,
+    ) -> Result<Vec<Row>, Failure> {
         let column: Column = (self.key.factor.clone(), self.key.stat.clone());
         let fields: Vec<String> = parts.iter().map(|part| field(&column, *part)).collect();
         let source: [SourceId; 1] = [self.key.source.clone()];
@@ -234,12 +251,30 @@ impl ColumnOf<'_> {
             first,
             last,
             fields: &fields,
+            rows_max,
         };
-        let gathered = gather(self.client.query(ask.flux()).await?).map_err(Failure::Settings)?;
-        let mut found = Vec::with_capacity(gathered.len());
-        for ((_, time, _), cells) in gathered {
-            found.extend(cells.into_values().map(|(cell, until)| (time, cell, until)));
-        }
-        Ok(found)
+        self.client.query(ask.flux()).await
     }
+}
+
+/// Up to when rows are whole, where a field has as many as were asked for; there may be more of it later.
+fn whole_upto(rows: &[Row], rows_max: usize) -> Option<i64> {
+    let mut fields: BTreeMap<&str, (usize, i64)> = BTreeMap::new();
+    for row in rows {
+        let (count, last) = fields.entry(&row.field).or_insert((0, row.time));
+        *count += 1;
+        *last = row.time.max(*last);
+    }
+    let cut = fields.into_values().filter(|(count, _)| *count >= rows_max);
+    cut.map(|(_, last)| last).min()
+}
+
+/// Cells with their times and until when they counted.
+fn cells(rows: Vec<Row>) -> Result<Vec<(i64, Cell, Option<i64>)>, Failure> {
+    let gathered = gather(rows).map_err(Failure::Settings)?;
+    let mut found = Vec::with_capacity(gathered.len());
+    for ((_, time, _), cells) in gathered {
+        found.extend(cells.into_values().map(|(cell, until)| (time, cell, until)));
+    }
+    Ok(found)
 }

@@ -1,4 +1,5 @@
 //! The way back after the server failed: one task tries, with pauses that grow, until the server has all that waits.
+//! Only what may pass is tried again. A spool that cannot be read or written ends it, and the store with it.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -41,7 +42,8 @@ impl Core {
         longest.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
     }
 
-    /// One try; whether the server is back and has everything.
+    /// One try; whether it was the last: the server is back and has everything, or something failed that trying again
+    /// does not mend.
     async fn come_back(&self) -> bool {
         loop {
             // Let go after each part, so that what comes in meanwhile can join the spool.
@@ -60,21 +62,27 @@ impl Core {
                     return true;
                 }
                 Ok(()) => {}
+                Err(StoreError::Unavailable { cause, .. }) => return self.again(cause),
+                Err(full @ StoreError::Full { .. }) => return self.again(full.to_string()),
                 Err(error) => {
-                    self.failures.fetch_add(1, Ordering::Relaxed);
-                    let cause = match error {
-                        StoreError::Unavailable { cause, .. } => cause,
-                        other => other.to_string(),
-                    };
-                    *self.trouble() = Some(cause);
-                    return false;
+                    tracing::error!(%error, "what waits for InfluxDB cannot be brought there");
+                    *self.trouble() = Some(error.to_string());
+                    self.broken.get_or_init(|| error);
+                    return true;
                 }
             }
         }
     }
+
+    /// Notes why it failed; it is not the last try.
+    fn again(&self, cause: String) -> bool {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        *self.trouble() = Some(cause);
+        false
+    }
 }
 
-/// Tries until the server is back and has what waits; ends with the store.
+/// Tries until the server is back and has what waits, or something is broken; ends with the store.
 async fn recover(core: Weak<Core>) {
     loop {
         let Some(pause) = core.upgrade().map(|core| core.pause()) else {

@@ -47,6 +47,8 @@ impl fmt::Debug for Token {
 /// Settings of the InfluxDB 2 store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfluxSettings {
+    /// Where they stand among the settings, for messages: `store.influxdb2` or `mirror`.
+    pub section: &'static str,
     /// Scheme, host and port; no path.
     pub url: String,
     /// The organization.
@@ -74,6 +76,7 @@ pub struct InfluxSettings {
 impl Default for InfluxSettings {
     fn default() -> Self {
         Self {
+            section: "store.influxdb2",
             url: "http://127.0.0.1:8086".to_owned(),
             org: String::new(),
             bucket: "skytier".to_owned(),

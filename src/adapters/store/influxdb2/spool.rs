@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use rusqlite::Connection;
@@ -14,6 +15,7 @@ use rusqlite::OptionalExtension as _;
 use rusqlite::params;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::adapters::store::embedded::Access;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Factor;
 use crate::domain::names::Flag;
@@ -57,7 +59,8 @@ pub(super) struct Load {
 /// The open file.
 pub(super) struct Spool {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    /// `None` until there is a file, for a reader beside the process that writes.
+    connection: Mutex<Option<Connection>>,
     bytes_max: u64,
     load: Mutex<Load>,
 }
@@ -68,71 +71,73 @@ impl Spool {
         directory.join(FILE)
     }
 
-    /// Opens or creates the file in the directory.
+    /// Opens the file in the directory. Only whoever writes creates it: it says that the directory's readings are in
+    /// an InfluxDB.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it cannot be opened, [`StoreError::Newer`] when it is of another format.
-    pub(super) fn open(directory: &Path, bytes_max: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        directory: &Path,
+        bytes_max: u64,
+        access: Access,
+    ) -> Result<Self, StoreError> {
         let path = Self::path(directory);
-        let place = path.display().to_string();
-        let opened = Self::setup(&path).map_err(|fault| StoreError::Unavailable {
-            place: place.clone(),
-            cause: fault.to_string(),
-        });
-        let (connection, found, load) = opened?;
-        if found > FORMAT {
-            let known = FORMAT;
-            return Err(StoreError::Newer {
-                place,
-                found,
-                known,
-            });
-        }
-        Ok(Self {
+        let connection = match access {
+            Access::Write => Some(connect(&path)?),
+            Access::Read => None,
+        };
+        let spool = Self {
             path,
             connection: Mutex::new(connection),
             bytes_max,
-            load: Mutex::new(load),
-        })
+            load: Mutex::default(),
+        };
+        spool.recount()?;
+        Ok(spool)
     }
 
-    fn setup(path: &Path) -> rusqlite::Result<(Connection, u32, Load)> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_WAIT)?;
-        let mut found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found == 0 {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.execute_batch(SCHEMA)?;
-            connection.pragma_update(None, "user_version", FORMAT)?;
-            found = FORMAT;
-        }
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let load = count(&connection)?;
-        Ok((connection, found, load))
-    }
-
-    fn with<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let connection = self
-            .connection
+    fn connection(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        work(&connection).map_err(|fault| {
-            let place = self.path.display().to_string();
-            match fault.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full { place },
-                Some(rusqlite::ErrorCode::DatabaseBusy) => StoreError::Unavailable {
-                    place,
-                    cause: fault.to_string(),
-                },
-                _ => StoreError::Poisoned {
-                    place,
-                    cause: fault.to_string(),
-                },
-            }
-        })
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks into the file; one that is not there holds nothing.
+    fn read<T: Default>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection();
+        if connection.is_none() && self.path.is_file() {
+            *connection = Some(connect(&self.path)?);
+        }
+        let found = connection.as_ref().map_or_else(|| Ok(T::default()), query);
+        found.map_err(|fault| self.fault(&fault))
+    }
+
+    fn write(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
+    ) -> Result<(), StoreError> {
+        let connection = self.connection();
+        let opened = connection.as_ref();
+        let changed = change(opened.expect("a spool is written by whoever opened it for that"));
+        changed.map(drop).map_err(|fault| self.fault(&fault))
+    }
+
+    fn fault(&self, fault: &rusqlite::Error) -> StoreError {
+        let place = self.path.display().to_string();
+        match fault.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full { place },
+            Some(rusqlite::ErrorCode::DatabaseBusy) => StoreError::Unavailable {
+                place,
+                cause: fault.to_string(),
+            },
+            _ => StoreError::Poisoned {
+                place,
+                cause: fault.to_string(),
+            },
+        }
     }
 
     fn set_load(&self, load: Load) {
@@ -149,7 +154,7 @@ impl Spool {
     /// # Errors
     /// Those of the file.
     pub(super) fn recount(&self) -> Result<Load, StoreError> {
-        let load = self.with(count)?;
+        let load = self.read(count)?;
         self.set_load(load);
         Ok(load)
     }
@@ -177,7 +182,7 @@ impl Spool {
         }
         let insert = "INSERT INTO spool (received_at, checksum, lines) VALUES (?1, ?2, ?3)";
         let values = params![received_at.unix(), checksum(&lines), lines];
-        self.with(|connection| connection.execute(insert, values))?;
+        self.write(|connection| connection.execute(insert, values))?;
         self.set_load(load);
         Ok(())
     }
@@ -196,7 +201,7 @@ impl Spool {
         let row =
             |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         let found: Option<(i64, i64, i64, String)> =
-            self.with(|connection| connection.query_row(select, [after], row).optional())?;
+            self.read(|connection| connection.query_row(select, [after], row).optional())?;
         let Some((id, received_at, sum, lines)) = found else {
             return Ok(None);
         };
@@ -246,7 +251,7 @@ impl Spool {
             return Ok(());
         };
         let delete = "DELETE FROM spool WHERE id BETWEEN ?1 AND ?2";
-        self.with(|connection| connection.execute(delete, [first.id, last.id]))?;
+        self.write(|connection| connection.execute(delete, [first.id, last.id]))?;
         let load = self.load();
         let bytes = waiting.iter().map(|one| one.bytes).sum();
         self.set_load(Load {
@@ -268,6 +273,38 @@ impl Spool {
         }
         Ok(batches)
     }
+}
+
+/// Opens or creates the file.
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let place = path.display().to_string();
+    let (connection, found) = setup(path).map_err(|fault| StoreError::Unavailable {
+        place: place.clone(),
+        cause: fault.to_string(),
+    })?;
+    if found > FORMAT {
+        let known = FORMAT;
+        return Err(StoreError::Newer {
+            place,
+            found,
+            known,
+        });
+    }
+    Ok(connection)
+}
+
+fn setup(path: &Path) -> rusqlite::Result<(Connection, u32)> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    let mut found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == 0 {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.execute_batch(SCHEMA)?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        found = FORMAT;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok((connection, found))
 }
 
 fn count(connection: &Connection) -> rusqlite::Result<Load> {
@@ -384,13 +421,13 @@ mod tests {
         #[test]
         fn batches_come_back_in_order_after_reopening(batches in prop::collection::vec(prop::collection::vec(one(), 0..4), 0..4)) {
             let folder = tempfile::tempdir().expect("a folder");
-            let spool = Spool::open(folder.path(), 1 << 20).expect("opened");
+            let spool = Spool::open(folder.path(), 1 << 20, Access::Write).expect("opened");
             for (at, batch) in (0..).zip(&batches) {
                 spool.push(Instant::from_unix(at), batch).expect("kept");
             }
             let load = spool.load();
             drop(spool);
-            let spool = Spool::open(folder.path(), 1 << 20).expect("opened again");
+            let spool = Spool::open(folder.path(), 1 << 20, Access::Write).expect("opened again");
             prop_assert_eq!(spool.load(), load);
             prop_assert_eq!(spool.verify(), Ok(batches.len() as u64));
             for (at, batch) in (0..).zip(&batches) {
@@ -410,7 +447,7 @@ mod tests {
     #[test]
     fn a_full_spool_takes_nothing_more_and_a_changed_row_is_told() {
         let folder = tempfile::tempdir().expect("a folder");
-        let spool = Spool::open(folder.path(), 60).expect("opened");
+        let spool = Spool::open(folder.path(), 60, Access::Write).expect("opened");
         let at = Instant::from_unix(1);
         spool.push(at, &some()).expect("room for one");
         let full = spool
@@ -429,12 +466,14 @@ mod tests {
     #[test]
     fn a_newer_file_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        drop(Spool::open(folder.path(), 60).expect("created"));
+        drop(Spool::open(folder.path(), 60, Access::Write).expect("created"));
         let other = Connection::open(folder.path().join(FILE)).expect("opened");
         other
             .pragma_update(None, "user_version", 2)
             .expect("changed");
-        let refused = Spool::open(folder.path(), 60).map(drop).expect_err("newer");
+        let refused = Spool::open(folder.path(), 60, Access::Write)
+            .map(drop)
+            .expect_err("newer");
         assert!(
             matches!(
                 refused,
@@ -445,6 +484,23 @@ mod tests {
                 }
             ),
             "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_reader_makes_no_file_and_sees_the_one_that_comes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let reader = Spool::open(folder.path(), 60, Access::Read).expect("nothing is there");
+        assert_eq!(
+            (reader.recount(), reader.verify()),
+            (Ok(Load::default()), Ok(0))
+        );
+        assert!(!Spool::path(folder.path()).exists());
+        let writer = Spool::open(folder.path(), 60, Access::Write).expect("created");
+        writer.push(Instant::from_unix(1), &some()).expect("kept");
+        assert_eq!(
+            (reader.recount(), reader.verify()),
+            (Ok(writer.load()), Ok(1))
         );
     }
 }

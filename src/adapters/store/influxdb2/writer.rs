@@ -291,6 +291,7 @@ impl Known {
             first: times().min().unwrap_or_default(),
             last: times().max().unwrap_or_default(),
             fields: &[],
+            rows_max: None,
         };
         let gathered = gather(client.query(ask.flux()).await?).map_err(Failure::Settings)?;
         for (source, times) in &look.lines {

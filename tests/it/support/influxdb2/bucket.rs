@@ -302,6 +302,7 @@ impl Bucket {
                     End::Last => &rows[rows.len().saturating_sub(1)..],
                     End::None => &rows,
                 };
+                let rows = &rows[..rows.len().min(asked.rows_max)];
                 let Some((_, first)) = rows.first() else {
                     continue;
                 };
@@ -364,6 +365,8 @@ struct Asked {
     suffix: Option<String>,
     end: End,
     columns: Vec<String>,
+    /// Rows of each table.
+    rows_max: usize,
     /// Offset in seconds of means of days, after times moved back by a second.
     mean_offset: Option<i64>,
 }
@@ -413,6 +416,10 @@ impl Asked {
             suffix: regex.map(|(suffix, _)| suffix.to_owned()),
             end: end.map_or(End::None, |(_, end)| end),
             columns: columns.collect(),
+            rows_max: match flux.split_once("|> limit(n: ") {
+                None => usize::MAX,
+                Some((_, rest)) => rest.split_once(')')?.0.parse().ok()?,
+            },
             mean_offset: Self::mean_offset(flux)?,
         })
     }
