@@ -226,7 +226,7 @@ fn victoria_metrics_gets_the_values_of_the_store() {
         assert_eq!(found, expected, "{name} {value}");
     }
     wait_for("no lag", PATIENCE, || {
-        (daemon.metric("skytier_mirror_lag_seconds") == 0).then_some(())
+        (daemon.metric_by_now("skytier_mirror_lag_seconds") == Some(0)).then_some(())
     });
     assert_eq!(daemon.metric("skytier_mirror_waiting"), 0);
     let metrics = fetch(&format!("{}/metrics", victoria.url)).text;
@@ -261,7 +261,7 @@ fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
         "{note}"
     );
     wait_for("a lag", PATIENCE, || {
-        (daemon.metric("skytier_mirror_lag_seconds") > 0).then_some(())
+        (daemon.metric_by_now("skytier_mirror_lag_seconds") > Some(0)).then_some(())
     });
     // What was admitted before the end is not forgotten by it.
     daemon.kill9();
@@ -280,8 +280,8 @@ fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
         (stub.count("day") > 100).then_some(())
     });
     wait_for("no lag", PATIENCE, || {
-        let behind = daemon.metric("skytier_mirror_lag_seconds");
-        (behind == 0 && daemon.json("/readyz")["notes"].is_null()).then_some(())
+        let behind = daemon.metric_by_now("skytier_mirror_lag_seconds");
+        (behind == Some(0) && daemon.json("/readyz")["notes"].is_null()).then_some(())
     });
     daemon.stop("TERM");
     assert_eq!(stub.count("reading"), usable, "nothing twice");
@@ -317,8 +317,8 @@ fn hours_of_a_group_are_tagged_by_their_own_day() {
     run(&[&import[..], &["--data", text(&data)]].concat());
     let daemon = mirrored(&data, &stub.url());
     wait_for("no lag", PATIENCE, || {
-        let behind = daemon.metric("skytier_mirror_lag_seconds");
-        (behind == 0 && stub.count("hour") > 0 && stub.count("day") > 0).then_some(())
+        let behind = daemon.metric_by_now("skytier_mirror_lag_seconds");
+        (behind == Some(0) && stub.count("hour") > 0 && stub.count("day") > 0).then_some(())
     });
     let second: i64 = seconds("2013-03-02T00:00:00+08:00")
         .parse()

@@ -208,11 +208,15 @@ impl Site {
 
     /// A number of the metrics, by the whole name with labels.
     pub(crate) fn metric(&self, name: &str) -> u64 {
+        let found = self.metric_by_now(name);
+        found.unwrap_or_else(|| panic!("no {name} in {}", self.fetch("/metrics").text))
+    }
+
+    /// As [`Self::metric`], of what the daemon may not have looked at yet.
+    pub(crate) fn metric_by_now(&self, name: &str) -> Option<u64> {
         let page = self.fetch("/metrics").text;
         let own = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
-        page.lines()
-            .find_map(own)
-            .unwrap_or_else(|| panic!("no {name} in {page}"))
+        page.lines().find_map(own)
     }
 
     /// Waits until the figures show every reading that was acknowledged.
