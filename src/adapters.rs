@@ -28,6 +28,8 @@ pub mod publications;
 
 pub mod store;
 
+pub mod access;
+
 pub mod lang;
 
 pub mod words;

@@ -36,6 +36,12 @@ pub mod retention;
 
 pub mod review;
 
+pub mod identity;
+
+pub mod tokens;
+
+pub mod mandates;
+
 pub mod delete;
 
 pub mod compact;

@@ -60,4 +60,6 @@ pub mod restatement;
 
 pub mod credit;
 
+pub mod access;
+
 pub mod scenario;

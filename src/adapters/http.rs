@@ -4,6 +4,8 @@ pub mod error;
 
 pub mod params;
 
+pub mod guard;
+
 pub mod body;
 
 pub mod state;

@@ -36,6 +36,8 @@ use crate::app::index;
 use crate::app::index::IndexArgs;
 use crate::app::load;
 use crate::app::load::LoadArgs;
+use crate::app::mandates;
+use crate::app::mandates::MandatesArgs;
 use crate::app::publish;
 use crate::app::publish::PublishArgs;
 use crate::app::publish::RestatementsArgs;
@@ -68,6 +70,8 @@ use crate::app::stats;
 use crate::app::stats::StatsArgs;
 use crate::app::targets;
 use crate::app::targets::TargetsArgs;
+use crate::app::tokens;
+use crate::app::tokens::TokensArgs;
 use crate::app::verify;
 use crate::app::verify::VerifyArgs;
 use crate::domain::calendar::Instant;
@@ -94,6 +98,8 @@ enum Command {
     Review(ReviewArgs),
     Delete(DeleteArgs),
     Retention(RetentionArgs),
+    Tokens(TokensArgs),
+    Mandates(MandatesArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
@@ -207,6 +213,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Review(args) => review::run(&args, now(), &mut out).await?,
         Command::Delete(args) => delete::run(&args, now(), &mut out).await?,
         Command::Retention(args) => retention::run(&args, now(), &mut out).await?,
+        Command::Tokens(args) => tokens::run(args, now(), &mut out)?,
+        Command::Mandates(args) => mandates::run(args, now(), &mut out)?,
         Command::Register(args) => register::run(&args, &mut out).await?,
         Command::Replay(args) => {
             let sent = replay::run(&args).await?;

@@ -53,6 +53,8 @@ pub struct Settings {
     pub commit_interval: Duration,
     /// Where the pages and the API are served.
     pub http_listen: SocketAddr,
+    /// Whether everybody must show who that is even before anybody was given access.
+    pub access_required: bool,
     /// Whether the embedded MQTT endpoint runs.
     pub mqtt_embedded: bool,
     /// The endpoint.
@@ -85,6 +87,7 @@ impl Default for Settings {
             },
             commit_interval: Duration::ZERO,
             http_listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
+            access_required: false,
             mqtt_embedded: true,
             endpoint: EndpointSettings::default(),
             mqtt_prefix: "skytier/v1".to_owned(),
@@ -336,11 +339,9 @@ mod tests {
     }
 
     #[test]
-    fn addresses_beyond_loopback_are_refused_while_there_is_no_access_control() {
-        for key in ["http.listen", "mqtt.embedded.listen"] {
-            let faults = parse(&format!("{key} = \"0.0.0.0:9\""), &[]).expect_err("refused");
-            assert!(faults[0].contains("loopback"), "{faults:?}");
-        }
+    fn readings_from_beyond_loopback_are_refused_while_there_is_no_access_control() {
+        let faults = parse("mqtt.embedded.listen = \"0.0.0.0:9\"", &[]).expect_err("refused");
+        assert!(faults[0].contains("loopback"), "{faults:?}");
     }
 
     #[test]

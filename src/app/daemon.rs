@@ -28,6 +28,7 @@ use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::exclusions;
 use crate::app::holidays;
+use crate::app::identity::Identity;
 use crate::app::mirror::Feed;
 use crate::app::mirror::Lag;
 use crate::app::mirror::Mirroring;
@@ -77,6 +78,7 @@ pub struct Daemon {
     readmission_task: JoinHandle<Result<(), StoreError>>,
     beside_task: JoinHandle<()>,
     noted: Noted,
+    identity: Identity,
     watch: Arc<Watch>,
     watch_task: JoinHandle<Result<(), StoreError>>,
     clock: fn() -> Instant,
@@ -144,6 +146,8 @@ impl Flows {
 }
 
 async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Result<Flows> {
+    ask_server(stores, now).await?;
+    open::keep_zone(stores, settings.zone).await?;
     let editions = Arc::new(standards::editions()?);
     let directory = Arc::new(Directory::open(Arc::clone(&stores.registrar)).await?);
     let recipe = Recipe {
@@ -194,10 +198,12 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
     })
 }
 
-/// Takes the address for the pages.
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Takes the address for the pages; with the port that was free where none was named.
+async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).await;
-    listener.with_context(|| format!("listen on http.listen = {address}"))
+    let listener = listener.with_context(|| format!("listen on http.listen = {address}"))?;
+    let taken = listener.local_addr()?;
+    Ok((listener, taken))
 }
 
 /// Runs the watch in a task of its own.
@@ -230,22 +236,21 @@ impl Daemon {
         settings: &Settings,
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
-        ask_server(&stores, clock()).await?;
-        open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
         let mirroring = flows.mirroring(&stores, settings, clock)?;
         let keeps = Keeper::of_daemon(&stores, settings.retention, settings.zone).zip(Some(clock));
         let reviewing = reviewing(&stores).await?;
         let health = Arc::new(Health::default());
+        let identity = Identity::start(settings, &health)?;
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
-        let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
-        let (mqtt, mqtt_tasks, counters) = ways;
+        let (mqtt, mqtt_tasks, counters) =
+            ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
         let pump = flows.pump(&health, &switch, clock);
-        let listener = listen(settings.http_listen).await?;
-        let http = listener.local_addr()?;
+        let (listener, http) = listen(settings.http_listen).await?;
         let state = WebState {
+            access: Arc::clone(&identity.access),
             series: stores.series,
             letters: stores.letters,
             rollup: Arc::clone(&flows.rollup),
@@ -290,10 +295,16 @@ impl Daemon {
             readmission_task,
             beside_task,
             noted,
+            identity,
             watch_task: watching(&flows.watch, clock),
             watch: flows.watch,
             clock,
         })
+    }
+
+    /// Who is let in, in words.
+    pub fn access_words(&self) -> &'static str {
+        self.identity.words()
     }
 
     /// Runs until `asked` resolves or a part fails, then stops the ways in, lets the pump finish what was
@@ -331,6 +342,7 @@ impl Daemon {
             Err(_) => self.http_task.abort(),
         }
         let noted = self.noted.end().await;
+        self.identity.end().await;
         closed?;
         noted
     }

@@ -93,7 +93,8 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         say(format_args!("skytier: mqtt://{mqtt}"));
     }
     say(format_args!(
-        "skytier: loopback only, as there is no access control yet; Ctrl-C stops"
+        "skytier: {}; Ctrl-C stops",
+        daemon.access_words()
     ));
     daemon.run(asked).await
 }

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a module a concern.
 
+mod access;
 mod admission;
 mod bad_input;
 mod beside;

@@ -120,6 +120,11 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// What was answered.
+    pub(crate) fn of(response: ureq::http::Response<ureq::Body>) -> Self {
+        reply(response)
+    }
+
     /// Its JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|fault| panic!("{fault}: {}", self.text))
@@ -156,16 +161,14 @@ fn asked(request: ureq::RequestBuilder<ureq::typestate::WithoutBody>, url: &str)
 fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
     let kind = response.headers().get("content-type");
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
-    Reply {
-        status: response.status().as_u16(),
-        kind: kind.to_owned(),
-        text: response
-            .body_mut()
-            .with_config()
-            .limit(256 << 20)
-            .read_to_string()
-            .expect("a whole body"),
-    }
+    let (kind, status) = (kind.to_owned(), response.status().as_u16());
+    let body = response.body_mut().with_config().limit(256 << 20);
+    let bytes = body.read_to_vec().expect("a whole body");
+    let text = match kind.starts_with("font/") {
+        true => String::new(),
+        false => String::from_utf8(bytes).expect("UTF-8"),
+    };
+    Reply { status, kind, text }
 }
 
 /// Where a running daemon is.
@@ -317,7 +320,7 @@ impl Daemon {
                 site.http = said.trim_end_matches('/').to_owned();
             } else if let Some(address) = said.strip_prefix("mqtt://127.0.0.1:") {
                 site.mqtt = address.parse().expect("a port");
-            } else if said.starts_with("loopback only") {
+            } else if said.starts_with("loopback only") || said.starts_with("access by") {
                 break;
             }
         }

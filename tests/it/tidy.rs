@@ -28,6 +28,9 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("bulletin", "lang"),
     ("bulletin", "words"),
     ("chart", "lang"),
+    // The hash chain of tables that only grow.
+    ("access", "store"),
+    ("http", "access"),
     ("http", "bulletin"),
     ("http", "chart"),
     ("http", "credit_events"),
@@ -64,9 +67,16 @@ const HOMES: &[(&str, &[&str])] = &[
     // The daemon hands the router its socket.
     ("axum", &["src/adapters/http", "src/app/daemon.rs"]),
     ("allsorts", &["src/adapters/bulletin"]),
-    ("base64", &["src/adapters/bulletin", "src/adapters/receipt"]),
+    (
+        "base64",
+        &[
+            "src/adapters/access",
+            "src/adapters/bulletin",
+            "src/adapters/receipt",
+        ],
+    ),
     ("ed25519_dalek", &["src/adapters/receipt"]),
-    ("getrandom", &["src/app/receipt"]),
+    ("getrandom", &["src/adapters/access", "src/app/receipt"]),
     ("maud", &["src/adapters/bulletin", "src/adapters/http"]),
     ("unicode_linebreak", &["src/adapters/bulletin"]),
     (
@@ -76,7 +86,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower_http", &["src/adapters/http"]),
     ("rumqttc", &["src/adapters/mqtt", "src/app/replay"]),
     ("rmqtt_codec", &["src/adapters/mqtt"]),
-    ("rusqlite", &["src/adapters/store"]),
+    ("rusqlite", &["src/adapters/access", "src/adapters/store"]),
+    ("subtle", &["src/adapters/access"]),
     ("xxhash_rust", &["src/adapters/store"]),
     ("pco", &["src/adapters/store"]),
     ("parquet", &["src/adapters/export"]),

@@ -31,6 +31,12 @@ pub enum Problem {
     Refused(String),
     /// It was there, and was removed by age.
     Gone(String),
+    /// Who asks was not shown, or what was shown is worth nothing.
+    Unauthorized,
+    /// Whoever asks may not.
+    Forbidden(String),
+    /// The path takes other methods.
+    OtherMethod,
     /// The body is not marked as JSON.
     NotJson,
     /// The body is over the limit, or broke off.
@@ -41,7 +47,89 @@ pub enum Problem {
     Unavailable,
 }
 
+/// Status, the end of the type, title and detail of a document.
+type Told = (StatusCode, &'static str, &'static str, Option<String>);
+
 impl Problem {
+    /// What a document says.
+    fn told(self) -> Told {
+        match self {
+            Self::BadRequest { parameter, detail } => (
+                StatusCode::BAD_REQUEST,
+                "bad-parameter",
+                "A parameter cannot be read",
+                Some(format!("{parameter}: {detail}")),
+            ),
+            Self::NotFound(detail) => (
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is nothing of that name",
+                Some(detail),
+            ),
+            Self::Refused(detail) => (
+                StatusCode::CONFLICT,
+                "refused",
+                "It contradicts what stands; nothing was entered",
+                Some(detail),
+            ),
+            Self::Gone(detail) => (
+                StatusCode::GONE,
+                "removed",
+                "It was removed by age",
+                Some(detail),
+            ),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "A token is needed",
+                Some("authorization: Bearer TOKEN with a token that stands is expected".to_owned()),
+            ),
+            Self::Forbidden(detail) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Whoever asks may not",
+                Some(detail),
+            ),
+            Self::OtherMethod => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "The path does not take this method",
+                None,
+            ),
+            broken => broken.broken(),
+        }
+    }
+
+    /// The same of a body that cannot be read and of a failure of ours.
+    fn broken(&self) -> Told {
+        match self {
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not-json",
+                "The body must be JSON and say so",
+                Some("content-type: application/json is expected".to_owned()),
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The body is over the limit",
+                None,
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store-unavailable",
+                "The store cannot be used just now; try again",
+                None,
+            ),
+            _ => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The request failed; the log says why",
+                None,
+            ),
+        }
+    }
+
     /// A faulty parameter.
     pub fn bad(parameter: &'static str, detail: impl std::fmt::Display) -> Self {
         Self::BadRequest {
@@ -91,56 +179,7 @@ impl From<AreaFault> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, kind, title, detail) = match self {
-            Self::BadRequest { parameter, detail } => (
-                StatusCode::BAD_REQUEST,
-                "bad-parameter",
-                "A parameter cannot be read",
-                Some(format!("{parameter}: {detail}")),
-            ),
-            Self::NotFound(detail) => (
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "There is nothing of that name",
-                Some(detail),
-            ),
-            Self::Refused(detail) => (
-                StatusCode::CONFLICT,
-                "refused",
-                "It contradicts what stands; nothing was entered",
-                Some(detail),
-            ),
-            Self::Gone(detail) => (
-                StatusCode::GONE,
-                "removed",
-                "It was removed by age",
-                Some(detail),
-            ),
-            Self::NotJson => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not-json",
-                "The body must be JSON and say so",
-                Some("content-type: application/json is expected".to_owned()),
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body-too-large",
-                "The body is over the limit",
-                None,
-            ),
-            Self::Internal => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "The request failed; the log says why",
-                None,
-            ),
-            Self::Unavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "store-unavailable",
-                "The store cannot be used just now; try again",
-                None,
-            ),
-        };
+        let (status, kind, title, detail) = self.told();
         let body = serde_json::json!({
             "type": format!("urn:skytier:problem:{kind}"),
             "title": title,

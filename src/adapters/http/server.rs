@@ -1,5 +1,6 @@
 //! The router: every path, and the limits all of them share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -29,6 +31,8 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::gaps;
+use crate::adapters::http::guard::Guard;
+use crate::adapters::http::guard::guard;
 use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
@@ -70,12 +74,17 @@ fn decided() -> Router<WebState> {
 
 /// Paths about enterprises and their tiers.
 fn rated() -> Router<WebState> {
-    Router::new()
-        .route("/v1/enterprises", get(credit::list))
+    let acts = credit::acts::ACTS.iter();
+    let acts = acts.fold(Router::new(), |router, (path, op)| {
+        let path = format!("/v1/enterprises/{{uscc}}/{path}");
+        let enter = move |state, code, body| credit::acts::act(op, state, code, body);
+        router.route(&path, post(enter))
+    });
+    acts.route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
         .route(
             "/v1/enterprises/{uscc}/records",
-            get(credit::behind::records).post(credit::acts::record),
+            get(credit::behind::records),
         )
         .route(
             "/v1/enterprises/{uscc}/history",
@@ -85,7 +94,7 @@ fn rated() -> Router<WebState> {
             "/v1/enterprises/{uscc}/what-if",
             get(credit::behind::what_if),
         )
-        .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::act))
+        .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::unknown))
         .route("/v1/disagreements", get(credit::behind::disagreements))
         .route("/v1/lookups/{id}", get(credit::lookups::one))
         .route("/v1/receipts/keys", get(credit::receipts::keys))
@@ -94,6 +103,10 @@ fn rated() -> Router<WebState> {
 
 /// Every path with its handler.
 pub fn router(state: WebState) -> Router {
+    let judge = Guard {
+        access: Arc::clone(&state.access),
+        clock: state.clock,
+    };
     let set = |name, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -138,6 +151,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/tiers/lookup", post(credit::lookup::lookup))
         .with_state(state)
         .merge(assets())
+        .route_layer(from_fn_with_state(judge, guard))
         .fallback(no_such_path)
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::disable())

@@ -6,6 +6,7 @@ use chrono::DateTime;
 use chrono::FixedOffset;
 use tokio::sync::Semaphore;
 
+use crate::adapters::access::Access;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
 use crate::domain::assessment::Publication;
@@ -34,6 +35,8 @@ use crate::ports::Series;
 /// The flows and settings behind the web side.
 #[derive(Clone)]
 pub struct WebState {
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// Readings.
     pub series: Arc<dyn Series>,
     /// Messages that could not be used when they came.

@@ -247,7 +247,7 @@ impl Drop for Embedded {
 
 /// What can go wrong inside a query.
 #[derive(Debug)]
-enum Fault {
+pub(crate) enum Fault {
     /// The database said so.
     Sql(rusqlite::Error),
     /// A row does not hold what it must.
@@ -264,7 +264,7 @@ impl From<rusqlite::Error> for Fault {
 
 impl Fault {
     /// As the port's error. `writing` decides what an unexpected failure means: on a write it poisons.
-    fn store_error(self, place: &str, writing: bool) -> StoreError {
+    pub(crate) fn store_error(self, place: &str, writing: bool) -> StoreError {
         let place = place.to_owned();
         let error = match self {
             Self::Row(fault) => return StoreError::Damaged { place, fault },

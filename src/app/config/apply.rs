@@ -18,7 +18,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 44] = [
+pub(super) const KEYS: [&str; 45] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -36,6 +36,7 @@ pub(super) const KEYS: [&str; 44] = [
     "mirror.token",
     "mirror.ca_file",
     "http.listen",
+    "access.required",
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
     "mqtt.queue_messages_max",
@@ -91,6 +92,7 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "mirror.token" => settings.mirror.token = Token::new(&text(value)?),
         "mirror.ca_file" => settings.mirror.ca_file = file(&text(value)?),
         "http.listen" => settings.http_listen = address(&text(value)?)?,
+        "access.required" => settings.access_required = flag(value)?,
         "mqtt.prefix" => settings.mqtt_prefix = text(value)?,
         "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,
         "mqtt.queue_messages_max" => settings.queue_messages_max = number(value, 1, 1_000_000)?,
@@ -180,17 +182,13 @@ fn set_broker(
 
 /// What must hold between the settings.
 pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
-    for (key, listen) in [
-        ("http.listen", settings.http_listen),
-        ("mqtt.embedded.listen", settings.endpoint.listen),
-    ] {
-        if !listen.ip().is_loopback() {
-            faults.push(format!(
-                "{key}: {listen} is not a loopback address; there is no access control yet, so only \
-                 loopback (such as 127.0.0.1:{}) is served",
-                listen.port()
-            ));
-        }
+    let listen = settings.endpoint.listen;
+    if !listen.ip().is_loopback() {
+        faults.push(format!(
+            "mqtt.embedded.listen: {listen} is not a loopback address; there is no access control yet, so only \
+             loopback (such as 127.0.0.1:{}) is served",
+            listen.port()
+        ));
     }
     if settings.store == StoreKind::Influxdb2 {
         let named = settings.influxdb2.faults().into_iter();

@@ -90,7 +90,7 @@ fn a_crate_away_from_home_is_noticed() {
         homes,
         "src/flow/a.rs",
         "use rusqlite::Row;",
-        "1: rusqlite lives in src/adapters/store",
+        "1: rusqlite lives in src/adapters/access, src/adapters/store",
     );
     check(homes, "src/flow/a.rs", "use crate::adapters::clap::x;", "");
 }

@@ -20,7 +20,7 @@ use crate::domain::credit::tier::Rating;
 use crate::flow::tiering::Entered;
 
 /// The paths under a unit, and the kind of entry each takes.
-const ACTS: [(&str, &str); 12] = [
+pub const ACTS: [(&str, &str); 12] = [
     ("records", "record"),
     ("bonuses", "bonus"),
     ("revocations", "revoke"),
@@ -35,46 +35,30 @@ const ACTS: [(&str, &str); 12] = [
     ("officials", "official"),
 ];
 
-/// `POST /v1/enterprises/{uscc}/{act}`: enters one act; the body has its fields and `entered_by`.
+/// `POST /v1/enterprises/{uscc}/{act}` of no act there is.
+pub async fn unknown(Path((code, act)): Path<(String, String)>) -> Problem {
+    if let Err(problem) = uscc(&code) {
+        return problem;
+    }
+    let act: String = act.chars().take(40).collect();
+    let known = ACTS.map(|(path, _)| path).join(", ");
+    Problem::NotFound(format!("no act {act}; there are {known}"))
+}
+
+/// `POST /v1/enterprises/{uscc}/` with a path of [`ACTS`]: enters one act; the body has its fields and `entered_by`.
 ///
 /// # Errors
 /// A problem document; nothing is entered then.
 pub async fn act(
-    State(state): State<WebState>,
-    Path((code, act)): Path<(String, String)>,
-    Body(fields): Body<Box<RawValue>>,
-) -> Result<Json<Value>, Problem> {
-    enter(&state, &code, &act, fields.get()).await
-}
-
-/// `POST /v1/enterprises/{uscc}/records`: as [`act`].
-///
-/// # Errors
-/// As [`act`].
-pub async fn record(
+    op: &str,
     State(state): State<WebState>,
     Path(code): Path<String>,
     Body(fields): Body<Box<RawValue>>,
 ) -> Result<Json<Value>, Problem> {
-    enter(&state, &code, "records", fields.get()).await
-}
-
-async fn enter(
-    state: &WebState,
-    code: &str,
-    act: &str,
-    fields: &str,
-) -> Result<Json<Value>, Problem> {
-    let subject = uscc(code)?;
-    let Some((_, op)) = ACTS.iter().find(|(path, _)| *path == act) else {
-        let known = ACTS.map(|(path, _)| path).join(", ");
-        return Err(Problem::NotFound(format!(
-            "no act {act}; there are {known}"
-        )));
-    };
+    let subject = uscc(&code)?;
     let now = state.moment();
-    let event =
-        from_fields(op, fields, &subject, now).map_err(|fault| Problem::bad("body", fault))?;
+    let event = from_fields(op, fields.get(), &subject, now)
+        .map_err(|fault| Problem::bad("body", fault))?;
     let today = now.date_naive();
     let before = state.tiering.now();
     let was = state.tiering.rate(before.ledger(), &subject, today, None)?;

@@ -92,7 +92,7 @@ pub(crate) fn link(before: &[u8; 32], seq: i64, line: &str) -> [u8; 32] {
 }
 
 /// One such table, and how its rows are written.
-pub(super) struct Chain<T, E> {
+pub(crate) struct Chain<T, E> {
     /// The table.
     table: &'static str,
     /// What a fault calls a row that is there.
@@ -106,13 +106,28 @@ pub(super) struct Chain<T, E> {
 }
 
 impl<T, E: Display> Chain<T, E> {
+    /// A table of another database, with the columns `seq`, `line` and `hash`.
+    pub(crate) const fn new(
+        table: &'static str,
+        to_line: fn(&T) -> String,
+        from_line: fn(&str) -> Result<T, E>,
+    ) -> Self {
+        Self {
+            table,
+            row: "row",
+            missing: "row",
+            to_line,
+            from_line,
+        }
+    }
+
     /// The table's name.
     pub(super) fn table(&self) -> &'static str {
         self.table
     }
 
     /// Appends entries in order; the number of the last row.
-    pub(super) fn append(&self, connection: &Connection, entries: &[T]) -> Result<u64, Fault> {
+    pub(crate) fn append(&self, connection: &Connection, entries: &[T]) -> Result<u64, Fault> {
         let table = self.table;
         let select = format!("SELECT seq, hash FROM {table} ORDER BY seq DESC LIMIT 1");
         let last = connection
@@ -146,7 +161,7 @@ impl<T, E: Display> Chain<T, E> {
     }
 
     /// The rows behind a number, in order: number, hash, entry.
-    pub(super) fn after(
+    pub(crate) fn after(
         &self,
         connection: &Connection,
         seq: u64,
@@ -191,14 +206,14 @@ impl<T, E: Display> Chain<T, E> {
     }
 
     /// The number of its last row; 0 when there is none.
-    pub(super) fn last(&self, connection: &Connection) -> Result<i64, Fault> {
+    pub(crate) fn last(&self, connection: &Connection) -> Result<i64, Fault> {
         let select = format!("SELECT coalesce(max(seq), 0) FROM {}", self.table);
         let mut statement = connection.prepare_cached(&select)?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// Walks the chain; the count of rows, and the first that does not fit. A lost end it cannot see.
-    pub(super) fn check(&self, connection: &Connection) -> Result<(u64, Option<String>), Fault> {
+    pub(crate) fn check(&self, connection: &Connection) -> Result<(u64, Option<String>), Fault> {
         let select = format!("SELECT seq, line, hash FROM {} ORDER BY seq", self.table);
         let mut statement = connection.prepare(&select)?;
         let mut rows = statement.query([])?;

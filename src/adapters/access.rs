@@ -1,0 +1,362 @@
+//! Who may do what, kept in `access.db` of the data directory: tokens, mandates, persons and the audit log.
+//!
+//! A file of its own, since the store has one writer and commands must be able to change it while a daemon runs. Each
+//! change is one transaction with its row in the audit log. Requests are judged from a copy in memory, which is made anew
+//! when somebody else changed the file ([`Access::follow`]) and at once after a change of one's own. Secrets are kept as
+//! digests alone.
+
+pub mod line;
+
+pub mod mandates;
+
+pub mod tokens;
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::TransactionBehavior;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::adapters::access::line::AUDIT;
+use crate::adapters::access::tokens::Token;
+use crate::adapters::store::embedded::Fault;
+use crate::domain::access::Act;
+use crate::domain::access::Mandates;
+use crate::ports::StoreError;
+
+/// The file inside the data directory.
+const DATABASE: &str = "access.db";
+/// Marks the file as ours: "skya".
+const APPLICATION_ID: u32 = 0x736b_7961;
+/// The format this program writes and reads.
+const FORMAT: u32 = 1;
+/// All tables.
+const SCHEMA: &str = include_str!("access/schema.sql");
+/// How long a change waits for one of another process.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessFault {
+    /// It contradicts what stands, or is none.
+    #[error("{0}")]
+    Refused(String),
+    /// The file could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gave no random bytes.
+    #[error("no randomness: {0}")]
+    Random(String),
+}
+
+/// What requests are judged by.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Whether anybody was ever given access, so that everybody must show who that is.
+    pub closed: bool,
+    tokens: HashMap<String, Token>,
+    mandates: BTreeMap<String, Arc<Mandates>>,
+}
+
+/// The file, and the copy of it.
+pub struct Access {
+    place: String,
+    required: bool,
+    connection: Mutex<Connection>,
+    /// SQLite's number of the last change by another connection that the copy holds.
+    seen: Mutex<Option<i64>>,
+    snapshot: RwLock<Arc<Snapshot>>,
+    used: Mutex<HashMap<String, i64>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Random bytes.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], AccessFault> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|cause| AccessFault::Random(cause.to_string()))?;
+    Ok(bytes)
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The digest that stands for a secret.
+pub(crate) fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+impl Access {
+    /// Opens the file of a data directory; makes both if need be. With `required`, everybody must show who that is even
+    /// before anybody was given access.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], or that it is no such file or of a newer program.
+    pub fn open(directory: &Path, required: bool) -> Result<Self, StoreError> {
+        let path = directory.join(DATABASE);
+        let cannot = |cause: std::io::Error| StoreError::Unavailable {
+            place: path.display().to_string(),
+            cause: cause.to_string(),
+        };
+        std::fs::create_dir_all(directory).map_err(cannot)?;
+        if !path.exists() {
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create(true).truncate(false);
+            // Nobody else may read digests, names and the log.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(&path).map_err(cannot)?;
+        }
+        let place = path.display().to_string();
+        let connection = Connection::open(&path);
+        let connection =
+            connection.map_err(|error| Fault::Sql(error).store_error(&place, false))?;
+        Self::on(connection, place, required)
+    }
+
+    /// Opens the file of a data directory for reading; `None` when it has none.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn existing(directory: &Path) -> Result<Option<Self>, StoreError> {
+        let path: PathBuf = directory.join(DATABASE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let place = path.display().to_string();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags);
+        let connection =
+            connection.map_err(|error| Fault::Sql(error).store_error(&place, false))?;
+        Self::on(connection, place, false).map(Some)
+    }
+
+    /// One that is kept no longer than the process, for a store that is not kept either.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn in_memory(required: bool) -> Result<Self, StoreError> {
+        let place = "memory".to_owned();
+        let connection = Connection::open_in_memory();
+        let connection =
+            connection.map_err(|error| Fault::Sql(error).store_error(&place, false))?;
+        Self::on(connection, place, required)
+    }
+
+    fn on(mut connection: Connection, place: String, required: bool) -> Result<Self, StoreError> {
+        let ready = prepare(&mut connection, &place);
+        ready.map_err(|fault| match fault {
+            Unready::Store(error) => error,
+            Unready::Sql(error) => Fault::Sql(error).store_error(&place, false),
+        })?;
+        let access = Self {
+            place,
+            required,
+            connection: Mutex::new(connection),
+            seen: Mutex::new(None),
+            snapshot: RwLock::default(),
+            used: Mutex::default(),
+        };
+        access.follow()?;
+        Ok(access)
+    }
+
+    fn told(&self, fault: Fault) -> StoreError {
+        fault.store_error(&self.place, false)
+    }
+
+    /// What requests are judged by now.
+    pub fn now(&self) -> Arc<Snapshot> {
+        let snapshot = self.snapshot.read();
+        Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes up what another process changed; whether there was anything.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn follow(&self) -> Result<bool, StoreError> {
+        let connection = locked(&self.connection);
+        let version = connection.pragma_query_value(None, "data_version", |row| row.get(0));
+        let version: i64 = version.map_err(|error| self.told(error.into()))?;
+        let changed = locked(&self.seen).replace(version) != Some(version);
+        if changed {
+            self.reload(&connection).map_err(|fault| self.told(fault))?;
+        }
+        Ok(changed)
+    }
+
+    fn reload(&self, connection: &Connection) -> Result<(), Fault> {
+        let tokens = tokens::all(connection)?;
+        let persons: i64 =
+            connection.query_row("SELECT count(*) FROM person", [], |row| row.get(0))?;
+        let snapshot = Snapshot {
+            closed: self.required || !tokens.is_empty() || persons > 0,
+            tokens: tokens
+                .into_iter()
+                .map(|token| (token.id.clone(), token))
+                .collect(),
+            mandates: mandates::by_bank(connection)?,
+        };
+        let mut now = self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *now = Arc::new(snapshot);
+        Ok(())
+    }
+
+    /// Makes a change with its rows in the audit log, as one, and takes it up.
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(T, Vec<Act>), Refusal>,
+    ) -> Result<T, AccessFault> {
+        let mut connection = locked(&self.connection);
+        let done = self.commit(&mut connection, work)?;
+        let taken = self.reload(&connection);
+        taken.map_err(|fault| self.told(fault))?;
+        Ok(done)
+    }
+
+    /// As [`Self::change`], for what no request is judged by.
+    fn note<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(T, Vec<Act>), Refusal>,
+    ) -> Result<T, AccessFault> {
+        self.commit(&mut locked(&self.connection), work)
+    }
+
+    fn commit<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&Connection) -> Result<(T, Vec<Act>), Refusal>,
+    ) -> Result<T, AccessFault> {
+        let run = || -> Result<T, Refusal> {
+            let immediate = TransactionBehavior::Immediate;
+            let transaction = connection.transaction_with_behavior(immediate)?;
+            let (done, acts) = work(&transaction)?;
+            AUDIT.append(&transaction, &acts)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run().map_err(|refusal| match refusal {
+            Refusal::Said(said) => AccessFault::Refused(said),
+            Refusal::Fault(fault) => AccessFault::Store(self.told(fault)),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        query(&locked(&self.connection)).map_err(|fault| self.told(fault))
+    }
+
+    /// Writes acts into the audit log.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn record(&self, acts: Vec<Act>) -> Result<(), AccessFault> {
+        if acts.is_empty() {
+            return Ok(());
+        }
+        self.note(|_| Ok(((), acts)))
+    }
+
+    /// The rows of the audit log behind a number, in order.
+    ///
+    /// # Errors
+    /// Those of the file, naming a row that cannot be read.
+    pub fn acts(&self, after: u64) -> Result<Vec<(u64, Act)>, StoreError> {
+        let rows = self.read(|connection| AUDIT.after(connection, after))?;
+        Ok(rows.into_iter().map(|(seq, _, act)| (seq, act)).collect())
+    }
+
+    /// Walks the audit log; the count of rows, and the first that does not fit.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn verify(&self) -> Result<(u64, Option<String>), StoreError> {
+        let (count, fault) = self.read(|connection| AUDIT.check(connection))?;
+        Ok((count, fault.map(|fault| format!("{}: {fault}", self.place))))
+    }
+}
+
+/// Why a change is not made.
+enum Refusal {
+    Said(String),
+    Fault(Fault),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Fault(Fault::Sql(error))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Why the file cannot be used.
+enum Unready {
+    Store(StoreError),
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Unready {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Makes the tables of an empty file, and refuses another's.
+fn prepare(connection: &mut Connection, place: &str) -> Result<(), Unready> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get(0));
+    let (application, version): (u32, u32) = (pragma("application_id")?, pragma("user_version")?);
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: u32 = transaction.query_row(tables, [], |row| row.get(0))?;
+    match (application, version, tables) {
+        (0, 0, 0) => {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", FORMAT)?;
+        }
+        (APPLICATION_ID, FORMAT, _) => {}
+        (APPLICATION_ID, found, _) => {
+            return Err(Unready::Store(StoreError::Newer {
+                place: place.to_owned(),
+                found,
+                known: FORMAT,
+            }));
+        }
+        _ => {
+            return Err(Unready::Store(StoreError::Damaged {
+                place: place.to_owned(),
+                fault: "not a skytier database".to_owned(),
+            }));
+        }
+    }
+    Ok(transaction.commit()?)
+}
