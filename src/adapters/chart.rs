@@ -14,6 +14,7 @@ pub mod progress;
 mod sheet;
 pub mod tiers;
 pub mod trend;
+pub mod years;
 
 pub use font::missing_glyphs;
 

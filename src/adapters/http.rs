@@ -10,6 +10,8 @@ pub mod body;
 
 pub mod state;
 
+pub mod live;
+
 pub mod assets;
 
 pub(crate) mod phrases;

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::adapters::http::live::Live;
 use crate::adapters::http::server::router;
 use crate::adapters::http::state::WebState;
 use crate::adapters::inbound::EMBEDDED;
@@ -239,7 +240,6 @@ impl Daemon {
         let flows = flows(&stores, settings, clock()).await?;
         let mirroring = flows.mirroring(&stores, settings, clock)?;
         let keeps = Keeper::of_daemon(&stores, settings.retention, settings.zone).zip(Some(clock));
-        let reviewing = reviewing(&stores).await?;
         let health = Arc::new(Health::default());
         let identity = Identity::start(settings, &health)?;
         let (noting, noted) = Noted::start(&stores, &health);
@@ -251,6 +251,7 @@ impl Daemon {
         let (listener, http) = listen(settings.http_listen).await?;
         let state = WebState {
             access: Arc::clone(&identity.access),
+            reviewing: Arc::new(reviewing(&stores).await?),
             series: stores.series,
             letters: stores.letters,
             rollup: Arc::clone(&flows.rollup),
@@ -265,7 +266,6 @@ impl Daemon {
             attendance: Arc::clone(&stores.attendance),
             editions: flows.editions,
             publication: standards::publication()?,
-            reviewing: Arc::new(reviewing),
             reviewed: Arc::default(),
             reasons: Arc::new(exclusions::reasons()?),
             receipts: Arc::new(receipts(settings, clock())?),
@@ -275,6 +275,7 @@ impl Daemon {
             mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),
             mqtt_prefix: settings.mqtt_prefix.clone(),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+            live: Live::new(switch.clone()),
             clock,
             moment: cli::moment,
         };

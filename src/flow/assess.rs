@@ -1,6 +1,5 @@
 //! From station days to the figures of an area: days, periods, year on year, targets.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -359,15 +358,23 @@ impl Assessor {
             Area::Mean => true,
         };
         let own = self.days.iter().filter(|(source, _)| counts(source));
-        let dates: BTreeSet<NaiveDate> = own
-            .flat_map(|(_, days)| days.range(..=upto).map(|(day, _)| *day))
-            .collect();
-        let valid = |day: &NaiveDate| {
-            let edition = self.editions.on(*day);
-            let found = self.day(area, &all, *day, edition, &AreaOptions::of(edition));
+        let own: Vec<_> = own.map(|(_, days)| days).collect();
+        let valid = |day: NaiveDate| {
+            let edition = self.editions.on(day);
+            let found = self.day(area, &all, day, edition, &AreaOptions::of(edition));
             found.values.values.iter().any(Option::is_some)
         };
-        dates.into_iter().rev().find(valid)
+        let mut upto = upto;
+        loop {
+            let last = own
+                .iter()
+                .filter_map(|days| days.range(..=upto).next_back());
+            let day = last.map(|(day, _)| *day).max()?;
+            if valid(day) {
+                return Some(day);
+            }
+            upto = day.pred_opt()?;
+        }
     }
 
     /// The area shown when none is chosen: the group of real stations with the newest valid day, without one a

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::domain::calendar::HOURS_PER_DAY;
@@ -276,6 +277,8 @@ pub struct Rollup {
     /// Held while days are computed: a slower one must not put older figures over newer ones.
     settling: tokio::sync::Mutex<()>,
     wake: Notify,
+    /// How often the days shown were replaced.
+    shown: watch::Sender<u64>,
 }
 
 impl Rollup {
@@ -292,6 +295,7 @@ impl Rollup {
             in_hand: AtomicUsize::new(0),
             settling: tokio::sync::Mutex::default(),
             wake: Notify::new(),
+            shown: watch::Sender::new(0),
         })
     }
 
@@ -303,6 +307,11 @@ impl Rollup {
     /// The days as of now.
     pub fn now(&self) -> Arc<StationDays> {
         Arc::clone(&self.days.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells whenever other days are shown than before, by a number that only grows.
+    pub fn shown(&self) -> watch::Receiver<u64> {
+        self.shown.subscribe()
     }
 
     /// Notes the days that new or corrected readings touch; [`Self::run`] computes them again.
@@ -358,6 +367,7 @@ impl Rollup {
         let kept = match computed {
             Ok(fresh) => {
                 self.show(fresh);
+                self.shown.send_modify(|times| *times += 1);
                 Ok(())
             }
             Err(error) => {

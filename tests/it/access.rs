@@ -57,6 +57,15 @@ pub(crate) fn ask(site: &str, method: &str, path: &str, token: Option<&str>, bod
     let answered = agent
         .run(request)
         .unwrap_or_else(|fault| panic!("{url}: {fault}"));
+    let kind = answered.headers().get("content-type");
+    if kind.is_some_and(|kind| kind == "text/event-stream") {
+        // It has no end.
+        return Reply {
+            status: answered.status().as_u16(),
+            kind: "text/event-stream".to_owned(),
+            text: String::new(),
+        };
+    }
     Reply::of(answered)
 }
 

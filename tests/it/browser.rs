@@ -193,6 +193,11 @@ impl Browser {
         }
     }
 
+    /// Runs a script in the page; gives what it returns.
+    pub(crate) fn run(&mut self, script: &str, args: &[Value]) -> Value {
+        self.post("/execute/sync", json!({"script": script, "args": args}))
+    }
+
     /// The whole page as a PNG in base 64.
     pub(crate) fn picture(&mut self) -> String {
         let answer = self.cdp(

@@ -89,6 +89,7 @@ fn calendar_sample(lang: Lang, watermark: Option<&str>) -> CalendarChart {
             .filter(|day| *day <= until)
             .map(cell)
             .collect(),
+        link: None,
         watermark: watermark.map(str::to_owned),
         lang,
     }

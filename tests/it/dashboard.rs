@@ -16,9 +16,11 @@ fn the_daemons_pages_are_whole_in_a_browser() {
         .and_then(|row| row["subject"].as_str())
         .expect("one is black");
     let pages = [
-        ("beijing", "/".to_owned()),
-        ("jiangyin", "/?area=group:city&year=2020".to_owned()),
-        ("station", "/?area=station:Dongsi&year=2016".to_owned()),
+        ("today", "/".to_owned()),
+        ("today-simulated", "/?area=group:city".to_owned()),
+        ("beijing", "/year".to_owned()),
+        ("jiangyin", "/year?area=group:city&year=2020".to_owned()),
+        ("station", "/year?area=station:Dongsi&year=2016".to_owned()),
         ("black", format!("/enterprises/{black}")),
     ];
     let profile = tempfile::tempdir().expect("a temporary folder");

@@ -49,6 +49,7 @@ mod tidy;
 mod tier_laws;
 mod tier_model;
 mod tiers;
+mod today;
 mod unmonitored;
 mod watch;
 mod zone;

@@ -476,7 +476,7 @@ fn the_dashboard_shows_both_sides_and_the_readings_chosen() {
             "<strong>30.0</strong>",
             "<option value=\"reviewed\" selected>",
             "/v1/bulletins/2020-01?area=group%3Acity&amp;lang=en&amp;review=reviewed",
-            "/?area=group%3Acity&amp;year=2020&amp;lang=zh&amp;review=reviewed",
+            "/year?area=group%3Acity&amp;year=2020&amp;review=reviewed&amp;lang=zh",
             "the 335 days left may average 32 ug/m3",
         ],
     );

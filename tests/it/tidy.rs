@@ -83,6 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
         "unicode_width",
         &["src/adapters/bulletin", "src/adapters/report"],
     ),
+    ("futures_util", &["src/adapters/http"]),
     ("tower_http", &["src/adapters/http"]),
     ("rumqttc", &["src/adapters/mqtt", "src/app/replay"]),
     ("rmqtt_codec", &["src/adapters/mqtt"]),

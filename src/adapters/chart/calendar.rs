@@ -56,10 +56,21 @@ pub struct CalendarChart {
     pub summary: String,
     /// The days, in any order; the last of equal days counts.
     pub days: Vec<DayCell>,
+    /// Where a day leads to; nowhere in a picture by itself.
+    pub link: Option<DayLink>,
     /// Slanted words over it, where the figures are simulated.
     pub watermark: Option<String>,
     /// Language of months, weekdays and legend.
     pub lang: Lang,
+}
+
+/// The address of a day's page: what stands before the date and what after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayLink {
+    /// Before the date.
+    pub before: String,
+    /// After it.
+    pub after: String,
 }
 
 const WEEKDAYS_ZH: [&str; 7] = ["一", "二", "三", "四", "五", "六", "日"];
@@ -211,8 +222,14 @@ fn draw_month(
         };
         let cell = chart.days.iter().rev().find(|cell| cell.day == day);
         draw_day(pen, frame, day, cell.map(|cell| &cell.state), grid);
-        if size == Size::Wide {
-            pen.hint(frame, &hint(day, cell.map(|cell| &cell.state), chart.lang));
+        let text = hint(day, cell.map(|cell| &cell.state), chart.lang);
+        match chart.link.as_ref().filter(|_| cell.is_some()) {
+            Some(link) => {
+                let href = format!("{}{day}{}", link.before, link.after);
+                pen.link(frame, &href, &text);
+            }
+            None if size == Size::Wide => pen.hint(frame, &text),
+            None => {}
         }
     }
 }
@@ -256,7 +273,7 @@ fn draw_day(pen: &mut Pen<'_>, frame: Frame, day: NaiveDate, state: Option<&DayS
 }
 
 /// Slanted strokes inside an outline.
-fn hatch(pen: &mut Pen<'_>, frame: Frame) {
+pub(super) fn hatch(pen: &mut Pen<'_>, frame: Frame) {
     pen.fill(frame, Paint::Faint);
     let mut offset = 6;
     while offset < frame.width + frame.height {
@@ -276,7 +293,8 @@ fn hatch(pen: &mut Pen<'_>, frame: Frame) {
     pen.outline(frame, Paint::Muted);
 }
 
-fn hint(day: NaiveDate, state: Option<&DayState>, lang: Lang) -> String {
+/// What a day says when pointed at.
+pub(super) fn hint(day: NaiveDate, state: Option<&DayState>, lang: Lang) -> String {
     match state {
         Some(DayState::Valid {
             aqi,
@@ -305,14 +323,15 @@ enum Swatch {
     None,
 }
 
-struct LegendEntry {
+pub(super) struct LegendEntry {
     x: i32,
-    y: i32,
+    pub(super) y: i32,
     swatch: Swatch,
     label: String,
 }
 
-fn legend(lang: Lang, width: i32, left: i32, top: i32) -> Vec<LegendEntry> {
+/// The legend under days, in rows as wide as there is room.
+pub(super) fn legend(lang: Lang, width: i32, left: i32, top: i32) -> Vec<LegendEntry> {
     let levels = AqiLevel::ALL.into_iter().map(|level| {
         let label = format!("{} {}", level.short_name(lang), level.range());
         (Swatch::Level(level), label)
@@ -340,7 +359,8 @@ fn legend(lang: Lang, width: i32, left: i32, top: i32) -> Vec<LegendEntry> {
     entries
 }
 
-fn draw_legend_entry(pen: &mut Pen<'_>, entry: &LegendEntry) {
+/// Draws an entry of the legend.
+pub(super) fn draw_legend_entry(pen: &mut Pen<'_>, entry: &LegendEntry) {
     let frame = Frame {
         x: entry.x,
         y: entry.y - 7,
@@ -380,6 +400,7 @@ mod tests {
             title: "2024".to_owned(),
             summary: String::new(),
             days,
+            link: None,
             watermark: None,
             lang: Lang::En,
         }

@@ -190,6 +190,17 @@ impl Pen<'_> {
     }
 }
 
+impl Pen<'_> {
+    /// A box that leads to an address and tells a text while the pointer rests on it. Keyboards reach the same
+    /// addresses by the table behind the picture.
+    pub(super) fn link(&mut self, frame: Frame, href: &str, text: &str) {
+        write!(self.over, "<a href=\"{}\" tabindex=\"-1\">", escape(href)).expect(INFALLIBLE);
+        self.hint(frame, text);
+        self.over.truncate(self.over.trim_end().len());
+        self.over.push_str("</a>\n");
+    }
+}
+
 /// Draws a picture of that size and finishes it.
 pub(super) fn draw(
     (width, height): (i32, i32),

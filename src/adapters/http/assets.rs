@@ -1,4 +1,4 @@
-//! What pages load besides themselves: one style sheet, one font, one icon. Nothing comes from elsewhere.
+//! What pages load besides themselves: a style sheet, a font, an icon, a small script. Nothing comes from elsewhere.
 
 use axum::Router;
 use axum::http::header;
@@ -9,19 +9,52 @@ use crate::adapters::chart::font::HAN_TTF;
 
 /// The style sheet.
 const CSS: &str = include_str!("assets/skytier.css");
+/// What keeps a page up to date.
+const LIVE: &str = include_str!("assets/live.js");
 /// The icon.
 const ICON: &str = include_str!("assets/favicon.svg");
 /// A day, for files that change only with the program.
 const CACHE: &str = "public, max-age=86400";
 
-/// A policy for pages: nothing but these assets, no script at all.
+/// The style sheet's address.
+pub(super) fn style_sheet() -> String {
+    address("skytier.css", CSS_MARK)
+}
+
+/// The address of the script that keeps a page up to date.
+pub(super) fn live_script() -> String {
+    address("live.js", LIVE_MARK)
+}
+
+/// An asset's address changes with its text, so that no kept copy of an older one is used.
+fn address(name: &str, mark: u64) -> String {
+    format!("/assets/{name}?v={mark:016x}")
+}
+
+const CSS_MARK: u64 = mark(CSS);
+const LIVE_MARK: u64 = mark(LIVE);
+
+/// A number that tells texts apart (FNV-1a).
+const fn mark(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let (mut mark, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < bytes.len() {
+        mark = (mark ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    mark
+}
+
+/// A policy for pages: nothing but these assets, no script within a page.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; \
+     script-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Serves `/assets/skytier.css`, `/assets/han.ttf`, `/assets/favicon.svg` and `/favicon.ico`.
+/// Serves `/assets/skytier.css`, `/assets/live.js`, `/assets/han.ttf`, `/assets/favicon.svg` and `/favicon.ico`.
 pub fn assets() -> Router {
     Router::new()
         .route("/assets/skytier.css", get(css))
+        .route("/assets/live.js", get(live))
         .route("/assets/han.ttf", get(han))
         .route("/assets/favicon.svg", get(icon))
         .route("/favicon.ico", get(icon))
@@ -29,6 +62,10 @@ pub fn assets() -> Router {
 
 async fn css() -> impl IntoResponse {
     serve("text/css; charset=utf-8", CSS.as_bytes())
+}
+
+async fn live() -> impl IntoResponse {
+    serve("text/javascript; charset=utf-8", LIVE.as_bytes())
 }
 
 async fn han() -> impl IntoResponse {

@@ -7,6 +7,8 @@ use crate::adapters::credit_events::views::is_sealed;
 use crate::adapters::http::credit::seals;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::page::today::TierChange;
+use crate::adapters::http::page::today::TierChanges;
 use crate::adapters::http::page::view::ENTERPRISES_PER_PAGE;
 use crate::adapters::http::page::view::EnterpriseRow;
 use crate::adapters::http::page::view::EnterpriseView;
@@ -51,6 +53,52 @@ fn rate(state: &WebState, enterprise: &Enterprise) -> Result<Rating, Problem> {
     Ok(state
         .tiering
         .rate(state.tiering.now().ledger(), &subject, today(state), None)?)
+}
+
+/// Days behind and ahead of which tier changes are told.
+const CHANGE_DAYS: i64 = 30;
+/// Most enterprises whose tiers are compared for a page.
+const COMPARED_MAX: usize = 5_000;
+
+/// Computed tiers that changed lately or will soon.
+///
+/// # Errors
+/// A ledger that cannot be folded.
+pub fn tier_changes(state: &WebState, lang: Lang) -> Result<TierChanges, Problem> {
+    let registry = state.directory.now();
+    let on = today(state);
+    let from = on - chrono::TimeDelta::days(CHANGE_DAYS);
+    let ahead = on + chrono::TimeDelta::days(CHANGE_DAYS);
+    let many = registry.enterprises.len() > COMPARED_MAX;
+    let book = state.tiering.now();
+    let mut rows = Vec::new();
+    for enterprise in registry.enterprises.iter().filter(|_| !many) {
+        let subject = Uscc::new(&enterprise.uscc).map_err(|fault| Problem::bad("uscc", fault))?;
+        let now = state.tiering.rated(&book, &subject, on, None)?;
+        let before = state.tiering.rated(&book, &subject, from, None)?;
+        let change = |from: Tier, to: Tier, when| TierChange {
+            uscc: enterprise.uscc.clone(),
+            name: name(&enterprise.names, lang),
+            from: shown(from),
+            to: shown(to),
+            when,
+            example: enterprise.example,
+        };
+        if before.tier != now.tier {
+            rows.push(change(before.tier, now.tier, None));
+        }
+        let soon = now.next_change.filter(|next| next.date <= ahead);
+        if let Some(next) = soon.filter(|next| next.tier != now.tier) {
+            rows.push(change(now.tier, next.tier, Some(next.date)));
+        }
+    }
+    rows.sort_by(|a, b| (a.when, &a.uscc).cmp(&(b.when, &b.uscc)));
+    Ok(TierChanges {
+        from,
+        on,
+        rows,
+        most: many.then_some(COMPARED_MAX),
+    })
 }
 
 /// Every enterprise's tier today, counted; and the page of the list after a key, worst tier first.

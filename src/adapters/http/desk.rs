@@ -1,8 +1,12 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
 mod published;
+mod rows;
 mod sides;
 mod targets;
+mod today;
+
+pub use today::today;
 
 use chrono::Datelike;
 use chrono::NaiveDate;
@@ -22,7 +26,6 @@ use crate::adapters::http::page::view::DayCard;
 use crate::adapters::http::page::view::DayValue;
 use crate::adapters::http::page::view::MonthValue;
 use crate::adapters::http::page::view::Progress;
-use crate::adapters::http::page::view::PublishHint;
 use crate::adapters::http::page::view::Ratio;
 use crate::adapters::http::page::view::StationRow;
 use crate::adapters::http::state::WebState;
@@ -31,17 +34,14 @@ use crate::adapters::words;
 use crate::domain::area::AreaDay;
 use crate::domain::assessment::change::Percent;
 use crate::domain::assessment::change::Points;
-use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-use crate::domain::means::HourMean;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Review;
 use crate::domain::registry::Item;
 use crate::domain::registry::Names;
-use crate::domain::registry::StationClass;
 use crate::domain::standards::Edition;
 use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
@@ -97,42 +97,8 @@ struct Desk<'a> {
 /// # Errors
 /// An area that does not exist, or those of the store.
 pub async fn dashboard(state: &WebState, wish: Wish) -> Result<DashboardView, Problem> {
-    let (assessor, recipe) = values(state, wish.review).await?;
     let default_note = wish.area.is_none() && wish.year.is_none();
-    let area = wish.area.clone().unwrap_or_else(|| assessor.default_area());
-    area.check(&assessor.registry, &assessor.days)?;
-    let today = state.zone.local(state.now()).date_naive();
-    let newest = assessor.newest_valid(&area, NaiveDate::MAX);
-    let year = wish.year.unwrap_or_else(|| newest.unwrap_or(today).year());
-    let day = |month, day| {
-        NaiveDate::from_ymd_opt(year, month, day)
-            .ok_or_else(|| Problem::bad("year", "a year within the calendar is expected"))
-    };
-    let (first, last) = (day(1, 1)?, day(12, 31)?);
-    let newest_of_year = assessor
-        .newest_valid(&area, last)
-        .filter(|day| *day >= first);
-    let span = Span {
-        from: first,
-        to: newest_of_year.unwrap_or(last),
-    };
-    let choices = Choices {
-        known_on: Some(today),
-        ..Choices::default()
-    };
-    let desk = Desk {
-        review: wish.review,
-        recipe,
-        choices,
-        state,
-        assessor,
-        lang: wish.lang,
-        area,
-        newest,
-        newest_of_year,
-        year,
-        span,
-    };
+    let desk = Desk::open(state, &wish).await?;
     let stations = desk.stations().await?;
     let after = wish.after.as_deref();
     state
@@ -174,6 +140,50 @@ fn aqi_of(day: &AreaDay) -> Option<(u16, AqiLevel)> {
     Some((aqi, AqiLevel::from_number(day.index.level()?)?))
 }
 
+impl<'a> Desk<'a> {
+    /// Everything of one area and year up to its newest valid day.
+    ///
+    /// # Errors
+    /// An area that does not exist, or those of the store.
+    async fn open(state: &'a WebState, wish: &Wish) -> Result<Self, Problem> {
+        let (assessor, recipe) = values(state, wish.review).await?;
+        let area = wish.area.clone();
+        let area = area.unwrap_or_else(|| assessor.default_area());
+        area.check(&assessor.registry, &assessor.days)?;
+        let today = state.zone.local(state.now()).date_naive();
+        let newest = assessor.newest_valid(&area, NaiveDate::MAX);
+        let year = wish.year.unwrap_or_else(|| newest.unwrap_or(today).year());
+        let day = |month, day| {
+            NaiveDate::from_ymd_opt(year, month, day)
+                .ok_or_else(|| Problem::bad("year", "a year within the calendar is expected"))
+        };
+        let (first, last) = (day(1, 1)?, day(12, 31)?);
+        let newest_of_year = assessor
+            .newest_valid(&area, last)
+            .filter(|day| *day >= first);
+        let span = Span {
+            from: first,
+            to: newest_of_year.unwrap_or(last),
+        };
+        Ok(Self {
+            review: wish.review,
+            recipe,
+            choices: Choices {
+                known_on: Some(today),
+                ..Choices::default()
+            },
+            state,
+            assessor,
+            lang: wish.lang,
+            area,
+            newest,
+            newest_of_year,
+            year,
+            span,
+        })
+    }
+}
+
 impl Desk<'_> {
     fn view(
         &self,
@@ -199,14 +209,7 @@ impl Desk<'_> {
             areas: self.areas(),
             year: self.year,
             years: self.years(),
-            basis: Basis {
-                edition_id: edition.id.clone(),
-                edition_name: edition.title.clone(),
-                zone: self.state.zone.to_string(),
-                review: self.review,
-                known_at: self.state.zone.text(self.state.now()),
-                newest: self.newest,
-            },
+            basis: self.basis(edition),
             simulated: self.assessor.simulated(&self.area, self.span),
             default_note,
             pm25: self.pm25(&report, edition, other.as_ref()),
@@ -226,6 +229,17 @@ impl Desk<'_> {
             enterprises_later: after.is_some(),
             publish: self.hint(),
         })
+    }
+
+    fn basis(&self, edition: &Edition) -> Basis {
+        Basis {
+            edition_id: edition.id.clone(),
+            edition_name: edition.title.clone(),
+            zone: self.state.zone.to_string(),
+            review: self.review,
+            known_at: self.state.zone.text(self.state.now()),
+            newest: self.newest,
+        }
     }
 
     fn edition(&self, id: &str) -> &Edition {
@@ -448,100 +462,5 @@ impl Desk<'_> {
             valid_days: report.assessment.pm25.valid_days,
         };
         reports.iter().map(month).collect()
-    }
-
-    async fn stations(&self) -> Result<Vec<StationRow>, Problem> {
-        let Some(newest) = self.newest_of_year else {
-            return Ok(Vec::new());
-        };
-        let keys = self.state.series.keys().await?;
-        let mut rows = Vec::new();
-        for id in self.assessor.members(&self.area, newest) {
-            let own = Area::Station(id.clone());
-            let year = self
-                .assessor
-                .days(&own, self.span, &EditionChoice::Auto, self.choices);
-            let last = self
-                .assessor
-                .days
-                .get(&id)
-                .and_then(|days| days.keys().next_back().copied());
-            let last = last.unwrap_or(newest).min(self.span.to);
-            let span = Some(Span {
-                from: last,
-                to: last,
-            });
-            let hours = self
-                .recipe
-                .hours(&keys, &id, span, None)
-                .await?
-                .remove(&last);
-            let newest_hour = hours.and_then(|hours| {
-                let of_any = |at: &usize| hours.iter().any(|column| column[*at].is_some());
-                let at = (0..hours[0].len()).rev().find(of_any)?;
-                Some((at, hours[Pollutant::Pm25.index()][at]))
-            });
-            rows.push(self.station_row(&id, last, newest_hour, &year));
-        }
-        Ok(rows)
-    }
-
-    fn station_row(
-        &self,
-        id: &SourceId,
-        last: NaiveDate,
-        newest_hour: Option<(usize, Option<HourMean>)>,
-        year: &[AreaDay],
-    ) -> StationRow {
-        let station = self.assessor.registry.station(id);
-        let time = newest_hour.map(|(at, _)| {
-            let ending = i64::try_from(at + 1).expect("at most 24") * HOUR_S;
-            self.state
-                .zone
-                .text(self.state.zone.day_start(last).plus_s(ending))
-        });
-        let valid = year.iter().filter(|day| day.index.aqi.is_some()).count();
-        StationRow {
-            id: id.to_string(),
-            name: station.map_or_else(|| id.to_string(), |station| name(&station.names, self.lang)),
-            class: station.map_or(StationClass::Micro, |station| station.class),
-            last_time: time,
-            pm25: newest_hour
-                .and_then(|(_, value)| value)
-                .map(|value| value.exact().round(0).to_string()),
-            day_aqi: year
-                .iter()
-                .rev()
-                .find(|day| day.day == last)
-                .and_then(aqi_of),
-            valid_days: u32::try_from(valid).expect("days of a year"),
-            simulated: station.is_some_and(|station| station.simulated),
-        }
-    }
-
-    fn hint(&self) -> PublishHint {
-        let (host, port) = self
-            .state
-            .mqtt_address
-            .clone()
-            .unwrap_or_else(|| ("127.0.0.1".to_owned(), 1_883));
-        let newest = self.newest_of_year.unwrap_or(self.span.to);
-        let member = self.assessor.members(&self.area, newest).into_iter().next();
-        let station = member.or_else(|| {
-            self.assessor
-                .registry
-                .stations
-                .first()
-                .map(|station| station.id.clone())
-        });
-        let station = station.map_or_else(|| "STATION".to_owned(), |id| id.to_string());
-        let now = self.state.now();
-        let hour = now.plus_s(-now.unix().rem_euclid(HOUR_S));
-        PublishHint {
-            host,
-            port,
-            topic: format!("{}/stations/{station}/readings", self.state.mqtt_prefix),
-            time: self.state.zone.text(hour),
-        }
     }
 }

@@ -9,28 +9,34 @@ mod credit;
 mod frame;
 pub mod pictures;
 mod tables;
+pub mod today;
 pub mod view;
 
 use maud::Markup;
 use maud::html;
 
+use crate::adapters::http::page::frame::Around;
+use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::Section;
+use crate::adapters::http::page::frame::around;
 use crate::adapters::http::page::frame::basis_line;
 use crate::adapters::http::page::frame::page;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::review;
 use crate::adapters::http::page::frame::review_pair;
+use crate::adapters::http::page::frame::simulated_notice;
 use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::EnterpriseView;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
+use crate::adapters::lang::Lang;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::reading::Review;
 
 /// Silent stations that are named; the rest are counted.
 const SILENT_NAMED: usize = 10;
 
-/// The dashboard, at `/`. It understands `area`, `year`, `review`, `lang` and `after` (a key of the enterprise
+/// The year at a glance, at `/year`. It understands `area`, `year`, `review`, `lang` and `after` (a key of the enterprise
 /// list).
 pub fn dashboard(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
@@ -43,15 +49,10 @@ pub fn dashboard(view: &DashboardView) -> Markup {
         Section::new("tiers", words.tiers_title),
         Section::new("enterprises", words.enterprises_title),
     ];
-    let title = format!("{} {} · {}", view.area.name, view.year, words.product);
+    let title = format!("{} {}", view.area.name, view.year);
     let year = view.year.to_string();
-    let mut other = vec![
-        ("area", view.area.id.as_str()),
-        ("year", &year),
-        ("lang", view.lang.other().key()),
-    ];
-    other.extend(review_pair(view.basis.review));
-    let other = query(&other);
+    let mut own = vec![("area", view.area.id.as_str()), ("year", &year)];
+    own.extend(review_pair(view.basis.review));
     let body = html! {
         (heading(view))
         (notices(view))
@@ -68,7 +69,15 @@ pub fn dashboard(view: &DashboardView) -> Markup {
         (credit::spread(view))
         (credit::list(view))
     };
-    page(view.lang, &title, &format!("/?{other}"), &sections, body)
+    let around_it = Around {
+        lang: view.lang,
+        title: &title,
+        here: Some(Place::Year),
+        path: "/year",
+        own: &own,
+        live: false,
+    };
+    around(&around_it, &sections, body)
 }
 
 /// An enterprise and the reasons of its tier, at `/enterprises/{uscc}`.
@@ -102,7 +111,7 @@ fn heading(view: &DashboardView) -> Markup {
                 h1 { (view.area.name) " " span.year { (view.year) } }
                 p.through { strong { (through) } }
             }
-            form.choose method="get" action="/" {
+            form.choose method="get" action="/year" {
                 input type="hidden" name="lang" value=(view.lang.key());
                 label { span { (words.area) }
                     select name="area" {
@@ -160,24 +169,24 @@ fn bulletins(view: &DashboardView) -> Markup {
 }
 
 /// The stations that have fallen silent, in one line.
-fn silence(view: &DashboardView) -> Markup {
-    let words = phrases(view.lang);
-    let lead = match view.silent.len() {
+fn silence(silent: &[(String, String)], lang: Lang) -> Markup {
+    let words = phrases(lang);
+    let lead = match silent.len() {
         0 => return html! {},
         1 => words.silent_one.to_owned(),
         count => fill(words.silent_some, &[("count", &count.to_string())]),
     };
-    let named = view.silent.iter().take(SILENT_NAMED);
+    let named = silent.iter().take(SILENT_NAMED);
     let mut parts: Vec<String> = named
         .map(|(name, time)| fill(words.silent_last, &[("name", name), ("time", time)]))
         .collect();
-    if let Some(more) = view.silent.len().checked_sub(SILENT_NAMED + 1) {
+    if let Some(more) = silent.len().checked_sub(SILENT_NAMED + 1) {
         parts.push(fill(
             words.silent_more,
             &[("count", &(more + 1).to_string())],
         ));
     }
-    let list = parts.join(view.lang.pick("；", "; "));
+    let list = parts.join(lang.pick("；", "; "));
     html! { p.notice.warning role="status" { strong { (lead) } (list) } }
 }
 
@@ -185,11 +194,9 @@ fn notices(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     html! {
         @if view.simulated {
-            p.notice.warning role="note" {
-                strong.chip.simulated { (words.simulated) } " " (words.simulated_note)
-            }
+            (simulated_notice(view.lang))
         }
-        (silence(view))
+        (silence(&view.silent, view.lang))
         @if view.default_note { p.notice role="note" { (words.default_note) } }
     }
 }

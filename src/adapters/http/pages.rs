@@ -2,9 +2,12 @@
 
 use axum::extract::Path;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::Uri;
 use axum::http::header;
 use axum::response::Html;
 use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
 
 use crate::adapters::chart::Size;
@@ -53,7 +56,28 @@ fn html(markup: maud::Markup) -> Response {
     (policy, Html(markup.into_string())).into_response()
 }
 
-/// `GET /`: the dashboard.
+/// `GET /`: the first screen. With a year or a place in the list of enterprises, which earlier versions took here, on to
+/// the page of the year.
+///
+/// # Errors
+/// A problem document.
+pub async fn today(
+    State(state): State<WebState>,
+    headers: HeaderMap,
+    uri: Uri,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "review", "lang", "after"])?;
+    let wish = wish(&params)?;
+    if wish.year.is_some() || wish.after.is_some() {
+        let query = uri.query().unwrap_or_default();
+        return Ok(Redirect::permanent(&format!("/year?{query}")).into_response());
+    }
+    let view = desk::today(&state, wish, &headers).await?;
+    Ok(html(page::today::today(&view)))
+}
+
+/// `GET /year`: a year at a glance.
 ///
 /// # Errors
 /// A problem document.

@@ -36,6 +36,7 @@ use crate::adapters::http::guard::guard;
 use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
+use crate::adapters::http::live;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
 use crate::adapters::http::qc;
@@ -70,6 +71,15 @@ fn decided() -> Router<WebState> {
     Router::new()
         .route("/v1/reviews", get(reviews::list).post(reviews::enter))
         .route("/v1/deletions", get(deletions::list).post(deletions::enter))
+}
+
+/// The pages, and what tells them of changes.
+fn shown() -> Router<WebState> {
+    Router::new()
+        .route("/", get(pages::today))
+        .route("/year", get(pages::dashboard))
+        .route("/enterprises/{uscc}", get(pages::enterprise))
+        .route("/live", get(live::live))
 }
 
 /// Paths about enterprises and their tiers.
@@ -111,8 +121,7 @@ pub fn router(state: WebState) -> Router {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
     Router::new()
-        .route("/", get(pages::dashboard))
-        .route("/enterprises/{uscc}", get(pages::enterprise))
+        .merge(shown())
         .route("/v1/air/now", get(hours::now))
         .route("/v1/air/hours", get(hours::hours))
         .route("/v1/air/days", get(air::days))

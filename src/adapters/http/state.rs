@@ -7,6 +7,7 @@ use chrono::FixedOffset;
 use tokio::sync::Semaphore;
 
 use crate::adapters::access::Access;
+use crate::adapters::http::live::Live;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
 use crate::domain::assessment::Publication;
@@ -85,6 +86,8 @@ pub struct WebState {
     pub mqtt_prefix: String,
     /// Places for work that takes a processor for a while.
     pub heavy: Arc<Semaphore>,
+    /// Pages that are told of changes.
+    pub live: Live,
     /// The clock.
     pub clock: fn() -> Instant,
     /// The same clock, to the microsecond.

@@ -46,6 +46,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/readyz", Who::Anyone),
     ("GET", "/v1/receipts/keys", Who::Anyone),
     ("GET", "/assets/skytier.css", Who::Anyone),
+    ("GET", "/assets/live.js", Who::Anyone),
     ("GET", "/assets/han.ttf", Who::Anyone),
     ("GET", "/assets/favicon.svg", Who::Anyone),
     ("GET", "/favicon.ico", Who::Anyone),
@@ -56,6 +57,8 @@ pub const TABLE: &[Row] = &[
     ),
     // Pages.
     ("GET", "/", Who::Roles(INSIDE)),
+    ("GET", "/year", Who::Roles(INSIDE)),
+    ("GET", "/live", Who::Roles(INSIDE)),
     (
         "GET",
         "/enterprises/{uscc}",

@@ -22,6 +22,8 @@ use crate::adapters::http::page::view::Against;
 use crate::adapters::http::page::view::AgainstKind;
 use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::Progress;
+use crate::adapters::http::page::view::PublishHint;
+use crate::adapters::http::page::view::Ratio;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
@@ -30,14 +32,7 @@ use crate::adapters::lang::Lang;
 pub(super) fn nothing_yet(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     let hint = &view.publish;
-    let payload = format!(
-        "{{\"time\":\"{}\",\"interval_s\":3600,\"values\":{{\"pm25\":40.7}}}}",
-        hint.time
-    );
-    let command = format!(
-        "mosquitto_pub -h {} -p {} -q 1 -t '{}' -m '{payload}'",
-        hint.host, hint.port, hint.topic
-    );
+    let command = command(hint);
     html! {
         section.card.empty {
             p { strong { (words.empty_air) } }
@@ -45,6 +40,29 @@ pub(super) fn nothing_yet(view: &DashboardView) -> Markup {
             pre tabindex="0" { code { (command) } }
         }
     }
+}
+
+/// The command line that sends a reading.
+pub(super) fn command(hint: &PublishHint) -> String {
+    let payload = format!(
+        "{{\"time\":\"{}\",\"interval_s\":3600,\"values\":{{\"pm25\":40.7}}}}",
+        hint.time
+    );
+    format!(
+        "mosquitto_pub -h {} -p {} -q 1 -t '{}' -m '{payload}'",
+        hint.host, hint.port, hint.topic
+    )
+}
+
+/// Good, heavy and void days in words.
+pub(super) fn day_counts(ratio: &Ratio, lang: Lang) -> String {
+    let counts = [
+        ("good", ratio.good_days.to_string()),
+        ("heavy", ratio.heavy_days.to_string()),
+        ("void", ratio.void_days.to_string()),
+    ];
+    let counts: Vec<(&str, &str)> = counts.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    fill(phrases(lang).day_counts, &counts)
 }
 
 /// Mean PM2.5 so far.
@@ -67,19 +85,13 @@ pub(super) fn pm25(view: &DashboardView) -> Markup {
 pub(super) fn ratio(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
     let ratio = &view.ratio;
-    let counts = [
-        ("good", ratio.good_days.to_string()),
-        ("heavy", ratio.heavy_days.to_string()),
-        ("void", ratio.void_days.to_string()),
-    ];
-    let counts: Vec<(&str, &str)> = counts.iter().map(|(k, v)| (*k, v.as_str())).collect();
     html! {
         article.card data-watermark=[watermark(view.simulated, view.lang)] {
             h2 { (words.ratio_title) (simulated_chip(view.simulated, view.lang)) }
             (figure(&ratio.progress, "%", view.lang))
             (picture(pictures::ratio(view)))
             (against(&ratio.progress, "≥", "%", view.lang))
-            p.meta { (fill(words.day_counts, &counts)) }
+            p.meta { (day_counts(ratio, view.lang)) }
             @if let Some((low, high)) = &ratio.bounds {
                 p.meta { (fill(words.bounds, &[("low", low), ("high", high)])) }
             }
@@ -103,7 +115,8 @@ fn picture(chart: ProgressChart) -> Markup {
     }
 }
 
-fn figure(progress: &Progress, unit: &str, lang: Lang) -> Markup {
+/// A figure with its unit, or why it is void.
+pub(super) fn figure(progress: &Progress, unit: &str, lang: Lang) -> Markup {
     let words = phrases(lang);
     html! {
         p.figure {
@@ -118,7 +131,8 @@ fn figure(progress: &Progress, unit: &str, lang: Lang) -> Markup {
     }
 }
 
-fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
+/// What a figure is measured against, with verdicts.
+pub(super) fn against(progress: &Progress, sign: &str, unit: &str, lang: Lang) -> Markup {
     let words = phrases(lang);
     html! {
         @if progress.against.is_empty() { p.meta { (words.no_target) } }
@@ -166,7 +180,8 @@ fn excluded(progress: &Progress) -> Markup {
     }
 }
 
-fn counted(progress: &Progress, lang: Lang) -> Markup {
+/// Valid days and the change against the year before.
+pub(super) fn counted(progress: &Progress, lang: Lang) -> Markup {
     let words = phrases(lang);
     let (valid, all) = (
         progress.valid_days.to_string(),

@@ -131,7 +131,7 @@ fn score(score: Option<i32>) -> String {
     score.map_or_else(|| "–".to_owned(), |score| score.to_string())
 }
 
-fn example_chip(example: bool, lang: Lang) -> Markup {
+pub(super) fn example_chip(example: bool, lang: Lang) -> Markup {
     html! {
         @if example { " " span.chip.example { (phrases(lang).example) } }
     }

@@ -7,14 +7,14 @@ use maud::Markup;
 use maud::PreEscaped;
 use maud::html;
 
+use crate::adapters::http::assets::live_script;
+use crate::adapters::http::assets::style_sheet;
 use crate::adapters::http::page::view::Basis;
+use crate::adapters::http::page::view::Choice;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 use crate::domain::reading::Review;
-
-/// The style sheet's address; it changes with the program, so that no kept copy of an older one is used.
-const STYLE_SHEET: &str = concat!("/assets/skytier.css?v=", env!("CARGO_PKG_VERSION"));
 
 /// A part of the page that can be jumped to.
 pub(super) struct Section {
@@ -28,6 +28,48 @@ impl Section {
     }
 }
 
+/// The pages every page leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Today,
+    Year,
+}
+
+impl Place {
+    const ALL: [Self; 2] = [Self::Today, Self::Year];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Today => "/",
+            Self::Year => "/year",
+        }
+    }
+
+    const fn name(self, lang: Lang) -> &'static str {
+        let words = phrases(lang);
+        match self {
+            Self::Today => words.place_today,
+            Self::Year => words.place_year,
+        }
+    }
+}
+
+/// What a page has around its content.
+pub(super) struct Around<'a> {
+    /// Its language.
+    pub(super) lang: Lang,
+    /// Its title, without the product's name.
+    pub(super) title: &'a str,
+    /// Which of the pages it is.
+    pub(super) here: Option<Place>,
+    /// Its own path.
+    pub(super) path: &'a str,
+    /// What its address says beside the language. Area and readings are carried on to the other pages.
+    pub(super) own: &'a [(&'a str, &'a str)],
+    /// Whether it follows what comes in.
+    pub(super) live: bool,
+}
+
 /// The whole document.
 pub(super) fn page(
     lang: Lang,
@@ -36,8 +78,43 @@ pub(super) fn page(
     sections: &[Section],
     body: Markup,
 ) -> Markup {
-    let words = phrases(lang);
-    let home = format!("/?{}", query(&[("lang", lang.key())]));
+    let (path, _) = other_language
+        .split_once('?')
+        .unwrap_or((other_language, ""));
+    let whole = Around {
+        lang,
+        title,
+        here: None,
+        path,
+        own: &[],
+        live: false,
+    };
+    document(&whole, other_language, sections, body)
+}
+
+/// The whole document of one of the [`Place`]s.
+pub(super) fn around(page: &Around<'_>, sections: &[Section], body: Markup) -> Markup {
+    let mut other = page.own.to_vec();
+    other.push(("lang", page.lang.other().key()));
+    let other = format!("{}?{}", page.path, query(&other));
+    let title = format!("{} · {}", page.title, phrases(page.lang).product);
+    let whole = Around {
+        title: &title,
+        ..*page
+    };
+    document(&whole, &other, sections, body)
+}
+
+/// The address of a page, with what is carried on to it.
+fn address(place: Place, page: &Around<'_>) -> String {
+    let carried = |pair: &&(&str, &str)| ["area", "review"].contains(&pair.0);
+    let mut pairs: Vec<(&str, &str)> = page.own.iter().filter(carried).copied().collect();
+    pairs.push(("lang", page.lang.key()));
+    format!("{}?{}", place.path(), query(&pairs))
+}
+
+fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body: Markup) -> Markup {
+    let (lang, words) = (page.lang, phrases(page.lang));
     html! {
         (DOCTYPE)
         html lang=(lang.tag()) {
@@ -46,19 +123,29 @@ pub(super) fn page(
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                title { (title) }
+                title { (page.title) }
                 link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
-                link rel="stylesheet" href=(STYLE_SHEET);
+                link rel="stylesheet" href=(style_sheet());
+                @if page.live { script src=(live_script()) defer {} }
             }
             body {
                 a.skip href="#content" { (words.skip) }
                 header.top {
                     div.inner {
-                        a.brand href=(home) { span.mark aria-hidden="true" {} (words.product) }
+                        a.brand href=(address(Place::Today, page)) { span.mark aria-hidden="true" {} (words.product) }
                         span.tagline { (words.tagline) }
                         nav aria-label=(words.language) {
                             a href=(other_language) lang=(lang.other().tag()) hreflang=(lang.other().tag()) {
                                 (words.other_language)
+                            }
+                        }
+                    }
+                    nav.places aria-label=(words.places) {
+                        div.inner {
+                            @for place in Place::ALL {
+                                a href=(address(place, page)) aria-current=[(page.here == Some(place)).then_some("page")] {
+                                    (place.name(lang))
+                                }
                             }
                         }
                     }
@@ -75,6 +162,47 @@ pub(super) fn page(
                 main #content { (body) }
                 footer { div.inner { (words.footer) } }
             }
+        }
+    }
+}
+
+/// The form that chooses area and readings.
+pub(super) fn chooser(
+    path: &str,
+    area: &Choice,
+    areas: &[Choice],
+    readings: Review,
+    lang: Lang,
+) -> Markup {
+    let words = phrases(lang);
+    html! {
+        form.choose method="get" action=(path) {
+            input type="hidden" name="lang" value=(lang.key());
+            label { span { (words.area) }
+                select name="area" {
+                    @for own in areas {
+                        option value=(own.id) selected[own.id == area.id] { (own.name) }
+                    }
+                }
+            }
+            label { span { (words.values) }
+                select name="review" {
+                    @for own in [Review::Raw, Review::Reviewed] {
+                        option value=(own.key()) selected[own == readings] { (review(own, lang)) }
+                    }
+                }
+            }
+            button type="submit" { (words.show) }
+        }
+    }
+}
+
+/// The sentence above a page that rests on simulated readings.
+pub(super) fn simulated_notice(lang: Lang) -> Markup {
+    let words = phrases(lang);
+    html! {
+        p.notice.warning role="note" {
+            strong.chip.simulated { (words.simulated) } " " (words.simulated_note)
         }
     }
 }

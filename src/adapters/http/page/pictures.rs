@@ -141,6 +141,7 @@ pub fn calendar(view: &DashboardView) -> CalendarChart {
             ],
         ),
         days: view.calendar.clone(),
+        link: None,
         watermark: watermark(view.simulated, view.lang),
         lang: view.lang,
     }
