@@ -12,6 +12,8 @@ pub mod credit_events;
 
 pub mod receipt;
 
+pub mod webhooks;
+
 pub mod tables;
 
 pub mod reviews;
@@ -23,6 +25,8 @@ pub mod removals;
 pub mod report;
 
 pub mod export;
+
+pub mod snapshot;
 
 pub mod publications;
 

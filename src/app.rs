@@ -66,6 +66,10 @@ pub mod credit;
 
 pub mod receipt;
 
+pub mod webhooks;
+
+pub mod snapshot;
+
 pub mod export;
 
 pub mod verify;

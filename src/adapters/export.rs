@@ -8,6 +8,7 @@ mod parquet;
 use std::io::Write;
 
 use crate::adapters::export::parquet::Table;
+pub use crate::adapters::export::parquet::read as read_parquet;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,13 @@ impl<W: Write + Send> Sheet<W> {
                 Ok(writer.write_record(cells.iter().map(|cell| cell.as_ref().as_bytes()))?)
             }
             Self::Parquet(table) => table.row(cells),
+        }
+    }
+
+    /// Notes something beside the rows, by name; CSV has no place for it.
+    pub fn remark(&mut self, name: &str, text: String) {
+        if let Self::Parquet(table) = self {
+            table.remark(name, text);
         }
     }
 

@@ -217,6 +217,14 @@ pub fn digest(answer: &Value) -> String {
     hex(&Sha256::digest(answer.to_string().as_bytes()))
 }
 
+/// Reads JSON in which every key stands once.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(text: &str) -> Result<Value, ReceiptFault> {
+    strict::read(text).map_err(ReceiptFault::Answer)
+}
+
 /// Checks the text of an answer with the receipt it carries: one unit's, a whole batch, or one answer of a batch with its
 /// proof. Nothing may stand in it that the receipt does not vouch for.
 ///

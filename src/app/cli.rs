@@ -66,6 +66,8 @@ use crate::app::serve::DemoArgs;
 use crate::app::serve::ServeArgs;
 use crate::app::signals::Stopped;
 use crate::app::signals::unless_stopped;
+use crate::app::snapshot;
+use crate::app::snapshot::SnapshotArgs;
 use crate::app::stats;
 use crate::app::stats::StatsArgs;
 use crate::app::targets;
@@ -74,6 +76,8 @@ use crate::app::tokens;
 use crate::app::tokens::TokensArgs;
 use crate::app::verify;
 use crate::app::verify::VerifyArgs;
+use crate::app::webhooks;
+use crate::app::webhooks::WebhooksArgs;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 
@@ -111,6 +115,8 @@ enum Command {
     Rulebook(RulebookArgs),
     Credit(CreditArgs),
     Receipt(ReceiptArgs),
+    Webhooks(WebhooksArgs),
+    Snapshot(SnapshotArgs),
     Export(ExportArgs),
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
@@ -232,6 +238,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,
         Command::Rate(args) => rate::rate(args, today(), &mut out)?,
         Command::Receipt(args) => receipt::run(&args, now(), &mut out)?,
+        Command::Snapshot(args) => snapshot::run(&args, now(), moment(), &mut out).await?,
+        Command::Webhooks(args) => webhooks::run(&args, now(), &mut out).await?,
         Command::Credit(args) => credit::run(args, moment(), &mut out).await?,
         Command::Rulebook(args) => rulebook::run(args, today(), &mut out).await?,
         Command::Export(args) => export::run(args, &mut out).await?,

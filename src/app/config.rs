@@ -19,6 +19,7 @@ use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
 use crate::domain::calendar::Zone;
+use crate::domain::credit::hook;
 use crate::domain::retention::Policy;
 use crate::flow::watch::WatchSettings;
 
@@ -71,6 +72,43 @@ pub struct Settings {
     pub watch: WatchSettings,
     /// What is removed by age.
     pub retention: Policy,
+    /// How subscribers are told of changes.
+    pub webhooks: HookSettings,
+}
+
+/// How subscribers are told of the ledger's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HookSettings {
+    /// Whether messages may go to this host and to private networks, and without TLS.
+    pub allow_private: bool,
+    /// Days of vain tries after which a message is laid aside; 0 is never.
+    pub give_up_after_days: u32,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// Subscribers sent to at the same time.
+    pub at_once: usize,
+}
+
+impl Default for HookSettings {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            give_up_after_days: 7,
+            timeout: Duration::from_secs(10),
+            at_once: 8,
+        }
+    }
+}
+
+impl HookSettings {
+    /// How long a subscriber is waited for.
+    #[must_use]
+    pub fn patience(&self) -> hook::Patience {
+        let days = Some(self.give_up_after_days).filter(|days| *days > 0);
+        hook::Patience {
+            give_up_after_s: days.map(|days| i64::from(days) * 86_400),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -96,6 +134,7 @@ impl Default for Settings {
             brokers: Vec::new(),
             watch: WatchSettings::default(),
             retention: Policy::default(),
+            webhooks: HookSettings::default(),
         }
     }
 }

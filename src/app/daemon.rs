@@ -41,6 +41,7 @@ use crate::app::receipt;
 use crate::app::retention::Keeper;
 use crate::app::rulebooks;
 use crate::app::standards;
+use crate::app::webhooks::deliver::Deliverer;
 use crate::domain::calendar::Instant;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
@@ -238,10 +239,9 @@ impl Daemon {
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
         let flows = flows(&stores, settings, clock()).await?;
-        let mirroring = flows.mirroring(&stores, settings, clock)?;
-        let keeps = Keeper::of_daemon(&stores, settings.retention, settings.zone).zip(Some(clock));
         let health = Arc::new(Health::default());
         let identity = Identity::start(settings, &health)?;
+        let followers = Followers::new(&stores, &flows, settings, &health, clock)?;
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
@@ -282,7 +282,7 @@ impl Daemon {
         let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
         let http_task = tokio::spawn(served.into_future());
         let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
-        let beside_task = tokio::spawn(beside(stores.influxdb2, health, mirroring, keeps));
+        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers));
         let readmission_task = tokio::spawn(async move { flows.ingest.run(clock).await });
         let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
         Ok(Self {
@@ -447,20 +447,44 @@ async fn look_at_copy(feed: Arc<Feed>, health: Arc<Health>, clock: fn() -> Insta
     }
 }
 
-/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age.
-async fn beside(
-    influx: Option<Arc<Influx>>,
-    health: Arc<Health>,
+/// What follows the store in its own time: the copy elsewhere, removal by age, who is told of changes.
+struct Followers {
     mirroring: Option<Mirroring>,
-    keeping: Option<(Keeper, fn() -> Instant)>,
-) {
+    keeping: Option<Keeper>,
+    /// A store that is not kept has no subscribers.
+    telling: Option<Arc<Deliverer>>,
+    clock: fn() -> Instant,
+}
+
+impl Followers {
+    fn new(
+        stores: &Stores,
+        flows: &Flows,
+        settings: &Settings,
+        health: &Arc<Health>,
+        clock: fn() -> Instant,
+    ) -> anyhow::Result<Self> {
+        let kept = settings.store != StoreKind::Memory;
+        let deliverer = || Deliverer::new(settings, Arc::clone(&flows.tiering), Arc::clone(health));
+        Ok(Self {
+            mirroring: flows.mirroring(stores, settings, clock)?,
+            keeping: Keeper::of_daemon(stores, settings.retention, settings.zone),
+            telling: kept.then(deliverer).transpose()?,
+            clock,
+        })
+    }
+}
+
+/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age, and who is told of changes.
+async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, followers: Followers) {
+    let clock = followers.clock;
     let kept = async {
         if let Some(influx) = influx {
             look(influx, Arc::clone(&health)).await;
         }
     };
     let copy = async {
-        if let Some(mirroring) = mirroring {
+        if let Some(mirroring) = followers.mirroring {
             let (feed, clock) = (Arc::clone(&mirroring.feed), mirroring.clock);
             tokio::join!(
                 mirroring.run(),
@@ -469,11 +493,16 @@ async fn beside(
         }
     };
     let keep = async {
-        if let Some((keeper, clock)) = keeping {
+        if let Some(keeper) = followers.keeping {
             keeper.run(clock).await;
         }
     };
-    tokio::join!(kept, copy, keep);
+    let told = async {
+        if let Some(deliverer) = followers.telling {
+            deliverer.run(clock).await;
+        }
+    };
+    tokio::join!(kept, copy, keep, told);
 }
 
 type Started = (

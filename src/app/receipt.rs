@@ -1,5 +1,6 @@
 //! `skytier receipt`: the keys receipts are signed with, and checking one without us.
 
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::path::Path;
@@ -9,12 +10,18 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::receipt;
 use crate::adapters::receipt::Keys;
 use crate::adapters::receipt::PublicKey;
+use crate::adapters::receipt::ReceiptFault;
 use crate::adapters::receipt::unhex;
+use crate::adapters::snapshot::LINES_BEGIN;
+use crate::adapters::snapshot::PARQUET_BEGIN;
+use crate::adapters::snapshot::verify_lines;
+use crate::adapters::snapshot::verify_parquet;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::domain::calendar::Instant;
@@ -36,7 +43,7 @@ A daemon makes its first key by itself, in receipt-keys/ of its data directory, 
 GET /v1/receipts/keys. Keep a copy of that folder: a backup of the store does not hold it. --new makes a key that signs
 from the daemon's next start; older keys stay, so that their receipts can still be checked.
 
-FILE of verify is a receipt by itself, the whole answer of a look-up, the answer of a batch, or
+FILE of verify is a receipt by itself, the whole answer of a look-up, the answer of a batch, a snapshot (.jsonl, .parquet), or
 {\"item\": .., \"receipt\": ..} with one item of a batch that was asked for with \"proofs\": true.
 
 Examples:
@@ -190,9 +197,33 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// Checks a snapshot, row by row, however large; `None` when the file is something else.
+fn snapshot_in(
+    file: &str,
+    keys: &[PublicKey],
+) -> anyhow::Result<Option<Result<Value, ReceiptFault>>> {
+    let unreadable = |cause| bad_input(format!("{file}: cannot be read: {cause}"));
+    if file == "-" || !Path::new(file).is_file() {
+        return Ok(None);
+    }
+    let mut opened = std::fs::File::open(file).map_err(unreadable)?;
+    let mut begin = Vec::new();
+    let mut first = Read::by_ref(&mut opened).take(LINES_BEGIN.len() as u64);
+    first.read_to_end(&mut begin).map_err(unreadable)?;
+    std::io::Seek::rewind(&mut opened).map_err(unreadable)?;
+    if begin.starts_with(PARQUET_BEGIN) {
+        return Ok(Some(verify_parquet(opened, keys)));
+    }
+    let lines = begin == LINES_BEGIN.as_bytes();
+    Ok(lines.then(|| verify_lines(BufReader::new(opened), keys)))
+}
+
 fn verify(file: &str, keys: &[String], out: &mut impl Write) -> anyhow::Result<()> {
     let keys = keys.iter().map(|key| PublicKey::parse(key));
     let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>().map_err(bad_input)?;
+    if let Some(checked) = snapshot_in(file, &keys)? {
+        return told(file, checked, out);
+    }
     let mut text = String::new();
     let unreadable = |cause| bad_input(format!("{file}: cannot be read: {cause}"));
     let read = if file == "-" {
@@ -206,13 +237,23 @@ fn verify(file: &str, keys: &[String], out: &mut impl Write) -> anyhow::Result<(
     read.map_err(unreadable)?;
     // A line end behind the receipt is the file's, not the receipt's.
     let whole = text.strip_suffix('\n').unwrap_or(&text);
-    let checked = if whole.trim_start().starts_with('{') {
+    let checked = if whole.starts_with(LINES_BEGIN) {
+        verify_lines(text.as_bytes(), &keys)
+    } else if whole.trim_start().starts_with('{') {
         serde_json::from_str::<IgnoredAny>(whole)
             .map_err(|fault| bad_input(format!("{file}: not JSON: {fault}")))?;
         receipt::verify_answer(whole, &keys)
     } else {
         receipt::verify(whole, &keys)
     };
+    told(file, checked, out)
+}
+
+fn told(
+    file: &str,
+    checked: Result<Value, ReceiptFault>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     match checked {
         Ok(payload) => Ok(writeln!(out, "{payload}")?),
         Err(fault) => Err(anyhow::Error::new(AnswerIsNo(format!("{file}: {fault}")))),

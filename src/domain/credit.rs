@@ -35,6 +35,8 @@ pub mod tariff;
 
 pub mod lookup;
 
+pub mod hook;
+
 use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
 use chrono::FixedOffset;

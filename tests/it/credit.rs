@@ -3,10 +3,12 @@
 
 mod commands;
 mod entering;
+mod hooks;
 mod lists;
 mod noted;
 mod receipts;
 mod refusals;
+mod snapshots;
 mod tariffs;
 
 use serde_json::Value;

@@ -8,6 +8,7 @@ use crate::adapters::credit_events::rating::rating_json;
 use crate::adapters::credit_events::to_line;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::dossier;
 use crate::domain::credit::dossier::Entry;
 use crate::domain::credit::dossier::ObjectionClock;
 use crate::domain::credit::dossier::Promptness;
@@ -20,6 +21,8 @@ use crate::domain::credit::timeline::Run;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
 use crate::flow::tiering::Disagreement;
+use crate::flow::tiering::book::Book;
+use crate::flow::tiering::book::Row;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -181,15 +184,27 @@ pub fn promptness_json(promptness: &Promptness) -> Value {
     })
 }
 
+/// The records of a unit whose repair is known, each with the number of its row.
+#[must_use]
+pub fn sealed_rows<'a>(book: &'a Book, subject: &Uscc) -> BTreeMap<&'a str, u64> {
+    let sealed = dossier::sealed(book.ledger().events_of(subject));
+    let rows = book.rows_of(subject);
+    let own = rows.filter_map(|row| Some((row.event.own_id()?, row.seq)));
+    own.filter(|(id, _)| sealed.contains(id)).collect()
+}
+
+/// A row of the ledger for the feed of changes, as a bank sees it. `sealed` are the sealed records of its unit.
+#[must_use]
+pub fn change_of(row: &Row<'_>, sealed: &BTreeMap<&str, u64>) -> Value {
+    let about = row.event.own_id().or(row.event.refers_to());
+    let sealed = about.and_then(|id| sealed.get(id)).copied();
+    let (seq, hash) = (row.seq, row.hash);
+    change_json(Place { seq, hash }, row.subject, row.event, sealed)
+}
+
 /// A row of the ledger for the feed of changes, as a bank sees it. `sealed` names the record whose repair is known and
 /// which the row is about, with the number of that record's row.
-#[must_use]
-pub fn change_json(
-    place: Place,
-    subject: &Uscc,
-    event: &CreditEvent,
-    sealed: Option<u64>,
-) -> Value {
+fn change_json(place: Place, subject: &Uscc, event: &CreditEvent, sealed: Option<u64>) -> Value {
     let op = match (&event.body, sealed) {
         (EventBody::Repair(_), _) => "sealed",
         _ => event.op(),

@@ -15,8 +15,12 @@ use parquet::data_type::ByteArrayType;
 use parquet::data_type::Int32Type;
 use parquet::data_type::Int64Type;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::file::writer::SerializedFileWriter;
+use parquet::record::Field;
 use parquet::schema::types::Type;
 
 use crate::adapters::export::Column;
@@ -123,6 +127,50 @@ fn field(column: &Column) -> Result<Type, ParquetError> {
         .build()
 }
 
+/// Reads a file of these columns row by row, each as the texts it was written from; what is noted in its footer.
+///
+/// # Errors
+/// A file that cannot be read, or has other columns.
+pub fn read(
+    file: std::fs::File,
+    columns: &[Column],
+    mut each: impl FnMut(&[String]),
+) -> Result<Vec<(String, String)>, ExportFault> {
+    let reader = SerializedFileReader::new(file)?;
+    let metadata = reader.metadata().file_metadata();
+    let expected: Vec<Arc<Type>> = columns
+        .iter()
+        .map(|column| field(column).map(Arc::new))
+        .collect::<Result<_, _>>()?;
+    if metadata.schema().get_fields() != expected.as_slice() {
+        return Err(ParquetError::General("its columns are others".to_owned()).into());
+    }
+    let remarks = metadata.key_value_metadata().into_iter().flatten();
+    let remarks =
+        remarks.map(|remark| (remark.key.clone(), remark.value.clone().unwrap_or_default()));
+    let remarks = remarks.collect();
+    let mut cells = Vec::with_capacity(columns.len());
+    for row in reader.get_row_iter(None)? {
+        let row = row?;
+        cells.clear();
+        for (_, value) in row.get_column_iter() {
+            cells.push(match value {
+                Field::Null => String::new(),
+                Field::Str(text) => text.clone(),
+                Field::Int(number) => number.to_string(),
+                Field::Date(days) => {
+                    let later = chrono::TimeDelta::days(i64::from(*days));
+                    let day = NaiveDate::default().checked_add_signed(later);
+                    day.map(|day| day.to_string()).unwrap_or_default()
+                }
+                other => other.to_string(),
+            });
+        }
+        each(&cells);
+    }
+    Ok(remarks)
+}
+
 /// A table being written.
 pub struct Table<W: Write + Send> {
     writer: SerializedFileWriter<W>,
@@ -205,6 +253,12 @@ impl<W: Write + Send> Table<W> {
         group.close()?;
         self.rows = 0;
         Ok(())
+    }
+
+    /// Notes something in the footer.
+    pub fn remark(&mut self, name: &str, text: String) {
+        let remark = KeyValue::new(name.to_owned(), text);
+        self.writer.append_key_value_metadata(remark);
     }
 
     /// Writes what is left, and the footer.

@@ -10,6 +10,8 @@ pub mod lookups;
 
 pub mod receipts;
 
+pub mod snapshots;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;

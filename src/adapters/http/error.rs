@@ -45,6 +45,8 @@ pub enum Problem {
     Internal,
     /// The store takes nothing just now.
     Unavailable,
+    /// As many as may be asked of these are under way.
+    Busy(&'static str),
 }
 
 /// Status, the end of the type, title and detail of a document.
@@ -95,6 +97,12 @@ impl Problem {
                 "method-not-allowed",
                 "The path does not take this method",
                 None,
+            ),
+            Self::Busy(what) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "As many as may be are under way; try again",
+                Some(what.to_owned()),
             ),
             broken => broken.broken(),
         }

@@ -107,6 +107,7 @@ fn rated() -> Router<WebState> {
         .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::unknown))
         .route("/v1/disagreements", get(credit::behind::disagreements))
         .route("/v1/lookups/{id}", get(credit::lookups::one))
+        .route("/v1/snapshots/{file}", get(credit::snapshots::file))
         .route("/v1/receipts/keys", get(credit::receipts::keys))
         .route("/v1/changes", get(credit::behind::changes))
 }

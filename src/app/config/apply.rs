@@ -18,7 +18,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 45] = [
+pub(super) const KEYS: [&str; 49] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -64,6 +64,10 @@ pub(super) const KEYS: [&str; 45] = [
     "retention.hourly_days",
     "retention.revisions_days",
     "retention.dead_letters_days",
+    "webhooks.allow_private",
+    "webhooks.give_up_after_days",
+    "webhooks.timeout_s",
+    "webhooks.at_once",
 ];
 /// Most external brokers.
 const BROKERS_MAX: usize = 16;
@@ -120,6 +124,12 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "retention.hourly_days" => keep(settings, Kind::Hourly, value)?,
         "retention.revisions_days" => keep(settings, Kind::Revisions, value)?,
         "retention.dead_letters_days" => keep(settings, Kind::DeadLetters, value)?,
+        "webhooks.allow_private" => settings.webhooks.allow_private = flag(value)?,
+        "webhooks.give_up_after_days" => {
+            settings.webhooks.give_up_after_days = number(value, 0, 3_650)?
+        }
+        "webhooks.timeout_s" => settings.webhooks.timeout = seconds(value, 60)?,
+        "webhooks.at_once" => settings.webhooks.at_once = number(value, 1, 64)?,
         "hj212.listen" => {
             return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
         }

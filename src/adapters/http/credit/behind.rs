@@ -15,12 +15,13 @@ use serde_json::json;
 use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::views::Place;
 use crate::adapters::credit_events::views::Seals;
-use crate::adapters::credit_events::views::change_json;
+use crate::adapters::credit_events::views::change_of;
 use crate::adapters::credit_events::views::disagreement_json;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::credit_events::views::official_json;
 use crate::adapters::credit_events::views::rating_view;
 use crate::adapters::credit_events::views::run_json;
+use crate::adapters::credit_events::views::sealed_rows;
 use crate::adapters::credit_events::views::standing_json;
 use crate::adapters::http::credit::known_unit;
 use crate::adapters::http::credit::seals;
@@ -331,21 +332,9 @@ pub async fn changes(
     let mut records: BTreeMap<&Uscc, BTreeMap<&str, u64>> = BTreeMap::new();
     let mut changes = Vec::new();
     for row in book.after(after).take(limit) {
-        let sealed = records.entry(row.subject).or_insert_with(|| {
-            let sealed = dossier::sealed(book.ledger().events_of(row.subject));
-            let rows = book.rows_of(row.subject);
-            let own = rows.filter_map(|row| Some((row.event.own_id()?, row.seq)));
-            own.filter(|(id, _)| sealed.contains(id)).collect()
-        });
-        let about = row.event.own_id().or(row.event.refers_to());
-        let sealed = about.and_then(|id| sealed.get(id)).copied();
-        let (seq, hash) = (row.seq, row.hash);
-        changes.push(change_json(
-            Place { seq, hash },
-            row.subject,
-            row.event,
-            sealed,
-        ));
+        let sealed = records.entry(row.subject);
+        let sealed = sealed.or_insert_with(|| sealed_rows(&book, row.subject));
+        changes.push(change_of(&row, sealed));
     }
     let last = after + changes.len() as u64;
     Ok(Json(json!({

@@ -139,6 +139,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/v1/disagreements", Who::Roles(INSIDE)),
     ("GET", "/v1/lookups/{id}", Who::Roles(INSIDE.and(BANK))),
     ("GET", "/v1/changes", Who::Roles(INSIDE.and(BANK))),
+    ("GET", "/v1/snapshots/{file}", Who::Roles(INSIDE.and(BANK))),
     // Acts on the ledger.
     (
         "POST",

@@ -1,0 +1,298 @@
+//! The subscribers of a data directory, in its folder `webhooks/`: `NAME.json` is written by the command alone, `NAME.state.json`
+//! by whoever delivers alone, and `NAME.retry` is an operator's word to the latter. So both work beside each other without a
+//! lock, and a file is whole or not there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::adapters::webhooks::HookSecret;
+use crate::app::fault::bad_input;
+use crate::domain::calendar::Instant;
+use crate::domain::credit::hook::Failing;
+use crate::domain::credit::hook::Progress;
+use crate::domain::credit::uscc::Uscc;
+
+/// Folder of the subscribers in a data directory.
+const FOLDER: &str = "webhooks";
+/// The format of both files.
+const FORMAT: u32 = 1;
+/// Most subscribers of a directory.
+pub const HOOKS_MAX: usize = 100;
+/// Longest name.
+const NAME_CHARS_MAX: usize = 40;
+
+/// A subscriber.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// Its name.
+    pub name: String,
+    /// Where messages go.
+    pub url: String,
+    /// What they are signed with.
+    pub secret: HookSecret,
+    /// When it was entered.
+    pub created: String,
+    /// The row after which it is told of changes.
+    pub after: u64,
+    /// The units it is told of; `None` is all.
+    pub subjects: Option<BTreeSet<Uscc>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HookFile {
+    format: u32,
+    url: String,
+    secret: String,
+    created: String,
+    after: u64,
+    subjects: Option<Vec<String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateFile {
+    format: u32,
+    /// Which subscriber of that name it is of.
+    created: String,
+    done: u64,
+    failing: Option<FailingFile>,
+    laid_aside: Vec<u64>,
+    again: Vec<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailingFile {
+    since_unix: i64,
+    tries: u32,
+    next_unix: i64,
+    cause: String,
+}
+
+/// The folder of a data directory.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Nothing is made yet.
+    #[must_use]
+    pub fn of(data: &Path) -> Folder {
+        Folder(data.join(FOLDER))
+    }
+
+    /// A name that is fit for a file.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn check_name(name: &str) -> anyhow::Result<()> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(fits) {
+            return Ok(());
+        }
+        Err(bad_input(format!(
+            "{name:?} is no name; 1 to {NAME_CHARS_MAX} of the characters a-z, 0-9 and - are expected"
+        )))
+    }
+
+    fn file(&self, name: &str, end: &str) -> PathBuf {
+        self.0.join(format!("{name}.{end}"))
+    }
+
+    /// Every subscriber, by name.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or are none of ours.
+    pub fn hooks(&self) -> anyhow::Result<Vec<Hook>> {
+        if !self.0.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.0).with_context(|| self.0.display().to_string())? {
+            let file = entry?.file_name();
+            let name = file.to_str().and_then(|name| name.strip_suffix(".json"));
+            names.extend(name.filter(|name| !name.contains('.')).map(str::to_owned));
+        }
+        names.sort_unstable();
+        let hooks = names.iter().map(|name| self.hook(name));
+        hooks.filter_map(Result::transpose).collect()
+    }
+
+    /// One subscriber; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Self::hooks`].
+    pub fn hook(&self, name: &str) -> anyhow::Result<Option<Hook>> {
+        let path = self.file(name, "json");
+        let Some(file) = read::<HookFile>(&path)? else {
+            return Ok(None);
+        };
+        let place = || path.display().to_string();
+        anyhow::ensure!(file.format == FORMAT, "{}: not of format {FORMAT}", place());
+        let secret = HookSecret::parse(&file.secret);
+        let secret = secret.map_err(|fault| anyhow::anyhow!("{}: {fault}", place()))?;
+        let subjects = file.subjects.map(|codes| {
+            let codes = codes.iter().map(|code| Uscc::new(code));
+            codes.collect::<Result<BTreeSet<Uscc>, _>>()
+        });
+        Ok(Some(Hook {
+            name: name.to_owned(),
+            url: file.url,
+            secret,
+            created: file.created,
+            after: file.after,
+            subjects: subjects.transpose().with_context(place)?,
+        }))
+    }
+
+    /// Enters a subscriber.
+    ///
+    /// # Errors
+    /// A name that is taken, too many, or a file that cannot be written.
+    pub fn add(&self, hook: &Hook) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.0).with_context(|| self.0.display().to_string())?;
+        let hooks = self.hooks()?;
+        if hooks.iter().any(|known| known.name == hook.name) {
+            let said = format!(
+                "there is a hook {:?} already; give another name, or remove it first",
+                hook.name
+            );
+            return Err(bad_input(said));
+        }
+        if hooks.len() >= HOOKS_MAX {
+            return Err(bad_input(format!(
+                "there are {HOOKS_MAX} hooks, as many as there may be"
+            )));
+        }
+        let subjects = hook.subjects.as_ref();
+        let codes = subjects.map(|all| all.iter().map(|code| code.as_str().to_owned()).collect());
+        let file = HookFile {
+            format: FORMAT,
+            url: hook.url.clone(),
+            secret: hook.secret.reveal(),
+            created: hook.created.clone(),
+            after: hook.after,
+            subjects: codes,
+        };
+        self.write(
+            &self.file(&hook.name, "json"),
+            &serde_json::to_string(&file)?,
+        )
+    }
+
+    /// Removes a subscriber with all that is known of it; whether there was one.
+    ///
+    /// # Errors
+    /// Files that cannot be removed.
+    pub fn remove(&self, name: &str) -> anyhow::Result<bool> {
+        let mut found = false;
+        for end in ["json", "state.json", "retry"] {
+            let path = self.file(name, end);
+            match std::fs::remove_file(&path) {
+                Ok(()) => found |= end == "json",
+                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
+                Err(cause) => return Err(cause).with_context(|| path.display().to_string()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// How far a subscriber has been told.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is none of ours.
+    pub fn progress(&self, hook: &Hook) -> anyhow::Result<Progress> {
+        let path = self.file(&hook.name, "state.json");
+        // One that was removed while a message was under way leaves its file to the next of that name.
+        let file = read::<StateFile>(&path)?.filter(|file| file.created == hook.created);
+        let Some(file) = file else {
+            return Ok(Progress::from(hook.after));
+        };
+        anyhow::ensure!(
+            file.format == FORMAT,
+            "{}: not of format {FORMAT}",
+            path.display()
+        );
+        Ok(Progress {
+            done: file.done,
+            failing: file.failing.map(|failing| Failing {
+                since: Instant::from_unix(failing.since_unix),
+                tries: failing.tries,
+                next_at: Instant::from_unix(failing.next_unix),
+                cause: failing.cause,
+            }),
+            laid_aside: file.laid_aside,
+            again: file.again,
+        })
+    }
+
+    /// Keeps how far a subscriber has been told.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn keep(&self, hook: &Hook, progress: &Progress) -> anyhow::Result<()> {
+        let file = StateFile {
+            format: FORMAT,
+            created: hook.created.clone(),
+            done: progress.done,
+            failing: progress.failing.as_ref().map(|failing| FailingFile {
+                since_unix: failing.since.unix(),
+                tries: failing.tries,
+                next_unix: failing.next_at.unix(),
+                cause: failing.cause.clone(),
+            }),
+            laid_aside: progress.laid_aside.clone(),
+            again: progress.again.clone(),
+        };
+        self.write(
+            &self.file(&hook.name, "state.json"),
+            &serde_json::to_string(&file)?,
+        )
+    }
+
+    /// Says that a subscriber is to be tried at once, with what was laid aside.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn ask_retry(&self, name: &str) -> anyhow::Result<()> {
+        self.write(&self.file(name, "retry"), "")
+    }
+
+    /// Whether that was said; it is said no longer.
+    #[must_use]
+    pub fn take_retry(&self, name: &str) -> bool {
+        std::fs::remove_file(self.file(name, "retry")).is_ok()
+    }
+
+    /// Writes a file that nobody else may read, whole or not at all.
+    fn write(&self, path: &Path, text: &str) -> anyhow::Result<()> {
+        let beside = path.with_extension("new");
+        let write = || -> std::io::Result<()> {
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&beside)?;
+            std::io::Write::write_all(&mut file, text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&beside, path)?;
+            std::fs::File::open(&self.0)?.sync_all()
+        };
+        write().with_context(|| path.display().to_string())
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    let place = || path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(serde_json::from_str(&text).with_context(place)?)),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(cause).with_context(place),
+    }
+}
