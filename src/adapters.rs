@@ -2,6 +2,10 @@
 
 pub mod inbound;
 
+pub mod limits;
+
+pub mod tls;
+
 pub mod payload;
 
 pub mod mqtt;

@@ -28,6 +28,8 @@ pub mod seed_ledger;
 
 pub mod open;
 
+pub mod secured;
+
 pub mod seeding;
 
 pub mod register;

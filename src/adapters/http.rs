@@ -56,4 +56,6 @@ pub mod health;
 
 pub mod pages;
 
+pub mod listener;
+
 pub mod server;

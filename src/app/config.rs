@@ -14,6 +14,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 use toml::de::DeValue;
 
+use crate::adapters::http::listener::WebSettings;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub http_listen: SocketAddr,
     /// Whether everybody must show who that is even before anybody was given access.
     pub access_required: bool,
+    /// TLS of those, and what an address may take.
+    pub web: WebSettings,
     /// Whether the embedded MQTT endpoint runs.
     pub mqtt_embedded: bool,
     /// The endpoint.
@@ -126,6 +129,7 @@ impl Default for Settings {
             commit_interval: Duration::ZERO,
             http_listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             access_required: false,
+            web: WebSettings::default(),
             mqtt_embedded: true,
             endpoint: EndpointSettings::default(),
             mqtt_prefix: "skytier/v1".to_owned(),

@@ -10,11 +10,13 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::adapters::http::listener::Web;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::server::router;
 use crate::adapters::http::state::WebState;
 use crate::adapters::inbound::EMBEDDED;
 use crate::adapters::inbound::Inlet;
+use crate::adapters::limits::Door;
 use crate::adapters::mqtt::broker::Broker;
 use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
@@ -40,6 +42,8 @@ use crate::app::qc_rules;
 use crate::app::receipt;
 use crate::app::retention::Keeper;
 use crate::app::rulebooks;
+use crate::app::secured;
+use crate::app::secured::Served;
 use crate::app::standards;
 use crate::app::webhooks::deliver::Deliverer;
 use crate::domain::calendar::Instant;
@@ -70,10 +74,14 @@ const WATCH_PAUSE: Duration = Duration::from_millis(500);
 pub struct Daemon {
     /// Where the pages are.
     pub http: SocketAddr,
+    /// Where the pages are by TLS, if they are.
+    pub https: Option<SocketAddr>,
     /// Where the embedded MQTT endpoint listens, if it runs.
     pub mqtt: Option<SocketAddr>,
+    /// Where it listens by TLS, if it does.
+    pub mqtts: Option<SocketAddr>,
     stop: watch::Sender<bool>,
-    http_task: JoinHandle<std::io::Result<()>>,
+    http_task: JoinHandle<()>,
     mqtt_tasks: Vec<JoinHandle<()>>,
     pump_task: JoinHandle<Result<(), StoreError>>,
     rollup_task: JoinHandle<Result<(), StoreError>>,
@@ -200,12 +208,27 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
     })
 }
 
-/// Takes the address for the pages; with the port that was free where none was named.
-async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+/// Takes an address for the pages.
+async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| format!("listen on http.listen = {address}"))?;
-    let taken = listener.local_addr()?;
-    Ok((listener, taken))
+    listener.with_context(|| format!("listen on {key} = {address}"))
+}
+
+/// The web's listeners, and all TLS there is.
+async fn web(settings: &Settings, of_mqtt: Option<Served>) -> anyhow::Result<(Web, Vec<Served>)> {
+    let served = secured::web(&settings.web.tls)?;
+    let mut secured = None;
+    if let (Some(served), Some(address)) = (&served, settings.web.tls.listen) {
+        let listener = listen("http.tls.listen", address).await?;
+        secured = Some((listener, Arc::clone(&served.tls)));
+    }
+    let web = Web {
+        plain: listen("http.listen", settings.http_listen).await?,
+        secured,
+        door: Arc::new(Door::new(settings.web.door)),
+        connections_max: settings.web.connections_max,
+    };
+    Ok((web, of_mqtt.into_iter().chain(served).collect()))
 }
 
 /// Runs the watch in a task of its own.
@@ -245,10 +268,11 @@ impl Daemon {
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
-        let (mqtt, mqtt_tasks, counters) =
-            ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
+        let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
         let pump = flows.pump(&health, &switch, clock);
-        let (listener, http) = listen(settings.http_listen).await?;
+        let (web, served) = web(settings, ways.served).await?;
+        let served = secured::watch(served, Arc::clone(&health), clock);
+        let (http, https) = (web.plain.local_addr()?, web.secured_addr());
         let state = WebState {
             access: Arc::clone(&identity.access),
             reviewing: Arc::new(reviewing(&stores).await?),
@@ -261,7 +285,7 @@ impl Daemon {
             lookups: noting,
             ingest: Arc::clone(&flows.ingest),
             health: Arc::clone(&health),
-            mqtt: counters,
+            mqtt: ways.counters,
             watch: Arc::clone(&flows.watch),
             attendance: Arc::clone(&stores.attendance),
             editions: flows.editions,
@@ -272,28 +296,26 @@ impl Daemon {
             workdays: Arc::new(holidays::workdays()?),
             rules: qc_rules::rules()?,
             zone: settings.zone,
-            mqtt_address: mqtt.map(|at| (at.ip().to_string(), at.port())),
+            mqtt_address: ways.mqtt.map(|at| (at.ip().to_string(), at.port())),
             mqtt_prefix: settings.mqtt_prefix.clone(),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             live: Live::new(switch.clone()),
             clock,
             moment: cli::moment,
         };
-        let served = axum::serve(listener, router(state)).with_graceful_shutdown(stopped(switch));
-        let http_task = tokio::spawn(served.into_future());
-        let pump_task = tokio::spawn(async move { pump.run(deliveries).await });
-        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers));
-        let readmission_task = tokio::spawn(async move { flows.ingest.run(clock).await });
-        let rollup_task = tokio::spawn(async move { flows.rollup.run().await });
+        let http_task = tokio::spawn(web.serve(router(state), stopped(switch)));
+        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers, served));
         Ok(Self {
             http,
-            mqtt,
+            https,
+            mqtt: ways.mqtt,
+            mqtts: ways.mqtts,
             stop,
             http_task,
-            mqtt_tasks,
-            pump_task,
-            rollup_task,
-            readmission_task,
+            mqtt_tasks: ways.tasks,
+            pump_task: tokio::spawn(async move { pump.run(deliveries).await }),
+            rollup_task: tokio::spawn(async move { flows.rollup.run().await }),
+            readmission_task: tokio::spawn(async move { flows.ingest.run(clock).await }),
             beside_task,
             noted,
             identity,
@@ -321,7 +343,7 @@ impl Daemon {
             ended = &mut self.readmission_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.watch_task => Some(ended?.map_err(anyhow::Error::from)),
             ended = &mut self.noted.task => Some(ended?.map_err(anyhow::Error::from)),
-            ended = &mut self.http_task => Some(ended?.map_err(anyhow::Error::from)),
+            ended = &mut self.http_task => Some(ended.map_err(anyhow::Error::from)),
         };
         self.stop.send_replace(true);
         self.beside_task.abort();
@@ -339,7 +361,7 @@ impl Daemon {
         self.watch_task.abort();
         let closed = self.watch.close((self.clock)()).await;
         match tokio::time::timeout(HTTP_DRAIN, &mut self.http_task).await {
-            Ok(ended) => ended??,
+            Ok(ended) => ended?,
             Err(_) => self.http_task.abort(),
         }
         let noted = self.noted.end().await;
@@ -475,8 +497,14 @@ impl Followers {
     }
 }
 
-/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age, and who is told of changes.
-async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, followers: Followers) {
+/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age, who is
+/// told of changes, a look at the files of TLS.
+async fn beside(
+    influx: Option<Arc<Influx>>,
+    health: Arc<Health>,
+    followers: Followers,
+    served: impl Future<Output = ()>,
+) {
     let clock = followers.clock;
     let kept = async {
         if let Some(influx) = influx {
@@ -502,14 +530,18 @@ async fn beside(influx: Option<Arc<Influx>>, health: Arc<Health>, followers: Fol
             deliverer.run(clock).await;
         }
     };
-    tokio::join!(kept, copy, keep, told);
+    tokio::join!(kept, copy, keep, told, served);
 }
 
-type Started = (
-    Option<SocketAddr>,
-    Vec<JoinHandle<()>>,
-    Vec<(String, Arc<Counters>)>,
-);
+/// What takes messages in, and where.
+#[derive(Default)]
+struct WaysIn {
+    mqtt: Option<SocketAddr>,
+    mqtts: Option<SocketAddr>,
+    tasks: Vec<JoinHandle<()>>,
+    counters: Vec<(String, Arc<Counters>)>,
+    served: Option<Served>,
+}
 
 /// Starts the embedded endpoint and the clients of external brokers.
 async fn ways_in(
@@ -518,35 +550,50 @@ async fn ways_in(
     switch: &watch::Receiver<bool>,
     watch: &Arc<Watch>,
     clock: fn() -> Instant,
-) -> anyhow::Result<Started> {
-    let (mut tasks, mut counters) = (Vec::new(), Vec::new());
-    let mut address = None;
+) -> anyhow::Result<WaysIn> {
+    let mut ways = WaysIn::default();
     if settings.mqtt_embedded {
         let listen = settings.endpoint.listen;
         let endpoint = Endpoint::bind(settings.endpoint.clone(), inlet.clone()).await;
         let endpoint =
             endpoint.with_context(|| format!("listen on mqtt.embedded.listen = {listen}"))?;
-        address = Some(endpoint.local_addr()?);
-        counters.push((EMBEDDED.to_owned(), endpoint.counters()));
+        let endpoint = secure(endpoint, settings, &mut ways)?;
+        ways.mqtt = Some(endpoint.local_addr()?);
+        ways.mqtts = endpoint.secured_addr();
+        ways.counters
+            .push((EMBEDDED.to_owned(), endpoint.counters()));
         watch.link(EMBEDDED, true, clock());
-        tasks.push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
+        ways.tasks
+            .push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
     }
     for broker in &settings.brokers {
         let mut broker = broker.clone();
         broker.prefix.clone_from(&settings.mqtt_prefix);
         let url = broker.url.clone();
         let client = Broker::new(broker, inlet.clone())?;
-        counters.push((url, client.counters()));
+        ways.counters.push((url, client.counters()));
         let (watch, link) = (Arc::clone(watch), client.link());
         watch.expect(&link, clock());
         let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
-        tasks.push(tokio::spawn(client.run(stopped(switch.clone()))));
+        ways.tasks
+            .push(tokio::spawn(client.run(stopped(switch.clone()))));
     }
     // With nobody to hand anything in, the pump waits all the same.
     let stop = stopped(switch.clone());
-    tasks.push(tokio::spawn(async move {
+    ways.tasks.push(tokio::spawn(async move {
         stop.await;
         drop(inlet);
     }));
-    Ok((address, tasks, counters))
+    Ok(ways)
+}
+
+/// Lets the endpoint listen by TLS too, if it is asked for.
+fn secure(endpoint: Endpoint, settings: &Settings, ways: &mut WaysIn) -> anyhow::Result<Endpoint> {
+    let settings = &settings.endpoint.tls;
+    ways.served = secured::mqtt(settings)?;
+    let (Some(served), Some(listen)) = (&ways.served, settings.listen) else {
+        return Ok(endpoint);
+    };
+    let endpoint = endpoint.secured(listen, Arc::clone(&served.tls));
+    endpoint.with_context(|| format!("listen on mqtt.embedded.tls.listen = {listen}"))
 }

@@ -37,10 +37,17 @@ impl Identity {
                 Access::open(&settings.data_dir, required)?
             }
         };
-        let listen = settings.http_listen;
-        if !listen.ip().is_loopback() && !access.now().closed {
+        let listens = [
+            ("http.listen", Some(settings.http_listen)),
+            ("http.tls.listen", settings.web.tls.listen),
+        ];
+        let exposed = listens.into_iter().find_map(|(key, listen)| {
+            let listen = listen.filter(|listen| !listen.ip().is_loopback());
+            Some((key, listen?))
+        });
+        if let Some((key, listen)) = exposed.filter(|_| !access.now().closed) {
             return Err(bad_input(format!(
-                "http.listen: {listen} is not a loopback address, and nobody was given access yet, so all would be open to \
+                "{key}: {listen} is not a loopback address, and nobody was given access yet, so all would be open to \
                  everybody: run `skytier tokens add` for this data directory, or set access.required = true"
             )));
         }

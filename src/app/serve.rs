@@ -89,8 +89,14 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let daemon = Daemon::start(&settings, now).await?;
     let asked = asked_to_stop()?;
     say(format_args!("skytier: http://{}/", daemon.http));
+    if let Some(https) = daemon.https {
+        say(format_args!("skytier: https://{https}/"));
+    }
     if let Some(mqtt) = daemon.mqtt {
         say(format_args!("skytier: mqtt://{mqtt}"));
+    }
+    if let Some(mqtts) = daemon.mqtts {
+        say(format_args!("skytier: mqtts://{mqtts}"));
     }
     say(format_args!(
         "skytier: {}; Ctrl-C stops",

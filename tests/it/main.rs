@@ -23,6 +23,7 @@ mod index;
 mod influxdb2;
 mod keeping;
 mod links;
+mod listeners;
 mod mirror;
 mod mqtt;
 mod pacing;

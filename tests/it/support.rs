@@ -6,6 +6,7 @@
 pub(crate) mod full;
 pub(crate) mod influxdb2;
 pub(crate) mod mosquitto;
+pub(crate) mod papers;
 pub(crate) mod station;
 
 use std::io::BufRead;
@@ -178,6 +179,9 @@ pub(crate) struct Site {
     pub(crate) http: String,
     /// Port of the embedded endpoint; 0 when it is off.
     pub(crate) mqtt: u16,
+    /// Ports of both by TLS; 0 when it is off.
+    pub(crate) https: u16,
+    pub(crate) mqtts: u16,
     /// Its data directory.
     pub(crate) data: PathBuf,
 }
@@ -304,6 +308,8 @@ impl Daemon {
         let mut site = Site {
             http: String::new(),
             mqtt: 0,
+            https: 0,
+            mqtts: 0,
             data: data.to_owned(),
         };
         let mut line = String::new();
@@ -320,6 +326,10 @@ impl Daemon {
                 site.http = said.trim_end_matches('/').to_owned();
             } else if let Some(address) = said.strip_prefix("mqtt://127.0.0.1:") {
                 site.mqtt = address.parse().expect("a port");
+            } else if let Some(address) = said.strip_prefix("mqtts://127.0.0.1:") {
+                site.mqtts = address.parse().expect("a port");
+            } else if let Some(address) = said.strip_prefix("https://127.0.0.1:") {
+                site.https = address.trim_end_matches('/').parse().expect("a port");
             } else if said.starts_with("loopback only") || said.starts_with("access by") {
                 break;
             }

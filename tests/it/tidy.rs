@@ -36,6 +36,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "credit_events"),
     ("http", "deletions"),
     ("http", "lang"),
+    ("http", "limits"),
     // Only the settings and counters that the health page shows.
     ("http", "mqtt"),
     ("http", "publications"),
@@ -43,9 +44,12 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "report"),
     ("http", "reviews"),
     ("http", "tables"),
+    ("http", "tls"),
     ("http", "words"),
     ("mqtt", "inbound"),
+    ("mqtt", "limits"),
     ("mqtt", "payload"),
+    ("mqtt", "tls"),
     ("publications", "lang"),
     ("publications", "report"),
     ("receipt", "credit_events"),
@@ -68,8 +72,13 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("ab_glyph", &["src/adapters/chart"]),
     ("plotters", &["src/adapters/chart"]),
-    // The daemon hands the router its socket.
-    ("axum", &["src/adapters/http", "src/app/daemon.rs"]),
+    ("axum", &["src/adapters/http"]),
+    ("hyper", &["src/adapters/http"]),
+    ("hyper_util", &["src/adapters/http"]),
+    ("tower_service", &["src/adapters/http"]),
+    ("rustls", &["src/adapters/tls"]),
+    ("tokio_rustls", &["src/adapters/tls"]),
+    ("x509_parser", &["src/adapters/tls"]),
     ("allsorts", &["src/adapters/bulletin"]),
     (
         "base64",
@@ -294,11 +303,13 @@ fn homes(source: &Source) -> Vec<(usize, String)> {
     faults
 }
 
-/// Only the outermost layer asks for the time. The MQTT sessions may measure how long a peer was silent.
+/// Only the outermost layer asks for the time. The MQTT sessions may measure how long a peer was silent, and the limits
+/// how fast it goes.
 fn clocks(source: &Source) -> Vec<(usize, String)> {
     let outside = source.layer().is_none_or(|layer| layer >= 4);
     let lines = source.shipped().filter(|_| !outside);
-    let elapsed = source.path.starts_with("src/adapters/mqtt");
+    let measures = ["src/adapters/mqtt", "src/adapters/limits"];
+    let elapsed = measures.iter().any(|path| source.path.starts_with(path));
     let clock = |line: &str| {
         let wall = ["Utc::now", "Local::now", "SystemTime"];
         wall.iter().any(|text| line.contains(text)) || (line.contains("Instant::now") && !elapsed)

@@ -15,17 +15,17 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rmqtt_codec::v5::DisconnectReasonCode;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::inbound::Inlet;
 use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
+use crate::adapters::limits::Visitor;
 use crate::adapters::mqtt::handshake;
 use crate::adapters::mqtt::handshake::Admitted;
 use crate::adapters::mqtt::handshake::NoHello;
@@ -114,18 +114,39 @@ impl Drop for Seated<'_> {
     }
 }
 
-/// Serves one socket from first to last.
-pub(super) async fn serve(shared: &Shared, mut stream: TcpStream, peer: SocketAddr) {
+/// Both halves of a stream.
+pub(super) struct Halves<R, W> {
+    pub(super) reader: R,
+    pub(super) writer: W,
+}
+
+/// Who is at the other end, as far as is known before it says so.
+pub(super) struct Newcomer {
+    pub(super) address: SocketAddr,
+    pub(super) visitor: Visitor,
+}
+
+/// Serves one stream from first to last.
+pub(super) async fn serve<R, W>(shared: &Shared, mut stream: Halves<R, W>, newcomer: Newcomer)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let peer = newcomer.address;
     let settings = &shared.settings;
     let mut input = BytesMut::new();
     let hello = timeout(
         settings.connect_timeout,
-        handshake::hello(&mut stream, &mut input),
+        handshake::hello(&mut stream.reader, &mut input),
     );
     let refused = &shared.counters.connections_refused;
     let known = tokio::select! {
         known = hello => known,
         () = shared.stop.cancelled() => return,
+        () = newcomer.visitor.crowded_out() => {
+            Counters::count(&shared.counters.crowded_out);
+            return tracing::debug!(%peer, "mqtt connection dropped: too many without a CONNECT");
+        }
     };
     let (mut wire, hello) = match known {
         Ok(Ok(known)) => known,
@@ -149,26 +170,35 @@ pub(super) async fn serve(shared: &Shared, mut stream: TcpStream, peer: SocketAd
             deny(wire, denial, stream, peer).await;
         }
         Ok(_) if shared.stop.is_cancelled() => deny(wire, Denial::Stopping, stream, peer).await,
-        Ok(admitted) => attend(shared, admitted, wire, input, stream).await,
+        Ok(admitted) => {
+            newcomer.visitor.known();
+            attend(shared, admitted, wire, input, stream).await;
+        }
     }
 }
 
-async fn deny(mut wire: Wire, denial: Denial, stream: TcpStream, peer: SocketAddr) {
+async fn deny<R, W>(mut wire: Wire, denial: Denial, mut stream: Halves<R, W>, peer: SocketAddr)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     tracing::info!(%peer, ?denial, "mqtt connection denied");
     let mut output = BytesMut::new();
     wire.deny(denial, &mut output);
-    let (mut reader, mut writer) = stream.into_split();
-    part(&mut reader, &mut writer, &output).await;
+    part(&mut stream, &output).await;
 }
 
 /// From CONNACK to the end.
-async fn attend(
+async fn attend<R, W>(
     shared: &Shared,
     admitted: Admitted,
     mut wire: Wire,
     input: BytesMut,
-    stream: TcpStream,
-) {
+    mut stream: Halves<R, W>,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let client_id = admitted.client_id;
     let (seated, before) = shared.seats.take(&client_id, &shared.stop);
     if let Some(before) = before {
@@ -193,15 +223,13 @@ async fn attend(
         topic: will.topic.to_string(),
         payload: will.payload,
     });
-    let (mut reader, mut writer) = stream.into_split();
+    let Halves { reader, writer } = &mut stream;
     let open = Open::new(&shared.counters);
     let mut session = Session::new(around, client, wire, input, output);
-    let ending = session
-        .run(&mut reader, &mut writer, &seated.seat.leave)
-        .await;
+    let ending = session.run(reader, writer, &seated.seat.leave).await;
     let stopping = shared.stop.is_cancelled();
     if ending == Ending::Stopped && stopping {
-        drop(timeout(shared.settings.drain_timeout, session.drain(&mut writer)).await);
+        drop(timeout(shared.settings.drain_timeout, session.drain(writer)).await);
     }
     log(&client_id, &ending);
     if let (Some(will), true) = (will, leaves_will(&ending, stopping)) {
@@ -211,7 +239,7 @@ async fn attend(
     drop(seated);
     drop(open);
     let last_words = session.farewell(reason(&ending, stopping));
-    part(&mut reader, &mut writer, &last_words).await;
+    part(&mut stream, &last_words).await;
 }
 
 /// Counts a connection as open while it lives.
@@ -264,7 +292,12 @@ fn log(client_id: &str, ending: &Ending) {
 }
 
 /// Says the last words and closes, taking what the client still sends so that they are not lost to a reset.
-async fn part(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf, last_words: &[u8]) {
+async fn part<R, W>(stream: &mut Halves<R, W>, last_words: &[u8])
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let Halves { reader, writer } = stream;
     let parting = async {
         if writer.write_all(last_words).await.is_err() || writer.shutdown().await.is_err() {
             return;

@@ -11,16 +11,22 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::inbound::Inlet;
+use crate::adapters::limits::Door;
 use crate::adapters::mqtt::connection;
+use crate::adapters::mqtt::connection::Halves;
+use crate::adapters::mqtt::connection::Newcomer;
 use crate::adapters::mqtt::connection::Seats;
 use crate::adapters::mqtt::connection::Shared;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::EndpointSettings;
+use crate::adapters::tls::Tls;
+use crate::adapters::tls::TlsStream;
 
 /// Pause after the system could not give us a connection, such as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,7 +56,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// A bound listener.
 pub struct Endpoint {
     listener: TcpListener,
+    secured: Option<(TcpListener, Arc<Tls>)>,
     shared: Arc<Shared>,
+    door: Arc<Door>,
     places: Arc<Semaphore>,
 }
 
@@ -62,6 +70,7 @@ impl Endpoint {
     pub async fn bind(settings: EndpointSettings, inlet: Inlet) -> io::Result<Self> {
         let listener = listen(settings.listen)?;
         let places = Arc::new(Semaphore::new(settings.connections_max));
+        let door = Arc::new(Door::new(settings.door));
         let shared = Arc::new(Shared {
             settings,
             inlet,
@@ -71,9 +80,26 @@ impl Endpoint {
         });
         Ok(Self {
             listener,
+            secured: None,
             shared,
+            door,
             places,
         })
+    }
+
+    /// Listens by TLS too.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn secured(mut self, address: SocketAddr, tls: Arc<Tls>) -> io::Result<Self> {
+        self.secured = Some((listen(address)?, tls));
+        Ok(self)
+    }
+
+    /// Where it listens by TLS, if it does.
+    pub fn secured_addr(&self) -> Option<SocketAddr> {
+        let (listener, _) = self.secured.as_ref()?;
+        listener.local_addr().ok()
     }
 
     /// Where it listens.
@@ -94,18 +120,20 @@ impl Endpoint {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         loop {
-            tokio::select! {
+            let (accepted, tls) = tokio::select! {
                 () = &mut shutdown => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.accept(stream, peer),
-                    Err(fault) => {
-                        tracing::warn!(%fault, "mqtt listener cannot accept for now");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+                accepted = self.listener.accept() => (accepted, None),
+                accepted = secure(self.secured.as_ref()) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.accept(stream, peer, tls),
+                Err(fault) => {
+                    tracing::warn!(%fault, "mqtt listener cannot accept for now");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.secured));
         self.shared.stop.cancel();
         let all = u32::try_from(self.shared.settings.connections_max).unwrap_or(u32::MAX);
         let patience = self.shared.settings.drain_timeout + STOP_SLACK;
@@ -117,26 +145,93 @@ impl Endpoint {
         }
     }
 
-    fn accept(&self, stream: tokio::net::TcpStream, peer: SocketAddr) {
+    fn accept(&self, stream: TcpStream, peer: SocketAddr, tls: Option<Arc<Tls>>) {
         Counters::count(&self.shared.counters.connections_total);
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             Counters::count(&self.shared.counters.connections_refused);
             tracing::debug!(%peer, "mqtt connection dropped: all places taken");
             return;
         };
+        let visitor = match self.door.enter(peer.ip()) {
+            Ok(visitor) => visitor,
+            Err(turned) => {
+                Counters::count(&self.shared.counters.connections_refused);
+                tracing::debug!(%peer, ?turned, "mqtt connection dropped");
+                return;
+            }
+        };
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        tokio::spawn(serve(Arc::clone(&self.shared), stream, peer, place));
+        let newcomer = Newcomer {
+            address: peer,
+            visitor,
+        };
+        tokio::spawn(serve(
+            Arc::clone(&self.shared),
+            stream,
+            newcomer,
+            tls,
+            place,
+        ));
+    }
+}
+
+type Accepted = io::Result<(TcpStream, SocketAddr)>;
+
+/// The next connection of the listener with TLS; without one, none ever.
+async fn secure(secured: Option<&(TcpListener, Arc<Tls>)>) -> (Accepted, Option<Arc<Tls>>) {
+    match secured {
+        Some((listener, tls)) => (listener.accept().await, Some(Arc::clone(tls))),
+        None => std::future::pending().await,
     }
 }
 
 async fn serve(
     shared: Arc<Shared>,
-    stream: tokio::net::TcpStream,
-    peer: SocketAddr,
+    stream: TcpStream,
+    newcomer: Newcomer,
+    tls: Option<Arc<Tls>>,
     place: OwnedSemaphorePermit,
 ) {
-    connection::serve(&shared, stream, peer).await;
+    match tls {
+        None => {
+            let (reader, writer) = stream.into_split();
+            connection::serve(&shared, Halves { reader, writer }, newcomer).await;
+        }
+        Some(tls) => {
+            if let Some(stream) = shake(&shared, stream, &newcomer, &tls).await {
+                let (reader, writer) = tokio::io::split(stream);
+                connection::serve(&shared, Halves { reader, writer }, newcomer).await;
+            }
+        }
+    }
     drop(place);
+}
+
+/// The TLS handshake, in time and while there is room for it.
+async fn shake(
+    shared: &Shared,
+    stream: TcpStream,
+    newcomer: &Newcomer,
+    tls: &Tls,
+) -> Option<TlsStream<TcpStream>> {
+    let peer = newcomer.address;
+    let shaking = tokio::time::timeout(shared.settings.connect_timeout, tls.accept(stream));
+    let shaken = tokio::select! {
+        shaken = shaking => shaken,
+        () = shared.stop.cancelled() => return None,
+        () = newcomer.visitor.crowded_out() => {
+            Counters::count(&shared.counters.crowded_out);
+            return None;
+        }
+    };
+    let cause = match shaken {
+        Ok(Ok((stream, _))) => return Some(stream),
+        Ok(Err(fault)) => fault.to_string(),
+        Err(_) => "not done in time".to_owned(),
+    };
+    Counters::count(&shared.counters.handshakes_failed);
+    tracing::debug!(%peer, cause, "mqtt connection dropped in its TLS handshake");
+    None
 }

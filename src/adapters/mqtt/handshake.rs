@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rmqtt_codec::version::ProtocolVersion;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt as _;
 
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::wire;
@@ -35,7 +35,7 @@ pub(super) enum NoHello {
 
 /// Reads until the CONNECT packet is whole. The caller limits the time.
 pub(super) async fn hello(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + Unpin),
     input: &mut BytesMut,
 ) -> Result<(Wire, Hello), NoHello> {
     let version = loop {
@@ -60,7 +60,7 @@ pub(super) async fn hello(
     }
 }
 
-async fn more(stream: &mut TcpStream, input: &mut BytesMut) -> Result<(), NoHello> {
+async fn more(stream: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> Result<(), NoHello> {
     input.reserve(READ_BYTES);
     match stream.read_buf(input).await {
         Ok(bytes) if bytes > 0 => Ok(()),

@@ -7,8 +7,13 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::io;
 use std::num::NonZeroU16;
+use std::pin::Pin;
 use std::pin::pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Buf;
@@ -18,9 +23,10 @@ use rmqtt_codec::types::Publish;
 use rmqtt_codec::types::QoS;
 use rmqtt_codec::v5::DisconnectReasonCode;
 use rmqtt_codec::v5::PublishAckReason;
-use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -121,6 +127,8 @@ pub(super) struct Session<'a> {
     wire: Wire,
     input: BytesMut,
     output: BytesMut,
+    /// Whether something written may still be on its way to the socket, as with TLS.
+    unflushed: bool,
     read_bytes: usize,
     pending: VecDeque<Pending>,
     held: Option<(Message, Due)>,
@@ -145,6 +153,7 @@ impl<'a> Session<'a> {
             wire,
             input,
             output,
+            unflushed: false,
             read_bytes: READ_BYTES.0,
             pending: VecDeque::new(),
             held: None,
@@ -158,8 +167,8 @@ impl<'a> Session<'a> {
     /// Serves the client until it or we have enough.
     pub(super) async fn run(
         &mut self,
-        reader: &mut OwnedReadHalf,
-        writer: &mut OwnedWriteHalf,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
         stop: &CancellationToken,
     ) -> Ending {
         let mut stopped = pin!(stop.cancelled());
@@ -185,9 +194,9 @@ impl<'a> Session<'a> {
                         tokio::task::yield_now().await;
                     }
                 }
-                writable = writer.writable(), if !self.output.is_empty() => {
-                    if writable.is_err() {
-                        return Ending::Lost;
+                pushed = push(writer, &self.output), if !self.output.is_empty() || self.unflushed => {
+                    if let Err(ending) = self.pushed(pushed) {
+                        return ending;
                     }
                 }
                 slot = self.around.inlet.room(), if self.held.is_some() => {
@@ -211,7 +220,7 @@ impl<'a> Session<'a> {
     }
 
     /// Waits for the verdicts still due and answers them: the last act when the endpoint stops.
-    pub(super) async fn drain(&mut self, writer: &mut OwnedWriteHalf) {
+    pub(super) async fn drain(&mut self, writer: &mut (impl AsyncWrite + Unpin)) {
         while !self.pending.is_empty() {
             let (due, verdict) = front(&mut self.pending).await;
             if self.settle(due, verdict).is_err() || self.write(writer).is_err() {
@@ -290,14 +299,32 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn write(&mut self, writer: &OwnedWriteHalf) -> Result<(), Ending> {
+    /// Writes what the other side takes at once; the rest is pushed when it takes more.
+    fn write(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<(), Ending> {
+        let mut context = Context::from_waker(Waker::noop());
         while !self.output.is_empty() {
-            match writer.try_write(&self.output) {
-                Ok(written) => self.output.advance(written),
-                Err(fault) if fault.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(_) => return Err(Ending::Lost),
+            match Pin::new(&mut *writer).poll_write(&mut context, &self.output) {
+                Poll::Ready(written) => self.pushed(written)?,
+                Poll::Pending => return Ok(()),
             }
         }
+        if self.unflushed {
+            match Pin::new(writer).poll_flush(&mut context) {
+                Poll::Ready(flushed) => self.pushed(flushed.map(|()| 0))?,
+                Poll::Pending => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of so many bytes written, or, when there were none to write, of a flush.
+    fn pushed(&mut self, pushed: io::Result<usize>) -> Result<(), Ending> {
+        let bytes = pushed.map_err(|_| Ending::Lost)?;
+        if bytes == 0 && !self.output.is_empty() {
+            return Err(Ending::Lost);
+        }
+        self.unflushed = bytes > 0;
+        self.output.advance(bytes);
         Ok(())
     }
 
@@ -485,6 +512,14 @@ impl<'a> Session<'a> {
             }
         }
     }
+}
+
+/// Writes some of the output, or, when there is none, flushes what was written.
+async fn push(writer: &mut (impl AsyncWrite + Unpin), output: &[u8]) -> io::Result<usize> {
+    if output.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    writer.write(output).await
 }
 
 /// Takes the oldest message out once its verdict is there.

@@ -8,6 +8,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::adapters::limits::DoorSettings;
+use crate::adapters::tls::TlsSettings;
+
 /// A text that must not show in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -69,6 +72,10 @@ pub struct EndpointSettings {
     pub keep_alive_max: Duration,
     /// Time given to what is still waiting for its verdict when the endpoint stops.
     pub drain_timeout: Duration,
+    /// TLS, beside the plain address.
+    pub tls: TlsSettings,
+    /// What one address may take.
+    pub door: DoorSettings,
     /// User names that may connect; empty: everyone may.
     pub users: BTreeMap<String, Credential>,
 }
@@ -84,6 +91,8 @@ impl Default for EndpointSettings {
             connect_timeout: Duration::from_secs(10),
             keep_alive_max: Duration::from_secs(7_200),
             drain_timeout: Duration::from_secs(5),
+            tls: TlsSettings::default(),
+            door: DoorSettings::default(),
             users: BTreeMap::new(),
         }
     }
@@ -101,6 +110,8 @@ impl EndpointSettings {
             connect_timeout: Duration::from_millis(400),
             keep_alive_max: Duration::from_secs(60),
             drain_timeout: Duration::from_millis(500),
+            tls: TlsSettings::default(),
+            door: DoorSettings::default(),
             users: BTreeMap::new(),
         }
     }
@@ -115,6 +126,10 @@ pub struct Counters {
     pub connections_total: AtomicU64,
     /// Connections turned away: too many, wrong password, no valid CONNECT in time.
     pub connections_refused: AtomicU64,
+    /// Connections that said nothing, closed to make room for newer ones.
+    pub crowded_out: AtomicU64,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: AtomicU64,
     /// Messages received, repeats included.
     pub received: AtomicU64,
     /// Messages acknowledged after they were durable; with QoS 0, found durable.
@@ -134,11 +149,13 @@ impl Counters {
     }
 
     /// All of them by name, for metrics.
-    pub fn all(&self) -> [(&'static str, u64); 8] {
+    pub fn all(&self) -> [(&'static str, u64); 10] {
         [
             ("connections_open", Self::read(&self.connections_open)),
             ("connections", Self::read(&self.connections_total)),
             ("connections_refused", Self::read(&self.connections_refused)),
+            ("crowded_out", Self::read(&self.crowded_out)),
+            ("handshakes_failed", Self::read(&self.handshakes_failed)),
             ("received", Self::read(&self.received)),
             ("acked", Self::read(&self.acked)),
             ("refused", Self::read(&self.refused)),

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use crate::adapters::mqtt::address::Address;
 use crate::adapters::mqtt::broker::BrokerSettings;
+use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::settings::Secret;
 use crate::adapters::payload::topic::Topics;
 use crate::adapters::store::influxdb2::settings::Token;
+use crate::adapters::tls::TlsSettings;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
@@ -18,7 +20,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 49] = [
+pub(super) const KEYS: [&str; 57] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -36,6 +38,10 @@ pub(super) const KEYS: [&str; 49] = [
     "mirror.token",
     "mirror.ca_file",
     "http.listen",
+    "http.tls.listen",
+    "http.tls.cert",
+    "http.tls.key",
+    "http.tls.client_ca",
     "access.required",
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
@@ -47,6 +53,10 @@ pub(super) const KEYS: [&str; 49] = [
     "mqtt.embedded.packet_bytes_max",
     "mqtt.embedded.connect_timeout_s",
     "mqtt.embedded.keep_alive_s_max",
+    "mqtt.embedded.tls.listen",
+    "mqtt.embedded.tls.cert",
+    "mqtt.embedded.tls.key",
+    "mqtt.embedded.tls.client_ca",
     "mqtt.brokers[].url",
     "mqtt.brokers[].ca_file",
     "mqtt.brokers[].client_cert_file",
@@ -101,22 +111,6 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,
         "mqtt.queue_messages_max" => settings.queue_messages_max = number(value, 1, 1_000_000)?,
         "mqtt.embedded.enabled" => settings.mqtt_embedded = flag(value)?,
-        "mqtt.embedded.listen" => settings.endpoint.listen = address(&text(value)?)?,
-        "mqtt.embedded.connections_max" => {
-            settings.endpoint.connections_max = number(value, 1, 1_000_000)?
-        }
-        "mqtt.embedded.receive_maximum" => {
-            settings.endpoint.receive_maximum = number(value, 1, 65_535)?
-        }
-        "mqtt.embedded.packet_bytes_max" => {
-            settings.endpoint.packet_bytes_max = number(value, 64, 16 << 20)?
-        }
-        "mqtt.embedded.connect_timeout_s" => {
-            settings.endpoint.connect_timeout = seconds(value, 3_600)?
-        }
-        "mqtt.embedded.keep_alive_s_max" => {
-            settings.endpoint.keep_alive_max = seconds(value, 65_535)?
-        }
         "health.heartbeat_s" => settings.watch.heartbeat_s = number(value, 1, BEAT_S_MAX)?,
         "health.silent_after" => settings.watch.silent_after = number(value, 1, 1_000)?,
         "health.silent_grace_s" => settings.watch.silent_grace_s = number(value, 0, 86_400)?,
@@ -133,11 +127,35 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "hj212.listen" => {
             return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
         }
+        _ if key.starts_with("http.tls.") => {
+            return set_tls(&mut settings.web.tls, &key["http.tls.".len()..], value);
+        }
+        _ if key.starts_with("mqtt.embedded.") => {
+            let name = &key["mqtt.embedded.".len()..];
+            return set_endpoint(&mut settings.endpoint, name, value);
+        }
         _ => match key
             .strip_prefix("mqtt.brokers.")
             .and_then(|rest| rest.split_once('.'))
         {
             Some((position, name)) => return set_broker(settings, position, name, value),
+            None => return Err(unknown()),
+        },
+    }
+    Ok(())
+}
+
+/// Sets one key of the embedded endpoint.
+fn set_endpoint(endpoint: &mut EndpointSettings, name: &str, value: Value) -> Result<(), String> {
+    match name {
+        "listen" => endpoint.listen = address(&text(value)?)?,
+        "connections_max" => endpoint.connections_max = number(value, 1, 1_000_000)?,
+        "receive_maximum" => endpoint.receive_maximum = number(value, 1, 65_535)?,
+        "packet_bytes_max" => endpoint.packet_bytes_max = number(value, 64, 16 << 20)?,
+        "connect_timeout_s" => endpoint.connect_timeout = seconds(value, 3_600)?,
+        "keep_alive_s_max" => endpoint.keep_alive_max = seconds(value, 65_535)?,
+        _ => match name.strip_prefix("tls.") {
+            Some(name) => return set_tls(&mut endpoint.tls, name, value),
             None => return Err(unknown()),
         },
     }
@@ -151,6 +169,40 @@ fn keep(settings: &mut Settings, kind: Kind, value: Value) -> Result<(), String>
         .retention
         .with(kind, Some(days).filter(|days| *days > 0));
     Ok(())
+}
+
+/// Sets one key of a listener's TLS.
+fn set_tls(tls: &mut TlsSettings, name: &str, value: Value) -> Result<(), String> {
+    match name {
+        "listen" => {
+            let given = text(value)?;
+            let given = (!given.is_empty()).then(|| address(&given));
+            tls.listen = given.transpose()?;
+        }
+        "cert" => tls.cert = PathBuf::from(text(value)?),
+        "key" => tls.key = PathBuf::from(text(value)?),
+        "client_ca" => tls.client_ca = file(&text(value)?),
+        _ => return Err(unknown()),
+    }
+    Ok(())
+}
+
+/// What is missing of a listener's TLS.
+fn check_tls(table: &str, tls: &TlsSettings, faults: &mut Vec<String>) {
+    let files = [("cert", &tls.cert), ("key", &tls.key)];
+    for (name, path) in files {
+        if tls.listen.is_some() && path.as_os_str().is_empty() {
+            faults.push(format!(
+                "{table}.{name}: missing; {table}.listen needs a file in PEM"
+            ));
+        }
+    }
+    let given = files.iter().any(|(_, path)| !path.as_os_str().is_empty());
+    if tls.listen.is_none() && (given || tls.client_ca.is_some()) {
+        faults.push(format!(
+            "{table}.listen: missing, yet files are given; such as 127.0.0.1:8883"
+        ));
+    }
 }
 
 fn unknown() -> String {
@@ -192,13 +244,21 @@ fn set_broker(
 
 /// What must hold between the settings.
 pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
-    let listen = settings.endpoint.listen;
-    if !listen.ip().is_loopback() {
-        faults.push(format!(
-            "mqtt.embedded.listen: {listen} is not a loopback address; there is no access control yet, so only \
-             loopback (such as 127.0.0.1:{}) is served",
-            listen.port()
-        ));
+    let (http, mqtt) = (&settings.web.tls, &settings.endpoint.tls);
+    check_tls("http.tls", http, faults);
+    check_tls("mqtt.embedded.tls", mqtt, faults);
+    for (key, listen) in [
+        ("mqtt.embedded.listen", Some(settings.endpoint.listen)),
+        ("mqtt.embedded.tls.listen", mqtt.listen),
+    ] {
+        let Some(listen) = listen else { continue };
+        if !listen.ip().is_loopback() {
+            faults.push(format!(
+                "{key}: {listen} is not a loopback address; there is no access control yet, so only \
+                 loopback (such as 127.0.0.1:{}) is served",
+                listen.port()
+            ));
+        }
     }
     if settings.store == StoreKind::Influxdb2 {
         let named = settings.influxdb2.faults().into_iter();

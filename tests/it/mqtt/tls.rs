@@ -53,6 +53,7 @@ mod spoken {
     use crate::support::influxdb2::Stub;
     use crate::support::mosquitto::Mosquitto;
     use crate::support::mosquitto::PUBLISHER;
+    use crate::support::papers::Papers;
     use crate::support::require;
     use crate::support::seeded;
     use crate::support::serve;
@@ -61,105 +62,17 @@ mod spoken {
     use crate::support::text;
     use crate::support::wait_for;
 
-    const OPENSSL: &str = "/usr/bin/openssl";
     const TIME: &str = "2020-07-27T13:00:00+08:00";
 
-    /// Certificate authorities of the test, and what they signed.
-    struct Papers {
-        folder: tempfile::TempDir,
-    }
-
-    impl Papers {
-        /// Authorities `ca` and `other`; `server` for localhost and `client` are signed by the first.
-        fn new() -> Self {
-            require(OPENSSL);
-            let papers = Self {
-                folder: tempfile::tempdir().expect("a folder"),
-            };
-            for name in ["ca", "other"] {
-                papers.openssl(
-                    &[
-                        "req",
-                        "-x509",
-                        "-days",
-                        "30",
-                        "-subj",
-                        &format!("/CN=skytier {name}"),
-                    ],
-                    name,
-                );
-            }
-            let alternative = papers.path("names");
-            std::fs::write(&alternative, "subjectAltName=DNS:localhost\n").expect("written");
-            for name in ["server", "client"] {
-                papers.openssl(&["req", "-subj", &format!("/CN={name}")], name);
-                let (request, signed) = (
-                    papers.path(&format!("{name}.pem")),
-                    papers.path(&format!("{name}.crt")),
-                );
-                let (ca, key) = (papers.path("ca.pem"), papers.path("ca.key"));
-                let sign = Command::new(OPENSSL)
-                    .args(["x509", "-req", "-days", "30", "-CAcreateserial"])
-                    .args(["-in", text(&request), "-out", text(&signed)])
-                    .args([
-                        "-CA",
-                        text(&ca),
-                        "-CAkey",
-                        text(&key),
-                        "-extfile",
-                        text(&alternative),
-                    ])
-                    .output();
-                let ended = sign.expect("openssl runs");
-                assert!(
-                    ended.status.success(),
-                    "{}",
-                    String::from_utf8_lossy(&ended.stderr)
-                );
-            }
-            papers
-        }
-
-        /// Makes a key and what belongs to it.
-        fn openssl(&self, args: &[&str], name: &str) {
-            let (key, out) = (
-                self.path(&format!("{name}.key")),
-                self.path(&format!("{name}.pem")),
-            );
-            let ended = Command::new(OPENSSL)
-                .args(args)
-                .args([
-                    "-newkey",
-                    "ec",
-                    "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1",
-                    "-nodes",
-                ])
-                .args(["-keyout", text(&key), "-out", text(&out)])
-                .output()
-                .expect("openssl runs");
-            assert!(
-                ended.status.success(),
-                "{}",
-                String::from_utf8_lossy(&ended.stderr)
-            );
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.folder.path().join(name)
-        }
-
-        /// Mosquitto's lines.
-        fn config(&self, more: &str) -> String {
-            let [ca, cert, key] =
-                ["ca.pem", "server.crt", "server.key"].map(|name| self.path(name));
-            format!(
-                "cafile {}\ncertfile {}\nkeyfile {}\n{more}",
-                ca.display(),
-                cert.display(),
-                key.display()
-            )
-        }
+    /// Mosquitto's lines.
+    fn config(papers: &Papers, more: &str) -> String {
+        let [ca, cert, key] = ["ca.pem", "server.crt", "server.key"].map(|name| papers.path(name));
+        format!(
+            "cafile {}\ncertfile {}\nkeyfile {}\n{more}",
+            ca.display(),
+            cert.display(),
+            key.display()
+        )
     }
 
     /// Settings of the one broker.
@@ -214,7 +127,7 @@ mod spoken {
     fn readings_come_from_a_broker_that_both_sides_vouch_for() {
         let papers = Papers::new();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let asking = papers.config("require_certificate true\n");
+        let asking = config(&papers, "require_certificate true\n");
         let broker = runtime.block_on(Mosquitto::start_with(&asking));
         let url = format!("mqtts://localhost:{}", broker.port);
         let ca = ("CA_FILE", papers.path("ca.pem"));
