@@ -5,6 +5,8 @@
 //! when somebody else changed the file ([`Access::follow`]) and at once after a change of one's own. Secrets are kept as
 //! digests alone.
 
+pub mod counted;
+
 pub mod line;
 
 pub mod mandates;
@@ -28,6 +30,7 @@ use rusqlite::TransactionBehavior;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::adapters::access::counted::Counted;
 use crate::adapters::access::line::AUDIT;
 use crate::adapters::access::tokens::Token;
 use crate::adapters::store::embedded::Fault;
@@ -78,6 +81,7 @@ pub struct Access {
     seen: Mutex<Option<i64>>,
     snapshot: RwLock<Arc<Snapshot>>,
     used: Mutex<HashMap<String, i64>>,
+    counted: Mutex<Counted>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -171,6 +175,7 @@ impl Access {
             seen: Mutex::new(None),
             snapshot: RwLock::default(),
             used: Mutex::default(),
+            counted: Mutex::default(),
         };
         access.follow()?;
         Ok(access)

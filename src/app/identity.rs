@@ -17,6 +17,8 @@ use crate::flow::health::Health;
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 /// Looks after which is written down when tokens were used last.
 const LOOKS_OF_USE: u32 = 20;
+/// Looks after which is written down what was counted.
+const LOOKS_OF_COUNT: u32 = 120;
 /// What the health page calls it.
 const PART: &str = "access";
 
@@ -69,9 +71,13 @@ impl Identity {
     /// Writes down what waits, and ends.
     pub(super) async fn end(self) {
         self.task.abort();
-        let kept = tokio::task::spawn_blocking(move || self.access.keep_uses()).await;
-        if let Ok(Err(fault)) = kept {
-            tracing::warn!(%fault, "when tokens were used last is not written down");
+        let access = self.access;
+        let kept = tokio::task::spawn_blocking(move || {
+            access.keep_counts()?;
+            access.keep_uses()
+        });
+        if let Ok(Err(fault)) = kept.await {
+            tracing::warn!(%fault, "not written down: counts of look-ups and refusals, last uses of tokens");
         }
     }
 }
@@ -82,10 +88,13 @@ async fn follow(access: Arc<Access>, health: Arc<Health>) {
         let own = Arc::clone(&access);
         let work = move || -> Result<(), AccessFault> {
             own.follow()?;
-            match look % LOOKS_OF_USE {
-                0 => own.keep_uses(),
-                _ => Ok(()),
+            if look % LOOKS_OF_COUNT == 0 {
+                own.keep_counts()?;
             }
+            if look % LOOKS_OF_USE == 0 {
+                own.keep_uses()?;
+            }
+            Ok(())
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(())) => health.well(PART),

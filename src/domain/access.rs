@@ -160,6 +160,8 @@ pub enum Sight {
     Details,
     /// Everything but what is sealed.
     Full,
+    /// Everything.
+    Whole,
 }
 
 /// From when until when a bank may see the details of one unit.
@@ -241,21 +243,36 @@ impl Caller {
         self.via == Via::Open
     }
 
+    /// Who an act is by: whoever asks. While there is no access control, whoever the act says it is; else it need not say,
+    /// and may say nobody else.
+    ///
+    /// # Errors
+    /// In words, when another is named.
+    pub fn actor(&self, given: Option<&str>) -> Result<Option<String>, String> {
+        match (&self.name, given) {
+            (None, given) => Ok(given.map(str::to_owned)),
+            (Some(name), None) => Ok(Some(name.clone())),
+            (Some(name), Some(given)) if name == given => Ok(Some(name.clone())),
+            (Some(name), Some(given)) => {
+                let given: String = given.chars().take(NAME_CHARS_MAX).collect();
+                Err(format!(
+                    "{given:?} is not who asks, {name:?}; leave it out or name whoever asks"
+                ))
+            }
+        }
+    }
+
     /// How much of a unit's answer is shown to whoever asks, that day.
     pub fn sight(&self, subject: &Uscc, today: NaiveDate) -> Sight {
         match self.role {
-            _ if self.is_open() => Sight::Full,
+            _ if self.is_open() => Sight::Whole,
             Role::Public | Role::Station | Role::Operator => Sight::Tier,
-            Role::Enterprise if self.subject.as_ref() == Some(subject) => Sight::Full,
+            Role::Enterprise if self.subject.as_ref() == Some(subject) => Sight::Whole,
             Role::Enterprise => Sight::Tier,
             Role::Bank if self.mandates.cover(subject, today) => Sight::Details,
             Role::Bank => Sight::Tier,
-            Role::Auditor
-            | Role::Town
-            | Role::County
-            | Role::Bureau
-            | Role::Province
-            | Role::Administrator => Sight::Full,
+            Role::Auditor | Role::Administrator => Sight::Full,
+            Role::Town | Role::County | Role::Bureau | Role::Province => Sight::Whole,
         }
     }
 }
@@ -406,9 +423,20 @@ mod tests {
         let mut caller = Caller::nobody(String::new());
         (caller.role, caller.subject) = (Role::Enterprise, Some(own));
         let today = day("2026-01-01");
-        assert_eq!(caller.sight(&own, today), Sight::Full);
+        assert_eq!(caller.sight(&own, today), Sight::Whole);
         assert_eq!(caller.sight(&other, today), Sight::Tier);
-        assert_eq!(Caller::open(String::new()).sight(&own, today), Sight::Full);
+        assert_eq!(Caller::open(String::new()).sight(&own, today), Sight::Whole);
+    }
+
+    #[test]
+    fn an_act_is_by_whoever_asks() {
+        let mut caller = Caller::open(String::new());
+        assert_eq!(caller.actor(Some("Li")), Ok(Some("Li".to_owned())));
+        assert_eq!(caller.actor(None), Ok(None));
+        caller.name = Some("Li".to_owned());
+        assert_eq!(caller.actor(None), Ok(Some("Li".to_owned())));
+        assert_eq!(caller.actor(Some("Li")), Ok(Some("Li".to_owned())));
+        assert!(caller.actor(Some("Wu")).is_err());
     }
 
     #[test]

@@ -175,6 +175,7 @@ mod tests {
                 .expect("a time")
                 .fixed_offset(),
             client: None,
+            checked: false,
             subject: None,
             items: 1,
             receipt: String::new(),

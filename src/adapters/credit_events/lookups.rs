@@ -14,6 +14,9 @@ struct Shape {
     id: String,
     asked_at: String,
     client: Option<String>,
+    /// Left out of lines of askers nobody checked, as all were once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    checked: bool,
     subject: Option<String>,
     items: u32,
     receipt: String,
@@ -26,6 +29,7 @@ pub fn to_line(lookup: &Lookup) -> String {
         id: lookup.id.clone(),
         asked_at: instant_text(lookup.asked_at),
         client: lookup.client.clone(),
+        checked: lookup.checked,
         subject: lookup.subject.map(|subject| subject.to_string()),
         items: lookup.items,
         receipt: lookup.receipt.clone(),
@@ -45,6 +49,7 @@ pub fn from_line(line: &str) -> Result<Lookup, String> {
         id: shape.id,
         asked_at: asked_at.map_err(|fault| format!("asked_at: {fault}"))?,
         client: shape.client,
+        checked: shape.checked,
         subject: subject.map_err(|fault| fault.to_string())?,
         items: shape.items,
         receipt: shape.receipt,

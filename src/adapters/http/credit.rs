@@ -8,6 +8,8 @@ pub mod lookup;
 
 pub mod lookups;
 
+pub mod openings;
+
 pub mod receipts;
 
 pub mod snapshots;
@@ -30,6 +32,8 @@ use crate::adapters::credit_events::views::rating_view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::domain::access::Caller;
+use crate::domain::access::Sight;
 use crate::domain::credit::Tier;
 use crate::domain::credit::dossier;
 use crate::domain::credit::sites::sites;
@@ -118,11 +122,12 @@ fn quantities(params: &Params) -> Result<Vec<(&'static str, Amount)>, Problem> {
 pub async fn tier(
     State(state): State<WebState>,
     Path(code): Path<String>,
+    caller: Caller,
     head: HeaderMap,
     params: Params,
 ) -> Result<(lookups::Noted, Json<Value>), Problem> {
     let params = params.only(&["on", "known_at", "client_ref", "kwh", "m3"])?;
-    let client = lookups::client(&head)?;
+    let client = lookups::client(&caller, &head)?;
     let subject = known_unit(&state, &code)?;
     let client_ref = client_ref(params.text("client_ref"))?;
     let registry = state.directory.now();
@@ -140,6 +145,7 @@ pub async fn tier(
         let rulebook = state.tiering.rulebook(on);
         rulebook.map(|rulebook| policy_json(rulebook, tier))
     };
+    let details = caller.sight(&subject, today) >= Sight::Details;
     let mut answer = json!({
         "subject": subject.as_str(),
         "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
@@ -155,8 +161,12 @@ pub async fn tier(
             "official": official.map(|official| policy(official.tier)),
             "computed": policy(rating.tier),
         },
+        "details": details,
         "client_ref": client_ref,
     });
+    if !details {
+        answer["computed"]["reasons"] = Value::Null;
+    }
     let receipt = receipts::sign(&state, &view, &subject, &rating, &answer);
     let noted = lookups::note(&state, client, &view, Some(subject), 1, &receipt).await?;
     answer["receipt"] = receipt.into();

@@ -10,6 +10,7 @@ use crate::adapters::http::body::Body;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::domain::access::Caller;
 use crate::domain::calendar::Instant;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Factor;
@@ -30,7 +31,7 @@ pub struct Given {
     from: chrono::DateTime<chrono::FixedOffset>,
     to: chrono::DateTime<chrono::FixedOffset>,
     reason: String,
-    by: String,
+    by: Option<String>,
 }
 
 /// `GET /v1/deletions`: orders as they were given, paged by number.
@@ -59,8 +60,11 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
 /// A problem document; then nothing was taken out.
 pub async fn enter(
     State(state): State<WebState>,
+    caller: Caller,
     Body(given): Body<Given>,
 ) -> Result<Json<Value>, Problem> {
+    let by = caller.actor(given.by.as_deref());
+    let by = by.map_err(|fault| Problem::bad("by", fault))?;
     let factor = given.factor.as_deref().map(Factor::new).transpose();
     let order = Deletion {
         source: SourceId::new(&given.source)
@@ -69,7 +73,7 @@ pub async fn enter(
         after: Instant::from_unix(given.from.timestamp()),
         upto: Instant::from_unix(given.to.timestamp()),
         reason: given.reason,
-        ordered_by: given.by,
+        ordered_by: by.unwrap_or_default(),
         ordered_at: state.now(),
     };
     if let Some((part, fault)) = order.fault() {

@@ -3,6 +3,8 @@
 //! A token stands in `Authorization: Bearer`. Before anybody was given one, everything is open, on loopback alone. The
 //! answer to an unknown token, an expired and a revoked one is the same.
 
+pub mod noting;
+
 pub mod table;
 
 use std::net::IpAddr;
@@ -29,6 +31,7 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::guard::table::Rule;
 use crate::adapters::http::guard::table::Who;
 use crate::adapters::http::guard::table::rule;
+use crate::domain::access::Act;
 use crate::domain::access::Caller;
 use crate::domain::access::Role;
 use crate::domain::calendar::Instant;
@@ -37,6 +40,8 @@ use crate::domain::calendar::Instant;
 const UNIT: &str = "{uscc}";
 /// Bytes of a request's name.
 const REQUEST_ID_BYTES: usize = 8;
+/// What rows of refused tokens are called.
+const REFUSED: &str = "token.refused";
 /// The header that names a request.
 const REQUEST_ID: &str = "x-request-id";
 
@@ -160,7 +165,11 @@ impl Guard {
         };
         found.map(Some).map_err(|worthless: Worthless| {
             let address = address(request);
-            tracing::info!(%worthless, ?address, "token refused");
+            let address = address.map(|address| address.to_string());
+            let mut act = Act::by(&Caller::nobody(id.to_owned()), now, REFUSED, "");
+            (act.role, act.request_id) = (None, None);
+            act.address = address;
+            self.access.count(act.with(worthless.to_string()));
             Problem::Unauthorized
         })
     }

@@ -15,6 +15,7 @@ use crate::adapters::tables::Draft;
 use crate::adapters::tables::Signature;
 use crate::adapters::tables::decisions_of_csv;
 use crate::adapters::tables::decisions_of_objects;
+use crate::domain::access::Caller;
 use crate::domain::review::Decision;
 use crate::domain::review::is_name;
 use crate::flow::reviewing::ReviewFault;
@@ -27,7 +28,7 @@ const LIMIT: usize = 1_000;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Given {
-    reviewer: String,
+    reviewer: Option<String>,
     csv: Option<String>,
     decisions: Option<Vec<Map<String, Value>>>,
 }
@@ -65,16 +66,21 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
 /// A problem document; with any fault nothing is entered.
 pub async fn enter(
     State(state): State<WebState>,
+    caller: Caller,
     Body(given): Body<Given>,
 ) -> Result<Json<Value>, Problem> {
-    if !is_name(&given.reviewer) {
+    let reviewer = caller
+        .actor(given.reviewer.as_deref())
+        .map_err(|fault| Problem::bad("reviewer", fault))?
+        .filter(|name| is_name(name));
+    let Some(reviewer) = reviewer else {
         return Err(Problem::bad(
             "reviewer",
             "a name without blanks around it is expected",
         ));
-    }
+    };
     let signature = Signature {
-        reviewer: &given.reviewer,
+        reviewer: &reviewer,
         decided_at: state.now(),
     };
     let drafts = match (&given.csv, &given.decisions) {

@@ -33,6 +33,7 @@ use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::gaps;
 use crate::adapters::http::guard::Guard;
 use crate::adapters::http::guard::guard;
+use crate::adapters::http::guard::noting::noted;
 use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
@@ -87,7 +88,8 @@ fn rated() -> Router<WebState> {
     let acts = credit::acts::ACTS.iter();
     let acts = acts.fold(Router::new(), |router, (path, op)| {
         let path = format!("/v1/enterprises/{{uscc}}/{path}");
-        let enter = move |state, code, body| credit::acts::act(op, state, code, body);
+        let enter =
+            move |state, code, caller, body| credit::acts::act(op, state, code, caller, body);
         router.route(&path, post(enter))
     });
     acts.route("/v1/enterprises", get(credit::list))
@@ -101,6 +103,10 @@ fn rated() -> Router<WebState> {
             get(credit::behind::history),
         )
         .route(
+            "/v1/enterprises/{uscc}/openings",
+            post(credit::openings::open),
+        )
+        .route(
             "/v1/enterprises/{uscc}/what-if",
             get(credit::behind::what_if),
         )
@@ -110,6 +116,12 @@ fn rated() -> Router<WebState> {
         .route("/v1/snapshots/{file}", get(credit::snapshots::file))
         .route("/v1/receipts/keys", get(credit::receipts::keys))
         .route("/v1/changes", get(credit::behind::changes))
+}
+
+/// Look-ups by the batch, which nothing keeps from being given up.
+fn looked_up(judge: &Guard) -> Router<WebState> {
+    let lookup = Router::new().route("/v1/tiers/lookup", post(credit::lookup::lookup));
+    lookup.layer(from_fn_with_state(judge.clone(), noted))
 }
 
 /// Every path with its handler.
@@ -157,8 +169,9 @@ pub fn router(state: WebState) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(decided())
         .merge(rated())
+        .layer(from_fn_with_state(judge.clone(), noted))
         .layer(from_fn(carried_out))
-        .route("/v1/tiers/lookup", post(credit::lookup::lookup))
+        .merge(looked_up(&judge))
         .with_state(state)
         .merge(assets())
         .route_layer(from_fn_with_state(judge, guard))

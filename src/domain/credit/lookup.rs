@@ -17,8 +17,10 @@ pub struct Lookup {
     pub id: String,
     /// When it was asked.
     pub asked_at: DateTime<FixedOffset>,
-    /// Who asked, as the asker said; nobody has checked it.
+    /// Who asked.
     pub client: Option<String>,
+    /// Whether that was shown, rather than said by the asker.
+    pub checked: bool,
     /// The unit; `None` for many at once.
     pub subject: Option<Uscc>,
     /// How many units.

@@ -15,6 +15,7 @@ fn lookup(id: &str, client: Option<&str>) -> Lookup {
         id: id.to_owned(),
         asked_at: "2026-07-15T09:00:00.000001+08:00".parse().expect("a time"),
         client: client.map(str::to_owned),
+        checked: client.is_some_and(|name| name.len() > 4),
         subject: None,
         items: 2,
         receipt: format!("skr1.k.{id}.s"),

@@ -15,6 +15,7 @@ use crate::adapters::http::body::Body;
 use crate::adapters::http::credit::uscc;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
+use crate::domain::access::Caller;
 use crate::domain::credit::dossier;
 use crate::domain::credit::tier::Rating;
 use crate::flow::tiering::Entered;
@@ -53,12 +54,16 @@ pub async fn act(
     op: &str,
     State(state): State<WebState>,
     Path(code): Path<String>,
+    caller: Caller,
     Body(fields): Body<Box<RawValue>>,
 ) -> Result<Json<Value>, Problem> {
     let subject = uscc(&code)?;
     let now = state.moment();
-    let event = from_fields(op, fields.get(), &subject, now)
+    let mut event = from_fields(op, fields.get(), &subject, now)
         .map_err(|fault| Problem::bad("body", fault))?;
+    event.entered_by = caller
+        .actor(event.entered_by.as_deref())
+        .map_err(|fault| Problem::bad("entered_by", fault))?;
     let today = now.date_naive();
     let before = state.tiering.now();
     let was = state.tiering.rate(before.ledger(), &subject, today, None)?;

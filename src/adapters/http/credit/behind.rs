@@ -1,6 +1,7 @@
 //! What stands behind a tier: the entries, the stretches of days, what would be if, and the feed of changes.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::Path;
@@ -29,6 +30,8 @@ use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::domain::access::Caller;
+use crate::domain::access::Sight;
 use crate::domain::credit::Code;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
@@ -53,13 +56,15 @@ fn folded(error: impl std::fmt::Display) -> Problem {
     TieringError::Entries(error.to_string()).into()
 }
 
-/// `GET /v1/enterprises/{uscc}/records`: every entry behind the tier, for the authority and the unit itself.
+/// `GET /v1/enterprises/{uscc}/records`: every entry behind the tier, for the authority and the unit itself; for whoever else
+/// may ask, sealed ones without what is in them.
 ///
 /// # Errors
 /// A problem document.
 pub async fn records(
     State(state): State<WebState>,
     Path(code): Path<String>,
+    caller: Caller,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at"])?;
@@ -80,11 +85,22 @@ pub async fn records(
         })
         .collect();
     let entries = dossier::entries(events, &outlook, on, known_at);
+    let hidden = match caller.sight(&subject, today) {
+        Sight::Whole => BTreeSet::new(),
+        _ => dossier::sealed(events),
+    };
     let rows = entries.iter().filter_map(|entry| {
         let place = places.get(entry.event.own_id()?)?;
         let promptness = dossier::promptness(entry.event, rulebook, &state.workdays);
         let clock = dossier::objection_clock(entry, rulebook, &state.workdays);
-        Some(standing_json(*place, entry, promptness, clock))
+        let mut row = standing_json(*place, entry, promptness, clock);
+        if entry.event.own_id().is_some_and(|id| hidden.contains(id)) {
+            for field in ["entered", "promptness", "objection", "start", "end"] {
+                row[field] = Value::Null;
+            }
+            row["sealed"] = true.into();
+        }
+        Some(row)
     });
     Ok(Json(json!({
         "subject": subject.as_str(),
@@ -103,17 +119,28 @@ pub async fn records(
 pub async fn history(
     State(state): State<WebState>,
     Path(code): Path<String>,
+    caller: Caller,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["from", "to", "known_at"])?;
     let subject = known_unit(&state, &code)?;
+    let today = state.zone.local(state.now()).date_naive();
+    let sight = caller.sight(&subject, today);
+    if sight < Sight::Details {
+        return Err(Problem::Forbidden(format!(
+            "history shows details, and no mandate about {subject} holds today"
+        )));
+    }
     let view = view(&state, params.time("known_at")?).await?;
     let (book, known_at) = (view.book, Some(view.known_at));
     let events = book.ledger().events_of(&subject);
     let schedule = state.tiering.schedule()?;
     let outlook = Outlook::new(events, &schedule, known_at).map_err(folded)?;
-    let today = state.zone.local(state.now()).date_naive();
     let to = params.date("to")?.unwrap_or(today);
+    if to > today && sight < Sight::Full {
+        // What is to come shows notices that do not act yet.
+        return Err(Problem::bad("to", format!("{to} is after today, {today}")));
+    }
     let first = outlook.on(to).1.spans().map(|span| span.start).min();
     let from = params.date("from")?;
     let from = from.unwrap_or_else(|| first.map_or(to, |first| first.min(to)));
@@ -310,17 +337,19 @@ pub async fn what_if(
 }
 
 /// `GET /v1/changes?after=`: rows of the ledger in their order, for banks: a repair arrives as `sealed`, and from then on
-/// the record it repairs has no details.
+/// the record it repairs has no details. Of a unit whose details are not for whoever asks, only that something changed.
 ///
 /// # Errors
 /// A problem document.
 pub async fn changes(
     State(state): State<WebState>,
+    caller: Caller,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["after", "limit"])?;
     let after = params.number("after", 0, usize::MAX)?.unwrap_or(0) as u64;
     let limit = params.number("limit", 1, CHANGES_MAX)?.unwrap_or(CHANGES);
+    let today = state.zone.local(state.now()).date_naive();
     let book = state.tiering.now();
     let (head, head_hash) = book.head();
     if after > head {
@@ -334,7 +363,13 @@ pub async fn changes(
     for row in book.after(after).take(limit) {
         let sealed = records.entry(row.subject);
         let sealed = sealed.or_insert_with(|| sealed_rows(&book, row.subject));
-        changes.push(change_of(&row, sealed));
+        let mut change = change_of(&row, sealed);
+        if caller.sight(row.subject, today) < Sight::Details {
+            change["op"] = "changed".into();
+            (change["sealed"], change["seals"]) = (Value::Null, Value::Null);
+            change["entry"] = Value::Null;
+        }
+        changes.push(change);
     }
     let last = after + changes.len() as u64;
     Ok(Json(json!({

@@ -26,6 +26,7 @@ use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt::merkle::Leaf;
+use crate::domain::access::Caller;
 use crate::domain::calendar::YEARS;
 use crate::domain::credit::Tier;
 use crate::domain::credit::sites::sites;
@@ -143,6 +144,7 @@ struct Desk<'a> {
 /// A problem document.
 pub async fn lookup(
     State(state): State<WebState>,
+    caller: Caller,
     head: HeaderMap,
     Body(asked): Body<Asked>,
 ) -> Result<Response, Problem> {
@@ -153,7 +155,7 @@ pub async fn lookup(
         );
         return Err(Problem::bad("items", said));
     }
-    let client = lookups::client(&head)?;
+    let client = lookups::client(&caller, &head)?;
     let today = state.zone.local(state.now()).date_naive();
     let on = asked.on.unwrap_or(today);
     let days = asked.items.iter().filter_map(|item| item.on);

@@ -13,6 +13,8 @@ use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt;
 use crate::adapters::receipt::PublicKey;
+use crate::domain::access::Caller;
+use crate::domain::access::Role;
 use crate::domain::credit::lookup::CLIENT_BYTES_MAX;
 use crate::domain::credit::lookup::Lookup;
 use crate::domain::credit::uscc::Uscc;
@@ -26,11 +28,26 @@ const RECORD: HeaderName = HeaderName::from_static("skytier-lookup");
 /// What is added to an answer's head.
 pub type Noted = [(HeaderName, String); 1];
 
-/// Who asks, as the head of the request says; nobody checks it while there are no tokens.
+/// Who asks, and whether that was shown.
+pub struct Client {
+    name: Option<String>,
+    checked: bool,
+}
+
+/// Who asks: the name that was shown, or what the head of the request says, which nobody checks.
 ///
 /// # Errors
 /// A name that is none.
-pub fn client(head: &HeaderMap) -> Result<Option<String>, Problem> {
+pub fn client(caller: &Caller, head: &HeaderMap) -> Result<Client, Problem> {
+    let checked = caller.name.is_some();
+    let name = match &caller.name {
+        Some(name) => Some(name.clone()),
+        None => claimed(head)?,
+    };
+    Ok(Client { name, checked })
+}
+
+fn claimed(head: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(given) = head.get(CLIENT) else {
         return Ok(None);
     };
@@ -54,7 +71,7 @@ pub fn client(head: &HeaderMap) -> Result<Option<String>, Problem> {
 /// When nothing is written any more.
 pub async fn note(
     state: &WebState,
-    client: Option<String>,
+    client: Client,
     view: &View,
     subject: Option<Uscc>,
     items: usize,
@@ -64,7 +81,8 @@ pub async fn note(
     let lookup = Lookup {
         id: id.clone(),
         asked_at: view.asked_at,
-        client,
+        client: client.name,
+        checked: client.checked,
         subject,
         items: u32::try_from(items).unwrap_or(u32::MAX),
         receipt: receipt.to_owned(),
@@ -80,8 +98,12 @@ pub async fn note(
 pub async fn one(
     State(state): State<WebState>,
     Path(id): Path<String>,
+    caller: Caller,
 ) -> Result<Json<Value>, Problem> {
     let found = state.lookups.find(&id).await?;
+    // A bank finds its own alone, and of others not even that they are there.
+    let own = |lookup: &Lookup| lookup.checked && lookup.client == caller.name;
+    let found = found.filter(|(_, lookup)| caller.role != Role::Bank || own(lookup));
     let shown: String = id.chars().take(80).collect();
     let (seq, lookup) = found.ok_or_else(|| {
         Problem::NotFound(format!(
@@ -98,7 +120,8 @@ pub async fn one(
         "id": lookup.id,
         "seq": seq,
         "asked_at": instant_text(lookup.asked_at),
-        "claimed_client": lookup.client,
+        "client": lookup.client.as_ref().filter(|_| lookup.checked),
+        "claimed_client": lookup.client.as_ref().filter(|_| !lookup.checked),
         "subject": lookup.subject.map(|subject| subject.to_string()),
         "items": lookup.items,
         "signed": receipt::verify(&lookup.receipt, &keys).ok(),

@@ -64,9 +64,10 @@ pub fn sign(
         "tariff_tier": tariff_tier,
         "rulebook": rating.rulebook,
         "rulebook_sha256": rating.rulebook_sha256,
-        "rows": rows.len(),
+        // Which entries there are, and how many, is a detail; the root of all of them tells neither.
+        "rows": (answer["details"] == true).then_some(rows.len()),
     });
-    if rows.len() <= ROWS_NAMED_MAX {
+    if rows.len() <= ROWS_NAMED_MAX && answer["details"] == true {
         payload["row_hashes"] = Value::from(rows);
     } else {
         payload["rows_root"] = Tree::new(&rows).root().into();

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::adapters::http::credit::lookups;
+use crate::adapters::http::credit::lookups::Client;
 use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
@@ -29,6 +30,7 @@ use crate::adapters::http::state::WebState;
 use crate::adapters::snapshot::Shape;
 use crate::adapters::snapshot::Snapshot;
 use crate::adapters::snapshot::SnapshotFault;
+use crate::domain::access::Caller;
 use crate::flow::tiering::View;
 
 /// Snapshots written at the same time.
@@ -113,12 +115,13 @@ fn asked(file: &str) -> Result<(NaiveDate, Shape), Problem> {
 pub async fn file(
     State(state): State<WebState>,
     Path(file): Path<String>,
+    caller: Caller,
     head: HeaderMap,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["known_at"])?;
     let (on, shape) = asked(&file)?;
-    let client = lookups::client(&head)?;
+    let client = lookups::client(&caller, &head)?;
     let today = state.zone.local(state.now()).date_naive();
     if on > today {
         return Err(Problem::bad(
@@ -161,7 +164,7 @@ fn write(
     state: &WebState,
     view: &View,
     (on, shape): (NaiveDate, Shape),
-    client: Option<String>,
+    client: Client,
     outlet: Outlet,
 ) -> Result<(), SnapshotFault> {
     let handle = outlet.handle.clone();

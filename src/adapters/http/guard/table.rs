@@ -34,6 +34,7 @@ const BUREAU_UP: Roles = Roles::of(&[Role::Bureau, Role::Province]);
 const OVERSEERS: Roles = Roles::of(&[Role::Auditor, Role::Administrator]);
 const INSIDE: Roles = OFFICES.and(OVERSEERS);
 const OPERATOR: Roles = Roles::of(&[Role::Operator]);
+const AUDITOR: Roles = Roles::of(&[Role::Auditor]);
 const BANK: Roles = Roles::of(&[Role::Bank]);
 const ENTERPRISE: Roles = Roles::of(&[Role::Enterprise]);
 const PUBLIC: Roles = Roles::of(&[Role::Public]);
@@ -135,6 +136,11 @@ pub const TABLE: &[Row] = &[
         "GET",
         "/v1/enterprises/{uscc}/what-if",
         Who::Roles(INSIDE.and(ENTERPRISE)),
+    ),
+    (
+        "POST",
+        "/v1/enterprises/{uscc}/openings",
+        Who::Roles(AUDITOR),
     ),
     ("GET", "/v1/disagreements", Who::Roles(INSIDE)),
     ("GET", "/v1/lookups/{id}", Who::Roles(INSIDE.and(BANK))),

@@ -1,0 +1,249 @@
+//! What is shown to whom: details by mandate, sealed records, look-ups of others, and that acts are by whoever asks.
+
+use serde_json::Value;
+use serde_json::json;
+use skytier::adapters::access::Access;
+use skytier::domain::access::Act;
+
+use crate::access::OTHER;
+use crate::access::UNIT;
+use crate::access::ask;
+use crate::access::token;
+use crate::access::words;
+use crate::support::Daemon;
+use crate::support::run;
+use crate::support::seeded;
+
+/// A daemon with a token for each name, which is its role too; a name of `bank-` is a bank's.
+struct Town {
+    _folder: tempfile::TempDir,
+    daemon: Daemon,
+    tokens: Vec<(&'static str, String)>,
+}
+
+impl Town {
+    fn new(names: &[&'static str], before: impl Fn(&std::path::Path)) -> Self {
+        let (folder, data) = seeded(&["jiangyin"]);
+        let role = |name: &'static str| name.split('-').next().expect("a role");
+        let made = names
+            .iter()
+            .map(|name| (*name, token(&data, name, role(name))));
+        let tokens = made.collect();
+        before(&data);
+        Self {
+            daemon: Daemon::start(&data, &[]),
+            _folder: folder,
+            tokens,
+        }
+    }
+
+    fn call(&self, who: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let own = self.tokens.iter().find(|(name, _)| *name == who);
+        let token = own.map(|(_, token)| token.as_str());
+        let got = ask(&self.daemon.http, method, path, token, &body.to_string());
+        (got.status, got.json())
+    }
+
+    fn get(&self, who: &str, path: &str) -> (u16, Value) {
+        self.call(who, "GET", path, Value::Null)
+    }
+
+    fn good(&self, who: &str, path: &str) -> Value {
+        let (status, answer) = self.get(who, path);
+        assert_eq!(status, 200, "{who} {path}: {answer}");
+        answer
+    }
+
+    /// Stops the daemon; what the audit log holds, which must be sound.
+    fn audit(self) -> Vec<Act> {
+        let data = self.daemon.data.clone();
+        self.daemon.stop("TERM");
+        let access = Access::existing(&data).expect("readable").expect("there");
+        let (count, fault) = access.verify().expect("readable");
+        assert_eq!(fault, None);
+        let acts = access.acts(0).expect("readable");
+        assert_eq!(acts.len() as u64, count);
+        acts.into_iter().map(|(_, act)| act).collect()
+    }
+}
+
+/// The part of a receipt that is signed.
+fn signed(answer: &Value) -> Value {
+    use base64::Engine as _;
+    let receipt = answer["receipt"].as_str().expect("a receipt");
+    let part = receipt.split('.').nth(2).expect("a payload");
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    serde_json::from_slice(&engine.decode(part).expect("base64")).expect("JSON")
+}
+
+#[test]
+fn a_bank_sees_details_where_it_has_a_mandate() {
+    let town = Town::new(&["bank-1", "bank-2", "public", "bureau"], |data| {
+        let given = format!("mandates add --bank bank-1 --document L1 --from 2026-01-01 {UNIT}");
+        run(&words(data, &given));
+        let over = "mandates add --bank bank-2 --document L2 --from 2025-01-01 --until 2025-12-31";
+        run(&words(data, &format!("{over} {UNIT}")));
+    });
+    for (who, unit, details) in [
+        ("bank-1", UNIT, true),
+        ("bank-1", OTHER, false),
+        ("bank-2", UNIT, false),
+        ("public", UNIT, false),
+        ("bureau", OTHER, true),
+    ] {
+        let answer = town.good(who, &format!("/v1/enterprises/{unit}/tier"));
+        assert_eq!(answer["details"], details, "{who} {unit}");
+        assert_eq!(
+            answer["computed"]["reasons"].is_array(),
+            details,
+            "{who} {unit}"
+        );
+        assert!(answer["computed"]["tier"].is_string(), "{answer}");
+        let signed = signed(&answer);
+        assert_eq!(signed["rows"].is_u64(), details, "{signed}");
+        assert_eq!(signed["row_hashes"].is_array(), details, "{signed}");
+        assert_eq!(signed["rows_root"].is_string(), !details, "{signed}");
+        if who != "public" {
+            let (status, history) = town.get(who, &format!("/v1/enterprises/{unit}/history"));
+            assert_eq!(status == 200, details, "{who} {unit}: {history}");
+        }
+    }
+    let ahead = format!("/v1/enterprises/{UNIT}/history?to=2199-01-01");
+    assert_eq!(
+        town.get("bank-1", &ahead).0,
+        400,
+        "what is to come is not shown"
+    );
+    assert_eq!(town.get("bureau", &ahead).0, 200);
+    let feed = |who| town.good(who, "/v1/changes?limit=10000")["changes"].clone();
+    let (banks, bureaus) = (feed("bank-1"), feed("bureau"));
+    let banks = banks.as_array().expect("a list");
+    assert_eq!(
+        banks.len(),
+        bureaus.as_array().expect("a list").len(),
+        "no gaps"
+    );
+    assert!(
+        banks
+            .iter()
+            .any(|change| change["subject"] == UNIT && change["entry"].is_object())
+    );
+    for change in banks.iter().filter(|change| change["subject"] != UNIT) {
+        let told = (&change["op"], &change["entry"], &change["sealed"]);
+        assert_eq!(told, (&json!("changed"), &Value::Null, &Value::Null));
+    }
+}
+
+#[test]
+fn a_bank_finds_its_own_look_ups_and_the_log_refers_to_them() {
+    let town = Town::new(&["bank-1", "bank-2", "auditor"], |_| ());
+    let batch = json!({"items": [{"subject": UNIT}]});
+    let (status, answer) = town.call("bank-1", "POST", "/v1/tiers/lookup", batch.clone());
+    assert_eq!(status, 200, "{answer}");
+    town.good("bank-1", &format!("/v1/enterprises/{UNIT}/tier"));
+    let receipt = answer["receipt"].as_str().expect("a receipt");
+    let id = skytier::adapters::receipt::id(receipt);
+    for (who, expected) in [("bank-1", 200), ("bank-2", 404), ("auditor", 200)] {
+        let (status, found) = town.get(who, &format!("/v1/lookups/{id}"));
+        assert_eq!(status, expected, "{who}: {found}");
+        if status == 200 {
+            let told = (&found["client"], &found["claimed_client"]);
+            assert_eq!(told, (&json!("bank-1"), &Value::Null));
+        }
+    }
+    let acts = town.audit();
+    let row = acts.iter().find(|act| act.what == "lookup").expect("a row");
+    assert_eq!((row.who.as_deref(), row.count), (Some("bank-1"), 2));
+    assert!(row.detail.starts_with(&id), "{row:?}");
+}
+
+#[test]
+fn an_act_is_by_whoever_asks_and_stands_in_the_log() {
+    let town = Town::new(&["bureau", "county", "bank-1"], |_| ());
+    let fine = |id: &str, by: Option<&str>| json!({"id": id, "code": "D03", "doc_date": "2026-05-06", "doc_no": "7", "entered_by": by});
+    let records = format!("/v1/enterprises/{UNIT}/records");
+    for (who, body, expected) in [
+        ("county", fine("a1", None), 200),
+        ("county", fine("a2", Some("county")), 200),
+        ("county", fine("a3", Some("bureau")), 400),
+        ("bank-1", fine("a4", None), 403),
+    ] {
+        let (status, answer) = town.call(who, "POST", &records, body);
+        assert_eq!(status, expected, "{who}: {answer}");
+        if status == 200 {
+            assert_eq!(answer["entered"]["entered_by"], "county", "{answer}");
+        }
+    }
+    let order = json!({"source": "sim-1999A", "from": "2026-01-01T00:00:00+08:00", "to": "2026-01-02T00:00:00+08:00",
+        "reason": "bench test under this name", "by": "somebody else"});
+    let (status, answer) = town.call("bureau", "POST", "/v1/deletions", order);
+    assert!(
+        status == 400 && answer["detail"].to_string().contains("not who asks"),
+        "{answer}"
+    );
+    let acts = town.audit();
+    let entered = |act: &&Act| act.what == "POST /v1/enterprises/{uscc}/records";
+    let entered: Vec<&Act> = acts.iter().filter(entered).collect();
+    assert_eq!(entered.len(), 2, "{acts:?}");
+    for act in entered {
+        let told = (act.who.as_deref(), act.via.as_str(), act.about.as_str());
+        assert_eq!(told, (Some("county"), "token", records.as_str()));
+        assert!(act.request_id.is_some());
+    }
+    let made = acts.iter().filter(|act| act.what == "token.add").count();
+    assert_eq!(made, 3);
+}
+
+#[test]
+fn an_auditor_opens_a_sealed_record_for_a_reason() {
+    let town = Town::new(&["bureau", "auditor", "administrator"], |_| ());
+    let unit = format!("/v1/enterprises/{OTHER}");
+    let post = |who: &str, path: &str, body: Value| {
+        town.call(who, "POST", &format!("{unit}/{path}"), body)
+    };
+    let fine = json!({"id": "s1", "code": "D03", "doc_date": "2020-05-06", "doc_no": "secret 7"});
+    assert_eq!(post("bureau", "records", fine).0, 200);
+    let open = json!({"id": "s1", "reason": "complaint 12"});
+    assert_eq!(
+        post("auditor", "openings", open.clone()).0,
+        404,
+        "not sealed yet"
+    );
+    let (status, answer) = post(
+        "bureau",
+        "repairs",
+        json!({"id": "s1", "approved": "2022-05-06"}),
+    );
+    assert_eq!(status, 200, "{answer}");
+    for (who, whole) in [
+        ("bureau", true),
+        ("auditor", false),
+        ("administrator", false),
+    ] {
+        let shown = town.good(who, &format!("{unit}/records"));
+        assert_eq!(shown.to_string().contains("secret 7"), whole, "{who}");
+        let rows = shown["records"].as_array().expect("a list");
+        assert_eq!(
+            rows.iter().any(|row| row["sealed"] == true),
+            !whole,
+            "{who}"
+        );
+    }
+    assert_eq!(post("administrator", "openings", open.clone()).0, 403);
+    assert_eq!(
+        post("auditor", "openings", json!({"id": "s1", "reason": " "})).0,
+        400
+    );
+    let (status, opened) = post("auditor", "openings", open);
+    assert_eq!(status, 200, "{opened}");
+    assert_eq!(opened["entered"]["doc_no"], "secret 7");
+    let acts = town.audit();
+    let rows: Vec<&Act> = acts
+        .iter()
+        .filter(|act| act.what.contains("open"))
+        .collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0].who.as_deref(), Some("auditor"));
+    assert_eq!(rows[0].about, format!("{OTHER} s1"));
+    assert_eq!(rows[0].detail, "complaint 12");
+}
