@@ -6,6 +6,8 @@ pub mod limits;
 
 pub mod tls;
 
+pub mod password;
+
 pub mod payload;
 
 pub mod mqtt;

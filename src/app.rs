@@ -44,6 +44,8 @@ pub mod tokens;
 
 pub mod mandates;
 
+pub mod devices;
+
 pub mod delete;
 
 pub mod compact;

@@ -7,6 +7,8 @@
 
 pub mod counted;
 
+pub mod devices;
+
 pub mod line;
 
 pub mod mandates;
@@ -70,6 +72,8 @@ pub struct Snapshot {
     pub closed: bool,
     tokens: HashMap<String, Token>,
     mandates: BTreeMap<String, Arc<Mandates>>,
+    /// Who may publish.
+    pub devices: Arc<devices::Devices>,
 }
 
 /// The file, and the copy of it.
@@ -217,6 +221,7 @@ impl Access {
                 .map(|token| (token.id.clone(), token))
                 .collect(),
             mandates: mandates::by_bank(connection)?,
+            devices: Arc::new(devices::all(connection)?),
         };
         let mut now = self
             .snapshot
@@ -363,5 +368,7 @@ fn prepare(connection: &mut Connection, place: &str) -> Result<(), Unready> {
             }));
         }
     }
+    // A table that a file of before has not.
+    transaction.execute_batch(devices::SCHEMA)?;
     Ok(transaction.commit()?)
 }

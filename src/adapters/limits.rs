@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Paces kept; when there are more, those that have rested go first.
 const PACES_MAX: usize = 20_000;
+/// How seldom something is told of one of them.
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// How fast something may go: so many a second, and for how long at once what it saved up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +125,12 @@ impl<K: std::hash::Hash + Eq> Paces<K> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Area(IpAddr);
 
+impl std::fmt::Display for Area {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Area {
     /// That of an address.
     pub fn of(address: IpAddr) -> Self {
@@ -133,6 +141,108 @@ impl Area {
             }
             v4 => v4,
         })
+    }
+}
+
+/// How fast one of them may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speed {
+    /// Messages.
+    pub messages: Rate,
+    /// Bytes.
+    pub bytes: Rate,
+}
+
+impl Default for Speed {
+    fn default() -> Self {
+        let burst_s = 10;
+        Self {
+            messages: Rate {
+                per_s: 500,
+                burst_s,
+            },
+            bytes: Rate {
+                per_s: 1 << 20,
+                burst_s,
+            },
+        }
+    }
+}
+
+/// What one of them sent, whatever its connections.
+#[derive(Debug)]
+pub struct Meter {
+    speed: Speed,
+    paces: Mutex<(Pace, Pace)>,
+}
+
+impl Meter {
+    /// Counts a message of so many bytes; how long to wait before taking another.
+    pub fn take(&self, bytes: u64) -> Duration {
+        let now = Instant::now();
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let (messages, weight) = &mut *paces;
+        let by_count = messages.take(self.speed.messages, 1, now);
+        by_count.max(weight.take(self.speed.bytes, bytes, now))
+    }
+}
+
+/// The meters of all who send.
+#[derive(Debug)]
+pub struct Meters {
+    speed: Speed,
+    kept: Mutex<HashMap<String, Arc<Meter>>>,
+}
+
+impl Meters {
+    /// All at one speed.
+    pub fn new(speed: Speed) -> Self {
+        Self {
+            speed,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// The meter of a sender, the same for all its connections and for those after them.
+    pub fn of(&self, who: &str) -> Arc<Meter> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meter) = kept.get(who) {
+            return Arc::clone(meter);
+        }
+        if kept.len() >= PACES_MAX {
+            kept.retain(|_, meter| Arc::strong_count(meter) > 1);
+        }
+        let now = Instant::now();
+        let meter = Arc::new(Meter {
+            speed: self.speed,
+            paces: Mutex::new((Pace::new(now), Pace::new(now))),
+        });
+        kept.insert(who.to_owned(), Arc::clone(&meter));
+        meter
+    }
+}
+
+/// Lets something be told of each of them once a minute at most.
+#[derive(Debug, Default)]
+pub struct Seldom(Mutex<HashMap<String, Instant>>);
+
+impl Seldom {
+    /// Whether it is time to tell of this one again.
+    pub fn due(&self, who: &str) -> bool {
+        let now = Instant::now();
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = |at: &Instant| now.duration_since(*at) < SELDOM;
+        if told.get(who).is_some_and(recent) {
+            return false;
+        }
+        if told.len() >= PACES_MAX {
+            told.retain(|_, at| recent(at));
+        }
+        if told.len() >= PACES_MAX {
+            return false;
+        }
+        told.insert(who.to_owned(), now);
+        true
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod broker;
 mod connection;
+pub mod devices;
 pub mod endpoint;
 mod handshake;
 pub mod load;

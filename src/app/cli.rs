@@ -25,6 +25,8 @@ use crate::app::dead_letters;
 use crate::app::dead_letters::DeadLettersArgs;
 use crate::app::delete;
 use crate::app::delete::DeleteArgs;
+use crate::app::devices;
+use crate::app::devices::DevicesArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
@@ -103,6 +105,7 @@ enum Command {
     Delete(DeleteArgs),
     Retention(RetentionArgs),
     Tokens(TokensArgs),
+    Devices(DevicesArgs),
     Mandates(MandatesArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
@@ -219,6 +222,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Review(args) => review::run(&args, now(), &mut out).await?,
         Command::Delete(args) => delete::run(&args, now(), &mut out).await?,
         Command::Retention(args) => retention::run(&args, now(), &mut out).await?,
+        Command::Devices(args) => devices::run(args, now(), &mut out)?,
         Command::Tokens(args) => tokens::run(args, now(), &mut out)?,
         Command::Mandates(args) => mandates::run(args, now(), &mut out)?,
         Command::Register(args) => register::run(&args, &mut out).await?,

@@ -4,6 +4,8 @@
 
 mod apply;
 
+mod listening;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -382,9 +384,52 @@ mod tests {
     }
 
     #[test]
-    fn readings_from_beyond_loopback_are_refused_while_there_is_no_access_control() {
-        let faults = parse("mqtt.embedded.listen = \"0.0.0.0:9\"", &[]).expect_err("refused");
-        assert!(faults[0].contains("loopback"), "{faults:?}");
+    fn what_others_can_reach_needs_tls_and_credentials() {
+        let told = |text: &str| {
+            let told = parse(text, &[]);
+            told.err()
+                .map_or_else(String::new, |faults| faults.join("\n"))
+        };
+        let tls = |table: &str| {
+            format!("[{table}.tls]\nlisten = \"0.0.0.0:9\"\ncert = \"c\"\nkey = \"k\"\n")
+        };
+        for (text, expected) in [
+            ("http.listen = \"0.0.0.0:9\"", "say http.allow_plain = true"),
+            (
+                "mqtt.embedded.listen = \"[::]:9\"",
+                "say mqtt.embedded.allow_plain = true",
+            ),
+            ("http.listen = \"0.0.0.0:9\"\nhttp.allow_plain = true", ""),
+            (
+                "mqtt.embedded.listen = \"0.0.0.0:9\"\nmqtt.embedded.allow_plain = true",
+                "",
+            ),
+            (
+                "mqtt.embedded.listen = \"0.0.0.0:9\"\nmqtt.embedded.allow_plain = true\nmqtt.embedded.credentials = \"off\"",
+                "would let everybody publish",
+            ),
+            (&tls("http"), ""),
+            (&tls("mqtt.embedded"), ""),
+            (
+                &format!(
+                    "mqtt.embedded.credentials = \"off\"\n{}",
+                    tls("mqtt.embedded")
+                ),
+                "mqtt.embedded.tls.listen: 0.0.0.0:9 is not a loopback address",
+            ),
+            ("mqtt.embedded.credentials = \"off\"", ""),
+            (
+                "mqtt.embedded.credentials = \"maybe\"",
+                "is not auto, required or off",
+            ),
+            ("http.limits.requests_per_s = 0", "1 to 1000000"),
+        ] {
+            let told = told(text);
+            assert!(
+                told.contains(expected) && told.is_empty() == expected.is_empty(),
+                "{text}: {told}"
+            );
+        }
     }
 
     #[test]

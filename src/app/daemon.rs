@@ -5,18 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::adapters::http::listener::Web;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::server::router;
 use crate::adapters::http::state::WebState;
 use crate::adapters::inbound::EMBEDDED;
 use crate::adapters::inbound::Inlet;
-use crate::adapters::limits::Door;
 use crate::adapters::mqtt::broker::Broker;
 use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
@@ -29,6 +26,7 @@ use crate::adapters::store::influxdb2::mirror::Mirror;
 use crate::app::cli;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
+use crate::app::devices::Gate;
 use crate::app::exclusions;
 use crate::app::holidays;
 use crate::app::identity::Identity;
@@ -208,29 +206,6 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
     })
 }
 
-/// Takes an address for the pages.
-async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
-    listener.with_context(|| format!("listen on {key} = {address}"))
-}
-
-/// The web's listeners, and all TLS there is.
-async fn web(settings: &Settings, of_mqtt: Option<Served>) -> anyhow::Result<(Web, Vec<Served>)> {
-    let served = secured::web(&settings.web.tls)?;
-    let mut secured = None;
-    if let (Some(served), Some(address)) = (&served, settings.web.tls.listen) {
-        let listener = listen("http.tls.listen", address).await?;
-        secured = Some((listener, Arc::clone(&served.tls)));
-    }
-    let web = Web {
-        plain: listen("http.listen", settings.http_listen).await?,
-        secured,
-        door: Arc::new(Door::new(settings.web.door)),
-        connections_max: settings.web.connections_max,
-    };
-    Ok((web, of_mqtt.into_iter().chain(served).collect()))
-}
-
 /// Runs the watch in a task of its own.
 fn watching(watch: &Arc<Watch>, clock: fn() -> Instant) -> JoinHandle<Result<(), StoreError>> {
     let watch = Arc::clone(watch);
@@ -268,10 +243,11 @@ impl Daemon {
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let (stop, switch) = watch::channel(false);
-        let ways = ways_in(settings, inlet, &switch, &flows.watch, clock).await?;
+        let gate = Gate::open(settings, &identity.access, clock)?;
+        let ways = ways_in(settings, inlet, &gate, &switch, &flows.watch, clock).await?;
         let pump = flows.pump(&health, &switch, clock);
-        let (web, served) = web(settings, ways.served).await?;
-        let served = secured::watch(served, Arc::clone(&health), clock);
+        let (web, served) = secured::listen(settings, ways.served).await?;
+        let guarded = secured::guarded(served, gate, Arc::clone(&health), clock);
         let (http, https) = (web.plain.local_addr()?, web.secured_addr());
         let state = WebState {
             access: Arc::clone(&identity.access),
@@ -304,7 +280,7 @@ impl Daemon {
             moment: cli::moment,
         };
         let http_task = tokio::spawn(web.serve(router(state), stopped(switch)));
-        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers, served));
+        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers, guarded));
         Ok(Self {
             http,
             https,
@@ -503,7 +479,7 @@ async fn beside(
     influx: Option<Arc<Influx>>,
     health: Arc<Health>,
     followers: Followers,
-    served: impl Future<Output = ()>,
+    guarded: impl Future<Output = ()>,
 ) {
     let clock = followers.clock;
     let kept = async {
@@ -530,7 +506,7 @@ async fn beside(
             deliverer.run(clock).await;
         }
     };
-    tokio::join!(kept, copy, keep, told, served);
+    tokio::join!(kept, copy, keep, told, guarded);
 }
 
 /// What takes messages in, and where.
@@ -547,6 +523,7 @@ struct WaysIn {
 async fn ways_in(
     settings: &Settings,
     inlet: Inlet,
+    gate: &Gate,
     switch: &watch::Receiver<bool>,
     watch: &Arc<Watch>,
     clock: fn() -> Instant,
@@ -554,7 +531,12 @@ async fn ways_in(
     let mut ways = WaysIn::default();
     if settings.mqtt_embedded {
         let listen = settings.endpoint.listen;
-        let endpoint = Endpoint::bind(settings.endpoint.clone(), inlet.clone()).await;
+        let endpoint = Endpoint::bind(
+            settings.endpoint.clone(),
+            inlet.clone(),
+            Arc::clone(&gate.devices),
+        )
+        .await;
         let endpoint =
             endpoint.with_context(|| format!("listen on mqtt.embedded.listen = {listen}"))?;
         let endpoint = secure(endpoint, settings, &mut ways)?;

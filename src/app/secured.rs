@@ -1,10 +1,19 @@
-//! TLS of the listeners: opened at the start, read again when its files change, told of where it needs somebody.
+//! The web's listeners and all TLS: opened at the start, files read again when they change, told of where somebody is needed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use crate::adapters::http::listener::Web;
+use crate::adapters::limits::Door;
+use crate::adapters::limits::Paces;
 use crate::adapters::tls::Tls;
 use crate::adapters::tls::TlsSettings;
+use crate::app::config::Settings;
+use crate::app::devices::Gate;
 use crate::app::fault::bad_input;
 use crate::domain::calendar::Instant;
 use crate::flow::health::Health;
@@ -42,7 +51,7 @@ pub fn mqtt(settings: &TlsSettings) -> anyhow::Result<Option<Served>> {
 ///
 /// # Errors
 /// Files that cannot be used.
-pub fn web(settings: &TlsSettings) -> anyhow::Result<Option<Served>> {
+fn web(settings: &TlsSettings) -> anyhow::Result<Option<Served>> {
     open(
         settings,
         "http.tls",
@@ -65,8 +74,40 @@ fn open(
     Ok(Some(Served { part, gauge, tls }))
 }
 
+/// Takes an address for the pages.
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("listen on {key} = {address}"))
+}
+
+/// The web's listeners, and all TLS there is.
+///
+/// # Errors
+/// Files that cannot be used, or a port that is taken.
+pub(super) async fn listen(settings: &Settings, of_mqtt: Option<Served>) -> anyhow::Result<(Web, Vec<Served>)> {
+    let served = web(&settings.web.tls)?;
+    let mut secured = None;
+    if let (Some(served), Some(address)) = (&served, settings.web.tls.listen) {
+        let listener = bind("http.tls.listen", address).await?;
+        secured = Some((listener, Arc::clone(&served.tls)));
+    }
+    let web = Web {
+        plain: bind("http.listen", settings.http_listen).await?,
+        secured,
+        door: Arc::new(Door::new(settings.web.door)),
+        requests: Arc::new(Paces::new(settings.web.requests)),
+        connections_max: settings.web.connections_max,
+    };
+    Ok((web, of_mqtt.into_iter().chain(served).collect()))
+}
+
+/// Follows the files of TLS and the devices, and tells of refusals.
+pub(super) async fn guarded(served: Vec<Served>, gate: Gate, health: Arc<Health>, clock: fn() -> Instant) {
+    tokio::join!(watch(served, health, clock), gate.run());
+}
+
 /// Looks at the files for ever.
-pub async fn watch(served: Vec<Served>, health: Arc<Health>, clock: fn() -> Instant) {
+async fn watch(served: Vec<Served>, health: Arc<Health>, clock: fn() -> Instant) {
     let mut faults: Vec<Option<String>> = vec![None; served.len()];
     loop {
         for (served, fault) in served.iter().zip(&mut faults) {

@@ -1,5 +1,6 @@
 //! The endpoint against real clients, raw sockets and Debian's tools; the broker client against Mosquitto.
 
+mod attacks;
 mod broker;
 mod endpoint;
 mod interop;

@@ -1,5 +1,7 @@
 //! One error, one problem document (RFC 9457). Status codes live here and nowhere else.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -39,6 +41,8 @@ pub enum Problem {
     OtherMethod,
     /// The body is not marked as JSON.
     NotJson,
+    /// The address asks too often; in so long it may again.
+    TooOften(Duration),
     /// The body is over the limit, or broke off.
     TooLarge,
     /// The store or a flow failed; the cause is logged, not told.
@@ -117,6 +121,12 @@ impl Problem {
                 "The body must be JSON and say so",
                 Some("content-type: application/json is expected".to_owned()),
             ),
+            Self::TooOften(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many requests from this address",
+                Some("try again after the seconds in Retry-After".to_owned()),
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body-too-large",
@@ -187,6 +197,10 @@ impl From<AreaFault> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let wait = match &self {
+            Self::TooOften(wait) => Some(*wait),
+            _ => None,
+        };
         let (status, kind, title, detail) = self.told();
         let body = serde_json::json!({
             "type": format!("urn:skytier:problem:{kind}"),
@@ -194,7 +208,13 @@ impl IntoResponse for Problem {
             "status": status.as_u16(),
             "detail": detail,
         });
-        (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], Json(body)).into_response()
+        let kind = [(header::CONTENT_TYPE, PROBLEM_TYPE)];
+        let mut response = (status, kind, Json(body)).into_response();
+        if let Some(wait) = wait {
+            let seconds = HeaderValue::from(wait.as_secs() + 1);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
     }
 }
 

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::extract::Request;
+use axum::response::IntoResponse as _;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -36,9 +37,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
+use crate::adapters::http::error::Problem;
 use crate::adapters::http::guard::ClientCertificate;
+use crate::adapters::limits::Area;
 use crate::adapters::limits::Door;
 use crate::adapters::limits::DoorSettings;
+use crate::adapters::limits::Paces;
+use crate::adapters::limits::Rate;
 use crate::adapters::limits::Visitor;
 use crate::adapters::tls::Tls;
 use crate::adapters::tls::TlsSettings;
@@ -57,6 +62,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct WebSettings {
     /// TLS.
     pub tls: TlsSettings,
+    /// Whether others than this machine may be listened to without TLS.
+    pub allow_plain: bool,
+    /// Requests of one address.
+    pub requests: Rate,
     /// What one address may take.
     pub door: DoorSettings,
     /// Connections at once.
@@ -67,6 +76,11 @@ impl Default for WebSettings {
     fn default() -> Self {
         Self {
             tls: TlsSettings::default(),
+            allow_plain: false,
+            requests: Rate {
+                per_s: 50,
+                burst_s: 10,
+            },
             door: DoorSettings::default(),
             connections_max: 2_048,
         }
@@ -92,6 +106,8 @@ pub struct Web {
     pub secured: Option<(TcpListener, Arc<Tls>)>,
     /// Who is let in.
     pub door: Arc<Door>,
+    /// How often they may ask.
+    pub requests: Arc<Paces<Area>>,
     /// Connections at once; further ones are closed.
     pub connections_max: usize,
 }
@@ -109,6 +125,7 @@ impl Web {
             plain,
             secured,
             door,
+            requests,
             connections_max,
         } = self;
         let stopping = CancellationToken::new();
@@ -136,8 +153,13 @@ impl Web {
             match door.enter(address.ip()) {
                 Err(turned) => tracing::debug!(%address, ?turned, "web connection dropped"),
                 Ok(visitor) => {
-                    let (router, stopping) = (router.clone(), stopping.clone());
-                    open.spawn(welcome(stream, address, tls, visitor, router, stopping));
+                    let held = door.holds(address.ip()).then(|| Arc::clone(&requests));
+                    let desk = Desk {
+                        router: router.clone(),
+                        requests: held,
+                        stopping: stopping.clone(),
+                    };
+                    open.spawn(welcome(stream, address, tls, visitor, desk));
                 }
             }
         }
@@ -145,6 +167,14 @@ impl Web {
         stopping.cancel();
         while open.join_next().await.is_some() {}
     }
+}
+
+/// What answers one connection.
+struct Desk {
+    router: Router,
+    /// How often its address may ask; none: as often as it likes.
+    requests: Option<Arc<Paces<Area>>>,
+    stopping: CancellationToken,
 }
 
 type Accepted = io::Result<(TcpStream, SocketAddr)>;
@@ -163,8 +193,7 @@ async fn welcome(
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     visitor: Visitor,
-    router: Router,
-    stopping: CancellationToken,
+    desk: Desk,
 ) {
     if stream.set_nodelay(true).is_err() {
         return;
@@ -175,17 +204,17 @@ async fn welcome(
         names: Arc::from([]),
     };
     let Some(tls) = tls else {
-        return attend(stream, peer, visitor, router, stopping).await;
+        return attend(stream, peer, visitor, desk).await;
     };
     let shaken = tokio::select! {
         shaken = timeout(HEAD_TIMEOUT, tls.accept(stream)) => shaken,
         () = visitor.crowded_out() => return,
-        () = stopping.cancelled() => return,
+        () = desk.stopping.cancelled() => return,
     };
     match shaken {
         Ok(Ok((stream, names))) => {
             peer.names = Arc::from(names);
-            attend(stream, peer, visitor, router, stopping).await;
+            attend(stream, peer, visitor, desk).await;
         }
         Ok(Err(fault)) => {
             tracing::debug!(%address, %fault, "web connection dropped in its handshake")
@@ -199,8 +228,7 @@ async fn attend(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Peer,
     visitor: Visitor,
-    router: Router,
-    stopping: CancellationToken,
+    desk: Desk,
 ) {
     let address = peer.address;
     let visitor = &visitor;
@@ -213,8 +241,19 @@ async fn attend(
             own.insert(ClientCertificate(name.clone()));
         }
         own.insert(peer.clone());
-        let mut router = router.clone();
-        async move { Ok::<Response, Infallible>(into_answer(router.call(request).await)) }
+        let area = Area::of(peer.address.ip());
+        let asked = desk
+            .requests
+            .as_ref()
+            .map_or(Ok(()), |paces| paces.ask(area));
+        let mut router = desk.router.clone();
+        async move {
+            let answer = match asked {
+                Ok(()) => into_answer(router.call(request).await),
+                Err(wait) => Problem::TooOften(wait).into_response(),
+            };
+            Ok::<Response, Infallible>(answer)
+        }
     };
     let mut connection = pin!(
         http1::Builder::new()
@@ -226,7 +265,7 @@ async fn attend(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = visitor.crowded_out() => return,
-        () = stopping.cancelled() => {
+        () = desk.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,7 +27,13 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::inbound::Inlet;
 use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
+use crate::adapters::limits::Area;
+use crate::adapters::limits::Door;
+use crate::adapters::limits::Meter;
+use crate::adapters::limits::Meters;
 use crate::adapters::limits::Visitor;
+use crate::adapters::mqtt::devices::Device;
+use crate::adapters::mqtt::devices::Devices;
 use crate::adapters::mqtt::handshake;
 use crate::adapters::mqtt::handshake::Admitted;
 use crate::adapters::mqtt::handshake::NoHello;
@@ -36,6 +44,7 @@ use crate::adapters::mqtt::session::Session;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::wire::Denial;
+use crate::adapters::mqtt::wire::Hello;
 use crate::adapters::mqtt::wire::Wire;
 
 /// How long a client may take to read our last words.
@@ -47,12 +56,15 @@ const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(super) struct Shared {
     pub(super) settings: EndpointSettings,
     pub(super) inlet: Inlet,
-    pub(super) counters: std::sync::Arc<Counters>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) devices: Arc<Devices>,
+    pub(super) door: Arc<Door>,
+    pub(super) meters: Meters,
     pub(super) seats: Seats,
     pub(super) stop: CancellationToken,
 }
 
-/// Who is connected, by client id.
+/// Who is connected, by device and client id: no device takes the seat of another.
 #[derive(Default)]
 pub(super) struct Seats {
     taken: Mutex<HashMap<String, Seat>>,
@@ -62,6 +74,9 @@ pub(super) struct Seats {
 #[derive(Clone)]
 struct Seat {
     number: u64,
+    device: Option<Arc<Device>>,
+    /// Asked to leave since its device is not what it was.
+    expelled: Arc<AtomicBool>,
     leave: CancellationToken,
     left: CancellationToken,
 }
@@ -69,7 +84,7 @@ struct Seat {
 /// A taken seat; dropping it frees the seat.
 struct Seated<'a> {
     seats: &'a Seats,
-    client_id: &'a str,
+    key: String,
     seat: Seat,
 }
 
@@ -78,21 +93,41 @@ impl Seats {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks all to leave whose device is not what it was, and those without one where one must be shown now.
+    pub(super) fn expel(&self, devices: &Devices) {
+        let required = devices.required();
+        for seat in self.lock().values() {
+            let stays = match &seat.device {
+                Some(device) => !required || devices.stands(device),
+                None => !required,
+            };
+            if !stays {
+                seat.expelled.store(true, Ordering::Relaxed);
+                seat.leave.cancel();
+            }
+        }
+    }
+
     /// Takes the seat of a client id, and returns the seat of whoever holds it now.
-    fn take<'a>(
-        &'a self,
-        client_id: &'a str,
+    fn take(
+        &self,
+        device: Option<&Arc<Device>>,
+        client_id: &str,
         stop: &CancellationToken,
-    ) -> (Seated<'a>, Option<Seat>) {
+    ) -> (Seated<'_>, Option<Seat>) {
+        // Neither has control characters in it.
+        let key = format!("{}\0{client_id}", device.map_or("", |device| &device.id));
         let seat = Seat {
+            device: device.cloned(),
+            expelled: Arc::default(),
             number: self.count.fetch_add(1, Ordering::Relaxed),
             leave: stop.child_token(),
             left: CancellationToken::new(),
         };
-        let before = self.lock().insert(client_id.to_owned(), seat.clone());
+        let before = self.lock().insert(key.clone(), seat.clone());
         let seated = Seated {
             seats: self,
-            client_id,
+            key,
             seat,
         };
         (seated, before)
@@ -104,10 +139,10 @@ impl Drop for Seated<'_> {
         let mut taken = self.seats.lock();
         // A later connection may have replaced the entry.
         if taken
-            .get(self.client_id)
+            .get(&self.key)
             .is_some_and(|seat| seat.number == self.seat.number)
         {
-            taken.remove(self.client_id);
+            taken.remove(&self.key);
         }
         drop(taken);
         self.seat.left.cancel();
@@ -124,6 +159,8 @@ pub(super) struct Halves<R, W> {
 pub(super) struct Newcomer {
     pub(super) address: SocketAddr,
     pub(super) visitor: Visitor,
+    /// Names in its certificate.
+    pub(super) names: Vec<String>,
 }
 
 /// Serves one stream from first to last.
@@ -164,7 +201,13 @@ where
         }
     };
     wire.set_packet_bytes_max(settings.packet_bytes_max);
-    match handshake::admit(hello, settings) {
+    let identified = tokio::select! {
+        identified = identify(shared, &hello, &newcomer) => identified,
+        () = shared.stop.cancelled() => Err(Denial::Stopping),
+        () = newcomer.visitor.crowded_out() => return Counters::count(&shared.counters.crowded_out),
+    };
+    let admitted = identified.and_then(|device| handshake::admit(hello, device, settings));
+    match admitted {
         Err(denial) => {
             Counters::count(refused);
             deny(wire, denial, stream, peer).await;
@@ -172,9 +215,33 @@ where
         Ok(_) if shared.stop.is_cancelled() => deny(wire, Denial::Stopping, stream, peer).await,
         Ok(admitted) => {
             newcomer.visitor.known();
-            attend(shared, admitted, wire, input, stream).await;
+            attend(shared, admitted, wire, input, stream, peer).await;
         }
     }
+}
+
+/// Which device it is, where that is asked for.
+async fn identify(
+    shared: &Shared,
+    hello: &Hello,
+    newcomer: &Newcomer,
+) -> Result<Option<Arc<Device>>, Denial> {
+    let claim = handshake::claim(hello, &newcomer.names)?;
+    let denial = match claim.name.is_none() && claim.password.is_none() {
+        true => Denial::NotPermitted,
+        false => Denial::Password,
+    };
+    let name = claim.name.clone().unwrap_or_default();
+    let area = Area::of(newcomer.address.ip());
+    let delay = match shared.devices.admit(claim, area).await {
+        Ok(device) => return Ok(device),
+        Err(unproved) => unproved.delay,
+    };
+    Counters::count(&shared.counters.unproved);
+    let address = newcomer.address.ip();
+    shared.devices.refused("mqtt.login", None, &name, address);
+    tokio::time::sleep(delay).await;
+    Err(denial)
 }
 
 async fn deny<R, W>(mut wire: Wire, denial: Denial, mut stream: Halves<R, W>, peer: SocketAddr)
@@ -182,7 +249,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    tracing::info!(%peer, ?denial, "mqtt connection denied");
+    tracing::debug!(%peer, ?denial, "mqtt connection denied");
     let mut output = BytesMut::new();
     wire.deny(denial, &mut output);
     part(&mut stream, &output).await;
@@ -195,12 +262,14 @@ async fn attend<R, W>(
     mut wire: Wire,
     input: BytesMut,
     mut stream: Halves<R, W>,
+    peer: SocketAddr,
 ) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let client_id = admitted.client_id;
-    let (seated, before) = shared.seats.take(&client_id, &shared.stop);
+    let device = admitted.device;
+    let (seated, before) = shared.seats.take(device.as_ref(), &client_id, &shared.stop);
     if let Some(before) = before {
         before.leave.cancel();
         drop(timeout(shared.settings.connect_timeout, before.left.cancelled()).await);
@@ -208,14 +277,17 @@ async fn attend<R, W>(
     let mut output = BytesMut::new();
     wire.welcome(admitted.welcome, &mut output);
     let client = Client {
-        origin: format!("mqtt:{client_id}"),
-        topics: admitted.topics,
+        origin: origin(device.as_deref(), &client_id),
+        address: peer.ip(),
+        meter: meter(shared, device.as_deref(), peer),
+        device,
         silence_max: admitted.silence_max,
     };
     let around = Around {
         settings: &shared.settings,
         inlet: &shared.inlet,
         counters: &shared.counters,
+        devices: &shared.devices,
     };
     let will = admitted.will.map(|will| Message {
         origin: client.origin.clone(),
@@ -236,10 +308,29 @@ async fn attend<R, W>(
         Counters::count(&shared.counters.wills);
         drop(timeout(shared.settings.connect_timeout, shared.inlet.submit(will)).await);
     }
+    let seat = seated.seat.clone();
     drop(seated);
     drop(open);
-    let last_words = session.farewell(reason(&ending, stopping));
+    let expelled = seat.expelled.load(Ordering::Relaxed);
+    let last_words = session.farewell(reason(&ending, stopping, expelled));
     part(&mut stream, &last_words).await;
+}
+
+/// What the messages of a client are said to come from.
+fn origin(device: Option<&Device>, client_id: &str) -> String {
+    match device {
+        Some(device) if device.id != client_id => format!("mqtt:{}/{client_id}", device.id),
+        _ => format!("mqtt:{client_id}"),
+    }
+}
+
+/// The meter of a device, or of the address where there is none, unless limits do not hold for the address.
+fn meter(shared: &Shared, device: Option<&Device>, peer: SocketAddr) -> Option<Arc<Meter>> {
+    let who = match device {
+        Some(device) => device.id.clone(),
+        None => Area::of(peer.ip()).to_string(),
+    };
+    shared.door.holds(peer.ip()).then(|| shared.meters.of(&who))
 }
 
 /// Counts a connection as open while it lives.
@@ -266,17 +357,23 @@ fn leaves_will(ending: &Ending, stopping: bool) -> bool {
     }
 }
 
-fn reason(ending: &Ending, stopping: bool) -> Option<DisconnectReasonCode> {
+fn reason(ending: &Ending, stopping: bool, expelled: bool) -> Option<DisconnectReasonCode> {
     match ending {
         Ending::Goodbye { .. } | Ending::Lost => None,
         Ending::Closed { reason, .. } => Some(*reason),
         Ending::Stopped if stopping => Some(DisconnectReasonCode::ServerShuttingDown),
+        Ending::Stopped if expelled => Some(DisconnectReasonCode::NotAuthorized),
         Ending::Stopped => Some(DisconnectReasonCode::SessionTakenOver),
     }
 }
 
 fn log(client_id: &str, ending: &Ending) {
     match ending {
+        // Told already, and not as often as a device that knows no better comes back.
+        Ending::Closed {
+            reason: DisconnectReasonCode::NotAuthorized,
+            ..
+        } => {}
         Ending::Closed { reason, cause } => {
             let code = u8::from(*reason);
             tracing::info!(

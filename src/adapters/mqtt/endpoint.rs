@@ -14,15 +14,18 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::inbound::Inlet;
 use crate::adapters::limits::Door;
+use crate::adapters::limits::Meters;
 use crate::adapters::mqtt::connection;
 use crate::adapters::mqtt::connection::Halves;
 use crate::adapters::mqtt::connection::Newcomer;
 use crate::adapters::mqtt::connection::Seats;
 use crate::adapters::mqtt::connection::Shared;
+use crate::adapters::mqtt::devices::Devices;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::tls::Tls;
@@ -67,11 +70,18 @@ impl Endpoint {
     ///
     /// # Errors
     /// When the address cannot be bound, such as a port that is taken.
-    pub async fn bind(settings: EndpointSettings, inlet: Inlet) -> io::Result<Self> {
+    pub async fn bind(
+        settings: EndpointSettings,
+        inlet: Inlet,
+        devices: Arc<Devices>,
+    ) -> io::Result<Self> {
         let listener = listen(settings.listen)?;
         let places = Arc::new(Semaphore::new(settings.connections_max));
         let door = Arc::new(Door::new(settings.door));
         let shared = Arc::new(Shared {
+            meters: Meters::new(settings.speed),
+            devices,
+            door: Arc::clone(&door),
             settings,
             inlet,
             counters: Arc::new(Counters::default()),
@@ -119,9 +129,14 @@ impl Endpoint {
     /// and closes every connection. Keep the inlet served until this returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
+        let mut changes = self.shared.devices.changes();
         loop {
             let (accepted, tls) = tokio::select! {
                 () = &mut shutdown => break,
+                () = changed(&mut changes) => {
+                    self.shared.seats.expel(&self.shared.devices);
+                    continue;
+                }
                 accepted = self.listener.accept() => (accepted, None),
                 accepted = secure(self.secured.as_ref()) => accepted,
             };
@@ -166,6 +181,7 @@ impl Endpoint {
         let newcomer = Newcomer {
             address: peer,
             visitor,
+            names: Vec::new(),
         };
         tokio::spawn(serve(
             Arc::clone(&self.shared),
@@ -187,10 +203,17 @@ async fn secure(secured: Option<&(TcpListener, Arc<Tls>)>) -> (Accepted, Option<
     }
 }
 
+/// Resolves at each change of the devices.
+async fn changed(changes: &mut watch::Receiver<u64>) {
+    if changes.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
 async fn serve(
     shared: Arc<Shared>,
     stream: TcpStream,
-    newcomer: Newcomer,
+    mut newcomer: Newcomer,
     tls: Option<Arc<Tls>>,
     place: OwnedSemaphorePermit,
 ) {
@@ -200,7 +223,8 @@ async fn serve(
             connection::serve(&shared, Halves { reader, writer }, newcomer).await;
         }
         Some(tls) => {
-            if let Some(stream) = shake(&shared, stream, &newcomer, &tls).await {
+            if let Some((stream, names)) = shake(&shared, stream, &newcomer, &tls).await {
+                newcomer.names = names;
                 let (reader, writer) = tokio::io::split(stream);
                 connection::serve(&shared, Halves { reader, writer }, newcomer).await;
             }
@@ -215,7 +239,7 @@ async fn shake(
     stream: TcpStream,
     newcomer: &Newcomer,
     tls: &Tls,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<(TlsStream<TcpStream>, Vec<String>)> {
     let peer = newcomer.address;
     let shaking = tokio::time::timeout(shared.settings.connect_timeout, tls.accept(stream));
     let shaken = tokio::select! {
@@ -227,7 +251,7 @@ async fn shake(
         }
     };
     let cause = match shaken {
-        Ok(Ok((stream, _))) => return Some(stream),
+        Ok(Ok(shaken)) => return Some(shaken),
         Ok(Err(fault)) => fault.to_string(),
         Err(_) => "not done in time".to_owned(),
     };

@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,6 +11,8 @@ use rmqtt_codec::version::ProtocolVersion;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
 
+use crate::adapters::mqtt::devices::Claim;
+use crate::adapters::mqtt::devices::Device;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::wire;
 use crate::adapters::mqtt::wire::Denial;
@@ -72,14 +75,14 @@ async fn more(stream: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> Re
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) client_id: String,
-    pub(super) topics: String,
+    pub(super) device: Option<Arc<Device>>,
     pub(super) silence_max: Duration,
     pub(super) will: Option<Will>,
     pub(super) welcome: Welcome,
 }
 
-/// Judges a CONNECT.
-pub(super) fn admit(hello: Hello, settings: &EndpointSettings) -> Result<Admitted, Denial> {
+/// What a CONNECT says about who it is, unless it cannot be taken whoever it is.
+pub(super) fn claim(hello: &Hello, names: &[String]) -> Result<Claim, Denial> {
     if hello.exchange {
         return Err(Denial::Exchange);
     }
@@ -88,14 +91,27 @@ pub(super) fn admit(hello: Hello, settings: &EndpointSettings) -> Result<Admitte
     if !sound {
         return Err(Denial::ClientId);
     }
-    let topics = topics(&hello, settings)?;
-    if let Some(will) = &hello.will {
-        if will.topic.is_empty() || will.topic.contains(['+', '#', '\0']) {
-            return Err(Denial::Malformed);
-        }
-        if !will.topic.starts_with(&topics) {
-            return Err(Denial::NotPermitted);
-        }
+    let malformed = |will: &Will| will.topic.is_empty() || will.topic.contains(['+', '#', '\0']);
+    if hello.will.as_ref().is_some_and(malformed) {
+        return Err(Denial::Malformed);
+    }
+    Ok(Claim {
+        name: hello.username.as_ref().map(ToString::to_string),
+        password: hello.password.clone(),
+        names: names.to_vec(),
+    })
+}
+
+/// What a client is granted, once it is known who it is.
+pub(super) fn admit(
+    hello: Hello,
+    device: Option<Arc<Device>>,
+    settings: &EndpointSettings,
+) -> Result<Admitted, Denial> {
+    if let (Some(will), Some(device)) = (&hello.will, &device)
+        && !device.owns(&will.topic)
+    {
+        return Err(Denial::NotPermitted);
     }
     let asked = Duration::from_secs(hello.keep_alive_s.into());
     let granted = if asked.is_zero() {
@@ -109,7 +125,7 @@ pub(super) fn admit(hello: Hello, settings: &EndpointSettings) -> Result<Admitte
         client_id: assigned
             .clone()
             .unwrap_or_else(|| hello.client_id.to_string()),
-        topics,
+        device,
         silence_max: granted + granted / 2,
         will: hello.will,
         welcome: Welcome {
@@ -121,19 +137,6 @@ pub(super) fn admit(hello: Hello, settings: &EndpointSettings) -> Result<Admitte
                 .then(|| u16::try_from(granted.as_secs()).unwrap_or(u16::MAX)),
         },
     })
-}
-
-/// What the topics of this user start with.
-fn topics(hello: &Hello, settings: &EndpointSettings) -> Result<String, Denial> {
-    if settings.users.is_empty() {
-        return Ok(String::new());
-    }
-    let name = hello.username.as_deref().unwrap_or_default();
-    let password = hello.password.as_deref().unwrap_or_default();
-    match settings.users.get(name) {
-        Some(credential) if credential.password.matches(password) => Ok(credential.topics.clone()),
-        _ => Err(Denial::Password),
-    }
 }
 
 /// A client id that nobody else has.

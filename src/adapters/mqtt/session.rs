@@ -8,9 +8,11 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -36,6 +38,9 @@ use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
 use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
+use crate::adapters::limits::Meter;
+use crate::adapters::mqtt::devices::Device;
+use crate::adapters::mqtt::devices::Devices;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::wire::Received;
@@ -87,6 +92,7 @@ pub(super) struct Around<'a> {
     pub(super) settings: &'a EndpointSettings,
     pub(super) inlet: &'a Inlet,
     pub(super) counters: &'a Counters,
+    pub(super) devices: &'a Devices,
 }
 
 /// Who the client is and what it may do.
@@ -94,8 +100,12 @@ pub(super) struct Around<'a> {
 pub(super) struct Client {
     /// `mqtt:CLIENT`.
     pub(super) origin: String,
-    /// Its topics start with this.
-    pub(super) topics: String,
+    /// Which device it is; none: it may publish on every topic.
+    pub(super) device: Option<Arc<Device>>,
+    /// From where it comes.
+    pub(super) address: IpAddr,
+    /// How fast it may be; none: as fast as it likes.
+    pub(super) meter: Option<Arc<Meter>>,
     /// Longest silence.
     pub(super) silence_max: Duration,
 }
@@ -134,6 +144,8 @@ pub(super) struct Session<'a> {
     held: Option<(Message, Due)>,
     exactly: HashMap<NonZeroU16, Exactly>,
     in_flight: usize,
+    /// Set while it is held back for being too fast: until when.
+    resume: Option<Instant>,
     aliases: HashMap<NonZeroU16, ByteString>,
     heard: Instant,
 }
@@ -159,6 +171,7 @@ impl<'a> Session<'a> {
             held: None,
             exactly: HashMap::new(),
             in_flight: 0,
+            resume: None,
             aliases: HashMap::new(),
             heard: Instant::now(),
         }
@@ -209,6 +222,7 @@ impl<'a> Session<'a> {
                     Ok(bytes) if bytes > 0 => self.heard(bytes),
                     _ => return Ending::Lost,
                 },
+                () = until(self.resume), if self.resume.is_some() => self.resume = None,
                 () = &mut alarm => {
                     if let Err(ending) = self.alarm() {
                         return ending;
@@ -251,7 +265,8 @@ impl<'a> Session<'a> {
 
     /// Silence counts against the client only while we listen.
     fn alarm(&mut self) -> Result<(), Ending> {
-        let listening = self.held.is_none() && self.pending.len() < self.window();
+        let listening =
+            self.held.is_none() && self.resume.is_none() && self.pending.len() < self.window();
         if !listening {
             self.heard = Instant::now();
         } else if self.heard + self.client.silence_max <= Instant::now() {
@@ -274,6 +289,7 @@ impl<'a> Session<'a> {
 
     fn has_room(&self) -> bool {
         self.held.is_none()
+            && self.resume.is_none()
             && self.pending.len() < self.window()
             && self.output.len() < OUTPUT_BYTES_MAX
     }
@@ -363,6 +379,7 @@ impl<'a> Session<'a> {
     fn publish(&mut self, publish: Publish) -> Result<(), Ending> {
         Counters::count(&self.around.counters.received);
         let topic = self.topic(&publish)?;
+        self.meter(topic.len() + publish.payload.len());
         let due = match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(packet_id)) => Due::Ack(packet_id),
             (QoS::ExactlyOnce, Some(packet_id)) => Due::Receipt(packet_id),
@@ -397,8 +414,35 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Counts a message; one that comes too fast is taken, and the next waits.
+    fn meter(&mut self, bytes: usize) {
+        let Some(meter) = &self.client.meter else {
+            return;
+        };
+        let wait = meter.take(bytes as u64);
+        if !wait.is_zero() {
+            Counters::count(&self.around.counters.held_back);
+            self.resume = Some(Instant::now() + wait);
+        }
+    }
+
+    fn not_permitted(&self, topic: &str) {
+        Counters::count(&self.around.counters.not_permitted);
+        let device = self.client.device.as_ref().map(|device| device.id.as_str());
+        let Client { address, .. } = self.client;
+        self.around
+            .devices
+            .refused("mqtt.publish", device, topic, address);
+    }
+
     fn submit(&mut self, topic: &str, payload: bytes::Bytes, due: Due) {
-        if !topic.starts_with(&self.client.topics) {
+        if self
+            .client
+            .device
+            .as_ref()
+            .is_some_and(|device| !device.owns(topic))
+        {
+            self.not_permitted(topic);
             let (answer, verdict) = oneshot::channel();
             drop(answer.send(Verdict::Refused(Refusal::NotPermitted)));
             self.pending.push_back(Pending { due, verdict });
@@ -489,7 +533,9 @@ impl<'a> Session<'a> {
         if due == Due::Nothing || !self.wire.has_reasons() {
             return Err(Ending::closed(close, cause));
         }
-        tracing::info!(client.origin = %self.client.origin, "mqtt message refused: {cause}");
+        if refusal != Refusal::NotPermitted {
+            tracing::info!(client.origin = %self.client.origin, "mqtt message refused: {cause}");
+        }
         self.answer(due, reason);
         Ok(())
     }
@@ -511,6 +557,14 @@ impl<'a> Session<'a> {
                 self.wire.receipt(packet_id, reason, &mut self.output);
             }
         }
+    }
+}
+
+/// Waits until then; with no time, for ever.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -115,6 +115,11 @@ impl Topics {
         })
     }
 
+    /// What all topics of a source start with.
+    pub fn start(&self, source: &Source) -> String {
+        format!("{}/{source}/", self.prefix)
+    }
+
     /// The topic a source publishes on.
     pub fn topic(&self, target: &Target) -> String {
         let (kind, channel) = (target.kind.level(), target.channel.level());

@@ -10,17 +10,17 @@ use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::settings::Secret;
 use crate::adapters::payload::topic::Topics;
 use crate::adapters::store::influxdb2::settings::Token;
-use crate::adapters::tls::TlsSettings;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
+use crate::app::config::listening;
 use crate::domain::calendar::Zone;
 use crate::domain::presence::BEAT_S_MAX;
 use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 57] = [
+pub(super) const KEYS: [&str; 72] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -38,10 +38,17 @@ pub(super) const KEYS: [&str; 57] = [
     "mirror.token",
     "mirror.ca_file",
     "http.listen",
+    "http.allow_plain",
     "http.tls.listen",
     "http.tls.cert",
     "http.tls.key",
     "http.tls.client_ca",
+    "http.limits.connections_max",
+    "http.limits.address_connections_max",
+    "http.limits.connects_per_s",
+    "http.limits.half_open_max",
+    "http.limits.requests_per_s",
+    "http.limits.loopback",
     "access.required",
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
@@ -53,10 +60,18 @@ pub(super) const KEYS: [&str; 57] = [
     "mqtt.embedded.packet_bytes_max",
     "mqtt.embedded.connect_timeout_s",
     "mqtt.embedded.keep_alive_s_max",
+    "mqtt.embedded.allow_plain",
+    "mqtt.embedded.credentials",
     "mqtt.embedded.tls.listen",
     "mqtt.embedded.tls.cert",
     "mqtt.embedded.tls.key",
     "mqtt.embedded.tls.client_ca",
+    "mqtt.embedded.limits.address_connections_max",
+    "mqtt.embedded.limits.connects_per_s",
+    "mqtt.embedded.limits.half_open_max",
+    "mqtt.embedded.limits.messages_per_s",
+    "mqtt.embedded.limits.bytes_per_s",
+    "mqtt.embedded.limits.loopback",
     "mqtt.brokers[].url",
     "mqtt.brokers[].ca_file",
     "mqtt.brokers[].client_cert_file",
@@ -84,6 +99,10 @@ const BROKERS_MAX: usize = 16;
 
 /// Sets one key.
 pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<(), String> {
+    let value = match listening::set(settings, key, value) {
+        Ok(done) => return done,
+        Err(value) => value,
+    };
     match key {
         "data_dir" => settings.data_dir = PathBuf::from(text(value)?),
         "zone" => settings.zone = zone(&text(value)?)?,
@@ -127,9 +146,6 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "hj212.listen" => {
             return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
         }
-        _ if key.starts_with("http.tls.") => {
-            return set_tls(&mut settings.web.tls, &key["http.tls.".len()..], value);
-        }
         _ if key.starts_with("mqtt.embedded.") => {
             let name = &key["mqtt.embedded.".len()..];
             return set_endpoint(&mut settings.endpoint, name, value);
@@ -154,10 +170,7 @@ fn set_endpoint(endpoint: &mut EndpointSettings, name: &str, value: Value) -> Re
         "packet_bytes_max" => endpoint.packet_bytes_max = number(value, 64, 16 << 20)?,
         "connect_timeout_s" => endpoint.connect_timeout = seconds(value, 3_600)?,
         "keep_alive_s_max" => endpoint.keep_alive_max = seconds(value, 65_535)?,
-        _ => match name.strip_prefix("tls.") {
-            Some(name) => return set_tls(&mut endpoint.tls, name, value),
-            None => return Err(unknown()),
-        },
+        _ => return Err(unknown()),
     }
     Ok(())
 }
@@ -169,40 +182,6 @@ fn keep(settings: &mut Settings, kind: Kind, value: Value) -> Result<(), String>
         .retention
         .with(kind, Some(days).filter(|days| *days > 0));
     Ok(())
-}
-
-/// Sets one key of a listener's TLS.
-fn set_tls(tls: &mut TlsSettings, name: &str, value: Value) -> Result<(), String> {
-    match name {
-        "listen" => {
-            let given = text(value)?;
-            let given = (!given.is_empty()).then(|| address(&given));
-            tls.listen = given.transpose()?;
-        }
-        "cert" => tls.cert = PathBuf::from(text(value)?),
-        "key" => tls.key = PathBuf::from(text(value)?),
-        "client_ca" => tls.client_ca = file(&text(value)?),
-        _ => return Err(unknown()),
-    }
-    Ok(())
-}
-
-/// What is missing of a listener's TLS.
-fn check_tls(table: &str, tls: &TlsSettings, faults: &mut Vec<String>) {
-    let files = [("cert", &tls.cert), ("key", &tls.key)];
-    for (name, path) in files {
-        if tls.listen.is_some() && path.as_os_str().is_empty() {
-            faults.push(format!(
-                "{table}.{name}: missing; {table}.listen needs a file in PEM"
-            ));
-        }
-    }
-    let given = files.iter().any(|(_, path)| !path.as_os_str().is_empty());
-    if tls.listen.is_none() && (given || tls.client_ca.is_some()) {
-        faults.push(format!(
-            "{table}.listen: missing, yet files are given; such as 127.0.0.1:8883"
-        ));
-    }
 }
 
 fn unknown() -> String {
@@ -244,22 +223,7 @@ fn set_broker(
 
 /// What must hold between the settings.
 pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
-    let (http, mqtt) = (&settings.web.tls, &settings.endpoint.tls);
-    check_tls("http.tls", http, faults);
-    check_tls("mqtt.embedded.tls", mqtt, faults);
-    for (key, listen) in [
-        ("mqtt.embedded.listen", Some(settings.endpoint.listen)),
-        ("mqtt.embedded.tls.listen", mqtt.listen),
-    ] {
-        let Some(listen) = listen else { continue };
-        if !listen.ip().is_loopback() {
-            faults.push(format!(
-                "{key}: {listen} is not a loopback address; there is no access control yet, so only \
-                 loopback (such as 127.0.0.1:{}) is served",
-                listen.port()
-            ));
-        }
-    }
+    listening::check(settings, faults);
     if settings.store == StoreKind::Influxdb2 {
         let named = settings.influxdb2.faults().into_iter();
         faults.extend(named.map(|(name, fault)| format!("store.influxdb2.{name}: {fault}")));
@@ -312,7 +276,7 @@ fn address_of(url: &str) -> String {
     address.map_or_else(|_| url.to_owned(), |address| address.to_string())
 }
 
-fn text(value: Value) -> Result<String, String> {
+pub(super) fn text(value: Value) -> Result<String, String> {
     match value {
         Value::Text(text) => Ok(text),
         Value::Integer(_) => Err("text in quotes is expected, not a number".to_owned()),
@@ -322,11 +286,11 @@ fn text(value: Value) -> Result<String, String> {
 }
 
 /// A file's name; an empty one is none.
-fn file(text: &str) -> Option<PathBuf> {
+pub(super) fn file(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
-fn flag(value: Value) -> Result<bool, String> {
+pub(super) fn flag(value: Value) -> Result<bool, String> {
     match value {
         Value::Flag(flag) => Ok(flag),
         Value::Text(text) if text == "true" => Ok(true),
@@ -335,7 +299,7 @@ fn flag(value: Value) -> Result<bool, String> {
     }
 }
 
-fn number<T: TryFrom<i64>>(value: Value, least: i64, most: i64) -> Result<T, String> {
+pub(super) fn number<T: TryFrom<i64>>(value: Value, least: i64, most: i64) -> Result<T, String> {
     let number = match value {
         Value::Integer(number) => Some(number),
         Value::Text(text) => text.parse().ok(),
@@ -350,7 +314,7 @@ fn seconds(value: Value, most: i64) -> Result<Duration, String> {
     number::<u64>(value, 1, most).map(Duration::from_secs)
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("{text:?}: an address such as 127.0.0.1:8080 is expected"))
 }

@@ -7,9 +7,7 @@ use rand_chacha::rand_core::Rng;
 use rand_chacha::rand_core::SeedableRng;
 use skytier::adapters::inbound::Verdict;
 use skytier::adapters::mqtt::settings::Counters;
-use skytier::adapters::mqtt::settings::Credential;
 use skytier::adapters::mqtt::settings::EndpointSettings;
-use skytier::adapters::mqtt::settings::Secret;
 
 use crate::mqtt::raw::DISCONNECT;
 use crate::mqtt::raw::PUBACK;
@@ -18,6 +16,7 @@ use crate::mqtt::raw::V3;
 use crate::mqtt::raw::V5;
 use crate::mqtt::raw::answer;
 use crate::mqtt::raw::connect;
+use crate::mqtt::raw::login;
 use crate::mqtt::raw::packet;
 use crate::mqtt::raw::publish;
 use crate::mqtt::raw::publish_aliased;
@@ -25,6 +24,7 @@ use crate::mqtt::raw::release;
 use crate::mqtt::support::Running;
 use crate::mqtt::support::STATUS;
 use crate::mqtt::support::TOPIC;
+use crate::mqtt::support::devices;
 use crate::mqtt::support::next;
 use crate::mqtt::support::until;
 use crate::support::number;
@@ -210,33 +210,15 @@ async fn connections_are_counted_and_limited() {
     crate::mqtt::support::within(again).await;
 }
 
-fn with_login(level: u8, user: &str, password: &str) -> Vec<u8> {
-    let mut bytes = connect(level, "s1", 60, None);
-    bytes[9] |= 0xc0;
-    for text in [user, password] {
-        bytes.extend_from_slice(&u16::try_from(text.len()).expect("short").to_be_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    }
-    bytes[1] = u8::try_from(bytes.len() - 2).expect("a short packet");
-    bytes
-}
-
 #[tokio::test]
 async fn users_need_their_password_and_keep_to_their_topics() {
-    let credential = Credential {
-        password: Secret::new("rain"),
-        topics: "skytier/v1/stations/s1/".to_owned(),
-    };
-    let settings = EndpointSettings {
-        users: [("s1".to_owned(), credential)].into(),
-        ..EndpointSettings::for_testing()
-    };
-    let (running, kept) = Running::durable(settings).await;
-    for (level, code) in [(V3, 4), (V5, 0x86)] {
-        for hello in [
-            with_login(level, "s1", "snow"),
-            with_login(level, "x", "rain"),
-            connect(level, "s1", 60, None),
+    let devices = devices(&[("s1", "rain")]);
+    let (running, kept) = Running::durable_for(EndpointSettings::for_testing(), devices).await;
+    for (level, wrong, missing) in [(V3, 4, 5), (V5, 0x86, 0x87)] {
+        for (hello, code) in [
+            (login(level, "s1", ("s1", "snow"), None), wrong),
+            (login(level, "s1", ("x", "rain"), None), wrong),
+            (connect(level, "s1", 60, None), missing),
         ] {
             let mut raw = Raw::open(running.addr).await;
             raw.send(&hello).await;
@@ -247,7 +229,7 @@ async fn users_need_their_password_and_keep_to_their_topics() {
     }
     let other = TOPIC.replace("s1", "s2");
     let mut raw = Raw::open(running.addr).await;
-    raw.send(&with_login(V5, "s1", "rain")).await;
+    raw.send(&login(V5, "s1", ("s1", "rain"), None)).await;
     raw.packet().await.expect("a CONNACK");
     raw.send(&publish(V5, 1, 1, TOPIC, "a")).await;
     raw.send(&publish(V5, 1, 2, &other, "b")).await;

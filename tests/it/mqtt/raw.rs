@@ -161,6 +161,23 @@ pub(crate) fn connect(
     packet(0x10, &body)
 }
 
+/// A CONNECT with user name and password.
+pub(crate) fn login(
+    level: u8,
+    client: &str,
+    (user, password): (&str, &str),
+    will: Option<(&str, &str)>,
+) -> Vec<u8> {
+    let plain = connect(level, client, 60, will);
+    // One byte of packet type and, of so short a packet, one or two of its length.
+    let start = if plain[1] < 0x80 { 2 } else { 3 };
+    let mut body = plain[start..].to_vec();
+    body[7] |= 0xc0;
+    text(&mut body, user);
+    text(&mut body, password);
+    packet(0x10, &body)
+}
+
 pub(crate) fn publish(
     level: u8,
     qos: u8,

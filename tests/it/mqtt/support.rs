@@ -10,6 +10,10 @@ use skytier::adapters::inbound::Delivery;
 use skytier::adapters::inbound::Inlet;
 use skytier::adapters::inbound::Refusal;
 use skytier::adapters::inbound::Verdict;
+use skytier::adapters::mqtt::devices::Credentials;
+use skytier::adapters::mqtt::devices::Device;
+use skytier::adapters::mqtt::devices::Devices;
+use skytier::adapters::mqtt::devices::Prove;
 use skytier::adapters::mqtt::endpoint::Endpoint;
 use skytier::adapters::mqtt::settings::Counters;
 use skytier::adapters::mqtt::settings::EndpointSettings;
@@ -34,8 +38,17 @@ pub(crate) struct Running {
 impl Running {
     /// An endpoint whose messages the test answers itself.
     pub(crate) async fn held(settings: EndpointSettings) -> (Self, mpsc::Receiver<Delivery>) {
+        Self::guarded(settings, Arc::new(Devices::open())).await
+    }
+
+    /// The same for devices.
+    pub(crate) async fn guarded(
+        settings: EndpointSettings,
+        devices: Arc<Devices>,
+    ) -> (Self, mpsc::Receiver<Delivery>) {
         let (inlet, taken) = Inlet::new(256);
-        let endpoint = Endpoint::bind(settings, inlet).await.expect("a free port");
+        let endpoint = Endpoint::bind(settings, inlet, devices).await;
+        let endpoint = endpoint.expect("a free port");
         let addr = endpoint.local_addr().expect("a bound address");
         let counters = endpoint.counters();
         let (shutdown, stopped) = oneshot::channel::<()>();
@@ -54,6 +67,17 @@ impl Running {
     /// An endpoint whose messages are durable at once.
     pub(crate) async fn durable(settings: EndpointSettings) -> (Self, Kept) {
         let (running, taken) = Self::held(settings).await;
+        let kept = Kept::default();
+        tokio::spawn(pump(taken, kept.clone()));
+        (running, kept)
+    }
+
+    /// An endpoint for devices whose messages are durable at once.
+    pub(crate) async fn durable_for(
+        settings: EndpointSettings,
+        devices: Arc<Devices>,
+    ) -> (Self, Kept) {
+        let (running, taken) = Self::guarded(settings, devices).await;
         let kept = Kept::default();
         tokio::spawn(pump(taken, kept.clone()));
         (running, kept)
@@ -78,6 +102,25 @@ impl Kept {
     pub(crate) fn payloads(&self) -> Vec<String> {
         self.all().into_iter().map(|(_, payload)| payload).collect()
     }
+}
+
+/// Devices with passwords, each with the topics of the station of its name.
+pub(crate) fn listed(known: &[(&str, &str)]) -> Vec<Device> {
+    let device = |(id, password): &(&str, &str)| Device {
+        id: (*id).to_owned(),
+        topics: vec![format!("skytier/v1/stations/{id}/")],
+        password: Some((*password).to_owned()),
+        certificate: None,
+    };
+    known.iter().map(device).collect()
+}
+
+/// The same for an endpoint. Argon2id has no part in it: what is kept of a password is the password.
+pub(crate) fn devices(known: &[(&str, &str)]) -> Arc<Devices> {
+    let prove: Prove = |kept, password| kept.is_some_and(|kept| kept.as_bytes() == password);
+    let devices = Devices::new(Credentials::Auto, [7; 32], prove);
+    devices.replace(listed(known), true);
+    Arc::new(devices)
 }
 
 /// Answers every message at once: durable under the prefix, refused elsewhere.
