@@ -463,6 +463,32 @@ mod tests {
     }
 
     #[test]
+    fn all_connections_of_one_sender_share_a_meter() {
+        let meters = Meters::new(Speed {
+            messages: RATE,
+            bytes: Rate {
+                per_s: 1_000,
+                burst_s: 1,
+            },
+        });
+        let (one, other) = (meters.of("s1"), meters.of("s2"));
+        assert!(one.take(1).is_zero() && other.take(1).is_zero());
+        assert!(!one.take(5_000).is_zero(), "too many bytes");
+        assert!(!meters.of("s1").take(1).is_zero(), "by another connection");
+        assert!(other.take(1).is_zero());
+        for _ in 0..30 {
+            other.take(1);
+        }
+        assert!(!other.take(1).is_zero(), "too many messages");
+    }
+
+    #[test]
+    fn what_recurs_is_told_once() {
+        let seldom = Seldom::default();
+        assert!(seldom.due("a") && !seldom.due("a") && seldom.due("b"));
+    }
+
+    #[test]
     fn addresses_count_together_by_what_one_client_may_choose() {
         for (a, b, together) in [
             ("10.0.0.1", "10.0.0.1", true),

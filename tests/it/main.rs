@@ -2,6 +2,7 @@
 
 mod access;
 mod admission;
+mod attacks;
 mod bad_input;
 mod beside;
 mod browser;
@@ -12,11 +13,13 @@ mod credit;
 mod dashboard;
 mod day_laws;
 mod deleting;
+mod devices;
 mod drafts;
 mod export;
 mod figures;
 mod fuzz;
 mod gaps;
+mod headers;
 mod hour_laws;
 mod hours;
 mod index;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Request;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -20,6 +21,7 @@ use axum::routing::post;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::adapters::http::air;
@@ -37,6 +39,7 @@ use crate::adapters::http::guard::noting::noted;
 use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
+use crate::adapters::http::listener::Peer;
 use crate::adapters::http::live;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
@@ -52,6 +55,29 @@ use crate::adapters::http::targets;
 const BODY_BYTES_MAX: usize = 15 << 17;
 /// Longest time one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time until a further piece of a body comes.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What an answer may load where it does not say so itself: nothing; a picture may carry its own style.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'";
+/// What no page of ours asks a browser for.
+const PERMISSIONS_POLICY: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+/// For how long a browser that once came by TLS comes by nothing else: a year.
+const TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Says to whoever came by TLS to come by TLS from now on.
+async fn by_tls(request: Request, next: Next) -> Response {
+    let secured = request
+        .extensions()
+        .get::<Peer>()
+        .is_some_and(|peer| peer.secured);
+    let mut response = next.run(request).await;
+    if secured {
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY);
+    }
+    response
+}
 
 /// Carries out what a request asks for, also when whoever sent it hangs up meanwhile: a write that stopped half way would be
 /// on disk and not in the figures.
@@ -179,6 +205,7 @@ pub fn router(state: WebState) -> Router {
         .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             REQUEST_TIMEOUT,
@@ -186,5 +213,23 @@ pub fn router(state: WebState) -> Router {
         .layer(map_response(as_problem))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(set(
+            header::CONTENT_SECURITY_POLICY,
+            CONTENT_SECURITY_POLICY,
+        ))
+        .layer(set(
+            HeaderName::from_static("permissions-policy"),
+            PERMISSIONS_POLICY,
+        ))
+        .layer(set(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ))
+        .layer(set(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ))
+        .layer(from_fn(by_tls))
         .layer(set(header::CACHE_CONTROL, "no-store"))
 }

@@ -103,6 +103,15 @@ impl Papers {
         answer
     }
 
+    /// Sends a request and reads to the end.
+    pub(crate) async fn whole(stream: &mut TlsStream<TcpStream>, request: &[u8]) -> String {
+        let sent = stream.write_all(request).await;
+        sent.expect("an open connection");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
     /// A file of the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
