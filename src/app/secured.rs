@@ -84,7 +84,10 @@ async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 ///
 /// # Errors
 /// Files that cannot be used, or a port that is taken.
-pub(super) async fn listen(settings: &Settings, of_mqtt: Option<Served>) -> anyhow::Result<(Web, Vec<Served>)> {
+pub(super) async fn listen(
+    settings: &Settings,
+    of_mqtt: Option<Served>,
+) -> anyhow::Result<(Web, Vec<Served>)> {
     let served = web(&settings.web.tls)?;
     let mut secured = None;
     if let (Some(served), Some(address)) = (&served, settings.web.tls.listen) {
@@ -102,7 +105,12 @@ pub(super) async fn listen(settings: &Settings, of_mqtt: Option<Served>) -> anyh
 }
 
 /// Follows the files of TLS and the devices, and tells of refusals.
-pub(super) async fn guarded(served: Vec<Served>, gate: Gate, health: Arc<Health>, clock: fn() -> Instant) {
+pub(super) async fn guarded(
+    served: Vec<Served>,
+    gate: Gate,
+    health: Arc<Health>,
+    clock: fn() -> Instant,
+) {
     tokio::join!(watch(served, health, clock), gate.run());
 }
 

@@ -312,7 +312,9 @@ fn a_daemon_without_access_control_listens_on_loopback_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     let serve = || {
-        let mut command = crate::support::serve(&data, &[("SKYTIER__HTTP__LISTEN", "0.0.0.0:0")]);
+        let everywhere = ("SKYTIER__HTTP__LISTEN", "0.0.0.0:0");
+        let plain = ("SKYTIER__HTTP__ALLOW_PLAIN", "true");
+        let mut command = crate::support::serve(&data, &[everywhere, plain]);
         crate::support::failed(&command.output().expect("the program starts"))
     };
     let (code, complaint) = serve();

@@ -150,16 +150,42 @@ fn looked_up(judge: &Guard) -> Router<WebState> {
     lookup.layer(from_fn_with_state(judge.clone(), noted))
 }
 
+/// What every answer says to a browser, unless its handler said otherwise.
+fn marked(routes: Router) -> Router {
+    let set = |name, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    routes
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(set(
+            header::CONTENT_SECURITY_POLICY,
+            CONTENT_SECURITY_POLICY,
+        ))
+        .layer(set(
+            HeaderName::from_static("permissions-policy"),
+            PERMISSIONS_POLICY,
+        ))
+        .layer(set(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ))
+        .layer(set(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ))
+        .layer(from_fn(by_tls))
+        .layer(set(header::CACHE_CONTROL, "no-store"))
+}
+
 /// Every path with its handler.
 pub fn router(state: WebState) -> Router {
     let judge = Guard {
         access: Arc::clone(&state.access),
         clock: state.clock,
     };
-    let set = |name, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
-    Router::new()
+    let routes = Router::new()
         .merge(shown())
         .route("/v1/air/now", get(hours::now))
         .route("/v1/air/hours", get(hours::hours))
@@ -210,26 +236,6 @@ pub fn router(state: WebState) -> Router {
             StatusCode::GATEWAY_TIMEOUT,
             REQUEST_TIMEOUT,
         ))
-        .layer(map_response(as_problem))
-        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(set(header::REFERRER_POLICY, "no-referrer"))
-        .layer(set(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(set(
-            header::CONTENT_SECURITY_POLICY,
-            CONTENT_SECURITY_POLICY,
-        ))
-        .layer(set(
-            HeaderName::from_static("permissions-policy"),
-            PERMISSIONS_POLICY,
-        ))
-        .layer(set(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ))
-        .layer(set(
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ))
-        .layer(from_fn(by_tls))
-        .layer(set(header::CACHE_CONTROL, "no-store"))
+        .layer(map_response(as_problem));
+    marked(routes)
 }
