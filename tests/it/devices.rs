@@ -99,6 +99,8 @@ fn a_device_whose_password_changes_or_that_is_put_out_is_let_in_no_more() {
             (lets_in(password) == expected).then_some(())
         });
     };
+    // Until the daemon has seen the first device, nothing is asked for.
+    soon("that passwords are asked for", "no password", false);
     soon("the first password", &password, true);
     // Another password, from standard input; the old one is worth nothing within a second.
     let mut passwd = skytier(&[

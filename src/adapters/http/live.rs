@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::response::sse::Event;
@@ -79,5 +80,7 @@ pub async fn live(State(state): State<WebState>) -> Result<Response, Problem> {
     };
     let events = stream::unfold(listener, Listener::next);
     let kept = KeepAlive::new().interval(QUIET);
-    Ok(Sse::new(events).keep_alive(kept).into_response())
+    let told = Sse::new(events).keep_alive(kept);
+    let kept = [(header::CACHE_CONTROL, "no-store")];
+    Ok((kept, told).into_response())
 }
