@@ -100,6 +100,12 @@ pub enum PayloadFault {
         /// What was sent, shortened.
         text: String,
     },
+    /// A period that ends between two seconds: cut off, it would be another one.
+    #[error("time {text:?}; a period ends on a whole second")]
+    Fraction {
+        /// What was sent, shortened.
+        text: String,
+    },
     /// The year cannot be written everywhere.
     #[error("time {text:?}; its year leaves 0 to 9999 in some zone")]
     Year {
@@ -232,8 +238,8 @@ impl Decoder {
         now: Instant,
         readings: &mut Vec<Observation>,
     ) -> Result<(), PayloadFault> {
-        let time = time(record.time(), zone)?;
         let interval_s = interval(record.interval())?;
+        let time = time(record.time(), zone, interval_s)?;
         let mut flags = self.flags(target.kind, record)?;
         let mut seen: Vec<Factor> = Vec::with_capacity(record.values().len());
         let mut keep = |factor: &Factor, stat: Stat, value: Option<Amount>, flag: &Flag| {
@@ -349,33 +355,26 @@ fn status(text: &str) -> Result<Status, PayloadFault> {
     }
 }
 
-fn time(text: &str, zone: Option<Zone>) -> Result<Instant, PayloadFault> {
-    let year = |time: Instant| match time.is_writable() {
-        true => Ok(time),
-        false => Err(PayloadFault::Year {
-            text: shortened(text),
-        }),
+/// A stamp. Of a momentary value the second counts in which it lies; a period ends on a whole one.
+fn time(text: &str, zone: Option<Zone>, interval_s: u32) -> Result<Instant, PayloadFault> {
+    let short = || shortened(text);
+    let time = match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => time,
+        Err(_) => {
+            let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
+            let local = local.map_err(|_| PayloadFault::Time { text: short() })?;
+            let zone = zone.ok_or_else(|| PayloadFault::NoZone { text: short() })?;
+            let time = zone.offset().from_local_datetime(&local).single();
+            time.ok_or_else(|| PayloadFault::Time { text: short() })?
+        }
     };
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return year(Instant::from_unix(time.timestamp()));
+    // Of a leap second too: it has no number of its own.
+    if interval_s > 0 && time.timestamp_subsec_nanos() != 0 {
+        return Err(PayloadFault::Fraction { text: short() });
     }
-    let Ok(local) = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") else {
-        return Err(PayloadFault::Time {
-            text: shortened(text),
-        });
-    };
-    let Some(zone) = zone else {
-        return Err(PayloadFault::NoZone {
-            text: shortened(text),
-        });
-    };
-    zone.offset()
-        .from_local_datetime(&local)
-        .single()
-        .ok_or_else(|| PayloadFault::Time {
-            text: shortened(text),
-        })
-        .and_then(|time| year(Instant::from_unix(time.timestamp())))
+    let whole = Instant::from_unix(time.timestamp());
+    let writable = whole.is_writable().then_some(whole);
+    writable.ok_or_else(|| PayloadFault::Year { text: short() })
 }
 
 fn interval(literal: Option<&str>) -> Result<u32, PayloadFault> {

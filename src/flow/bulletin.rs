@@ -44,6 +44,8 @@ pub use crate::flow::bulletin::gather::gather;
 
 /// Hour of the next day by which a daily bulletin is due (HJ 633-2026 5.2).
 pub const DUE_HOUR: i64 = 12;
+/// First day with such an hour: from when that document is in force. The one before it names none.
+const DUE_SINCE: Option<NaiveDate> = NaiveDate::from_ymd_opt(2026, 3, 1);
 /// Kinds of period a bulletin is made for.
 const KINDS: [PeriodKind; 6] = [
     PeriodKind::Day,
@@ -354,11 +356,12 @@ impl Bulletin {
         counts
     }
 
-    /// When a daily bulletin is due; `None` for the others.
+    /// When a daily bulletin is due; `None` for the others, and for days of a document that names no hour.
     pub fn due_at(&self) -> Option<Instant> {
         let hours = DUE_HOUR * HOUR_S;
         let day = self.issue.period.span.to;
-        (self.issue.kind == PeriodKind::Day).then(|| self.zone.day_end(day).plus_s(hours))
+        let is_due = self.issue.kind == PeriodKind::Day && Some(day) >= DUE_SINCE;
+        is_due.then(|| self.zone.day_end(day).plus_s(hours))
     }
 }
 

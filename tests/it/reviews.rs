@@ -116,7 +116,7 @@ fn decisions_lie_over_the_readings() {
     assert_eq!(daemon.json("/v1/reviews?source=b")["decisions"], json!([]));
     // The hours derived are those decided.
     let derived = daemon.json(&format!(
-        "/v1/stations/a/readings?by=hour&limit=3&{decided}"
+        "/v1/stations/a/readings?by=hour&limit=4&{decided}"
     ));
     let values: Vec<f64> = derived["readings"]
         .as_array()

@@ -5,6 +5,7 @@ use axum::extract::FromRequest;
 use axum::extract::Request;
 use axum::extract::rejection::JsonRejection;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::adapters::http::error::Problem;
 
@@ -16,11 +17,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::from_request(request, state).await {
-            Ok(Json(shape)) => Ok(Self(shape)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::NotJson),
-            Err(JsonRejection::BytesRejection(_)) => Err(Problem::TooLarge),
-            Err(fault) => Err(Problem::bad("body", fault.body_text())),
+        let text: Box<RawValue> = match Json::from_request(request, state).await {
+            Ok(Json(text)) => text,
+            Err(JsonRejection::MissingJsonContentType(_)) => return Err(Problem::NotJson),
+            Err(JsonRejection::BytesRejection(_)) => return Err(Problem::TooLarge),
+            Err(fault) => return Err(Problem::bad("body", fault.body_text())),
+        };
+        // A list would be read as the fields in their order.
+        if !text.get().starts_with('{') {
+            return Err(Problem::bad("body", "a JSON object is expected"));
         }
+        let shape = serde_json::from_str(text.get());
+        shape.map(Self).map_err(|fault| Problem::bad("body", fault))
     }
 }

@@ -1,5 +1,7 @@
 //! Stations and their readings.
 
+mod derived;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,7 +10,6 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use chrono::NaiveDate;
 use serde_json::Value;
 use serde_json::json;
 
@@ -17,8 +18,6 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::report;
 use crate::domain::calendar::HOURS_PER_DAY;
-use crate::domain::calendar::Instant;
-use crate::domain::calendar::Span;
 use crate::domain::names::Factor;
 use crate::domain::names::SourceId;
 use crate::domain::names::Stat;
@@ -27,10 +26,6 @@ use crate::domain::reading::Reading;
 use crate::domain::reading::Review;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Station;
-use crate::flow::area::Area;
-use crate::flow::assess::Choices;
-use crate::flow::assess::EditionChoice;
-use crate::flow::rollup::Recipe;
 use crate::ports::Range;
 use crate::ports::Series;
 
@@ -38,6 +33,21 @@ use crate::ports::Series;
 const PAGE_ROWS: usize = 1_000;
 /// Most rows of one answer.
 const PAGE_ROWS_MAX: usize = 10_000;
+/// Columns of the stations as CSV.
+const STATION_COLUMNS: [&str; 12] = [
+    "id",
+    "name_zh",
+    "name_en",
+    "class",
+    "longitude",
+    "latitude",
+    "simulated",
+    "source",
+    "zone",
+    "interval_s",
+    "last_seen",
+    "silent",
+];
 
 fn station_json(state: &WebState, station: &Station) -> Value {
     let standing = state.watch.standing(&station.id);
@@ -76,15 +86,15 @@ fn day_before(state: &WebState, station: &Station) -> Value {
     json!({"date": date.to_string(), "of_hours": HOURS_PER_DAY, "hours": hours})
 }
 
-/// `GET /v1/stations`: stations and the groups they belong to, paged by key.
+/// `GET /v1/stations`: stations and the groups they belong to, paged by key; the stations alone as CSV.
 ///
 /// # Errors
 /// A problem document.
-pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
-    let params = params.only(&["after", "limit"])?;
-    let limit = params
-        .number("limit", 1, PAGE_ROWS_MAX)?
-        .unwrap_or(PAGE_ROWS);
+pub async fn list(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["after", "limit", "format"])?;
+    let csv = is_csv(&params)?;
+    let limit = params.number("limit", 1, PAGE_ROWS_MAX)?;
+    let limit = limit.unwrap_or(if csv { usize::MAX } else { PAGE_ROWS });
     let after = params.text("after").unwrap_or("");
     let registry = state.directory.now();
     let mut stations: Vec<&Station> = registry.stations.iter().collect();
@@ -97,6 +107,11 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
         .next()
         .and(page.last())
         .map(|station| station.id.as_str());
+    if csv {
+        let rows = page.iter().map(|station| station_json(&state, station));
+        let fields = rows.map(|row| STATION_COLUMNS.map(|name| field(&row[name])));
+        return csv_of(&STATION_COLUMNS, fields);
+    }
     let groups = registry.groups.iter().map(|group| {
         let members = group.members.iter().map(|member| {
             let (from, to) = (member.from.to_string(), member.to.map(|to| to.to_string()));
@@ -114,7 +129,41 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
         "stations": page.iter().map(|station| station_json(&state, station)).collect::<Vec<_>>(),
         "next": next,
         "groups": groups.collect::<Vec<_>>(),
-    })))
+    }))
+    .into_response())
+}
+
+/// Whether rows are asked for as CSV, all of them then unless a limit is given.
+fn is_csv(params: &Params) -> Result<bool, Problem> {
+    match params.text("format") {
+        None | Some("json") => Ok(false),
+        Some("csv") => Ok(true),
+        Some(_) => Err(Problem::bad("format", "json or csv is expected")),
+    }
+}
+
+/// A value as a field of CSV; null is empty.
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// An answer of rows under a header.
+fn csv_of<const N: usize>(
+    header: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<Response, Problem> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.write_record(header).and_then(|()| {
+        let mut rows = rows;
+        rows.try_for_each(|row| writer.write_record(row))
+    });
+    let body = written.ok().and_then(|()| writer.into_inner().ok());
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    Ok((kind, body.ok_or(Problem::Internal)?).into_response())
 }
 
 /// What a readings request asks for.
@@ -145,11 +194,7 @@ impl Asked {
             Review::Raw => state.reviewing.marked(),
             Review::Reviewed => state.reviewing.decided(),
         };
-        let csv = match params.text("format") {
-            None | Some("json") => false,
-            Some("csv") => true,
-            Some(_) => return Err(Problem::bad("format", "json or csv is expected")),
-        };
+        let csv = is_csv(params)?;
         let range = Range {
             after: params.instant("from")?.unwrap_or(Range::ALL.after),
             upto: params.instant("to")?.unwrap_or(Range::ALL.upto),
@@ -165,24 +210,6 @@ impl Asked {
             series,
             review,
         })
-    }
-
-    /// How the readings asked for become hours and days.
-    fn recipe(&self, state: &WebState) -> Recipe {
-        Recipe {
-            series: Arc::clone(&self.series),
-            ..state.rollup.recipe().clone()
-        }
-    }
-
-    /// The days asked for within `extent`; an end that was not given is the extent's.
-    fn days_within(&self, state: &WebState, extent: Span) -> Option<Span> {
-        let (after, upto) = (self.range.after, self.range.upto);
-        let first = (after != Range::ALL.after).then(|| state.zone.day_of_ending(after.plus_s(1)));
-        let last = (upto != Range::ALL.upto).then(|| state.zone.day_of_ending(upto));
-        let from = first.map_or(extent.from, |first| first.max(extent.from));
-        let to = last.map_or(extent.to, |last| last.min(extent.to));
-        (from <= to).then_some(Span { from, to })
     }
 
     /// Readings of all intervals merged by time; one more than the limit tells that there is a next page.
@@ -219,8 +246,8 @@ pub async fn readings(
     let asked = Asked::read(&state, &id, &params)?;
     match params.text("by") {
         None | Some("raw") => raw(&state, &asked).await,
-        Some("hour") => hours(&state, &asked).await,
-        Some("day") => days(&state, &asked).await,
+        Some("hour") => derived::hours(&state, &asked).await,
+        Some("day") => derived::days(&state, &asked).await,
         Some(_) => Err(Problem::bad("by", "raw, hour or day is expected")),
     }
 }
@@ -287,91 +314,4 @@ fn page(asked: &Asked, by: &str, rows: Vec<Value>, next: Option<String>) -> Resp
         "next_from": next,
     });
     Json(body).into_response()
-}
-
-/// The pollutant and the days a derived answer covers.
-fn derived(state: &WebState, asked: &Asked) -> Result<(Pollutant, Option<Span>), Problem> {
-    let pollutant = Pollutant::from_key(asked.factor.as_str())
-        .filter(|_| asked.stat == Stat::avg())
-        .ok_or_else(|| {
-            Problem::bad(
-                "by",
-                "hours and days exist for the six pollutants' avg only",
-            )
-        })?;
-    if asked.csv {
-        return Err(Problem::bad(
-            "format",
-            "csv is for by=raw; days are at /v1/air/days",
-        ));
-    }
-    let open = asked.range.after == Range::ALL.after || asked.range.upto == Range::ALL.upto;
-    let span = (!open).then(|| Span {
-        from: state.zone.day_of_ending(asked.range.after.plus_s(1)),
-        to: state.zone.day_of_ending(asked.range.upto),
-    });
-    Ok((pollutant, span))
-}
-
-async fn hours(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
-    let (pollutant, span) = derived(state, asked)?;
-    let keys = state.series.keys().await?;
-    let days = asked
-        .recipe(state)
-        .hours(&keys, &asked.source, span, asked.range.known_at)
-        .await?;
-    let mut rows = Vec::new();
-    for (day, hours) in &days {
-        for (at, hour) in (1i64..).zip(hours[pollutant.index()]) {
-            let time: Instant = state.zone.day_start(*day).plus_s(at * 3_600);
-            let within = asked.range.after < time && time <= asked.range.upto;
-            if let Some(value) = hour.filter(|_| within) {
-                rows.push(json!({
-                    "time": state.zone.text(time),
-                    "value": report::unrounded(&value.exact()),
-                }));
-            }
-        }
-    }
-    let more = rows.len() > asked.range.limit;
-    rows.truncate(asked.range.limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .and_then(|row| row["time"].as_str().map(str::to_owned));
-    Ok(page(asked, "hour", rows, next))
-}
-
-async fn days(state: &WebState, asked: &Asked) -> Result<Response, Problem> {
-    let (pollutant, _) = derived(state, asked)?;
-    let area = Area::Station(asked.source.clone());
-    let assessor = match (asked.range.known_at, asked.review) {
-        (None, Review::Raw) => state.assessor(),
-        (known_at, _) => {
-            let (recipe, registry) = (asked.recipe(state), state.directory.now());
-            state.assessor_of(area.days(&recipe, &registry, known_at).await?.into())
-        }
-    };
-    let extent = assessor.extent(&area);
-    let Some(span) = extent.and_then(|extent| asked.days_within(state, extent)) else {
-        return Ok(page(asked, "day", Vec::new(), None));
-    };
-    let days = || assessor.days(&area, span, &EditionChoice::Auto, Choices::default());
-    let days = state.compute(days).await;
-    let valued = days.iter().filter_map(|day| {
-        let value = day.values.values[pollutant.index()].as_ref()?;
-        Some((day.day, report::unrounded(value)))
-    });
-    let all: Vec<(NaiveDate, Value)> = valued.collect();
-    let more = all.len() > asked.range.limit;
-    let shown = &all[..all.len().min(asked.range.limit)];
-    let next = shown
-        .last()
-        .filter(|_| more)
-        .map(|(date, _)| state.zone.text(state.zone.day_end(*date)));
-    let rows = shown
-        .iter()
-        .map(|(date, value)| json!({"date": date.to_string(), "value": value}))
-        .collect();
-    Ok(page(asked, "day", rows, next))
 }

@@ -11,15 +11,19 @@ use serde::Deserializer;
 use serde::de::Error;
 use serde::de::MapAccess;
 use serde::de::Visitor;
+use serde::de::value::MapAccessDeserializer;
 use serde_json::value::RawValue;
 
 use crate::adapters::payload::KEYS_MAX;
 use crate::adapters::payload::PayloadFault;
 
-/// One record of a message, still as text.
+/// One record of a message, still as text: an object, never a list in the order of its fields.
+#[derive(Debug)]
+pub struct Record<'a>(Fields<'a>);
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record<'a> {
+struct Fields<'a> {
     #[serde(borrow)]
     time: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -33,17 +37,18 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// The stamp.
     pub fn time(&self) -> &str {
-        &self.time
+        &self.0.time
     }
 
     /// The literal of `interval_s`; `None` when absent or null.
     pub fn interval(&self) -> Option<&str> {
-        self.interval_s.map(RawValue::get)
+        self.0.interval_s.map(RawValue::get)
     }
 
     /// Keys and the literals of their values.
     pub fn values(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.values
+        self.0
+            .values
             .0
             .iter()
             .map(|(key, value)| (&**key, value.get()))
@@ -51,7 +56,7 @@ impl Record<'_> {
 
     /// Keys and flags.
     pub fn flags(&self) -> impl Iterator<Item = (&str, &str)> {
-        let flags = self.flags.as_ref().map_or(&[][..], |flags| &flags.0);
+        let flags = self.0.flags.as_ref().map_or(&[][..], |flags| &flags.0);
         flags.iter().map(|(key, flag)| (&**key, &**flag))
     }
 }
@@ -128,6 +133,26 @@ impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for Flags<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(FlagsVisitor).map(Flags)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RecordVisitor).map(Record)
+    }
+}
+
+struct RecordVisitor;
+
+impl<'de> Visitor<'de> for RecordVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `time` and `values`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Fields::deserialize(MapAccessDeserializer::new(map))
     }
 }
 

@@ -81,6 +81,28 @@ fn the_example_of_the_interface_is_read_in_full() {
 }
 
 #[test]
+fn what_is_not_of_the_interface_is_not_guessed() {
+    for (payload, expected) in [
+        (
+            r#"[["2020-01-01T12:00:00+08:00",3600,{"pm25":5},{}]]"#,
+            "expected an object with `time` and `values`",
+        ),
+        (
+            r#"{"time":"2020-01-01T12:00:00.5+08:00","interval_s":3600,"values":{"pm25":5}}"#,
+            "ends on a whole second",
+        ),
+        (
+            r#"{"time":"2016-12-31T23:59:60Z","interval_s":3600,"values":{"pm25":5}}"#,
+            "ends on a whole second",
+        ),
+    ] {
+        check_fault(payload, expected);
+    }
+    let payload = r#"{"time":"2020-01-01T12:00:00.000+08:00","interval_s":60,"values":{"pm25":5}}"#;
+    check(STATION, payload, &["s pm25 avg +0 60s 5 N passed"]);
+}
+
+#[test]
 fn payloads_are_read_as_the_interface_says() {
     // Momentary values, with the interval zero, null or absent.
     for interval in ["", r#""interval_s":0,"#, r#""interval_s":null,"#] {

@@ -155,3 +155,57 @@ fn pages_of_readings_follow_one_another_without_gap_or_repeat() {
         assert!(all.iter().all(|row| row[key].is_string()));
     }
 }
+
+/// What has no value is there and says why; a day counts as within a range when it ends there; CSV has every row.
+#[test]
+fn hours_and_days_of_a_station_have_no_holes() {
+    let site = &full().site;
+    let of = |by: &str, from: &str, to: &str| {
+        let midnight = |day: &str| format!("{day}T00:00:00%2B08:00");
+        let range = format!("from={}&to={}", midnight(from), midnight(to));
+        format!("by={by}&{range}&limit=10000")
+    };
+    let june = of("day", "2013-06-04", "2013-06-07");
+    let days = site.readings("Dongsi", &june);
+    let dates: Vec<&str> = days.iter().filter_map(|day| day["date"].as_str()).collect();
+    assert_eq!(dates, ["2013-06-04", "2013-06-05", "2013-06-06"]);
+    let void = |day: &&serde_json::Value| day["value"].is_null();
+    let voids: Vec<_> = days.iter().filter(void).collect();
+    assert_eq!(voids.len(), 2, "{days:?}");
+    for day in voids {
+        let why = day["void_reason"].as_str().expect("why");
+        assert!(why.starts_with("pm25 "), "{why}");
+    }
+    let hours = site.readings("Dongsi", &of("hour", "2013-06-04", "2013-06-07"));
+    assert_eq!(hours.len(), 72);
+    assert!(
+        hours
+            .iter()
+            .filter(void)
+            .all(|hour| hour["void_reason"].is_string())
+    );
+    // A second into a day is no day.
+    let beyond = june.replace("2013-06-07T00:00:00", "2013-06-07T00:00:01");
+    assert_eq!(site.readings("Dongsi", &beyond), days);
+    let lines = |query: &str| {
+        let path = format!("/v1/stations/Dongsi/readings?format=csv&{query}");
+        site.fetch(&path).text
+    };
+    let csv = lines(&june.replace("&limit=10000", ""));
+    assert!(
+        csv.starts_with("station,factor,date,value,void_reason\nDongsi,pm25,2013-06-04,"),
+        "{csv}"
+    );
+    assert_eq!(csv.lines().count(), 4);
+    assert_eq!(
+        lines("by=hour").lines().count(),
+        1 + 24 * 1_461,
+        "every hour of four years"
+    );
+    let stations = site.fetch("/v1/stations?format=csv").text;
+    assert!(
+        stations.starts_with("id,name_zh,name_en,class,"),
+        "{stations}"
+    );
+    assert!(stations.contains("\nDongsi,"), "{stations}");
+}
