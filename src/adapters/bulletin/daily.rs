@@ -84,7 +84,7 @@ fn index(bulletin: &Bulletin, day: &AreaDay, lang: Lang) -> Section {
     if day.index.aqi.is_some() && !day.void_reason.is_empty() {
         paragraphs.push(missing(&void_day(&day.void_reason, lang), lang));
     }
-    paragraphs.push(due(bulletin, lang));
+    paragraphs.extend(due(bulletin, lang));
     Section::new(lang.pick("空气质量指数", "Air quality index"), paragraphs)
 }
 
@@ -95,13 +95,12 @@ fn missing(reason: &str, lang: Lang) -> String {
     }
 }
 
-fn due(bulletin: &Bulletin, lang: Lang) -> String {
-    let Some(due) = bulletin.due_at() else {
-        return String::new();
-    };
+/// By when it is to be published, where the document says so.
+fn due(bulletin: &Bulletin, lang: Lang) -> Option<String> {
+    let due = bulletin.due_at()?;
     let at = words::time(bulletin.zone, due);
     let late = bulletin.generated_at > due;
-    match (lang, late) {
+    Some(match (lang, late) {
         (Lang::Zh, false) => format!("日报应于次日12时前发布（HJ 633-2026 5.2），即{at}前。"),
         (Lang::Zh, true) => {
             format!("日报应于次日12时前发布（HJ 633-2026 5.2），即{at}前；本文本晚于该时刻生成。")
@@ -112,7 +111,7 @@ fn due(bulletin: &Bulletin, lang: Lang) -> String {
         (Lang::En, true) => {
             format!("Due by 12:00 of the next day (HJ 633-2026 5.2): {at}; this text came later.")
         }
-    }
+    })
 }
 
 fn rounded(bulletin: &Bulletin, day: &AreaDay, pollutant: Pollutant) -> String {
