@@ -76,6 +76,8 @@ pub mod export;
 
 pub mod verify;
 
+pub mod doctor;
+
 pub mod dead_letters;
 
 pub mod qc;

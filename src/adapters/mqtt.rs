@@ -10,6 +10,7 @@ mod connection;
 pub mod endpoint;
 mod handshake;
 pub mod load;
+pub mod probe;
 pub mod publisher;
 mod session;
 pub mod settings;

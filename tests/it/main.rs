@@ -12,6 +12,7 @@ mod credit;
 mod dashboard;
 mod day_laws;
 mod deleting;
+mod doctor;
 mod drafts;
 mod export;
 mod figures;

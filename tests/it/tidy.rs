@@ -35,6 +35,8 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "chart"),
     ("http", "credit_events"),
     ("http", "deletions"),
+    // How much waits in it.
+    ("http", "inbound"),
     ("http", "lang"),
     ("http", "limits"),
     // Only the settings and counters that the health page shows.
@@ -109,6 +111,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rmqtt_codec", &["src/adapters/mqtt"]),
     ("rusqlite", &["src/adapters/access", "src/adapters/store"]),
     ("subtle", &["src/adapters/access"]),
+    ("rustix", &["src/adapters/store"]),
     ("xxhash_rust", &["src/adapters/store"]),
     ("pco", &["src/adapters/store"]),
     ("parquet", &["src/adapters/export"]),

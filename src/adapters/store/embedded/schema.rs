@@ -18,7 +18,7 @@ use crate::ports::StoreError;
 /// Marks the file as ours: "sky1".
 const APPLICATION_ID: u32 = 0x736b_7931;
 /// The format this program writes and reads.
-const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 2;
 /// All tables, indices, views and triggers.
 const SCHEMA: &str = include_str!("schema.sql");
 /// Page size in bytes.
