@@ -25,6 +25,7 @@ mod influxdb2;
 mod keeping;
 mod links;
 mod listeners;
+mod metrics;
 mod mirror;
 mod mqtt;
 mod pacing;

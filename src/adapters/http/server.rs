@@ -38,6 +38,8 @@ use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
 use crate::adapters::http::live;
+use crate::adapters::http::metrics;
+use crate::adapters::http::observe::observe;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
 use crate::adapters::http::qc;
@@ -133,6 +135,7 @@ pub fn router(state: WebState) -> Router {
     let set = |name, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
+    let observed = Arc::clone(&state.observed);
     Router::new()
         .merge(shown())
         .route("/v1/air/now", get(hours::now))
@@ -166,7 +169,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/charts/{file}", get(pages::chart))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::metrics))
         .merge(decided())
         .merge(rated())
         .layer(from_fn_with_state(judge.clone(), noted))
@@ -187,4 +190,5 @@ pub fn router(state: WebState) -> Router {
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))
         .layer(set(header::CACHE_CONTROL, "no-store"))
+        .layer(from_fn_with_state(observed, observe))
 }
