@@ -45,11 +45,13 @@ use crate::app::pump::Pump;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
 use crate::app::receipt;
+use crate::app::reload::Reloadable;
 use crate::app::rulebooks;
 use crate::app::secured;
 use crate::app::secured::Served;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
+use crate::domain::retention::Policy;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
@@ -91,6 +93,8 @@ pub struct Daemon {
     identity: Identity,
     watch: Arc<Watch>,
     watch_task: JoinHandle<Result<(), StoreError>>,
+    policy: watch::Sender<Policy>,
+    health: Arc<Health>,
     clock: fn() -> Instant,
 }
 
@@ -264,7 +268,8 @@ impl Daemon {
         let flows = flows(&stores, settings, clock()).await?;
         let health = Arc::new(Health::default());
         let identity = Identity::start(settings, &health)?;
-        let followers = Followers::new(&stores, &flows, settings, &health, clock)?;
+        let (policy, policies) = watch::channel(settings.retention);
+        let followers = Followers::new(&stores, &flows, settings, (&health, policies), clock)?;
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let queue = inlet.queue();
@@ -287,7 +292,12 @@ impl Daemon {
         };
         let state = state.with(&stores, settings, &flows)?;
         let http_task = tokio::spawn(web.serve(router(state), stopped(switch)));
-        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers, served));
+        let beside_task = tokio::spawn(beside(
+            stores.influxdb2,
+            Arc::clone(&health),
+            followers,
+            served,
+        ));
         Ok(Self {
             http,
             https,
@@ -304,6 +314,8 @@ impl Daemon {
             identity,
             watch_task: watching(&flows.watch, clock),
             watch: flows.watch,
+            policy,
+            health,
             clock,
         })
     }
@@ -311,6 +323,15 @@ impl Daemon {
     /// Who is let in, in words.
     pub fn access_words(&self) -> &'static str {
         self.identity.words()
+    }
+
+    /// What can be set anew while it runs.
+    pub fn reloadable(&self) -> Reloadable {
+        Reloadable {
+            watch: Arc::clone(&self.watch),
+            policy: self.policy.clone(),
+            health: Arc::clone(&self.health),
+        }
     }
 
     /// Runs until `asked` resolves or a part fails, then stops the ways in, lets the pump finish what was

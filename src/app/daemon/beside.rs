@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::adapters::store::Stores;
 use crate::adapters::store::influxdb2::Influx;
 use crate::adapters::store::inspect;
@@ -18,6 +20,7 @@ use crate::app::mirror::Mirroring;
 use crate::app::retention::Keeper;
 use crate::app::webhooks::deliver::Deliverer;
 use crate::domain::calendar::Instant;
+use crate::domain::retention::Policy;
 use crate::flow::health::Health;
 use crate::flow::rollup::Rollup;
 
@@ -105,7 +108,7 @@ impl LookedAt {
 /// What follows the store in its own time: the copy elsewhere, removal by age, who is told of changes.
 pub(super) struct Followers {
     mirroring: Option<Mirroring>,
-    keeping: Option<Keeper>,
+    keeping: Option<(Keeper, watch::Receiver<Policy>)>,
     /// A store that is not kept has no subscribers.
     telling: Option<Arc<Deliverer>>,
     looked_at: LookedAt,
@@ -117,14 +120,15 @@ impl Followers {
         stores: &Stores,
         flows: &Flows,
         settings: &Settings,
-        health: &Arc<Health>,
+        (health, policies): (&Arc<Health>, watch::Receiver<Policy>),
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
         let kept = settings.store != StoreKind::Memory;
         let deliverer = || Deliverer::new(settings, Arc::clone(&flows.tiering), Arc::clone(health));
         Ok(Self {
             mirroring: flows.mirroring(stores, settings, clock)?,
-            keeping: Keeper::of_daemon(stores, settings.retention, settings.zone),
+            keeping: Keeper::of_daemon(stores, settings.retention, settings.zone)
+                .zip(Some(policies)),
             telling: kept.then(deliverer).transpose()?,
             looked_at: LookedAt {
                 rollup: Arc::clone(&flows.rollup),
@@ -160,8 +164,8 @@ pub(super) async fn beside(
         }
     };
     let keep = async {
-        if let Some(keeper) = followers.keeping {
-            keeper.run(clock).await;
+        if let Some((keeper, policies)) = followers.keeping {
+            keeper.run(clock, policies).await;
         }
     };
     let told = async {
