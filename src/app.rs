@@ -100,6 +100,8 @@ pub mod mirror;
 
 pub mod daemon;
 
+pub mod reload;
+
 pub mod serve;
 
 pub mod cli;
