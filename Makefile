@@ -20,7 +20,7 @@ BUILD_NEEDS := cc=gcc /usr/include/stdlib.h=libc6-dev /etc/ssl/certs/ca-certific
 # One set of features for every target, so that one build serves them all and the tests speak TLS too.
 FEATURES := --features native-tls
 TEST_NEEDS := openssl=openssl mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
-	victoria-metrics=victoria-metrics \
+	victoria-metrics=victoria-metrics promtool=prometheus \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
 	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
 

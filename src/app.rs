@@ -78,6 +78,8 @@ pub mod export;
 
 pub mod verify;
 
+pub mod doctor;
+
 pub mod dead_letters;
 
 pub mod qc;
@@ -99,6 +101,8 @@ pub mod crosscheck;
 pub mod mirror;
 
 pub mod daemon;
+
+pub mod reload;
 
 pub mod serve;
 

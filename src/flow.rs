@@ -8,6 +8,8 @@ pub mod reviewing;
 
 pub mod reviewed;
 
+pub mod measure;
+
 pub mod ingest;
 
 pub mod qc;

@@ -54,6 +54,10 @@ pub mod credit;
 
 pub mod health;
 
+pub mod observe;
+
+pub mod metrics;
+
 pub mod pages;
 
 pub mod listener;

@@ -94,11 +94,31 @@ pub struct Inlet {
     queue: mpsc::Sender<Delivery>,
 }
 
+/// Looks at what waits in an inlet.
+#[derive(Clone, Debug)]
+pub struct Queue(mpsc::WeakSender<Delivery>);
+
+impl Queue {
+    /// Messages that wait, and how many may; both 0 when the inlet is closed.
+    pub fn waiting(&self) -> (u64, u64) {
+        let queue = self.0.upgrade();
+        queue.map_or((0, 0), |queue| {
+            let room = queue.max_capacity();
+            ((room - queue.capacity()) as u64, room as u64)
+        })
+    }
+}
+
 impl Inlet {
     /// An inlet holding at most `capacity` messages, and the end that takes them out.
     pub fn new(capacity: usize) -> (Self, mpsc::Receiver<Delivery>) {
         let (queue, taken) = mpsc::channel(capacity);
         (Self { queue }, taken)
+    }
+
+    /// What waits in it, without keeping it open.
+    pub fn queue(&self) -> Queue {
+        Queue(self.queue.downgrade())
     }
 
     /// Hands a message in once there is room. The returned receiver resolves to the verdict; it fails when

@@ -11,6 +11,7 @@ pub mod devices;
 pub mod endpoint;
 mod handshake;
 pub mod load;
+pub mod probe;
 pub mod publisher;
 mod session;
 pub mod settings;

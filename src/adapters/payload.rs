@@ -158,6 +158,25 @@ pub enum PayloadFault {
     Status,
 }
 
+impl PayloadFault {
+    /// The kind of fault in a word, for counts.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too_large",
+            Self::NotUtf8 { .. } => "not_utf8",
+            Self::Json { .. } | Self::NotARecord => "not_json",
+            Self::Empty => "empty",
+            Self::TooMany => "too_many",
+            Self::Time { .. } | Self::Fraction { .. } | Self::Year { .. } => "time",
+            Self::NoZone { .. } => "no_zone",
+            Self::Interval { .. } => "interval",
+            Self::Name(_) | Self::Twice { .. } => "name",
+            Self::Value { .. } | Self::Number { .. } => "value",
+            Self::Status => "status",
+        }
+    }
+}
+
 /// Reads payloads. Holds the names that every message needs, so that a value costs no allocation for them.
 #[derive(Clone, Debug)]
 pub struct Decoder {

@@ -4,6 +4,8 @@ pub mod embedded;
 
 pub mod influxdb2;
 
+pub mod inspect;
+
 pub mod memory;
 
 use std::sync::Arc;

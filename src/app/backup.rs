@@ -111,6 +111,7 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
         // An older program's backup lacks tables, which opening it for writing adds.
         Err(fault) if !fault.is::<AnswerIsNo>() => {
             drop(open::for_writing(draft.path())?);
+            copy::forget_before(draft.path())?;
             checked(draft.path(), &args.from).await?
         }
         answer => answer?,

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use chrono::SubsecRound;
 use clap::Parser;
@@ -27,6 +29,8 @@ use crate::app::delete;
 use crate::app::delete::DeleteArgs;
 use crate::app::devices;
 use crate::app::devices::DevicesArgs;
+use crate::app::doctor;
+use crate::app::doctor::DoctorArgs;
 use crate::app::export;
 use crate::app::export::ExportArgs;
 use crate::app::fault::exit_code;
@@ -123,6 +127,7 @@ enum Command {
     Export(ExportArgs),
     Publish(PublishArgs),
     Restatements(RestatementsArgs),
+    Doctor(DoctorArgs),
     Verify(VerifyArgs),
     Crosscheck(CrosscheckArgs),
     Load(LoadArgs),
@@ -140,6 +145,12 @@ enum Command {
 /// The clock, read in this layer alone.
 pub fn now() -> Instant {
     Instant::from_unix(chrono::Utc::now().timestamp())
+}
+
+/// Time since it was asked for first, by a clock that is never set back.
+pub fn elapsed() -> Duration {
+    static BEGUN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+    BEGUN.elapsed()
 }
 
 /// Decimal places of a second that entries of the ledger keep.
@@ -259,6 +270,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Restore(args) => unless_stopped(backup::restore(&args, &mut out)).await?,
         Command::Load(args) => load::run(&args, &mut out).await?,
         Command::Crosscheck(args) => crosscheck::run(&args, &mut out).await?,
+        Command::Doctor(args) => doctor::run(&args, now, &mut out).await?,
         Command::Verify(args) => verify::run(args, &mut out).await?,
     }
     out.flush()?;

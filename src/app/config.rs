@@ -158,7 +158,7 @@ impl fmt::Display for ConfigFaults {
 impl std::error::Error for ConfigFaults {}
 
 /// One given setting: where it stands and what it says.
-struct Given {
+struct Found {
     place: String,
     key: String,
     value: Value,
@@ -180,18 +180,9 @@ pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, ConfigFaults> {
-    let mut given = Vec::new();
-    let mut faults = Vec::new();
-    if let Some(path) = file {
-        let place = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => from_file(&place, &text, &mut given, &mut faults),
-            Err(cause) => faults.push(format!("{place}: {cause}")),
-        }
-    }
-    from_environment(environment, &mut given);
+    let (given, mut faults) = found(file, environment);
     let mut settings = Settings::default();
-    for Given { place, key, value } in given {
+    for Found { place, key, value } in given {
         if let Err(fault) = apply::set(&mut settings, &key, value) {
             faults.push(format!("{place}: {key}: {fault}"));
         }
@@ -204,7 +195,49 @@ pub fn load(
     }
 }
 
-fn from_file(place: &str, text: &str, given: &mut Vec<Given>, faults: &mut Vec<String>) {
+/// Keys that are given with their values as texts, the environment's over the file's.
+pub type Given = BTreeMap<String, String>;
+
+/// What an optional file and the environment's variables give.
+///
+/// # Errors
+/// [`ConfigFaults`] for a file that cannot be read.
+pub fn given(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Given, ConfigFaults> {
+    let (found, faults) = found(file, environment);
+    if !faults.is_empty() {
+        return Err(ConfigFaults(faults));
+    }
+    let text = |value| match value {
+        Value::Text(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Flag(flag) => flag.to_string(),
+        Value::Other(what) => what.to_owned(),
+    };
+    let pairs = found.into_iter().map(|one| (one.key, text(one.value)));
+    Ok(pairs.collect())
+}
+
+/// What is given, in the order in which it counts, and what cannot be read.
+fn found(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> (Vec<Found>, Vec<String>) {
+    let (mut given, mut faults) = (Vec::new(), Vec::new());
+    if let Some(path) = file {
+        let place = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => from_file(&place, &text, &mut given, &mut faults),
+            Err(cause) => faults.push(format!("{place}: {cause}")),
+        }
+    }
+    from_environment(environment, &mut given);
+    (given, faults)
+}
+
+fn from_file(place: &str, text: &str, given: &mut Vec<Found>, faults: &mut Vec<String>) {
     match DeTable::parse(text) {
         Ok(table) => walk(place, text, "", table.get_ref(), given),
         Err(fault) => {
@@ -218,7 +251,7 @@ fn line(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn walk(place: &str, text: &str, prefix: &str, table: &DeTable<'_>, given: &mut Vec<Given>) {
+fn walk(place: &str, text: &str, prefix: &str, table: &DeTable<'_>, given: &mut Vec<Found>) {
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
         leaf(place, text, key, value, given);
@@ -230,7 +263,7 @@ fn leaf(
     text: &str,
     key: String,
     value: &toml::Spanned<DeValue<'_>>,
-    given: &mut Vec<Given>,
+    given: &mut Vec<Found>,
 ) {
     let at = format!("{place}:{}", line(text, value.span().start));
     let plain = match value.get_ref() {
@@ -250,7 +283,7 @@ fn leaf(
         DeValue::Float(_) => Value::Other("a float"),
         DeValue::Datetime(_) => Value::Other("a date"),
     };
-    given.push(Given {
+    given.push(Found {
         place: at,
         key,
         value: plain,
@@ -259,7 +292,7 @@ fn leaf(
 
 fn from_environment(
     environment: impl IntoIterator<Item = (String, String)>,
-    given: &mut Vec<Given>,
+    given: &mut Vec<Found>,
 ) {
     let sorted: BTreeMap<String, String> = environment.into_iter().collect();
     for (name, text) in sorted {
@@ -267,7 +300,7 @@ fn from_environment(
             continue;
         };
         let key = rest.to_lowercase().replace("__", ".");
-        given.push(Given {
+        given.push(Found {
             place: format!("environment {name}"),
             key,
             value: Value::Text(text),

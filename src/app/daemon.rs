@@ -1,5 +1,7 @@
 //! The daemon: opens the stores, starts the flows and the ways in, stops them in reverse order.
 
+mod beside;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +11,14 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::adapters::access::Access;
 use crate::adapters::http::live::Live;
+use crate::adapters::http::observe::Observed;
 use crate::adapters::http::server::router;
 use crate::adapters::http::state::WebState;
 use crate::adapters::inbound::EMBEDDED;
 use crate::adapters::inbound::Inlet;
+use crate::adapters::inbound::Queue;
 use crate::adapters::mqtt::broker::Broker;
 use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
@@ -21,30 +26,30 @@ use crate::adapters::payload::Decoder;
 use crate::adapters::payload::topic::Topics;
 use crate::adapters::receipt::Keys;
 use crate::adapters::store::Stores;
-use crate::adapters::store::influxdb2::Influx;
 use crate::adapters::store::influxdb2::mirror::Mirror;
 use crate::app::cli;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
+use crate::app::daemon::beside::Followers;
+use crate::app::daemon::beside::beside;
 use crate::app::devices::Gate;
 use crate::app::exclusions;
 use crate::app::holidays;
 use crate::app::identity::Identity;
 use crate::app::mirror::Feed;
-use crate::app::mirror::Lag;
 use crate::app::mirror::Mirroring;
 use crate::app::open;
 use crate::app::pump::Pump;
 use crate::app::pump::reader;
 use crate::app::qc_rules;
 use crate::app::receipt;
-use crate::app::retention::Keeper;
+use crate::app::reload::Reloadable;
 use crate::app::rulebooks;
 use crate::app::secured;
 use crate::app::secured::Served;
 use crate::app::standards;
-use crate::app::webhooks::deliver::Deliverer;
 use crate::domain::calendar::Instant;
+use crate::domain::retention::Policy;
 use crate::flow::directory::Directory;
 use crate::flow::health::Health;
 use crate::flow::ingest::Ingest;
@@ -64,9 +69,6 @@ use crate::ports::StoreError;
 const HEAVY_MAX: usize = 2;
 /// How long open requests may take to end when stopping.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
-
-/// Pause between two looks at how an InfluxDB stands.
-const WATCH_PAUSE: Duration = Duration::from_millis(500);
 
 /// A running daemon.
 pub struct Daemon {
@@ -89,6 +91,8 @@ pub struct Daemon {
     identity: Identity,
     watch: Arc<Watch>,
     watch_task: JoinHandle<Result<(), StoreError>>,
+    policy: watch::Sender<Policy>,
+    health: Arc<Health>,
     clock: fn() -> Instant,
 }
 
@@ -239,9 +243,11 @@ impl Daemon {
         let flows = flows(&stores, settings, clock()).await?;
         let health = Arc::new(Health::default());
         let identity = Identity::start(settings, &health)?;
-        let followers = Followers::new(&stores, &flows, settings, &health, clock)?;
+        let (policy, policies) = watch::channel(settings.retention);
+        let followers = Followers::new(&stores, &flows, settings, (&health, policies), clock)?;
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
+        let queue = inlet.queue();
         let (stop, switch) = watch::channel(false);
         let gate = Gate::open(settings, &identity.access, clock)?;
         let ways = ways_in(settings, inlet, &gate, &switch, &flows.watch, clock).await?;
@@ -249,38 +255,25 @@ impl Daemon {
         let (web, served) = secured::listen(settings, ways.served).await?;
         let guarded = secured::guarded(served, gate, Arc::clone(&health), clock);
         let (http, https) = (web.plain.local_addr()?, web.secured_addr());
-        let state = WebState {
+        let state = Parts {
             access: Arc::clone(&identity.access),
-            reviewing: Arc::new(reviewing(&stores).await?),
-            series: stores.series,
-            letters: stores.letters,
-            rollup: Arc::clone(&flows.rollup),
-            directory: flows.directory,
-            publications: Arc::clone(&stores.publications),
-            tiering: flows.tiering,
             lookups: noting,
-            ingest: Arc::clone(&flows.ingest),
+            reviewing: reviewing(&stores).await?,
             health: Arc::clone(&health),
-            mqtt: ways.counters,
-            watch: Arc::clone(&flows.watch),
-            attendance: Arc::clone(&stores.attendance),
-            editions: flows.editions,
-            publication: standards::publication()?,
-            reviewed: Arc::default(),
-            reasons: Arc::new(exclusions::reasons()?),
-            receipts: Arc::new(receipts(settings, clock())?),
-            workdays: Arc::new(holidays::workdays()?),
-            rules: qc_rules::rules()?,
-            zone: settings.zone,
-            mqtt_address: ways.mqtt.map(|at| (at.ip().to_string(), at.port())),
-            mqtt_prefix: settings.mqtt_prefix.clone(),
-            heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+            queue,
             live: Live::new(switch.clone()),
+            mqtt: ways.mqtt,
+            counters: ways.counters,
             clock,
-            moment: cli::moment,
         };
+        let state = state.with(&stores, settings, &flows)?;
         let http_task = tokio::spawn(web.serve(router(state), stopped(switch)));
-        let beside_task = tokio::spawn(beside(stores.influxdb2, health, followers, guarded));
+        let beside_task = tokio::spawn(beside(
+            stores.influxdb2,
+            Arc::clone(&health),
+            followers,
+            guarded,
+        ));
         Ok(Self {
             http,
             https,
@@ -297,6 +290,8 @@ impl Daemon {
             identity,
             watch_task: watching(&flows.watch, clock),
             watch: flows.watch,
+            policy,
+            health,
             clock,
         })
     }
@@ -304,6 +299,15 @@ impl Daemon {
     /// Who is let in, in words.
     pub fn access_words(&self) -> &'static str {
         self.identity.words()
+    }
+
+    /// What can be set anew while it runs.
+    pub fn reloadable(&self) -> Reloadable {
+        Reloadable {
+            watch: Arc::clone(&self.watch),
+            policy: self.policy.clone(),
+            health: Arc::clone(&self.health),
+        }
     }
 
     /// Runs until `asked` resolves or a part fails, then stops the ways in, lets the pump finish what was
@@ -344,6 +348,57 @@ impl Daemon {
         self.identity.end().await;
         closed?;
         noted
+    }
+}
+
+/// What the web side gets beside the flows.
+struct Parts {
+    access: Arc<Access>,
+    lookups: Arc<Noting>,
+    reviewing: Reviewing,
+    health: Arc<Health>,
+    queue: Queue,
+    live: Live,
+    mqtt: Option<SocketAddr>,
+    counters: Vec<(String, Arc<Counters>)>,
+    clock: fn() -> Instant,
+}
+
+impl Parts {
+    /// What handlers work with.
+    fn with(self, stores: &Stores, settings: &Settings, flows: &Flows) -> anyhow::Result<WebState> {
+        Ok(WebState {
+            access: self.access,
+            reviewing: Arc::new(self.reviewing),
+            series: Arc::clone(&stores.series),
+            letters: Arc::clone(&stores.letters),
+            rollup: Arc::clone(&flows.rollup),
+            directory: Arc::clone(&flows.directory),
+            publications: Arc::clone(&stores.publications),
+            tiering: Arc::clone(&flows.tiering),
+            lookups: self.lookups,
+            ingest: Arc::clone(&flows.ingest),
+            health: self.health,
+            mqtt: self.counters,
+            queue: self.queue,
+            observed: Arc::new(Observed::new(cli::elapsed)),
+            watch: Arc::clone(&flows.watch),
+            attendance: Arc::clone(&stores.attendance),
+            editions: Arc::clone(&flows.editions),
+            publication: standards::publication()?,
+            reviewed: Arc::default(),
+            reasons: Arc::new(exclusions::reasons()?),
+            receipts: Arc::new(receipts(settings, (self.clock)())?),
+            workdays: Arc::new(holidays::workdays()?),
+            rules: qc_rules::rules()?,
+            zone: settings.zone,
+            mqtt_address: self.mqtt.map(|at| (at.ip().to_string(), at.port())),
+            mqtt_prefix: settings.mqtt_prefix.clone(),
+            heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
+            live: self.live,
+            clock: self.clock,
+            moment: cli::moment,
+        })
     }
 }
 
@@ -399,114 +454,6 @@ async fn ask_server(stores: &Stores, now: Instant) -> Result<(), StoreError> {
         tracing::warn!(odd, "InfluxDB");
     }
     Ok(())
-}
-
-/// Tells the health page of an InfluxDB that is away, and of what waits for it.
-async fn look(influx: Arc<Influx>, health: Arc<Health>) {
-    const PART: &str = "influxdb2";
-    loop {
-        let standing = influx.standing();
-        let (batches, bytes) = (standing.spooled_batches, standing.spooled_bytes);
-        health.gauge((
-            "influxdb2_spool_batches",
-            "Batches acknowledged that wait for the InfluxDB.",
-            batches,
-        ));
-        health.gauge(("influxdb2_spool_bytes", "Bytes they take.", bytes));
-        match standing.words() {
-            Some(words) => health.trouble(PART, words),
-            None => health.well(PART),
-        }
-        tokio::time::sleep(WATCH_PAUSE).await;
-    }
-}
-
-/// Tells the health page how the copy in another server stands.
-async fn look_at_copy(feed: Arc<Feed>, health: Arc<Health>, clock: fn() -> Instant) {
-    loop {
-        let Lag {
-            seconds,
-            waiting,
-            trouble,
-        } = feed.lag(clock());
-        health.gauge((
-            "mirror_lag_seconds",
-            "Seconds since everything was in the mirror; 0 when it is.",
-            seconds,
-        ));
-        health.gauge((
-            "mirror_waiting",
-            "Sources and times noted for the mirror.",
-            waiting,
-        ));
-        let told = trouble.map(|what| format!("{what}; {seconds} s behind"));
-        health.note("mirror", told);
-        tokio::time::sleep(WATCH_PAUSE).await;
-    }
-}
-
-/// What follows the store in its own time: the copy elsewhere, removal by age, who is told of changes.
-struct Followers {
-    mirroring: Option<Mirroring>,
-    keeping: Option<Keeper>,
-    /// A store that is not kept has no subscribers.
-    telling: Option<Arc<Deliverer>>,
-    clock: fn() -> Instant,
-}
-
-impl Followers {
-    fn new(
-        stores: &Stores,
-        flows: &Flows,
-        settings: &Settings,
-        health: &Arc<Health>,
-        clock: fn() -> Instant,
-    ) -> anyhow::Result<Self> {
-        let kept = settings.store != StoreKind::Memory;
-        let deliverer = || Deliverer::new(settings, Arc::clone(&flows.tiering), Arc::clone(health));
-        Ok(Self {
-            mirroring: flows.mirroring(stores, settings, clock)?,
-            keeping: Keeper::of_daemon(stores, settings.retention, settings.zone),
-            telling: kept.then(deliverer).transpose()?,
-            clock,
-        })
-    }
-}
-
-/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age, who is
-/// told of changes, a look at the files of TLS.
-async fn beside(
-    influx: Option<Arc<Influx>>,
-    health: Arc<Health>,
-    followers: Followers,
-    guarded: impl Future<Output = ()>,
-) {
-    let clock = followers.clock;
-    let kept = async {
-        if let Some(influx) = influx {
-            look(influx, Arc::clone(&health)).await;
-        }
-    };
-    let copy = async {
-        if let Some(mirroring) = followers.mirroring {
-            let (feed, clock) = (Arc::clone(&mirroring.feed), mirroring.clock);
-            tokio::join!(
-                mirroring.run(),
-                look_at_copy(feed, Arc::clone(&health), clock)
-            );
-        }
-    };
-    let keep = async {
-        if let Some(keeper) = followers.keeping {
-            keeper.run(clock).await;
-        }
-    };
-    let told = async {
-        if let Some(deliverer) = followers.telling {
-            deliverer.run(clock).await;
-        }
-    };
-    tokio::join!(kept, copy, keep, told, guarded);
 }
 
 /// What takes messages in, and where.

@@ -128,7 +128,7 @@ impl Pump {
             Decoded::Submission(submission) => {
                 commit.readings += match &submission.content {
                     Content::Readings(readings) => readings.len(),
-                    Content::NoZone(_) | Content::Unusable(_) => 1,
+                    Content::NoZone(_) | Content::Unusable(..) => 1,
                 };
                 commit.notes.extend(heard(&link, &submission));
                 commit.submissions.push(submission);
@@ -145,8 +145,11 @@ impl Pump {
     /// Makes a commit durable and answers its senders.
     async fn finish(&self, commit: Commit) -> Result<(), StoreError> {
         if !commit.submissions.is_empty() {
+            let begun = std::time::Instant::now();
             let admit = || self.ingest.admit(&commit.submissions, (self.clock)());
             self.patience.until_kept(admit).await?;
+            let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.ingest.counters().latency.note(took);
         }
         if self.watch.note(commit.notes, (self.clock)()) {
             self.patience.until_kept(|| self.watch.keep()).await?;
@@ -173,7 +176,10 @@ impl Pump {
             Read::Status(source, _) => {
                 let kept =
                     format!("those of {STRANGERS_MAX} unregistered sources are kept already");
-                (source, Content::Unusable(format!("a status, and {kept}")))
+                (
+                    source,
+                    Content::Unusable("strangers", format!("a status, and {kept}")),
+                )
             }
             Read::Message(source, content) => (source, content),
         };
@@ -226,7 +232,7 @@ pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
             Err(fault @ PayloadFault::NoZone { .. }) => {
                 Read::Message(source, Content::NoZone(fault.to_string()))
             }
-            Err(fault) => Read::Message(source, Content::Unusable(fault.to_string())),
+            Err(fault) => Read::Message(source, Content::Unusable(fault.word(), fault.to_string())),
         }
     })
 }

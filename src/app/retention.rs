@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::adapters::lang::Lang;
 use crate::adapters::removals;
@@ -120,15 +121,15 @@ impl Keeper {
         })
     }
 
-    /// A daemon's keeper, if its settings remove anything.
+    /// A daemon's keeper.
     pub fn of_daemon(stores: &Stores, policy: Policy, zone: Zone) -> Option<Self> {
-        let keeper = Self::new(stores, policy, zone, Some(STEP_PAUSE))?;
-        policy.removes().then_some(keeper)
+        Self::new(stores, policy, zone, Some(STEP_PAUSE))
     }
 
-    /// Removes now and once a day, for ever.
-    pub async fn run(self, clock: fn() -> Instant) {
+    /// Removes now, once a day and when the policy becomes another, for ever.
+    pub async fn run(mut self, clock: fn() -> Instant, mut policies: watch::Receiver<Policy>) {
         loop {
+            self.policy = *policies.borrow_and_update();
             match self.sweep(clock()).await {
                 Ok(outcomes) => {
                     for Outcome { removal, .. } in &outcomes {
@@ -139,7 +140,12 @@ impl Keeper {
                 // A failure that does not pass is the writer's, which tells everybody.
                 Err(error) => tracing::warn!(%error, "removal by age waits a day"),
             }
-            tokio::time::sleep(DAILY).await;
+            let day = tokio::time::sleep(DAILY);
+            tokio::select! {
+                () = day => {}
+                // Without anybody to change it, the policy stays.
+                Ok(()) = policies.changed() => {}
+            }
         }
     }
 

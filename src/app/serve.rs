@@ -17,6 +17,7 @@ use crate::app::config::Settings;
 use crate::app::daemon::Daemon;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::reload::Reload;
 use crate::app::replay;
 use crate::app::replay::Rate;
 use crate::app::seeding;
@@ -30,6 +31,7 @@ const REPLAY_MARK: &str = "demo.replayed";
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Every key of the file can be overridden by the environment: http.listen as SKYTIER__HTTP__LISTEN.
+SIGHUP has the file read again: retention and health.silent_* are applied, what else changed is told and needs a restart.
 
 Examples:
   skytier serve
@@ -86,7 +88,10 @@ fn say(text: std::fmt::Arguments<'_>) {
 /// Faulty settings, or what keeps the daemon from running.
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings(args.config.as_deref(), args.data)?;
+    let hangups = signals::hangups()?;
     let daemon = Daemon::start(&settings, now).await?;
+    let reload = Reload::new(args.config, daemon.reloadable()).map_err(bad_input)?;
+    tokio::spawn(reload.run(hangups));
     let asked = asked_to_stop()?;
     say(format_args!("skytier: http://{}/", daemon.http));
     if let Some(https) = daemon.https {

@@ -1,6 +1,7 @@
-//! Ctrl-C and the termination signal.
+//! Ctrl-C, the termination signal, and the one that has settings read again.
 
 use anyhow::Context as _;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
@@ -22,6 +23,14 @@ pub fn first() -> anyhow::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// Takes SIGHUP from now on, which would end the program else.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn hangups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("take SIGHUP")
 }
 
 /// Works until it is done or a signal comes; the work is then dropped where it waits, and its drafts with it.

@@ -20,8 +20,14 @@ use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::reading::Observation;
+use crate::domain::reading::Qc;
 use crate::domain::registry::senders::Senders;
 use crate::flow::directory::Directory;
+use crate::flow::measure::AGE;
+use crate::flow::measure::Histogram;
+use crate::flow::measure::SECOND;
+use crate::flow::measure::Tally;
+use crate::flow::measure::WORK;
 use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::DeadLetter;
@@ -34,6 +40,9 @@ use crate::ports::StoreError;
 pub use crate::flow::ingest::retry::Choice;
 pub use crate::flow::ingest::retry::Tried;
 
+/// The word for times without offset.
+const NO_ZONE: &str = "no_zone";
+
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -41,8 +50,8 @@ pub enum Content {
     Readings(Vec<Observation>),
     /// Times without offset, and no zone is registered for the source; the text says where.
     NoZone(String),
-    /// Nothing that can be used, and why.
-    Unusable(String),
+    /// Nothing that can be used: in a word for counts, and why.
+    Unusable(&'static str, String),
 }
 
 /// A topic and bytes, read.
@@ -77,8 +86,11 @@ pub struct Submission {
     pub content: Content,
 }
 
+/// Verdicts on readings, in the order of [`IngestCounters::judged`].
+pub const VERDICTS: [Qc; 4] = [Qc::Passed, Qc::Clock, Qc::Negative, Qc::Range];
+
 /// Counts since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct IngestCounters {
     /// Values of a new identity.
     pub new: AtomicU64,
@@ -94,6 +106,47 @@ pub struct IngestCounters {
     pub admitted: AtomicU64,
     /// Commits.
     pub commits: AtomicU64,
+    /// Values handed in and kept, repeated ones too, by verdict as in [`VERDICTS`].
+    pub judged: [AtomicU64; VERDICTS.len()],
+    /// Messages kept as letters, by state and reason.
+    pub letters: Tally,
+    /// How old new and corrected values were when they were stored, one for each source and time of a commit.
+    pub age: Histogram,
+    /// How long commits took, with waiting for room.
+    pub latency: Histogram,
+}
+
+impl Default for IngestCounters {
+    fn default() -> Self {
+        Self {
+            new: AtomicU64::default(),
+            repeated: AtomicU64::default(),
+            corrected: AtomicU64::default(),
+            dead_letters: AtomicU64::default(),
+            quarantined: AtomicU64::default(),
+            admitted: AtomicU64::default(),
+            commits: AtomicU64::default(),
+            judged: Default::default(),
+            letters: Tally::default(),
+            age: Histogram::new(AGE),
+            latency: Histogram::new(WORK),
+        }
+    }
+}
+
+impl IngestCounters {
+    fn judge(&self, counts: [u64; VERDICTS.len()]) {
+        for (counter, by) in self.judged.iter().zip(counts) {
+            counter.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    fn grow_old(&self, touched: &[(SourceId, Instant)], now: Instant) {
+        for (_, time) in touched {
+            let seconds = u64::try_from(now.unix().saturating_sub(time.unix())).unwrap_or(0);
+            self.age.note(seconds.saturating_mul(SECOND));
+        }
+    }
 }
 
 /// What admission works with.
@@ -122,7 +175,7 @@ pub struct Ingest {
 /// Where a message goes.
 enum Place<'a> {
     Store(&'a [Observation]),
-    Keep(LetterState, String),
+    Keep(LetterState, &'static str, String),
 }
 
 impl Ingest {
@@ -161,11 +214,13 @@ impl Ingest {
         let mut waiting = self.waiting.lock().await;
         let senders = self.stage.directory.senders();
         let mut batch = Batch::new(now);
+        let mut reasons = Vec::new();
         for submission in submissions {
             let source = &submission.source;
             match place(&senders, &waiting, source, &submission.content) {
                 Place::Store(observations) => batch.observations.extend_from_slice(observations),
-                Place::Keep(state, reason) => {
+                Place::Keep(state, word, reason) => {
+                    reasons.push((state.key(), word));
                     if state == LetterState::Quarantined {
                         waiting.insert(source.clone());
                     }
@@ -182,6 +237,7 @@ impl Ingest {
             }
         }
         self.append(batch).await?;
+        self.counters.letters.note(reasons);
         if waiting.iter().any(|source| senders.knows(source)) {
             self.wake.notify_one();
         }
@@ -195,8 +251,12 @@ impl Ingest {
         let dead = kept(LetterState::Dead).count() as u64;
         let stored = |retried: &&Retried| retried.state == LetterState::Admitted;
         let admitted = batch.retried.iter().filter(stored).count() as u64;
+        let now = batch.received_at;
+        let judged = verdicts(&batch.observations);
         let appended = self.stage.series.append(batch).await?;
         let counters = &self.counters;
+        counters.judge(judged);
+        counters.grow_old(&appended.touched, now);
         for (counter, by) in [
             (&counters.new, appended.new),
             (&counters.repeated, appended.repeated),
@@ -213,6 +273,16 @@ impl Ingest {
     }
 }
 
+/// How many there are of each verdict.
+fn verdicts(observations: &[Observation]) -> [u64; VERDICTS.len()] {
+    let mut counts = [0; VERDICTS.len()];
+    for one in observations {
+        let place = VERDICTS.iter().position(|qc| *qc == one.reading.qc);
+        counts[place.expect("every verdict is listed")] += 1;
+    }
+    counts
+}
+
 /// Where a message of the source goes, given what is registered and who has messages in quarantine.
 fn place<'a>(
     senders: &Senders,
@@ -220,8 +290,8 @@ fn place<'a>(
     source: &Source,
     content: &'a Content,
 ) -> Place<'a> {
-    if let Content::Unusable(fault) = content {
-        return Place::Keep(LetterState::Dead, fault.clone());
+    if let Content::Unusable(word, fault) = content {
+        return Place::Keep(LetterState::Dead, word, fault.clone());
     }
     if !senders.knows(source) {
         let (kind, id) = match source.kind {
@@ -229,20 +299,19 @@ fn place<'a>(
             SourceKind::Logger => ("logger", source.id.as_str()),
         };
         let reason = format!("{kind} {id:?} is not registered");
-        return Place::Keep(LetterState::Quarantined, reason);
+        return Place::Keep(LetterState::Quarantined, "not_registered", reason);
     }
     match content {
         Content::Readings(_) | Content::NoZone(_) if waiting.contains(source) => {
             let reason = "earlier messages of this source are admitted first".to_owned();
-            Place::Keep(LetterState::Quarantined, reason)
+            Place::Keep(LetterState::Quarantined, "earlier_ones_first", reason)
         }
         Content::Readings(observations) => Place::Store(observations),
         // Read before the zone was registered: it is read again with it.
         Content::NoZone(fault) if senders.zone(source).is_some() => {
-            Place::Keep(LetterState::Quarantined, fault.clone())
+            Place::Keep(LetterState::Quarantined, NO_ZONE, fault.clone())
         }
-        Content::NoZone(fault) | Content::Unusable(fault) => {
-            Place::Keep(LetterState::Dead, fault.clone())
-        }
+        Content::NoZone(fault) => Place::Keep(LetterState::Dead, NO_ZONE, fault.clone()),
+        Content::Unusable(word, fault) => Place::Keep(LetterState::Dead, word, fault.clone()),
     }
 }

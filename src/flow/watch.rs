@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::RwLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -108,7 +109,7 @@ pub struct Standing {
 pub struct Watch {
     store: Arc<dyn Attendance>,
     directory: Arc<Directory>,
-    settings: WatchSettings,
+    settings: RwLock<WatchSettings>,
     roll: Mutex<Roll>,
     /// Held while what changed is written, so that nothing older is written over it.
     writing: tokio::sync::Mutex<()>,
@@ -152,7 +153,7 @@ impl Watch {
         let watch = Self {
             store,
             directory,
-            settings,
+            settings: RwLock::new(settings),
             roll: Mutex::new(roll),
             writing: tokio::sync::Mutex::default(),
             wake: Notify::new(),
@@ -207,6 +208,18 @@ impl Watch {
         said
     }
 
+    fn settings(&self) -> WatchSettings {
+        let settings = self.settings.read();
+        settings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets how long a station may report nothing; judged so from the next beat on.
+    pub fn allow(&self, silent_after: u32, silent_grace_s: u32) {
+        let settings = self.settings.write();
+        let mut settings = settings.unwrap_or_else(PoisonError::into_inner);
+        (settings.silent_after, settings.silent_grace_s) = (silent_after, silent_grace_s);
+    }
+
     fn heard(&self, roll: &mut Roll, senders: &Senders, heard: Heard, now: Instant) {
         if !roll.has(&heard.source) && !senders.knows(&heard.source) {
             return;
@@ -214,7 +227,7 @@ impl Watch {
         let declared = Some(heard.interval_s).filter(|interval_s| *interval_s > 0);
         let registered = senders.interval_s(&heard.source);
         let interval_s = registered.or(declared).unwrap_or(INTERVAL_S_UNKNOWN);
-        let allowance_s = self.settings.allowance_s(interval_s);
+        let allowance_s = self.settings().allowance_s(interval_s);
         let current =
             heard.newest.plus_s(allowance_s) >= now && heard.newest <= now.plus_s(allowance_s);
         if current {
@@ -266,7 +279,7 @@ impl Watch {
     /// # Errors
     /// Those of the store, save the ones that pass.
     pub async fn run(&self, clock: fn() -> Instant) -> Result<(), StoreError> {
-        let pause = Duration::from_secs(u64::from(self.settings.heartbeat_s));
+        let pause = Duration::from_secs(u64::from(self.settings().heartbeat_s));
         let mut beats = tokio::time::interval(pause);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -290,7 +303,7 @@ impl Watch {
         let registry = self.directory.now();
         let mut roll = self.roll();
         roll.beat(now);
-        roll.judge(&registry, &self.settings, now);
+        roll.judge(&registry, &self.settings(), now);
     }
 
     /// The daemon stops: every spell of its own ends now.

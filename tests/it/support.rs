@@ -370,7 +370,8 @@ impl Daemon {
         assert_eq!(status.code(), Some(0), "{signal}: {}", self.log());
     }
 
-    fn signal(&self, signal: &str) {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(

@@ -35,6 +35,8 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "chart"),
     ("http", "credit_events"),
     ("http", "deletions"),
+    // How much waits in it.
+    ("http", "inbound"),
     ("http", "lang"),
     ("http", "limits"),
     // Only the settings and counters that the health page shows.
@@ -118,6 +120,7 @@ const HOMES: &[(&str, &[&str])] = &[
         "subtle",
         &["src/adapters/access", "src/adapters/mqtt/devices"],
     ),
+    ("rustix", &["src/adapters/store"]),
     ("xxhash_rust", &["src/adapters/store"]),
     ("pco", &["src/adapters/store"]),
     ("parquet", &["src/adapters/export"]),

@@ -24,13 +24,12 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 use crate::adapters::access::Access;
-use crate::adapters::access::hex;
-use crate::adapters::access::random;
 use crate::adapters::access::tokens::Worthless;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::guard::table::Rule;
 use crate::adapters::http::guard::table::Who;
 use crate::adapters::http::guard::table::rule;
+use crate::adapters::http::observe::RequestId;
 use crate::domain::access::Act;
 use crate::domain::access::Caller;
 use crate::domain::access::Role;
@@ -38,12 +37,8 @@ use crate::domain::calendar::Instant;
 
 /// The part of a path that names a unit.
 const UNIT: &str = "{uscc}";
-/// Bytes of a request's name.
-const REQUEST_ID_BYTES: usize = 8;
 /// What rows of refused tokens are called.
 const REFUSED: &str = "token.refused";
-/// The header that names a request.
-const REQUEST_ID: &str = "x-request-id";
 
 /// The name in a client certificate that the listener has checked, put into the extensions of its requests.
 #[derive(Clone, Debug)]
@@ -76,24 +71,16 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// The layer: refuses, or hands on with a [`Caller`] in the extensions.
 pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let id = match random::<REQUEST_ID_BYTES>() {
-        Ok(bytes) => hex(&bytes),
-        Err(fault) => {
-            tracing::error!(%fault, "request failed");
-            return Problem::Internal.into_response();
-        }
-    };
-    let mut response = match guard.judge(&request, &id) {
+    // The layer around all of them names requests.
+    let id = request.extensions().get::<RequestId>();
+    let id = id.map_or_else(String::new, |id| id.0.clone());
+    match guard.judge(&request, &id) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => refused(problem),
-    };
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
 }
 
 /// The answer of a refusal; one for want of a token says what would do.

@@ -41,6 +41,8 @@ use crate::adapters::http::hours;
 use crate::adapters::http::letters;
 use crate::adapters::http::listener::Peer;
 use crate::adapters::http::live;
+use crate::adapters::http::metrics;
+use crate::adapters::http::observe::observe;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
 use crate::adapters::http::qc;
@@ -185,6 +187,7 @@ pub fn router(state: WebState) -> Router {
         access: Arc::clone(&state.access),
         clock: state.clock,
     };
+    let observed = Arc::clone(&state.observed);
     let routes = Router::new()
         .merge(shown())
         .route("/v1/air/now", get(hours::now))
@@ -218,7 +221,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/charts/{file}", get(pages::chart))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::metrics))
         .merge(decided())
         .merge(rated())
         .layer(from_fn_with_state(judge.clone(), noted))
@@ -237,5 +240,5 @@ pub fn router(state: WebState) -> Router {
             REQUEST_TIMEOUT,
         ))
         .layer(map_response(as_problem));
-    marked(routes)
+    marked(routes).layer(from_fn_with_state(observed, observe))
 }

@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::adapters::access::Access;
 use crate::adapters::http::live::Live;
+use crate::adapters::http::observe::Observed;
+use crate::adapters::inbound::Queue;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
 use crate::domain::assessment::Publication;
@@ -58,6 +60,10 @@ pub struct WebState {
     pub health: Arc<Health>,
     /// Counts of the MQTT side, by name of the source.
     pub mqtt: Vec<(String, Arc<Counters>)>,
+    /// What waits for the store.
+    pub queue: Queue,
+    /// What was seen of requests.
+    pub observed: Arc<Observed>,
     /// Who is there.
     pub watch: Arc<Watch>,
     /// Who was there, and when.

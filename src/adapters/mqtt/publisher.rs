@@ -177,7 +177,7 @@ async fn settle(
 }
 
 /// The fault in words a person at the command line understands.
-fn described(fault: &ConnectionError) -> String {
+pub(super) fn described(fault: &ConnectionError) -> String {
     match fault {
         ConnectionError::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "nobody listens there".to_owned()

@@ -101,6 +101,8 @@ use crate::ports::Visit;
 const DATABASE: &str = "skytier.db";
 /// The file a writer holds locked, so that no two daemons write one directory.
 const LOCK: &str = "skytier.lock";
+/// The database's name and format.
+pub const FILE_FORMAT: (&str, u32) = (DATABASE, schema::FORMAT);
 /// Tasks that may wait for the writer.
 const TASKS_MAX: usize = 64;
 
@@ -207,6 +209,15 @@ impl Embedded {
         Ok(!self.readers.with(readings::keys)?.is_empty())
     }
 
+    /// A note kept under a name, read at once.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn mark_now(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.readers
+            .with(|connection| registry::mark(connection, name))
+    }
+
     async fn submit<T>(
         &self,
         task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Task,
@@ -297,6 +308,12 @@ fn unavailable(place: &Path, cause: impl std::fmt::Display) -> StoreError {
         place: place.display().to_string(),
         cause: cause.to_string(),
     }
+}
+
+/// Whether somebody writes a directory just now.
+pub fn in_use(directory: &Path) -> bool {
+    let lock = File::open(directory.join(LOCK));
+    lock.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 fn lock(directory: &Path) -> Result<File, StoreError> {

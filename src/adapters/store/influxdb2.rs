@@ -83,6 +83,19 @@ const OWN_READINGS: &str = "the data directory holds readings of its own, which 
 /// What kept letters of refused lines are said to come from.
 const ORIGIN: &str = "influxdb2";
 
+/// The spool's name and format.
+pub const SPOOL_FORMAT: (&str, u32) = (spool::FILE, spool::FORMAT);
+
+/// Asks a server whether it can be relied on, as a start does; gives what is odd but no hindrance.
+///
+/// # Errors
+/// In words, what must be mended first.
+pub async fn examine(settings: &InfluxSettings, now: Instant) -> Result<Option<String>, String> {
+    let client = Client::new(settings)?;
+    let checked = check::check(settings, &client, now).await;
+    checked.map_err(|failure| failure.text().to_owned())
+}
+
 /// The store of readings in one bucket.
 pub struct Influx {
     core: Arc<Core>,

@@ -179,16 +179,11 @@ impl Ingest {
         for Kept { id, letter, .. } in kept {
             let read =
                 (self.stage.reader)(&letter.topic, &letter.payload, &senders, letter.received_at);
-            let content = match read {
-                Read::Message(_, content) => content,
-                Read::Status(..) => Content::Unusable("a status, not readings".to_owned()),
-                // Sent under another mqtt.prefix; it waits for a program that has that one.
-                Read::Astray if applied.is_none() => continue,
-                Read::Astray => Content::Unusable(format!(
-                    "topic {:?} takes no readings under the present mqtt.prefix",
-                    letter.topic
-                )),
-            };
+            // Sent under another mqtt.prefix; it waits for a program that has that one.
+            if read == Read::Astray && applied.is_none() {
+                continue;
+            }
+            let content = content(read, &letter.topic);
             // What is in quarantine is admitted in order, one chunk after the other.
             let nobody = HashSet::new();
             let behind = if applied.is_none() {
@@ -197,7 +192,7 @@ impl Ingest {
                 &*waiting
             };
             let (state, reason) = match place(&senders, behind, &letter.source, &content) {
-                Place::Keep(state, reason) => (state, reason),
+                Place::Keep(state, _, reason) => (state, reason),
                 Place::Store(observations) => {
                     let given = observations.len();
                     let fresh = match &mut applied {
@@ -282,5 +277,17 @@ impl Tried {
         self.admitted += other.admitted;
         self.quarantined += other.quarantined;
         self.dead += other.dead;
+    }
+}
+
+/// What a letter says, read again.
+fn content(read: Read, topic: &str) -> Content {
+    match read {
+        Read::Message(_, content) => content,
+        Read::Status(..) => Content::Unusable("status", "a status, not readings".to_owned()),
+        Read::Astray => Content::Unusable(
+            "topic",
+            format!("topic {topic:?} takes no readings under the present mqtt.prefix"),
+        ),
     }
 }

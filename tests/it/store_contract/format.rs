@@ -74,6 +74,52 @@ fn opened(directory: &Path, access: Access) -> Stores {
     Stores::embedded(Embedded::open(directory, access).expect("opened"))
 }
 
+/// Names and definitions of all there is in a database, without what SQLite keeps for itself.
+fn objects(path: &Path) -> Vec<(String, String)> {
+    let shell = Connection::open(path).expect("opened");
+    let select = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name";
+    let mut statement = shell.prepare(select).expect("prepared");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.expect("rows").map(|row| row.expect("a row")).collect()
+}
+
+/// Copies kept from before tables were added.
+fn kept(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path());
+    let mut kept: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|end| end == "bak"))
+        .collect();
+    kept.sort();
+    kept
+}
+
+/// The one copy is the fixture, from before tables were added; a directory made of it is read and written on too.
+fn as_it_was(directory: &Path) {
+    let copies = kept(directory);
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    let before = fixture();
+    let old = objects(&before.path().join("skytier.db"));
+    assert_eq!(objects(&copies[0]), old);
+    assert!(
+        objects(&directory.join("skytier.db")).len() > old.len(),
+        "tables were added"
+    );
+    let restored = TempDir::new().expect("a directory");
+    let data = restored.path().join("data");
+    let args = [
+        "restore",
+        "--from",
+        crate::support::text(&copies[0]),
+        "--data",
+        crate::support::text(&data),
+    ];
+    crate::support::run(&args);
+    crate::support::verify(&data);
+    assert!(kept(&data).is_empty(), "the backup itself is the copy");
+}
+
 #[test]
 fn a_directory_of_format_2_is_read_and_written_on() {
     let directory = fixture();
@@ -83,6 +129,7 @@ fn a_directory_of_format_2_is_read_and_written_on() {
         let expected = held(&memory).await;
         let stores = opened(directory.path(), Access::Write);
         assert_eq!(held(&stores).await, expected);
+        as_it_was(directory.path());
         let registry = stores.registrar.registry().await.expect("a registry");
         assert!(
             registry
@@ -120,13 +167,17 @@ fn a_table_that_came_later_is_added_when_writing() {
         refused.contains("it has no latest yet; let `skytier serve` open it once"),
         "{refused}"
     );
+    assert!(kept(directory.path()).is_empty(), "nothing was added yet");
     run(async {
         let stores = opened(directory.path(), Access::Write);
+        assert_eq!(kept(directory.path()).len(), 1);
         assert_eq!(stores.publications.issues().await, Ok(Vec::new()));
         let verified = stores.verify.verify().await.expect("verified");
         assert_eq!(verified.fault, None);
     });
     drop(opened(directory.path(), Access::Read));
+    drop(opened(directory.path(), Access::Write));
+    assert_eq!(kept(directory.path()).len(), 1, "nothing is added any more");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::lock;
 use crate::adapters::store::embedded::schema::BUSY_WAIT;
 use crate::adapters::store::embedded::schema::check_for_reading;
+use crate::adapters::store::embedded::schema::kept_before;
 use crate::adapters::store::embedded::schema::open_for_writing;
 use crate::adapters::store::embedded::unavailable;
 use crate::ports::StoreError;
@@ -54,6 +55,20 @@ pub fn copy_file(file: &Path, folder: &Path) -> Result<(), StoreError> {
         _ => unavailable(file, cause),
     })?;
     sync(&to).and_then(|()| sync(folder))
+}
+
+/// Removes what opening a copy kept of it as it was: the copy was made from a file that is still there.
+///
+/// # Errors
+/// [`StoreError`] naming the place.
+pub fn forget_before(folder: &Path) -> Result<(), StoreError> {
+    let kept = kept_before(&folder.join(DATABASE));
+    match std::fs::remove_file(&kept) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(unavailable(&kept, cause))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes the database out of a folder that [`copy_live`] filled, to its final name.
@@ -108,7 +123,8 @@ pub fn size_bytes(directory: &Path) -> Result<u64, StoreError> {
     Ok(main.len() + log.map_or(0, |log| log.len()))
 }
 
-fn sync(path: &Path) -> Result<(), StoreError> {
+/// Syncs a file or a directory.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|cause| StoreError::Poisoned {
         place: path.display().to_string(),

@@ -1,24 +1,27 @@
 //! The file's format: what marks it as ours, its version, its tables.
 //!
 //! Within a format the tables may only grow in number: what a file written by an older program lacks is added
-//! when it is opened for writing. A table that is not as `schema.sql` says belongs to another format, and the
+//! when it is opened for writing, after a copy of it as it was. A table that is not as `schema.sql` says belongs to another format, and the
 //! file is refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::embedded::copy;
 use crate::adapters::store::embedded::unavailable;
 use crate::ports::StoreError;
 
 /// Marks the file as ours: "sky1".
 const APPLICATION_ID: u32 = 0x736b_7931;
 /// The format this program writes and reads.
-const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 2;
 /// All tables, indices, views and triggers.
 const SCHEMA: &str = include_str!("schema.sql");
 /// Page size in bytes.
@@ -34,6 +37,9 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
     let version = version(&connection, path)?;
     let lacks = lacks(&connection, path)?;
+    if version > 0 && !lacks.is_empty() {
+        keep_before(&connection, path)?;
+    }
     let setup = |connection: &mut Connection| {
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -113,6 +119,38 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
+}
+
+/// Where the file is kept as it was before this program added to it.
+pub(super) fn kept_before(path: &Path) -> PathBuf {
+    let step = xxh3_64(SCHEMA.as_bytes());
+    path.with_extension(format!("before-{step:016x}.bak"))
+}
+
+/// Keeps the file as it is, synced, before anything is added to it. One that was kept by a start that went no further
+/// is left: it is older.
+fn keep_before(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let kept = kept_before(path);
+    if kept.exists() {
+        return Ok(());
+    }
+    let part = path.with_extension("before.part");
+    match std::fs::remove_file(&part) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            return Err(unavailable(&part, cause));
+        }
+        _ => {}
+    }
+    let copied = connection.execute("VACUUM INTO ?1", [part.display().to_string()]);
+    copied.map_err(|error| Fault::Sql(error).store_error(&part.display().to_string(), false))?;
+    copy::sync(&part)?;
+    std::fs::rename(&part, &kept).map_err(|cause| unavailable(&kept, cause))?;
+    copy::sync(kept.parent().unwrap_or(Path::new(".")))?;
+    tracing::info!(
+        kept = %kept.display(),
+        "tables of a newer skytier are added; the database as it was is kept, and may be removed once all is well"
+    );
+    Ok(())
 }
 
 /// Adds what a file lacks, by name and definition.

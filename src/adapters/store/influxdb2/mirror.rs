@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -301,6 +302,15 @@ impl Mirror {
         let refused = ended.map_err(|failure| failure.text().to_owned())?;
         lines.refused.extend(refused);
         Ok(())
+    }
+
+    /// Whether the server answers within a time, and the bucket is nobody's store.
+    ///
+    /// # Errors
+    /// In words, why a copy could not go there.
+    pub async fn reachable(&self, limit: Duration) -> Result<(), String> {
+        let asked = tokio::time::timeout(limit, self.check()).await;
+        asked.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
     }
 
     /// Asks once whether the bucket is a skytier's store, which a copy would spoil. A server that answers no such

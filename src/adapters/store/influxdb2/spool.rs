@@ -30,9 +30,9 @@ use crate::domain::units::Amount;
 use crate::ports::StoreError;
 
 /// The file inside the data directory.
-const FILE: &str = "influxdb2-spool.db";
+pub(super) const FILE: &str = "influxdb2-spool.db";
 /// The format this program writes and reads.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// The one table.
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spool (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, checksum INTEGER NOT NULL, lines TEXT NOT NULL

@@ -1,0 +1,177 @@
+//! What stands beside the flows: looks at how parts are, for health and metrics, and what follows the store in its own
+//! time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::adapters::store::Stores;
+use crate::adapters::store::influxdb2::Influx;
+use crate::adapters::store::inspect;
+use crate::app::cli;
+use crate::app::config::Settings;
+use crate::app::config::StoreKind;
+use crate::app::daemon::Flows;
+use crate::app::mirror::Feed;
+use crate::app::mirror::Lag;
+use crate::app::mirror::Mirroring;
+use crate::app::retention::Keeper;
+use crate::app::webhooks::deliver::Deliverer;
+use crate::domain::calendar::Instant;
+use crate::domain::retention::Policy;
+use crate::flow::health::Health;
+use crate::flow::rollup::Rollup;
+
+/// Pause between two looks at how a part is.
+const WATCH_PAUSE: Duration = Duration::from_millis(500);
+
+/// Tells the health page of an InfluxDB that is away, and of what waits for it.
+async fn look(influx: Arc<Influx>, health: Arc<Health>) {
+    const PART: &str = "influxdb2";
+    loop {
+        let standing = influx.standing();
+        let (batches, bytes) = (standing.spooled_batches, standing.spooled_bytes);
+        health.gauge((
+            "influxdb2_spool_batches",
+            "Batches acknowledged that wait for the InfluxDB.",
+            batches,
+        ));
+        health.gauge(("influxdb2_spool_bytes", "Bytes they take.", bytes));
+        match standing.words() {
+            Some(words) => health.trouble(PART, words),
+            None => health.well(PART),
+        }
+        tokio::time::sleep(WATCH_PAUSE).await;
+    }
+}
+
+/// Tells the health page how the copy in another server stands.
+async fn look_at_copy(feed: Arc<Feed>, health: Arc<Health>, clock: fn() -> Instant) {
+    loop {
+        let Lag {
+            seconds,
+            waiting,
+            trouble,
+        } = feed.lag(clock());
+        health.gauge((
+            "mirror_lag_seconds",
+            "Seconds since everything was in the mirror; 0 when it is.",
+            seconds,
+        ));
+        health.gauge((
+            "mirror_waiting",
+            "Sources and times noted for the mirror.",
+            waiting,
+        ));
+        let told = trouble.map(|what| format!("{what}; {seconds} s behind"));
+        health.note("mirror", told);
+        tokio::time::sleep(WATCH_PAUSE).await;
+    }
+}
+
+/// What is looked at for metrics.
+struct LookedAt {
+    rollup: Arc<Rollup>,
+    /// The data directory, if anything is kept.
+    directory: Option<PathBuf>,
+}
+
+impl LookedAt {
+    /// Tells the metrics since when days wait to be computed again, and how much room is left.
+    async fn look(self, health: Arc<Health>) {
+        let mut settled = cli::elapsed();
+        loop {
+            let now = cli::elapsed();
+            if self.rollup.waiting() == 0 {
+                settled = now;
+            }
+            health.gauge((
+                "rollup_lag_seconds",
+                "Seconds since every station day was computed; 0 when none waits.",
+                now.saturating_sub(settled).as_secs(),
+            ));
+            // A directory that cannot be looked at is told of by whoever writes there.
+            if let Some(Ok(free)) = self.directory.as_deref().map(inspect::free_bytes) {
+                health.gauge((
+                    "disk_free_bytes",
+                    "Bytes free where the data directory is.",
+                    free,
+                ));
+            }
+            tokio::time::sleep(WATCH_PAUSE).await;
+        }
+    }
+}
+
+/// What follows the store in its own time: the copy elsewhere, removal by age, who is told of changes.
+pub(super) struct Followers {
+    mirroring: Option<Mirroring>,
+    keeping: Option<(Keeper, watch::Receiver<Policy>)>,
+    /// A store that is not kept has no subscribers.
+    telling: Option<Arc<Deliverer>>,
+    looked_at: LookedAt,
+    clock: fn() -> Instant,
+}
+
+impl Followers {
+    pub(super) fn new(
+        stores: &Stores,
+        flows: &Flows,
+        settings: &Settings,
+        (health, policies): (&Arc<Health>, watch::Receiver<Policy>),
+        clock: fn() -> Instant,
+    ) -> anyhow::Result<Self> {
+        let kept = settings.store != StoreKind::Memory;
+        let deliverer = || Deliverer::new(settings, Arc::clone(&flows.tiering), Arc::clone(health));
+        Ok(Self {
+            mirroring: flows.mirroring(stores, settings, clock)?,
+            keeping: Keeper::of_daemon(stores, settings.retention, settings.zone)
+                .zip(Some(policies)),
+            telling: kept.then(deliverer).transpose()?,
+            looked_at: LookedAt {
+                rollup: Arc::clone(&flows.rollup),
+                directory: kept.then(|| settings.data_dir.clone()),
+            },
+            clock,
+        })
+    }
+}
+
+/// What stands beside the flows: a look at the InfluxDB that keeps readings, the copy in another, removal by age, who is
+/// told of changes, a look at the files of TLS.
+pub(super) async fn beside(
+    influx: Option<Arc<Influx>>,
+    health: Arc<Health>,
+    followers: Followers,
+    served: impl Future<Output = ()>,
+) {
+    let clock = followers.clock;
+    let looked = followers.looked_at.look(Arc::clone(&health));
+    let kept = async {
+        if let Some(influx) = influx {
+            look(influx, Arc::clone(&health)).await;
+        }
+    };
+    let copy = async {
+        if let Some(mirroring) = followers.mirroring {
+            let (feed, clock) = (Arc::clone(&mirroring.feed), mirroring.clock);
+            tokio::join!(
+                mirroring.run(),
+                look_at_copy(feed, Arc::clone(&health), clock)
+            );
+        }
+    };
+    let keep = async {
+        if let Some((keeper, policies)) = followers.keeping {
+            keeper.run(clock, policies).await;
+        }
+    };
+    let told = async {
+        if let Some(deliverer) = followers.telling {
+            deliverer.run(clock).await;
+        }
+    };
+    tokio::join!(looked, kept, copy, keep, told, served);
+}
