@@ -111,6 +111,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("subtle", &["src/adapters/access"]),
     ("xxhash_rust", &["src/adapters/store"]),
     ("pco", &["src/adapters/store"]),
+    ("qrcode", &["src/adapters/http"]),
     ("parquet", &["src/adapters/export"]),
     ("foldhash", &["src/adapters/store"]),
     ("fallible_iterator", &["src/adapters/store/influxdb2"]),
