@@ -13,6 +13,7 @@ pub mod palette;
 pub mod progress;
 mod sheet;
 pub mod tiers;
+pub mod timeline;
 pub mod trend;
 pub mod years;
 

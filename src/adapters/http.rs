@@ -20,6 +20,10 @@ pub mod page;
 
 pub mod credit_view;
 
+mod unit_view;
+
+pub mod standing;
+
 pub mod desk;
 
 pub mod air;

@@ -393,7 +393,7 @@ async fn history(
         &schedule,
         behind.known_at,
     )?;
-    let first = outlook.on(to).1.spans().map(|span| span.start).min();
+    let first = outlook.on(to).1.first_day();
     let from = from.unwrap_or_else(|| first.map_or(to, |first| first.min(to)));
     if from > to {
         return Err(bad_input(format!("--from {from} is after {to}")));

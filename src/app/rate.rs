@@ -8,6 +8,7 @@ use crate::adapters::credit_events::LINE_BYTES_MAX;
 use crate::adapters::credit_events::LineFault;
 use crate::app::rulebooks;
 use crate::app::rulebooks::RulebookError;
+use crate::domain::calendar::YEARS;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::ledger::Ledger;
@@ -18,6 +19,7 @@ use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
 use anyhow::Context;
 use chrono::DateTime;
+use chrono::Datelike;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
 use std::fs::File;
@@ -56,7 +58,7 @@ pub struct RateArgs {
     pub rulebook: String,
 
     /// Days to rate, to their end; repeat it or separate with commas [default: today]
-    #[arg(long, value_name = "DATE", value_delimiter = ',', num_args = 1.., value_parser = parse_day)]
+    #[arg(long, value_name = "DATE", value_delimiter = ',', num_args = 1.., value_parser = parse_on)]
     pub on: Vec<NaiveDate>,
 
     /// Leave out entries captured after this time; a date alone means its end in UTC+8
@@ -170,6 +172,8 @@ pub fn run_rate(
     let (lines, entries) = read_events(events)?;
     let books: Vec<&Rulebook> = rulebooks.iter().collect();
     let wrong = |faults: Vec<(usize, String)>| lines_error(path(), faults);
+    // Without a time asked for, as of when the file ends.
+    let latest = entries.iter().map(|entry| entry.captured_at).max();
     let ledger = Ledger::from_events(entries, &books).map_err(|faults| {
         wrong(
             faults
@@ -184,8 +188,9 @@ pub fn run_rate(
     let mut ratings = Vec::new();
     for (subject, events) in ledger.subjects() {
         for &day in days {
-            let rating = tier::rate(events, &schedule, day, known_at)
+            let mut rating = tier::rate(events, &schedule, day, known_at)
                 .map_err(|error| wrong(vec![(1, error.to_string())]))?;
+            rating.known_at = rating.known_at.or(latest);
             ratings.push((*subject, rating));
         }
     }
@@ -322,6 +327,15 @@ pub(super) fn parse_day(text: &str) -> Result<NaiveDate, String> {
         .ok()
         .filter(|_| shaped);
     day.ok_or_else(|| "no such date; write YYYY-MM-DD".to_owned())
+}
+
+/// A day to its end, or a time for the day it lies in, in Beijing time.
+pub(super) fn parse_on(text: &str) -> Result<NaiveDate, String> {
+    let day = Zone::beijing().day_asked(text);
+    let day = day.filter(|day| YEARS.contains(&day.year()));
+    day.ok_or_else(|| {
+        "no such date; write YYYY-MM-DD, or a time such as 2026-06-30T18:00:00+08:00".to_owned()
+    })
 }
 
 /// A time, or a date for the end of that day in Beijing time.

@@ -91,6 +91,12 @@ struct KeyFile {
 pub fn run(args: &ReceiptArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
     match &args.what {
         What::Key { data, new } => {
+            if !data.is_dir() {
+                return Err(bad_input(format!(
+                    "{}: there is no such data directory",
+                    data.display()
+                )));
+            }
             let mut keys = load(data)?;
             if *new || keys.is_none() {
                 make(data, now)?;

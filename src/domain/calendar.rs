@@ -118,6 +118,19 @@ impl Zone {
         self.day_start(day).plus_s(DAY_S)
     }
 
+    /// The day that a text names: `2020-06-30`, or a time of RFC 3339 for the day it lies in, 00:00 being the end of the day
+    /// before.
+    pub fn day_asked(self, text: &str) -> Option<NaiveDate> {
+        let shaped = text.len() == "YYYY-MM-DD".len();
+        if let Some(day) = text.parse().ok().filter(|_| shaped) {
+            return Some(day);
+        }
+        // A plus sign that was not escaped arrives as a space.
+        let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()?;
+        let begun = i64::from(time.timestamp_subsec_nanos() > 0);
+        Some(self.day_of_ending(Instant(time.timestamp() + begun)))
+    }
+
     /// The day a period ending at the stamp belongs to: 00:00 belongs to the day before.
     pub fn day_of_ending(self, ending: Instant) -> NaiveDate {
         self.local(ending.plus_s(-1)).date_naive()

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::require;
 
 const DRIVER: &str = "/usr/bin/chromedriver";
-pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
+const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Finds what sticks out: elements beyond the viewport that no scrolling ancestor holds, boxes that cut their own
 /// content, words of a picture beyond its edge or on top of each other.
@@ -293,4 +293,29 @@ fn requests(log: &[Value], page: &str) -> (Vec<String>, Vec<String>) {
         }
     }
     (failed, foreign)
+}
+
+/// Pages of the PDF a browser prints of an address.
+pub(crate) fn printed_pages(folder: &Path, url: &str) -> usize {
+    require(CHROMIUM);
+    let pdf = folder.join("printed.pdf");
+    let profile = format!("--user-data-dir={}", folder.join("print").display());
+    let printed = Command::new(CHROMIUM)
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ])
+        .args([&profile, "--no-pdf-header-footer"])
+        .arg(format!("--print-to-pdf={}", pdf.display()))
+        .arg(url)
+        .output()
+        .expect("the browser starts");
+    assert!(printed.status.success(), "{printed:?}");
+    let pdf = std::fs::read(pdf).expect("the browser printed");
+    let lead = b"/Type /Page\n";
+    pdf.windows(lead.len())
+        .filter(|bytes| bytes == lead)
+        .count()
 }

@@ -8,6 +8,7 @@ mod lists;
 mod noted;
 mod receipts;
 mod refusals;
+mod sheets;
 mod snapshots;
 mod tariffs;
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use axum::Router;
+use axum::extract::Path as Segment;
 use axum::extract::RawQuery;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -16,8 +17,10 @@ use axum::routing::get;
 use skytier::adapters::chart::missing_glyphs;
 use skytier::adapters::http::assets::CONTENT_SECURITY_POLICY;
 use skytier::adapters::http::assets::assets;
+use skytier::adapters::http::page::certificate::certificate;
 use skytier::adapters::http::page::dashboard;
 use skytier::adapters::http::page::enterprise;
+use skytier::adapters::http::page::standing;
 use skytier::adapters::http::page::view::DashboardView;
 use skytier::adapters::lang::Lang;
 
@@ -36,6 +39,19 @@ const LOOKS: [(u32, bool); 6] = [
     (820, false),
 ];
 
+/// Pages about enterprises, by the names of their samples.
+const STANDING: [&str; 4] = ["search", "wall", "changes", "certificate"];
+
+fn standing_page(name: &str, lang: Lang) -> String {
+    let page = match name {
+        "search" => standing::search(&sample::standing::search(lang)),
+        "wall" => standing::wall(&sample::standing::wall(lang)),
+        "changes" => standing::changes(&sample::standing::changes(lang)),
+        _ => certificate(&sample::standing::certificate(lang)),
+    };
+    page.into_string()
+}
+
 fn texts() -> Vec<(&'static str, Lang, String)> {
     LANGS
         .into_iter()
@@ -53,6 +69,8 @@ fn texts() -> Vec<(&'static str, Lang, String)> {
                     enterprise(&sample::enterprise(lang)).into_string(),
                 ),
             ]
+            .into_iter()
+            .chain(STANDING.map(|name| (name, lang, standing_page(name, lang))))
         })
         .collect()
 }
@@ -162,6 +180,17 @@ async fn sample_enterprise(RawQuery(query): RawQuery) -> impl IntoResponse {
     html(enterprise(&sample::enterprise(lang)).into_string())
 }
 
+async fn sample_standing(
+    Segment(name): Segment<String>,
+    RawQuery(query): RawQuery,
+) -> impl IntoResponse {
+    let english = query.unwrap_or_default().contains("lang=en");
+    html(standing_page(
+        &name,
+        if english { Lang::En } else { Lang::Zh },
+    ))
+}
+
 fn html(text: String) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -175,6 +204,7 @@ fn serve(runtime: &tokio::runtime::Runtime) -> SocketAddr {
     let router = Router::new()
         .route("/", get(sample_dashboard))
         .route("/enterprises/{uscc}", get(sample_enterprise))
+        .route("/standing/{name}", get(sample_standing))
         .merge(assets());
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -201,6 +231,10 @@ fn nothing_is_clipped_missing_or_complained_about_in_a_browser() {
         ("full", "/?x"),
         ("empty", "/?empty"),
         ("enterprise", "/enterprises/91999999MA1ABC028G?x"),
+        ("search", "/standing/search?x"),
+        ("wall", "/standing/wall?x"),
+        ("changes", "/standing/changes?x"),
+        ("certificate", "/standing/certificate?x"),
     ];
     let mut complaints = String::new();
     for (name, path) in pages {

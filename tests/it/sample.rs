@@ -1,5 +1,7 @@
 //! Made-up views to look at pages with: a full one, an empty one, an enterprise.
 
+pub(crate) mod standing;
+
 use chrono::Datelike;
 use chrono::NaiveDate;
 use skytier::adapters::chart::calendar::DayCell;
@@ -36,7 +38,7 @@ use crate::charts::made_up_aqi;
 
 const YEAR: i32 = 2025;
 
-fn date(text: &str) -> NaiveDate {
+pub(crate) fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
@@ -252,7 +254,7 @@ fn published(lang: Lang) -> Vec<PublishedRow> {
     ]
 }
 
-fn enterprise_row(lang: Lang, n: usize) -> EnterpriseRow {
+pub(crate) fn enterprise_row(lang: Lang, n: usize) -> EnterpriseRow {
     let tiers = CreditTier::ALL;
     let computed = tiers[n % tiers.len()];
     let scores = [11, 9, 4, 1, -2, 0];
@@ -413,6 +415,7 @@ pub(crate) fn enterprise(lang: Lang) -> EnterpriseView {
         confidence: "V2".to_owned(),
     };
     EnterpriseView {
+        unit: standing::unit(lang),
         lang,
         row: enterprise_row(lang, 2),
         industry: lang.pick("纺织印染", "textile dyeing").to_owned(),

@@ -123,6 +123,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["src/adapters/store"]),
     ("xxhash_rust", &["src/adapters/store"]),
     ("pco", &["src/adapters/store"]),
+    ("qrcode", &["src/adapters/http"]),
     ("parquet", &["src/adapters/export"]),
     ("foldhash", &["src/adapters/store"]),
     ("fallible_iterator", &["src/adapters/store/influxdb2"]),

@@ -5,6 +5,8 @@
 //! a bonus, then `list`, `halt`, `resume`, `revoke e1 2026-03-10`, `void e1 2026-03-10`, `repair e1 2026-07-22`.
 //! Each entry is captured at nine in the morning of its own day.
 
+mod listing;
+
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
@@ -352,12 +354,19 @@ fn the_answer_has_the_whole_shape() {
         .expect("a digest")
         .to_owned();
     assert_eq!(sha256.len(), 64);
+    // As of when the last entry of the file was captured.
+    let captured = lines(history);
+    let captured = captured
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let latest = captured.filter_map(|line| Some(line["captured_at"].as_str()?.to_owned()));
+    let latest = latest.max().expect("an entry");
     let reason = |id: &str, code: &str, points: i32, confidence: &str| {
         json!({"id": id, "code": code, "points": points, "start": "2026-05-21", "end": "2026-11-21",
             "confidence": confidence})
     };
     let expected = json!({
-        "subject": SUBJECT, "on": "2026-06-30", "known_at": null, "rulebook": "JS2020",
+        "subject": SUBJECT, "on": "2026-06-30", "known_at": latest, "rulebook": "JS2020",
         "rulebook_sha256": sha256, "score": 1, "tier": "red", "confidence": "D",
         "official": {"tier": "yellow", "as_of": "2026-06-30", "source": "example list"},
         "reasons": [reason("e2", "D03", -3, "S"), reason("e3", "D08", -5, "D")],

@@ -127,19 +127,30 @@ pub async fn tier(
     params: Params,
 ) -> Result<(lookups::Noted, Json<Value>), Problem> {
     let params = params.only(&["on", "known_at", "client_ref", "kwh", "m3"])?;
-    let client = lookups::client(&caller, &head)?;
-    let subject = known_unit(&state, &code)?;
+    let (noted, answer) = answered(&state, &code, (&caller, &head), &params).await?;
+    Ok((noted, Json(answer)))
+}
+
+/// The answer of [`tier`] with its receipt, and the record it leaves.
+pub(super) async fn answered(
+    state: &WebState,
+    code: &str,
+    (caller, head): (&Caller, &HeaderMap),
+    params: &Params,
+) -> Result<(lookups::Noted, Value), Problem> {
+    let client = lookups::client(caller, head)?;
+    let subject = known_unit(state, code)?;
     let client_ref = client_ref(params.text("client_ref"))?;
     let registry = state.directory.now();
     let enterprise = registry.enterprise(subject.as_str());
-    let view = view(&state, params.time("known_at")?).await?;
+    let view = view(state, params.time("known_at")?).await?;
     let (book, known_at) = (&view.book, Some(view.known_at));
     let today = state.zone.local(state.now()).date_naive();
-    let on = params.date("on")?.unwrap_or(today);
+    let on = params.on(state.zone)?.unwrap_or(today);
     let rating = state.tiering.rated(book, &subject, on, known_at)?;
     let official = rating.official.as_ref();
     let tariff = state.tiering.tariff(book, &subject, on, known_at)?;
-    let quantities = quantities(&params)?;
+    let quantities = quantities(params)?;
     let sites = sites(book.ledger().events_of(&subject), on, known_at);
     let policy = |tier: Tier| {
         let rulebook = state.tiering.rulebook(on);
@@ -167,14 +178,14 @@ pub async fn tier(
     if !details {
         answer["computed"]["reasons"] = Value::Null;
     }
-    let receipt = receipts::sign(&state, &view, &subject, &rating, &answer);
-    let noted = lookups::note(&state, client, &view, Some(subject), 1, &receipt).await?;
+    let receipt = receipts::sign(state, &view, &subject, &rating, &answer);
+    let noted = lookups::note(state, client, &view, Some(subject), 1, &receipt).await?;
     answer["receipt"] = receipt.into();
-    Ok((noted, Json(answer)))
+    Ok((noted, answer))
 }
 
 /// A unit the ledger holds and the registry does not, by its code alone.
-fn unregistered(subject: &Uscc) -> Enterprise {
+pub(super) fn unregistered(subject: &Uscc) -> Enterprise {
     Enterprise {
         uscc: subject.as_str().to_owned(),
         names: Names {

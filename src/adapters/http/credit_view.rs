@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use crate::adapters::chart::palette::CreditTier;
 use crate::adapters::credit_events::views::is_sealed;
 use crate::adapters::http::credit::seals;
+use crate::adapters::http::credit::unregistered;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::today::TierChange;
@@ -17,7 +18,10 @@ use crate::adapters::http::page::view::OfficialTier;
 use crate::adapters::http::page::view::ReasonRow;
 use crate::adapters::http::page::view::ReasonShown;
 use crate::adapters::http::page::view::TierSpread;
+use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::adapters::http::unit_view::Asked;
+use crate::adapters::http::unit_view::unit;
 use crate::adapters::lang::Lang;
 use crate::adapters::words;
 use crate::domain::credit::Code;
@@ -40,7 +44,7 @@ pub struct CreditList {
     pub next: Option<String>,
 }
 
-fn shown(tier: Tier) -> CreditTier {
+pub(super) fn shown(tier: Tier) -> CreditTier {
     CreditTier::from_key(tier.as_str()).unwrap_or(CreditTier::Unrated)
 }
 
@@ -159,10 +163,10 @@ fn order(tier: Tier) -> u8 {
     }
 }
 
-fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> EnterpriseRow {
+pub(super) fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> EnterpriseRow {
     EnterpriseRow {
         uscc: enterprise.uscc.clone(),
-        name: name(&enterprise.names, lang),
+        name: named(enterprise, lang),
         computed: shown(rating.tier),
         score: (rating.tier != Tier::Unrated).then_some(rating.score),
         next_change: rating.next_change.map(|change| NextChange {
@@ -179,19 +183,39 @@ fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> EnterpriseRow {
     }
 }
 
+/// The name in a language, or the code of a unit nobody registered.
+pub(super) fn named(enterprise: &Enterprise, lang: Lang) -> String {
+    let named = name(&enterprise.names, lang);
+    if named.is_empty() {
+        return enterprise.uscc.clone();
+    }
+    named
+}
+
 /// One enterprise with its reasons.
 ///
 /// # Errors
 /// A code that is none, or an enterprise nobody registered.
-pub fn enterprise(state: &WebState, lang: Lang, code: &str) -> Result<EnterpriseView, Problem> {
+pub fn enterprise(
+    state: &WebState,
+    lang: Lang,
+    code: &str,
+    params: &Params,
+) -> Result<EnterpriseView, Problem> {
     let subject = Uscc::new(code).map_err(|fault| Problem::bad("uscc", fault))?;
     let registry = state.directory.now();
-    let found = registry.enterprise(code);
-    let found =
-        found.ok_or_else(|| Problem::NotFound(format!("no enterprise {code} is registered")))?;
-    let rating = rate(state, found)?;
+    let book = state.tiering.now();
+    let entered = !book.ledger().events_of(&subject).is_empty();
+    let found = registry.enterprise(code).cloned();
+    let found = found.or_else(|| entered.then(|| unregistered(&subject)));
+    let found = found.ok_or_else(|| {
+        Problem::NotFound(format!(
+            "no enterprise {code} is registered or in the ledger"
+        ))
+    })?;
+    let rating = rate(state, &found)?;
     let rulebook = state.tiering.rulebook(rating.on);
-    let seals = seals(&state.tiering.now(), &subject);
+    let seals = seals(&book, &subject);
     let sealed = |reason: &Reason| is_sealed(reason, &rating.reasons, &seals);
     let reasons = rating.reasons.iter().map(|reason| ReasonRow {
         shown: (!sealed(reason)).then(|| ReasonShown {
@@ -206,9 +230,17 @@ pub fn enterprise(state: &WebState, lang: Lang, code: &str) -> Result<Enterprise
         points: reason.points,
         confidence: reason.confidence.as_str().to_owned(),
     });
-    Ok(EnterpriseView {
+    let asked = Asked {
+        subject,
+        rating: &rating,
+        example: found.example,
+        book: &book,
         lang,
-        row: row(found, &rating, lang),
+    };
+    Ok(EnterpriseView {
+        unit: unit(state, &asked, params)?,
+        lang,
+        row: row(&found, &rating, lang),
         industry: words::side(&found.industry, lang),
         town: found.town.clone(),
         on: rating.on,
@@ -220,7 +252,7 @@ pub fn enterprise(state: &WebState, lang: Lang, code: &str) -> Result<Enterprise
 }
 
 /// What a reason's code means, in the rulebook's words.
-fn meaning(rulebook: &Rulebook, code: &str, lang: Lang) -> String {
+pub(super) fn meaning(rulebook: &Rulebook, code: &str, lang: Lang) -> String {
     let own = match code {
         CASE_CAP => Some(lang.pick("单案扣分封顶", "cap of one case")),
         SCALE_MAX => Some(lang.pick("总分封顶", "top of the scale")),

@@ -5,11 +5,14 @@
 //! review state it rests on.
 
 mod air;
+pub mod certificate;
 mod credit;
 mod frame;
 pub mod pictures;
+pub mod standing;
 mod tables;
 pub mod today;
+pub mod unit;
 pub mod view;
 
 use maud::Markup;

@@ -51,7 +51,7 @@ fn wish(params: &Params) -> Result<Wish, Problem> {
     })
 }
 
-fn html(markup: maud::Markup) -> Response {
+pub(super) fn html(markup: maud::Markup) -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
     (policy, Html(markup.into_string())).into_response()
 }
@@ -87,7 +87,7 @@ pub async fn dashboard(State(state): State<WebState>, params: Params) -> Result<
     Ok(html(page::dashboard(&view)))
 }
 
-/// `GET /enterprises/{uscc}`: one enterprise.
+/// `GET /enterprises/{uscc}`: one enterprise; with `code` or `repair` what would be if.
 ///
 /// # Errors
 /// A problem document.
@@ -96,8 +96,8 @@ pub async fn enterprise(
     Path(code): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["lang"])?;
-    let view = credit_view::enterprise(&state, lang(&params)?, &code)?;
+    let params = params.only(&["lang", "code", "doc_date", "repair", "approved"])?;
+    let view = credit_view::enterprise(&state, lang(&params)?, &code, &params)?;
     Ok(html(page::enterprise(&view)))
 }
 

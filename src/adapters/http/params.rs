@@ -13,6 +13,7 @@ use crate::adapters::http::error::Problem;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Span;
 use crate::domain::calendar::YEARS;
+use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
 use crate::domain::standards::AreaClass;
 use crate::domain::standards::Missing;
@@ -114,6 +115,19 @@ impl Params {
         self.parse(name, "a date such as 2020-06-30 is expected", |text| {
             text.parse().ok().filter(within)
         })
+    }
+
+    /// The day that `on` names: a date, to its end, or a time for the day it lies in, 24:00 being the end of a day.
+    ///
+    /// # Errors
+    /// When it is given but neither.
+    pub fn on(&self, zone: Zone) -> Result<Option<NaiveDate>, Problem> {
+        let within = |day: &NaiveDate| YEARS.contains(&day.year());
+        self.parse(
+            "on",
+            "a date such as 2020-06-30 is expected, or a time",
+            |text| zone.day_asked(text).filter(within),
+        )
     }
 
     /// A moment with its offset.

@@ -49,6 +49,7 @@ use crate::adapters::http::qc;
 use crate::adapters::http::ranking;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
+use crate::adapters::http::standing;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
 use crate::adapters::http::targets;
@@ -122,6 +123,17 @@ fn rated() -> Router<WebState> {
     });
     acts.route("/v1/enterprises", get(credit::list))
         .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
+        .route(
+            "/v1/enterprises/{uscc}/certificate",
+            get(standing::certificate),
+        )
+        .route(
+            "/enterprises/{uscc}/certificate",
+            get(standing::certificate),
+        )
+        .route("/enterprises", get(standing::search))
+        .route("/tiers", get(standing::wall))
+        .route("/changes", get(standing::changes))
         .route(
             "/v1/enterprises/{uscc}/records",
             get(credit::behind::records),

@@ -278,6 +278,13 @@ impl History {
             .chain(&self.unrated)
     }
 
+    /// The first day on which an entry acts; that a unit was not listed before is none.
+    #[must_use]
+    pub fn first_day(&self) -> Option<NaiveDate> {
+        let acting = self.spans().map(|span| span.start);
+        acting.filter(|start| *start > idle::LONG_AGO).min()
+    }
+
     fn add_record(
         &mut self,
         record: &Record,

@@ -1,38 +1,12 @@
 //! The printed page in a real browser: A4, no empty boxes, nothing loaded, hostile names harmless.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use crate::browser::Browser;
-use crate::browser::CHROMIUM;
+use crate::browser::printed_pages;
 use crate::bulletins::bulletin;
 use crate::support;
 use crate::support::text;
-
-/// Pages of the PDF a browser prints of a page.
-fn printed_pages(folder: &Path, page: &Path) -> usize {
-    let pdf = page.with_extension("pdf");
-    let profile = format!("--user-data-dir={}", folder.join("print").display());
-    let status = Command::new(CHROMIUM)
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-        ])
-        .args([&profile, "--no-pdf-header-footer"])
-        .arg(format!("--print-to-pdf={}", pdf.display()))
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .expect("the browser starts");
-    assert!(status.status.success(), "{status:?}");
-    let pdf = fs::read(pdf).expect("the browser printed");
-    let lead = b"/Type /Page\n";
-    pdf.windows(lead.len())
-        .filter(|bytes| bytes == lead)
-        .count()
-}
 
 #[test]
 fn a_half_year_is_one_page_of_a4_without_any_empty_box() {
@@ -51,7 +25,7 @@ fn a_half_year_is_one_page_of_a4_without_any_empty_box() {
         let out = ["--out", text(&page)];
         assert_eq!(bulletin(&data, &[&args[..], &out[..]].concat()), "");
         assert_eq!(
-            printed_pages(folder.path(), &page),
+            printed_pages(folder.path(), &format!("file://{}", page.display())),
             pages,
             "{period} {lang}"
         );

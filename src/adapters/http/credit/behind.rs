@@ -70,7 +70,7 @@ pub async fn records(
     let params = params.only(&["on", "known_at"])?;
     let subject = known_unit(&state, &code)?;
     let today = state.zone.local(state.now()).date_naive();
-    let on = params.date("on")?.unwrap_or(today);
+    let on = params.on(state.zone)?.unwrap_or(today);
     let view = view(&state, params.time("known_at")?).await?;
     let (book, known_at) = (view.book, Some(view.known_at));
     let events = book.ledger().events_of(&subject);
@@ -141,7 +141,7 @@ pub async fn history(
         // What is to come shows notices that do not act yet.
         return Err(Problem::bad("to", format!("{to} is after today, {today}")));
     }
-    let first = outlook.on(to).1.spans().map(|span| span.start).min();
+    let first = outlook.on(to).1.first_day();
     let from = params.date("from")?;
     let from = from.unwrap_or_else(|| first.map_or(to, |first| first.min(to)));
     if from > to {
@@ -184,7 +184,7 @@ pub async fn disagreements(
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at", "after", "limit"])?;
     let today = state.zone.local(state.now()).date_naive();
-    let on = params.date("on")?.unwrap_or(today);
+    let on = params.on(state.zone)?.unwrap_or(today);
     let view = view(&state, params.time("known_at")?).await?;
     let (book, known_at) = (&view.book, Some(view.known_at));
     let limit = params.number("limit", 1, CHANGES)?.unwrap_or(CHANGES);
@@ -221,7 +221,7 @@ pub async fn disagreements(
 }
 
 /// What is thought of: a document, a repair, a revocation.
-fn thoughts(
+pub(in crate::adapters::http) fn thoughts(
     params: &Params,
     subject: &Uscc,
     now: DateTime<FixedOffset>,
@@ -299,7 +299,7 @@ pub async fn what_if(
     ])?;
     let subject = known_unit(&state, &code)?;
     let now = state.zone.local(state.now());
-    let on = params.date("on")?.unwrap_or(now.date_naive());
+    let on = params.on(state.zone)?.unwrap_or(now.date_naive());
     let ahead = on
         .checked_add_months(Months::new(FORECAST_MONTHS))
         .unwrap_or(on);
@@ -318,7 +318,8 @@ pub async fn what_if(
     let tried = state.tiering.tried(&book, thoughts)?;
     let schedule = state.tiering.schedule()?;
     let side = |ledger: &crate::domain::credit::ledger::Ledger| -> Result<Value, Problem> {
-        let rating = state.tiering.rate(ledger, &subject, on, None)?;
+        let mut rating = state.tiering.rate(ledger, &subject, on, None)?;
+        rating.known_at = Some(state.moment());
         let outlook = Outlook::new(ledger.events_of(&subject), &schedule, None).map_err(folded)?;
         let runs = runs(&outlook, on, until);
         let runs = runs.iter().map(|run| run_json(run, &Seals::new()));

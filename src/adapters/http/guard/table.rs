@@ -65,6 +65,14 @@ pub const TABLE: &[Row] = &[
         "/enterprises/{uscc}",
         Who::Roles(INSIDE.and(ENTERPRISE)),
     ),
+    (
+        "GET",
+        "/enterprises/{uscc}/certificate",
+        Who::Roles(INSIDE.and(BANK).and(ENTERPRISE)),
+    ),
+    ("GET", "/enterprises", Who::Roles(INSIDE)),
+    ("GET", "/tiers", Who::Roles(INSIDE)),
+    ("GET", "/changes", Who::Roles(INSIDE)),
     ("GET", "/v1/charts/{file}", Who::Roles(INSIDE)),
     // Air.
     ("GET", "/v1/air/now", ALL),
@@ -120,6 +128,11 @@ pub const TABLE: &[Row] = &[
         "GET",
         "/v1/enterprises/{uscc}/tier",
         Who::Roles(INSIDE.and(BANK).and(ENTERPRISE).and(PUBLIC)),
+    ),
+    (
+        "GET",
+        "/v1/enterprises/{uscc}/certificate",
+        Who::Roles(INSIDE.and(BANK).and(ENTERPRISE)),
     ),
     ("POST", "/v1/tiers/lookup", Who::Roles(INSIDE.and(BANK))),
     (

@@ -13,6 +13,7 @@ use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::review_pair;
 use crate::adapters::http::page::frame::spaced;
 use crate::adapters::http::page::pictures;
+use crate::adapters::http::page::unit;
 use crate::adapters::http::page::view::DashboardView;
 use crate::adapters::http::page::view::EnterpriseRow;
 use crate::adapters::http::page::view::EnterpriseView;
@@ -82,8 +83,17 @@ pub(super) fn list(view: &DashboardView) -> Markup {
                 }
             }
             (paging(view))
+            p.bulletins {
+                a href={ "/enterprises?" (lang_query(view.lang)) } { (view.lang.pick("企业查询", "Search")) }
+                " " a href={ "/tiers?" (lang_query(view.lang)) } { (view.lang.pick("等级总览", "Wall of tiers")) }
+                " " a href={ "/changes?" (lang_query(view.lang)) } { (view.lang.pick("一周变化", "Changes of the week")) }
+            }
         }
     }
+}
+
+fn lang_query(lang: Lang) -> String {
+    query(&[("lang", lang.key())])
 }
 
 fn paging(view: &DashboardView) -> Markup {
@@ -110,7 +120,7 @@ fn paging(view: &DashboardView) -> Markup {
     }
 }
 
-fn enterprise_row(row: &EnterpriseRow, lang: Lang) -> Markup {
+pub(super) fn enterprise_row(row: &EnterpriseRow, lang: Lang) -> Markup {
     let words = phrases(lang);
     let link = format!("{}?{}", path(&row.uscc), query(&[("lang", lang.key())]));
     html! {
@@ -138,7 +148,7 @@ pub(super) fn example_chip(example: bool, lang: Lang) -> Markup {
 }
 
 /// A filled badge: the province's word.
-fn official(tier: Option<&OfficialTier>, lang: Lang) -> Markup {
+pub(super) fn official(tier: Option<&OfficialTier>, lang: Lang) -> Markup {
     let words = phrases(lang);
     html! {
         @match tier {
@@ -158,7 +168,7 @@ fn official(tier: Option<&OfficialTier>, lang: Lang) -> Markup {
 }
 
 /// An outlined badge: our computation.
-fn computed_badge(tier: CreditTier, lang: Lang) -> Markup {
+pub(super) fn computed_badge(tier: CreditTier, lang: Lang) -> Markup {
     html! {
         span class={ "tier computed tier-" (tier.key()) } { (tier.name(lang)) }
     }
@@ -193,6 +203,7 @@ pub(super) fn enterprise(view: &EnterpriseView) -> Markup {
             dt { (words.industry) } dd { (view.industry) }
             dt { (words.town) } dd { (view.town) }
         }
+        (unit::links(&row.uscc, view.lang))
         section.cards.two {
             article.card {
                 h2 { (words.official_title) }
@@ -207,6 +218,7 @@ pub(super) fn enterprise(view: &EnterpriseView) -> Markup {
             (computed_card(view))
         }
         (reasons(view))
+        (unit::sections(&view.unit, &row.uscc, view.lang))
     }
 }
 

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use crate::adapters::chart::calendar::DayCell;
 use crate::adapters::chart::palette::AqiLevel;
 use crate::adapters::chart::palette::CreditTier;
+use crate::adapters::http::page::unit::UnitView;
 use crate::adapters::lang::Lang;
 use crate::domain::reading::Review;
 use crate::domain::registry::Item;
@@ -309,6 +310,8 @@ pub struct EnterpriseView {
     pub confidence: String,
     /// What makes up the score.
     pub reasons: Vec<ReasonRow>,
+    /// What stands under it.
+    pub unit: UnitView,
 }
 
 /// One entry that counts towards a score.

@@ -1,11 +1,16 @@
-//! Days on which a unit is not rated: it has stood still for the rulebook's term, or it is off the list.
+//! Days on which a unit is not rated: it has stood still for the rulebook's term, or it is not on the list.
 
+use crate::domain::calendar::YEARS;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
 use crate::domain::credit::ledger::Span;
 use crate::domain::credit::ledger::keep;
 use crate::domain::credit::rulebook::Rulebook;
 use chrono::NaiveDate;
+
+/// What is before all entries.
+pub(super) const LONG_AGO: NaiveDate =
+    NaiveDate::from_ymd_opt(*YEARS.start(), 1, 1).expect("a day");
 
 fn days(known: &[&CreditEvent], pick: fn(&EventBody) -> Option<NaiveDate>) -> Vec<NaiveDate> {
     let mut days: Vec<NaiveDate> = known.iter().filter_map(|event| pick(&event.body)).collect();
@@ -52,7 +57,7 @@ fn halted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
     spans
 }
 
-/// A unit taken off the list is unrated from that day until it is listed again.
+/// A unit taken off the list is unrated from that day until it is listed again; one that the ledger lists first is unrated before.
 fn delisted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
     let left = days(known, |body| match body {
         EventBody::Delist(at) => Some(at.date),
@@ -64,6 +69,21 @@ fn delisted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
     });
     let row = &rulebook.parts().halted;
     let mut spans: Vec<Span> = Vec::new();
+    // Left before it was ever listed here: it had been listed without an entry.
+    let first = listed
+        .first()
+        .filter(|first| left.first().is_none_or(|left| left > *first));
+    if let Some(first) = first {
+        let span = Span {
+            id: format!("list-{first}"),
+            code: row.code.clone(),
+            points: 0,
+            start: LONG_AGO,
+            end: Some(*first),
+            mark: row.term.mark,
+        };
+        keep(&mut spans, span, |span| span);
+    }
     for date in left {
         let covered = |span: &Span| span.end.is_none_or(|end| date < end);
         if spans.iter().any(covered) {
