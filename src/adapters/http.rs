@@ -8,6 +8,8 @@ pub mod guard;
 
 pub mod body;
 
+pub mod form;
+
 pub mod state;
 
 pub mod live;
@@ -57,5 +59,9 @@ pub mod health;
 pub mod pages;
 
 pub mod listener;
+
+pub mod login;
+
+pub mod audit;
 
 pub mod server;

@@ -6,6 +6,7 @@
 
 mod air;
 mod credit;
+pub mod door;
 mod frame;
 pub mod pictures;
 mod tables;
