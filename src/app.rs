@@ -46,6 +46,10 @@ pub mod mandates;
 
 pub mod devices;
 
+pub mod users;
+
+pub mod audit;
+
 pub mod delete;
 
 pub mod compact;

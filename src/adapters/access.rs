@@ -9,9 +9,17 @@ pub mod counted;
 
 pub mod devices;
 
+pub mod door;
+
 pub mod line;
 
 pub mod mandates;
+
+pub mod persons;
+
+pub mod search;
+
+pub mod sessions;
 
 pub mod tokens;
 
@@ -33,7 +41,10 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::adapters::access::counted::Counted;
+use crate::adapters::access::door::Door;
 use crate::adapters::access::line::AUDIT;
+use crate::adapters::access::persons::Person;
+use crate::adapters::access::sessions::Session;
 use crate::adapters::access::tokens::Token;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::access::Act;
@@ -74,6 +85,25 @@ pub struct Snapshot {
     mandates: BTreeMap<String, Arc<Mandates>>,
     /// Who may publish.
     pub devices: Arc<devices::Devices>,
+    persons: HashMap<String, Person>,
+    sessions: HashMap<[u8; 32], Session>,
+}
+
+impl Snapshot {
+    /// Whether there is a person of that name.
+    pub fn is_person(&self, name: &str) -> bool {
+        self.persons.contains_key(name)
+    }
+
+    /// Whether there are persons, who log in.
+    pub fn has_persons(&self) -> bool {
+        !self.persons.is_empty()
+    }
+
+    /// Whether anybody was ever given access.
+    pub fn has_anybody(&self) -> bool {
+        !self.tokens.is_empty() || self.has_persons()
+    }
 }
 
 /// The file, and the copy of it.
@@ -86,6 +116,9 @@ pub struct Access {
     snapshot: RwLock<Arc<Snapshot>>,
     used: Mutex<HashMap<String, i64>>,
     counted: Mutex<Counted>,
+    seen_sessions: Mutex<HashMap<[u8; 32], i64>>,
+    /// Where passwords are shown.
+    pub door: Door,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -180,6 +213,8 @@ impl Access {
             snapshot: RwLock::default(),
             used: Mutex::default(),
             counted: Mutex::default(),
+            seen_sessions: Mutex::default(),
+            door: Door::default(),
         };
         access.follow()?;
         Ok(access)
@@ -211,18 +246,19 @@ impl Access {
     }
 
     fn reload(&self, connection: &Connection) -> Result<(), Fault> {
-        let tokens = tokens::all(connection)?;
-        let persons: i64 =
-            connection.query_row("SELECT count(*) FROM person", [], |row| row.get(0))?;
-        let snapshot = Snapshot {
-            closed: self.required || !tokens.is_empty() || persons > 0,
-            tokens: tokens
-                .into_iter()
-                .map(|token| (token.id.clone(), token))
-                .collect(),
+        let tokens = tokens::all(connection)?.into_iter();
+        let persons = persons::all(connection)?.into_iter();
+        let mut snapshot = Snapshot {
+            closed: false,
+            tokens: tokens.map(|token| (token.id.clone(), token)).collect(),
             mandates: mandates::by_bank(connection)?,
             devices: Arc::new(devices::all(connection)?),
+            persons: persons
+                .map(|person| (person.name.clone(), person))
+                .collect(),
+            sessions: sessions::all(connection)?.into_iter().collect(),
         };
+        snapshot.closed = self.required || snapshot.has_anybody();
         let mut now = self
             .snapshot
             .write()

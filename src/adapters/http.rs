@@ -8,6 +8,8 @@ pub mod guard;
 
 pub mod body;
 
+pub mod form;
+
 pub mod state;
 
 pub mod live;
@@ -65,5 +67,9 @@ pub mod metrics;
 pub mod pages;
 
 pub mod listener;
+
+pub mod login;
+
+pub mod audit;
 
 pub mod server;

@@ -12,6 +12,8 @@ use clap::Subcommand;
 
 use crate::app::assess;
 use crate::app::assess::AssessArgs;
+use crate::app::audit;
+use crate::app::audit::AuditArgs;
 use crate::app::backup;
 use crate::app::backup::BackupArgs;
 use crate::app::backup::RestoreArgs;
@@ -80,6 +82,8 @@ use crate::app::targets;
 use crate::app::targets::TargetsArgs;
 use crate::app::tokens;
 use crate::app::tokens::TokensArgs;
+use crate::app::users;
+use crate::app::users::UsersArgs;
 use crate::app::verify;
 use crate::app::verify::VerifyArgs;
 use crate::app::webhooks;
@@ -111,6 +115,8 @@ enum Command {
     Tokens(TokensArgs),
     Devices(DevicesArgs),
     Mandates(MandatesArgs),
+    Users(UsersArgs),
+    Audit(AuditArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
@@ -235,6 +241,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Retention(args) => retention::run(&args, now(), &mut out).await?,
         Command::Devices(args) => devices::run(args, now(), &mut out)?,
         Command::Tokens(args) => tokens::run(args, now(), &mut out)?,
+        Command::Audit(args) => audit::run(&args, &mut out)?,
+        Command::Users(args) => users::run(args, now(), &mut out)?,
         Command::Mandates(args) => mandates::run(args, now(), &mut out)?,
         Command::Register(args) => register::run(&args, &mut out).await?,
         Command::Replay(args) => {

@@ -296,6 +296,11 @@ impl Daemon {
         })
     }
 
+    /// The code by which the first administrator is made at `/setup`, while there is one.
+    pub fn first_code(&self) -> Option<&str> {
+        self.identity.first_code.as_deref()
+    }
+
     /// Who is let in, in words.
     pub fn access_words(&self) -> &'static str {
         self.identity.words()

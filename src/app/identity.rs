@@ -26,6 +26,8 @@ const PART: &str = "access";
 pub(super) struct Identity {
     /// The file.
     pub(super) access: Arc<Access>,
+    /// The code by which the first administrator is made, while there is nobody and somebody must be.
+    pub(super) first_code: Option<String>,
     task: JoinHandle<()>,
 }
 
@@ -53,15 +55,22 @@ impl Identity {
                  everybody: run `skytier tokens add` for this data directory, or set access.required = true"
             )));
         }
+        let wanted = required && !access.now().has_anybody();
+        let code = wanted.then(|| access.door.make_code()).transpose();
+        let first_code = code.map_err(told)?;
         let access = Arc::new(access);
         let task = tokio::spawn(follow(Arc::clone(&access), Arc::clone(health)));
-        Ok(Self { access, task })
+        Ok(Self {
+            access,
+            first_code,
+            task,
+        })
     }
 
     /// Who is let in, in words.
     pub(super) fn words(&self) -> &'static str {
         match self.access.now().closed {
-            true => "access by token",
+            true => "access by token or password",
             false => {
                 "loopback only, and open to all who reach it, as nobody was given access yet (skytier tokens add)"
             }
@@ -74,6 +83,7 @@ impl Identity {
         let access = self.access;
         let kept = tokio::task::spawn_blocking(move || {
             access.keep_counts()?;
+            access.keep_seen()?;
             access.keep_uses()
         });
         if let Ok(Err(fault)) = kept.await {
@@ -93,6 +103,7 @@ async fn follow(access: Arc<Access>, health: Arc<Health>) {
             }
             if look % LOOKS_OF_USE == 0 {
                 own.keep_uses()?;
+                own.keep_seen()?;
             }
             Ok(())
         };

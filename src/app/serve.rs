@@ -103,6 +103,12 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Some(mqtts) = daemon.mqtts {
         say(format_args!("skytier: mqtts://{mqtts}"));
     }
+    if let Some(code) = daemon.first_code() {
+        let http = daemon.http;
+        say(format_args!(
+            "skytier: first administrator: open http://{http}/setup with the code {code}"
+        ));
+    }
     say(format_args!(
         "skytier: {}; Ctrl-C stops",
         daemon.access_words()

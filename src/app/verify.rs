@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::adapters::store::Stores;
+use crate::app::audit;
 use crate::app::fault::AnswerIsNo;
 use crate::app::open;
 use crate::app::rulebooks;
@@ -31,10 +32,14 @@ pub async fn run(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     for (what, count) in &verified.counted {
         writeln!(out, "{what}: {count} checked")?;
     }
-    let fault = match verified.fault {
+    let mut fault = match verified.fault {
         None => contradiction(&stores).await?,
         fault => fault,
     };
+    if let Some((count, own)) = audit::checked(&args.data)? {
+        writeln!(out, "audit log: {count} checked")?;
+        fault = fault.or(own);
+    }
     match fault {
         None => Ok(writeln!(out, "all is well")?),
         Some(fault) => {

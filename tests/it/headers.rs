@@ -93,7 +93,7 @@ fn every_path_says_what_a_browser_may_do_with_its_answer() {
                 .as_str()
         };
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(header("x-frame-options"), "DENY", "{path}");
         assert!(
             header("permissions-policy").contains("geolocation=()"),

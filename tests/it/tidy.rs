@@ -29,6 +29,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("bulletin", "words"),
     ("chart", "lang"),
     // The hash chain of tables that only grow.
+    ("access", "password"),
     ("access", "store"),
     ("http", "access"),
     ("http", "bulletin"),

@@ -164,7 +164,8 @@ pub(super) fn check_free(
     role: Role,
     subject: Option<&Uscc>,
 ) -> Result<(), Refusal> {
-    let select = "SELECT role, subject FROM token WHERE name = ?1 LIMIT 1";
+    let select = "SELECT role, subject FROM token WHERE name = ?1 UNION ALL \
+         SELECT role, subject FROM person WHERE name = ?1 LIMIT 1";
     let found = connection.query_row(select, [name], |row| Ok((row.get(0)?, row.get(1)?)));
     let found: Option<(String, Option<String>)> = found.optional()?;
     let own = (role.key(), subject.map(Uscc::as_str));

@@ -16,19 +16,26 @@ use axum::extract::FromRequestParts;
 use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::HeaderValue;
+use axum::http::Method;
 use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
 
 use crate::adapters::access::Access;
+use crate::adapters::access::sessions::is_form_key;
 use crate::adapters::access::tokens::Worthless;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::form::FormKey;
 use crate::adapters::http::guard::table::Rule;
 use crate::adapters::http::guard::table::Who;
 use crate::adapters::http::guard::table::rule;
+use crate::adapters::http::login::COOKIE;
 use crate::adapters::http::observe::RequestId;
 use crate::domain::access::Act;
 use crate::domain::access::Caller;
@@ -43,6 +50,11 @@ const REFUSED: &str = "token.refused";
 /// The name in a client certificate that the listener has checked, put into the extensions of its requests.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate(pub String);
+
+/// The header by which unsafe requests of a session show that they come from its pages.
+const FORM_KEY: &str = "x-skytier-form";
+/// What forms are sent as.
+const FORM_KIND: &str = "application/x-www-form-urlencoded";
 
 /// What judges requests.
 #[derive(Clone)]
@@ -75,9 +87,16 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
     let id = request.extensions().get::<RequestId>();
     let id = id.map_or_else(String::new, |id| id.0.clone());
     match guard.judge(&request, &id) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
+        Ok((caller, key)) => {
+            let own = request.extensions_mut();
+            own.insert(caller);
+            if let Some(key) = key {
+                own.insert(FormKey(key));
+            }
             next.run(request).await
+        }
+        Err(Problem::Unauthorized) if guard.has_login(&request) => {
+            Redirect::to("/login").into_response()
         }
         Err(problem) => refused(problem),
     }
@@ -95,8 +114,49 @@ fn refused(problem: Problem) -> Response {
     response
 }
 
+/// Who asks, and for a session the key of its forms.
+type Asking = (Caller, Option<String>);
+
 impl Guard {
-    fn judge(&self, request: &Request, id: &str) -> Result<Caller, Problem> {
+    /// Who asks by a session, which is nobody when it stands no more. What changes something shows the key of the session's
+    /// forms: in a header, or in the form, which its reader checks.
+    fn by_session(&self, request: &Request, id: &str) -> Result<Option<Asking>, Problem> {
+        let head = request.headers();
+        let found = cookie(head, COOKIE);
+        let found = found.and_then(|shown| self.access.by_cookie(shown, (self.clock)(), id));
+        let Some((caller, key)) = found else {
+            return Ok(None);
+        };
+        let text = |name: &str| head.get(name).and_then(|value| value.to_str().ok());
+        let form = || text("content-type").is_some_and(|kind| kind.starts_with(FORM_KIND));
+        let shown = match text(FORM_KEY) {
+            Some(given) => is_form_key(given, &key),
+            None => form(),
+        };
+        if !request.method().is_safe() && !shown {
+            return Err(Problem::Forbidden(format!(
+                "a session changes something with its key in {FORM_KEY}, as /v1/whoami gives it"
+            )));
+        }
+        Ok(Some((caller, Some(key))))
+    }
+
+    /// Whether a browser asks for a page, and there is somebody who can log in.
+    fn has_login(&self, request: &Request) -> bool {
+        let accepted = request.headers().get(header::ACCEPT);
+        let page = accepted.and_then(|kinds| kinds.to_str().ok());
+        let page = page.is_some_and(|kinds| kinds.contains("text/html"));
+        page && request.method() == Method::GET && self.access.now().has_persons()
+    }
+
+    /// Who asks, and the key of the session's forms if it is by one.
+    fn judge(&self, request: &Request, id: &str) -> Result<Asking, Problem> {
+        let head = request.headers();
+        if !request.method().is_safe() && !from_here(head) {
+            return Err(Problem::Forbidden(
+                "the request comes from a page of another site".to_owned(),
+            ));
+        }
         let path = request.extensions().get::<MatchedPath>();
         let path = path.map_or("", MatchedPath::as_str);
         let who = match rule(request.method(), path) {
@@ -109,14 +169,17 @@ impl Guard {
                 ));
             }
         };
-        let caller = self.caller(request, id)?;
+        let asking = self.caller(request, id)?;
         let roles = match who {
-            Who::Anyone => return Ok(caller.unwrap_or_else(|| Caller::nobody(id.to_owned()))),
+            Who::Anyone => {
+                let nobody = || (Caller::nobody(id.to_owned()), None);
+                return Ok(asking.unwrap_or_else(nobody));
+            }
             Who::Roles(roles) => roles,
         };
-        let caller = caller.ok_or(Problem::Unauthorized)?;
+        let (caller, key) = asking.ok_or(Problem::Unauthorized)?;
         if caller.is_open() {
-            return Ok(caller);
+            return Ok((caller, key));
         }
         let role = caller.role.key();
         if !roles.has(caller.role) {
@@ -131,16 +194,23 @@ impl Guard {
                 "an enterprise asks about its own code alone".to_owned(),
             ));
         }
-        Ok(caller)
+        Ok((caller, key))
     }
 
     /// Who asks; `None` when nothing was shown.
-    fn caller(&self, request: &Request, id: &str) -> Result<Option<Caller>, Problem> {
+    fn caller(&self, request: &Request, id: &str) -> Result<Option<Asking>, Problem> {
+        let head = request.headers();
         if !self.access.now().closed {
-            return Ok(Some(Caller::open(id.to_owned())));
+            // A page elsewhere can have a name of its own point here, and its requests then seem to be ours.
+            if !is_address(head) {
+                return Err(Problem::Forbidden(
+                    "before anybody was given access, only an address or localhost may be asked for".to_owned(),
+                ));
+            }
+            return Ok(Some((Caller::open(id.to_owned()), None)));
         }
         let now = (self.clock)();
-        let shown = request.headers().get(header::AUTHORIZATION);
+        let shown = head.get(header::AUTHORIZATION);
         let certificate = request.extensions().get::<ClientCertificate>();
         let found = match (shown, certificate) {
             (Some(shown), _) => {
@@ -148,18 +218,56 @@ impl Guard {
                 self.access.by_token(bearer(shown), now, id)
             }
             (None, Some(name)) => self.access.by_certificate(&name.0, now, id),
-            (None, None) => return Ok(None),
+            (None, None) => return self.by_session(request, id),
         };
-        found.map(Some).map_err(|worthless: Worthless| {
-            let address = address(request);
-            let address = address.map(|address| address.to_string());
-            let mut act = Act::by(&Caller::nobody(id.to_owned()), now, REFUSED, "");
-            (act.role, act.request_id) = (None, None);
-            act.address = address;
-            self.access.count(act.with(worthless.to_string()));
-            Problem::Unauthorized
-        })
+        found
+            .map(|caller| Some((caller, None)))
+            .map_err(|worthless: Worthless| {
+                let address = address(request);
+                let address = address.map(|address| address.to_string());
+                let mut act = Act::by(&Caller::nobody(id.to_owned()), now, REFUSED, "");
+                (act.role, act.request_id) = (None, None);
+                act.address = address;
+                self.access.count(act.with(worthless.to_string()));
+                Problem::Unauthorized
+            })
     }
+}
+
+/// The value of a cookie.
+pub fn cookie<'a>(head: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let given = head.get_all(header::COOKIE).into_iter();
+    let texts = given.filter_map(|given| given.to_str().ok());
+    let mut pairs = texts.flat_map(|text| text.split(';'));
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Whether a request that changes something comes from a page of ours, or from no page.
+fn from_here(head: &HeaderMap) -> bool {
+    let text = |name: &str| head.get(name).map(|value| value.to_str().unwrap_or(""));
+    if let Some(site) = text("sec-fetch-site")
+        && !["same-origin", "none"].contains(&site)
+    {
+        return false;
+    }
+    let own = text("host").unwrap_or("");
+    text("origin").is_none_or(|origin| {
+        let authority = origin.split_once("://").map(|(_, rest)| rest);
+        authority.is_some_and(|authority| authority.eq_ignore_ascii_case(own))
+    })
+}
+
+/// Whether the host asked for is an address or this machine, which no name of another site can stand for.
+fn is_address(head: &HeaderMap) -> bool {
+    let Some(host) = head.get(header::HOST) else {
+        return true;
+    };
+    let Some(authority) = host.to_str().ok().and_then(|host| host.parse().ok()) else {
+        return false;
+    };
+    let authority: Authority = authority;
+    let host = authority.host().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
 }
 
 /// The token of an `Authorization` header.
@@ -201,6 +309,58 @@ mod tests {
         ] {
             assert_eq!(bearer(shown), expected, "{shown:?}");
         }
+    }
+
+    fn head(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut head = HeaderMap::new();
+        for (name, value) in pairs {
+            head.append(*name, value.parse().expect("a value"));
+        }
+        head
+    }
+
+    #[test]
+    fn only_our_own_pages_change_something() {
+        for (pairs, expected) in [
+            (vec![("host", "a:8080")], true),
+            (vec![("host", "a:8080"), ("origin", "http://a:8080")], true),
+            (vec![("host", "a:8080"), ("origin", "http://A:8080")], true),
+            (vec![("host", "a:8080"), ("origin", "http://a:9090")], false),
+            (vec![("host", "a:8080"), ("origin", "http://evil")], false),
+            (vec![("host", "a:8080"), ("origin", "null")], false),
+            (vec![("origin", "http://a")], false),
+            (vec![("host", "a"), ("sec-fetch-site", "same-origin")], true),
+            (vec![("host", "a"), ("sec-fetch-site", "cross-site")], false),
+            (vec![("host", "a"), ("sec-fetch-site", "same-site")], false),
+        ] {
+            assert_eq!(from_here(&head(&pairs)), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn an_open_daemon_answers_to_addresses_alone() {
+        for (host, expected) in [
+            ("127.0.0.1:8080", true),
+            ("[::1]:8080", true),
+            ("localhost:8080", true),
+            ("LOCALHOST", true),
+            ("evil.example:8080", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost.evil.example", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            assert_eq!(is_address(&head(&[("host", host)])), expected, "{host}");
+        }
+        assert!(is_address(&head(&[])), "no page sends no host");
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let head = head(&[("cookie", "a=1; skytier_session=x=y"), ("cookie", "b=2")]);
+        assert_eq!(cookie(&head, "skytier_session"), Some("x=y"));
+        assert_eq!(cookie(&head, "b"), Some("2"));
+        assert_eq!(cookie(&head, "skytier"), None);
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub struct RequestId(pub String);
 /// Method and route.
 pub type Route = (&'static str, String);
 
+/// A route, how long its answers took, and how many had which status.
+pub type Seen = (Route, Measured, Vec<(u16, u64)>);
+
 /// What was seen of one route.
 struct Own {
     latency: Histogram,
@@ -79,7 +82,7 @@ impl Observed {
     }
 
     /// Every route that was asked for, with how long answers took and how many had which status.
-    pub fn read(&self) -> Vec<(Route, Measured, Vec<(u16, u64)>)> {
+    pub fn read(&self) -> Vec<Seen> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let row = |(route, own): (&Route, &Own)| {
             let statuses = own.statuses.iter().map(|(status, count)| (*status, *count));

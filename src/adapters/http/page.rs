@@ -7,6 +7,7 @@
 mod air;
 pub mod certificate;
 mod credit;
+pub mod door;
 mod frame;
 pub mod pictures;
 pub mod standing;

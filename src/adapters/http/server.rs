@@ -26,6 +26,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::adapters::http::air;
 use crate::adapters::http::assets::assets;
+use crate::adapters::http::audit;
 use crate::adapters::http::bulletins;
 use crate::adapters::http::credit;
 use crate::adapters::http::deletions;
@@ -41,6 +42,7 @@ use crate::adapters::http::hours;
 use crate::adapters::http::letters;
 use crate::adapters::http::listener::Peer;
 use crate::adapters::http::live;
+use crate::adapters::http::login;
 use crate::adapters::http::metrics;
 use crate::adapters::http::observe::observe;
 use crate::adapters::http::pages;
@@ -94,6 +96,16 @@ async fn carried_out(request: Request, next: Next) -> Response {
         // The program is ending.
         Err(_) => Problem::Unavailable.into_response(),
     }
+}
+
+/// Where people come in.
+fn entered() -> Router<WebState> {
+    Router::new()
+        .route("/login", get(login::form).post(login::login))
+        .route("/logout", post(login::logout))
+        .route("/setup", get(login::first_form).post(login::first))
+        .route("/v1/whoami", get(login::whoami))
+        .route("/v1/audit", get(audit::list))
 }
 
 /// What people decide about readings.
@@ -171,7 +183,7 @@ fn marked(routes: Router) -> Router {
     };
     routes
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::REFERRER_POLICY, "same-origin"))
         .layer(set(header::X_FRAME_OPTIONS, "DENY"))
         .layer(set(
             header::CONTENT_SECURITY_POLICY,
@@ -234,6 +246,7 @@ pub fn router(state: WebState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
+        .merge(entered())
         .merge(decided())
         .merge(rated())
         .layer(from_fn_with_state(judge.clone(), noted))

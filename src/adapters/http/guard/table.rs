@@ -56,6 +56,14 @@ pub const TABLE: &[Row] = &[
         "/metrics",
         Who::Roles(OPERATOR.and(OVERSEERS).and(BUREAU_UP)),
     ),
+    // Where people come in.
+    ("GET", "/login", Who::Anyone),
+    ("POST", "/login", Who::Anyone),
+    ("POST", "/logout", Who::Anyone),
+    ("GET", "/setup", Who::Anyone),
+    ("POST", "/setup", Who::Anyone),
+    ("GET", "/v1/whoami", ALL),
+    ("GET", "/v1/audit", Who::Roles(OVERSEERS)),
     // Pages.
     ("GET", "/", Who::Roles(INSIDE)),
     ("GET", "/year", Who::Roles(INSIDE)),

@@ -1,0 +1,260 @@
+//! What stands between guessers and passwords: waits that grow, and few places for the work a password takes.
+//!
+//! Waits are kept for an account, for an address, and for an account from an address it was let in from before. The last
+//! one goes before both others: whoever guesses at a name from elsewhere, or at other names from the same address, cannot
+//! keep its owner out. Nothing is kept over a restart.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
+
+use crate::adapters::access::AccessFault;
+use crate::adapters::access::digest;
+use crate::adapters::access::locked;
+use crate::adapters::access::random;
+use crate::domain::calendar::Instant;
+
+/// Failures that cost nothing.
+const FREE: u32 = 3;
+/// Longest wait, and the longest where the account was let in from before, in seconds.
+const WAIT_S_MAX: i64 = 900;
+const KNOWN_WAIT_S_MAX: i64 = 30;
+/// Seconds without a failure after which it is forgotten.
+const FORGET_S: i64 = 3_600;
+/// Accounts, addresses and pairs that are remembered; beyond, the oldest failure is forgotten.
+const KEPT_MAX: usize = 10_000;
+/// Letters and digits of codes that are not taken for one another; how many a code has, and a group of it.
+const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const CODE_LETTERS: usize = 20;
+const CODE_GROUP: usize = 5;
+/// Passwords worked on at once: 19 MiB and a core each.
+const PLACES: usize = 2;
+/// How long a password waits for a place.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
+
+/// Whose failures are counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    Account(String),
+    Address(String),
+    Known(String, String),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    last: i64,
+}
+
+/// Failures so far, and who was let in from where.
+#[derive(Default)]
+struct Waits {
+    failures: BTreeMap<Whose, Failures>,
+    known: BTreeSet<(String, String)>,
+}
+
+fn wait_s(count: u32, most: i64) -> i64 {
+    match count.checked_sub(FREE) {
+        None => 0,
+        Some(over) => (1i64 << over.min(20)).min(most),
+    }
+}
+
+impl Waits {
+    fn whose(&self, name: &str, address: &str) -> Vec<Whose> {
+        let (name, address) = (name.to_owned(), address.to_owned());
+        match self.known.contains(&(name.clone(), address.clone())) {
+            true => vec![Whose::Known(name, address)],
+            false => vec![Whose::Account(name), Whose::Address(address)],
+        }
+    }
+
+    /// Seconds to wait before a try is looked at.
+    fn wait(&self, name: &str, address: &str, now: i64) -> i64 {
+        let left = |whose: &Whose| {
+            let failures = self.failures.get(whose)?;
+            let most = match whose {
+                Whose::Known(..) => KNOWN_WAIT_S_MAX,
+                Whose::Account(_) | Whose::Address(_) => WAIT_S_MAX,
+            };
+            Some(failures.last + wait_s(failures.count, most) - now)
+        };
+        let waits = self.whose(name, address);
+        waits.iter().filter_map(left).max().unwrap_or(0).max(0)
+    }
+
+    fn failed(&mut self, name: &str, address: &str, now: i64) {
+        for whose in self.whose(name, address) {
+            if self.failures.len() >= KEPT_MAX && !self.failures.contains_key(&whose) {
+                self.failures.retain(|_, kept| now - kept.last < FORGET_S);
+                let oldest = self.failures.iter().min_by_key(|(_, kept)| kept.last);
+                let oldest = oldest.map(|(whose, _)| whose.clone());
+                if self.failures.len() >= KEPT_MAX
+                    && let Some(oldest) = oldest
+                {
+                    self.failures.remove(&oldest);
+                }
+            }
+            let none = Failures {
+                count: 0,
+                last: now,
+            };
+            let kept = self.failures.entry(whose).or_insert(none);
+            if now - kept.last >= FORGET_S {
+                kept.count = 0;
+            }
+            (kept.count, kept.last) = (kept.count.saturating_add(1), now);
+        }
+    }
+
+    fn let_in(&mut self, name: &str, address: &str) {
+        let pair = (name.to_owned(), address.to_owned());
+        self.failures
+            .remove(&Whose::Known(pair.0.clone(), pair.1.clone()));
+        self.failures.remove(&Whose::Account(pair.0.clone()));
+        // Of those from the address, only this try was none.
+        if let Some(kept) = self.failures.get_mut(&Whose::Address(pair.1.clone())) {
+            kept.count = kept.count.saturating_sub(1);
+        }
+        if self.known.len() >= KEPT_MAX {
+            self.known.pop_first();
+        }
+        self.known.insert(pair);
+    }
+}
+
+/// Where passwords and the first code are shown.
+pub struct Door {
+    waits: Mutex<Waits>,
+    places: Semaphore,
+    /// The digest of the code by which the first administrator is made.
+    pub(super) code: Mutex<Option<[u8; 32]>>,
+}
+
+impl Default for Door {
+    fn default() -> Self {
+        Self {
+            waits: Mutex::default(),
+            places: Semaphore::new(PLACES),
+            code: Mutex::default(),
+        }
+    }
+}
+
+impl Door {
+    /// How long a try for a name from an address must wait; `None`: it is looked at now.
+    pub fn wait(&self, name: &str, address: &str, now: Instant) -> Option<Duration> {
+        let seconds = locked(&self.waits).wait(name, address, now.unix());
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Notes a try that failed.
+    pub fn failed(&self, name: &str, address: &str, now: Instant) {
+        locked(&self.waits).failed(name, address, now.unix());
+    }
+
+    /// Notes that somebody was let in.
+    pub fn let_in(&self, name: &str, address: &str) {
+        locked(&self.waits).let_in(name, address);
+    }
+
+    /// Makes the code by which the first administrator is made: twenty letters and digits in groups of five.
+    ///
+    /// # Errors
+    /// A system without randomness.
+    pub fn make_code(&self) -> Result<String, AccessFault> {
+        let bytes = random::<CODE_LETTERS>()?;
+        let letter = |byte: &u8| char::from(LETTERS[usize::from(byte & 31)]);
+        let groups = bytes.chunks(CODE_GROUP);
+        let groups: Vec<String> = groups
+            .map(|group| group.iter().map(letter).collect())
+            .collect();
+        let code = groups.join("-");
+        *locked(&self.code) = Some(digest(&code));
+        Ok(code)
+    }
+
+    /// Whether there is a code.
+    pub fn has_code(&self) -> bool {
+        locked(&self.code).is_some()
+    }
+
+    /// Whether this is the code.
+    pub fn is_code(&self, given: &str) -> bool {
+        let code = *locked(&self.code);
+        code.is_some_and(|code| digest(given.trim()).ct_eq(&code).into())
+    }
+
+    /// A place to work on a password; `None` when too many wait for one.
+    pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        let place = tokio::time::timeout(PLACE_WAIT, self.places.acquire()).await;
+        place.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_are_forgotten() {
+        let mut waits = Waits::default();
+        for (failures, expected) in [(1, 0), (2, 0), (3, 1), (4, 2), (5, 4), (13, 900), (40, 900)] {
+            waits.failures.clear();
+            (0..failures).for_each(|_| waits.failed("li", "a", 100));
+            assert_eq!(
+                waits.wait("li", "b", 100),
+                expected,
+                "{failures} at one account"
+            );
+            assert_eq!(
+                waits.wait("wu", "a", 100),
+                expected,
+                "{failures} from one address"
+            );
+            assert_eq!(waits.wait("wu", "b", 100), 0);
+            assert_eq!(waits.wait("li", "b", 100 + expected), 0);
+        }
+        waits.failed("li", "a", 100 + FORGET_S);
+        assert_eq!(waits.wait("li", "b", 100 + FORGET_S), 0);
+    }
+
+    #[test]
+    fn nobody_is_kept_out_by_others_where_he_was_let_in_before() {
+        let mut waits = Waits::default();
+        waits.let_in("li", "office");
+        (0..50).for_each(|_| waits.failed("li", "elsewhere", 100));
+        (0..50).for_each(|_| waits.failed("wu", "office", 100));
+        assert_eq!(waits.wait("li", "office", 100), 0);
+        assert_eq!(waits.wait("li", "elsewhere", 100), WAIT_S_MAX);
+        assert_eq!(waits.wait("wu", "office", 100), WAIT_S_MAX);
+        (0..50).for_each(|_| waits.failed("li", "office", 100));
+        assert_eq!(waits.wait("li", "office", 100), KNOWN_WAIT_S_MAX);
+    }
+
+    #[test]
+    fn an_office_of_many_is_let_in() {
+        let mut waits = Waits::default();
+        for one in 0..50 {
+            let name = format!("n{one}");
+            assert_eq!(waits.wait(&name, "office", 100), 0);
+            waits.failed(&name, "office", 100);
+            waits.let_in(&name, "office");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_names_and_addresses_is_bounded() {
+        let mut waits = Waits::default();
+        for one in 0..2 * KEPT_MAX {
+            waits.failed(&format!("n{one}"), &format!("a{one}"), 100);
+        }
+        assert!(waits.failures.len() <= KEPT_MAX);
+    }
+}
