@@ -34,10 +34,13 @@ SEED ?= 1
 # How often `make kill` kills.
 KILLS ?= 200
 
+# How long `make soak` lasts.
+MINUTES ?= 30
+
 # How many times the inputs of the tests `make fuzz` tries.
 FUZZ ?= 50
 
-.PHONY: help run install demo test check bench simulate kill fuzz bless build-needs test-needs cargo
+.PHONY: help run install demo test check bench simulate kill soak fuzz bless build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -84,6 +87,9 @@ simulate: build-needs ## many lives of the daemon, full of faults, against a nai
 
 kill: build-needs ## kill the daemon under load, and the store at each moment of its work (KILLS=200)
 	SKYTIER_KILLS=$(KILLS) cargo test --release $(FEATURES) --test it route::kills -- --nocapture --test-threads 1
+
+soak: build-needs ## a county's stations coming and going, with strangers at the door: memory, descriptors, nothing lost (MINUTES=30)
+	SKYTIER_SOAK_MINUTES=$(MINUTES) cargo test --release $(FEATURES) --test it soak -- --nocapture
 
 fuzz: build-needs ## mutated payloads, topics, files, tables, databases and packets (FUZZ=50)
 	SKYTIER_FUZZ=$(FUZZ) cargo test --release $(FEATURES) --test it -- fuzz damaged_packets --nocapture --test-threads 1

@@ -39,6 +39,11 @@ impl Station {
         assert_eq!(answer, Some(raw::answer(V5, raw::PUBACK, self.id)));
     }
 
+    /// Ends without a word.
+    pub(crate) fn vanish(self) {
+        self.raw.vanish();
+    }
+
     /// Sends messages at once and reads acknowledgements; gives how many of the first were acknowledged.
     pub(crate) async fn burst(&mut self, messages: &[(String, impl AsRef<[u8]>)]) -> usize {
         let mut bytes = Vec::new();
