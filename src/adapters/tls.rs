@@ -221,6 +221,16 @@ fn verifier(
 }
 
 /// The certificates of a file, at least one.
+/// When the first of a file's certificates ends, in seconds since 1970.
+///
+/// # Errors
+/// [`TlsFault`] for a file that cannot be used.
+pub fn earliest_end(path: &Path) -> Result<i64, TlsFault> {
+    let found = certificates("cert", path)?;
+    let ends: Result<Vec<i64>, _> = found.iter().map(|one| expires(path, one)).collect();
+    Ok(ends?.into_iter().min().expect("there is one at least"))
+}
+
 fn certificates(name: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let bytes = bytes(name, path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();

@@ -3,6 +3,7 @@
 //! It changes nothing in the data directory. It speaks to brokers and servers as the daemon would, under a name of its
 //! own, and prints no secret.
 
+mod certificates;
 mod clock;
 mod data;
 mod ports;
@@ -53,6 +54,7 @@ enum Part {
     Settings,
     Data,
     Clock,
+    Certificates,
     Brokers,
     Store,
     Mirror,
@@ -65,6 +67,7 @@ impl Part {
             Self::Settings => "settings",
             Self::Data => "data",
             Self::Clock => "clock",
+            Self::Certificates => "certificates",
             Self::Brokers => "brokers",
             Self::Store => "store",
             Self::Mirror => "mirror",
@@ -77,6 +80,7 @@ impl Part {
             Self::Settings => "设置 settings",
             Self::Data => "数据目录 data directory",
             Self::Clock => "时钟 clock",
+            Self::Certificates => "证书 certificates",
             Self::Brokers => "消息服务器 brokers",
             Self::Store => "存储 store",
             Self::Mirror => "副本 mirror",
@@ -216,12 +220,13 @@ async fn examine(args: &DoctorArgs, now: fn() -> Instant) -> Vec<Finding> {
     };
     findings.extend(clock::examine(now(), &kept));
     let Some(settings) = &settings else {
-        let rest = "brokers, stores and ports were not looked at, as the settings are faulty";
+        let rest = "certificates, brokers, stores and ports were not looked at, as the settings are faulty";
         let remedy = "mend the settings, then ask again";
         findings.push(Finding::odd(Part::Settings, rest, remedy));
         return findings;
     };
     findings.extend(clock::zone(settings.zone, &kept));
+    findings.extend(certificates::examine(settings, now()));
     findings.extend(servers::brokers(settings).await);
     findings.extend(servers::stores(settings, now()).await);
     findings.extend(ports::examine(settings, kept.in_use));

@@ -21,7 +21,7 @@ use crate::flow::health::Health;
 /// Pause between two looks at the files.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Seconds before a certificate expires from which on that is told.
-const EXPIRY_NOTE_S: i64 = 14 * 86_400;
+pub(super) const EXPIRY_NOTE_S: i64 = 14 * 86_400;
 
 /// The TLS of one listener, and what it is called.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::Daemon;
 use crate::support::influxdb2::Stub;
 use crate::support::mosquitto::Mosquitto;
+use crate::support::papers::Papers;
 use crate::support::seeded;
 use crate::support::skytier;
 use crate::support::text;
@@ -247,12 +248,6 @@ async fn brokers_are_asked_as_the_daemon_asks_them() {
         "wrong",
         "nobody listens there",
     );
-    let tls = url.replace("mqtt:", "mqtts:");
-    let missing = [
-        ("SKYTIER__MQTT__BROKERS__0__URL", tls.as_str()),
-        ("SKYTIER__MQTT__BROKERS__0__CA_FILE", "/none/ca.pem"),
-    ];
-    check(doctor(&data, &missing), "brokers", "wrong", "/none/ca.pem");
 }
 
 #[test]
@@ -291,4 +286,40 @@ fn servers_are_asked_before_anything_relies_on_them() {
     );
     let memory = [("SKYTIER__STORE__KIND", "memory")];
     check(doctor(&data, &memory), "store", "odd", "everything is gone");
+}
+
+#[test]
+fn certificates_are_told_of_before_they_end() {
+    let (folder, data) = seeded(&["beijing"]);
+    let papers = Papers::new();
+    let check = |cert: &str, key: &str, verdict: &str, expected: &str| {
+        let (cert, key) = (papers.path(cert), papers.path(key));
+        let mut command = doctor(&data, &[]);
+        command.env("SKYTIER__HTTP__TLS__LISTEN", "127.0.0.1:0");
+        command.env("SKYTIER__HTTP__TLS__CERT", &cert);
+        command.env("SKYTIER__HTTP__TLS__KEY", &key);
+        self::check(command, "certificates", verdict, expected);
+    };
+    check("server.crt", "server.key", "fine", "http.tls.cert");
+    papers.sign("ca", "soon", 10);
+    check("soon.crt", "soon.key", "odd", "until 20");
+    papers.sign("ca", "gone", -1);
+    check("gone.crt", "gone.key", "wrong", "which is over");
+    check("server.crt", "gone.key", "wrong", "http.tls");
+    check("none.crt", "server.key", "wrong", "none.crt");
+    // Those by which others are known.
+    let file = folder.path().join("no.pem");
+    std::fs::write(&file, "no certificate").expect("written");
+    let broker = "mqtts://127.0.0.1:1";
+    let overrides = [
+        ("SKYTIER__MQTT__BROKERS__0__URL", broker),
+        ("SKYTIER__MQTT__BROKERS__0__CA_FILE", text(&file)),
+    ];
+    let (code, findings) = findings(doctor(&data, &overrides));
+    let told = findings.iter().find(|one| one["part"] == "certificates");
+    let told = told.expect("a finding")["finding"].to_string();
+    assert!(
+        code == 1 && told.contains("mqtt.brokers.0.ca_file"),
+        "{told}"
+    );
 }

@@ -27,6 +27,7 @@ mod hours;
 mod index;
 mod influxdb2;
 mod keeping;
+mod leap;
 mod links;
 mod listeners;
 mod metrics;

@@ -15,6 +15,7 @@ use crate::support::influxdb2::ORG;
 use crate::support::influxdb2::Stub;
 use crate::support::influxdb2::TOKEN;
 use crate::support::mosquitto::Mosquitto;
+use crate::support::papers::Papers;
 use crate::support::require;
 use crate::support::seeded;
 use crate::support::serve;
@@ -209,21 +210,22 @@ const HAPPENED: [&str; 16] = [
 async fn every_rule_asks_for_what_is_told_and_what_is_told_is_what_happened() {
     let (stub, copy) = (Stub::start(), Stub::start());
     let (_folder, data) = seeded_on(&stub);
-    let url = copy.url();
-    let daemon = start(
-        &data,
-        &stub,
-        &everything(&url, "mqtt://127.0.0.1:1"),
-        ("warn", ""),
-    );
+    let (url, papers) = (copy.url(), Papers::new());
+    let [cert, key] = ["server.crt", "server.key"].map(|name| papers.path(name));
+    let mut overrides = everything(&url, "mqtt://127.0.0.1:1");
+    overrides.extend([
+        ("SKYTIER__HTTP__TLS__LISTEN", "127.0.0.1:0"),
+        ("SKYTIER__HTTP__TLS__CERT", text(&cert)),
+        ("SKYTIER__HTTP__TLS__KEY", text(&key)),
+        ("SKYTIER__MQTT__EMBEDDED__TLS__LISTEN", "127.0.0.1:0"),
+        ("SKYTIER__MQTT__EMBEDDED__TLS__CERT", text(&cert)),
+        ("SKYTIER__MQTT__EMBEDDED__TLS__KEY", text(&key)),
+    ]);
+    let daemon = start(&data, &stub, &overrides, ("warn", ""));
     feed(&daemon).await;
     assert_eq!(daemon.get("/v1/stations").0, 200);
-    assert_eq!(
-        daemon
-            .get("/v1/stations/nobody/gaps?from=2026-01-01&to=2026-01-01")
-            .0,
-        404
-    );
+    let unknown = "/v1/stations/nobody/gaps?from=2026-01-01&to=2026-01-01";
+    assert_eq!(daemon.get(unknown).0, 404);
     assert_eq!(daemon.get("/no/such/path").0, 404);
     daemon.settle();
     let complete = format!("skytier_station_day_hours{{station=\"{STATION}\",pollutant=\"pm25\"}}");
@@ -232,6 +234,8 @@ async fn every_rule_asks_for_what_is_told_and_what_is_told_is_what_happened() {
         let late = [
             "skytier_mirror_lag_seconds ",
             "skytier_influxdb2_spool_batches ",
+            "skytier_http_tls_expires_timestamp_seconds ",
+            "skytier_mqtt_tls_expires_timestamp_seconds ",
             &complete,
         ];
         late.iter().all(|name| page.contains(name)).then_some(page)
