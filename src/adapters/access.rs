@@ -34,6 +34,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::TransactionBehavior;
@@ -49,6 +50,7 @@ use crate::adapters::access::tokens::Token;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::access::Act;
 use crate::domain::access::Mandates;
+use crate::domain::credit::uscc::Uscc;
 use crate::ports::StoreError;
 
 /// The file inside the data directory.
@@ -103,6 +105,20 @@ impl Snapshot {
     /// Whether anybody was ever given access.
     pub fn has_anybody(&self) -> bool {
         !self.tokens.is_empty() || self.has_persons()
+    }
+}
+
+impl Snapshot {
+    /// Whether a subscriber to changes is shown the details of a unit on a day: a bank, those it holds a mandate for; one that
+    /// is no bank's, all of them while nobody has to show who that is.
+    pub fn subscriber_sees(&self, bank: Option<&str>, subject: &Uscc, day: NaiveDate) -> bool {
+        match bank {
+            None => !self.closed,
+            Some(bank) => {
+                let own = self.mandates.get(bank);
+                own.is_some_and(|own| own.cover(subject, day))
+            }
+        }
     }
 }
 

@@ -244,7 +244,13 @@ impl Daemon {
         let health = Arc::new(Health::default());
         let identity = Identity::start(settings, &health)?;
         let (policy, policies) = watch::channel(settings.retention);
-        let followers = Followers::new(&stores, &flows, settings, (&health, policies), clock)?;
+        let followers = Followers::new(
+            &stores,
+            &flows,
+            settings,
+            (&health, &identity, policies),
+            clock,
+        )?;
         let (noting, noted) = Noted::start(&stores, &health);
         let (inlet, deliveries) = Inlet::new(settings.queue_messages_max);
         let queue = inlet.queue();

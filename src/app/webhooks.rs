@@ -39,7 +39,7 @@ come twice, with the same webhook-id. After webhooks.give_up_after_days it is la
 does not wait for the pause to be over. The commands work beside a running daemon, which delivers.
 
 Examples:
-  skytier webhooks add https://bank.example/hooks/skytier --name bank-7 --data var/city
+  skytier webhooks add https://bank.example/hooks/skytier --name bank-7 --bank bank-7 --data var/city
   skytier webhooks add https://bank.example/hooks/mine --name mine --data var/city --subjects codes.txt --after 0
   skytier webhooks list --data var/city
   skytier webhooks test bank-7 --data var/city
@@ -64,6 +64,10 @@ enum What {
         /// Only changes of these units: a file with a code a line.
         #[arg(long, value_name = "FILE")]
         subjects: Option<PathBuf>,
+        /// The bank it is of, by the name of its tokens: details go only of units it holds a mandate for on the day. Without a
+        /// bank they go while the daemon asks nobody for a token, and no longer.
+        #[arg(long, value_name = "NAME")]
+        bank: Option<String>,
         /// Begin after this row of the ledger, 0 being its beginning [default: its end].
         #[arg(long, value_name = "CURSOR")]
         after: Option<u64>,
@@ -146,6 +150,7 @@ pub async fn run(args: &WebhooksArgs, now: Instant, out: &mut impl Write) -> any
             name,
             place,
             subjects,
+            bank,
             after,
         } => {
             Folder::check_name(name)?;
@@ -165,6 +170,7 @@ pub async fn run(args: &WebhooksArgs, now: Instant, out: &mut impl Write) -> any
                 created: Zone::beijing().text(now),
                 after: after.unwrap_or(head),
                 subjects,
+                bank: bank.clone(),
             };
             place.folder().add(&hook)?;
             let mut line = shown(&hook, &Progress::from(hook.after), head);
@@ -235,6 +241,7 @@ fn shown(hook: &Hook, progress: &Progress, head: u64) -> Value {
         "url": url.map_or_else(|_| hook.url.clone(), |url| url.shown()),
         "created": hook.created,
         "subjects": hook.subjects.as_ref().map(BTreeSet::len),
+        "bank": hook.bank,
         "cursor": progress.done,
         "waiting": head.saturating_sub(progress.done),
         "failing": failing,

@@ -193,6 +193,14 @@ pub fn sealed_rows<'a>(book: &'a Book, subject: &Uscc) -> BTreeMap<&'a str, u64>
     own.filter(|(id, _)| sealed.contains(id)).collect()
 }
 
+/// Leaves of a change only that there was one, for whoever may not see the details of its unit.
+pub fn only_that(change: &mut Value) {
+    change["op"] = "changed".into();
+    for field in ["sealed", "seals", "entry"] {
+        change[field] = Value::Null;
+    }
+}
+
 /// A row of the ledger for the feed of changes, as a bank sees it. `sealed` are the sealed records of its unit.
 #[must_use]
 pub fn change_of(row: &Row<'_>, sealed: &BTreeMap<&str, u64>) -> Value {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use tokio::sync::watch;
 
 use crate::adapters::store::Stores;
@@ -14,12 +15,14 @@ use crate::app::cli;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::daemon::Flows;
+use crate::app::identity::Identity;
 use crate::app::mirror::Feed;
 use crate::app::mirror::Lag;
 use crate::app::mirror::Mirroring;
 use crate::app::retention::Keeper;
 use crate::app::webhooks::deliver::Deliverer;
 use crate::domain::calendar::Instant;
+use crate::domain::credit::uscc::Uscc;
 use crate::domain::retention::Policy;
 use crate::flow::health::Health;
 use crate::flow::rollup::Rollup;
@@ -120,11 +123,18 @@ impl Followers {
         stores: &Stores,
         flows: &Flows,
         settings: &Settings,
-        (health, policies): (&Arc<Health>, watch::Receiver<Policy>),
+        (health, identity, policies): (&Arc<Health>, &Identity, watch::Receiver<Policy>),
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
         let kept = settings.store != StoreKind::Memory;
-        let deliverer = || Deliverer::new(settings, Arc::clone(&flows.tiering), Arc::clone(health));
+        let access = Arc::clone(&identity.access);
+        let sees = move |bank: Option<&str>, subject: &Uscc, day: NaiveDate| {
+            access.now().subscriber_sees(bank, subject, day)
+        };
+        let deliverer = || {
+            let tiering = Arc::clone(&flows.tiering);
+            Deliverer::new(settings, tiering, Arc::clone(health), Box::new(sees))
+        };
         Ok(Self {
             mirroring: flows.mirroring(stores, settings, clock)?,
             keeping: Keeper::of_daemon(stores, settings.retention, settings.zone)

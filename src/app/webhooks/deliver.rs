@@ -10,11 +10,13 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::adapters::credit_events::views::change_of;
 use crate::adapters::credit_events::views::hex;
+use crate::adapters::credit_events::views::only_that;
 use crate::adapters::credit_events::views::sealed_rows;
 use crate::adapters::webhooks::Message;
 use crate::adapters::webhooks::Sender;
@@ -26,6 +28,7 @@ use crate::domain::calendar::Zone;
 use crate::domain::credit::hook::Outcome;
 use crate::domain::credit::hook::Patience;
 use crate::domain::credit::hook::Progress;
+use crate::domain::credit::uscc::Uscc;
 use crate::flow::health::Health;
 use crate::flow::tiering::Tiering;
 use crate::flow::tiering::book::Book;
@@ -40,6 +43,9 @@ const ID_DIGITS: usize = 16;
 /// The part, for the health.
 const PART: &str = "webhooks";
 
+/// Whether the subscriber of a bank, or of none, is shown the details of a unit on a day.
+pub type Sees = Box<dyn Fn(Option<&str>, &Uscc, NaiveDate) -> bool + Send + Sync>;
+
 /// What deliveries are made from.
 pub struct Deliverer {
     folder: Folder,
@@ -48,6 +54,8 @@ pub struct Deliverer {
     patience: Patience,
     places: Semaphore,
     health: Arc<Health>,
+    sees: Sees,
+    zone: Zone,
     /// What stands in the way of each subscriber that waits.
     troubles: Mutex<BTreeMap<String, String>>,
 }
@@ -61,6 +69,7 @@ impl Deliverer {
         settings: &Settings,
         tiering: Arc<Tiering>,
         health: Arc<Health>,
+        sees: Sees,
     ) -> anyhow::Result<Arc<Deliverer>> {
         let hooks = &settings.webhooks;
         let sender = Sender::new(hooks.timeout, hooks.allow_private);
@@ -71,6 +80,8 @@ impl Deliverer {
             patience: hooks.patience(),
             places: Semaphore::new(hooks.at_once),
             health,
+            sees,
+            zone: settings.zone,
             troubles: Mutex::default(),
         }))
     }
@@ -232,7 +243,12 @@ impl Deliverer {
         clock: fn() -> Instant,
     ) -> bool {
         let (id, at) = (message_id(row), clock());
-        let body = change_of(row, &sealed_rows(book, row.subject)).to_string();
+        let mut change = change_of(row, &sealed_rows(book, row.subject));
+        let today = self.zone.local(at).date_naive();
+        if !(self.sees)(hook.bank.as_deref(), row.subject, today) {
+            only_that(&mut change);
+        }
+        let body = change.to_string();
         let message = Message {
             id: &id,
             at,

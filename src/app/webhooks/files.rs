@@ -42,6 +42,8 @@ pub struct Hook {
     pub after: u64,
     /// The units it is told of; `None` is all.
     pub subjects: Option<BTreeSet<Uscc>>,
+    /// The bank it is of, by the name of its tokens.
+    pub bank: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +55,7 @@ struct HookFile {
     created: String,
     after: u64,
     subjects: Option<Vec<String>>,
+    bank: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,6 +151,7 @@ impl Folder {
             created: file.created,
             after: file.after,
             subjects: subjects.transpose().with_context(place)?,
+            bank: file.bank,
         }))
     }
 
@@ -179,6 +183,7 @@ impl Folder {
             created: hook.created.clone(),
             after: hook.after,
             subjects: codes,
+            bank: hook.bank.clone(),
         };
         self.write(
             &self.file(&hook.name, "json"),

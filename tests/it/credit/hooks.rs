@@ -69,8 +69,10 @@ impl World {
         let rulebooks = rulebooks::named("auto").expect("rulebooks");
         let tiering = Tiering::open(Stores::memory().ledger, rulebooks).await;
         let tiering = Arc::new(tiering.expect("an empty ledger"));
-        let deliverer =
-            Deliverer::new(&settings, Arc::clone(&tiering), Arc::new(Health::default()));
+        // Of the bank's units, one is under a mandate.
+        let sees = |bank: Option<&str>, unit: &Uscc, _| bank.is_none() || unit.as_str() == UNIT;
+        let health = Arc::new(Health::default());
+        let deliverer = Deliverer::new(&settings, Arc::clone(&tiering), health, Box::new(sees));
         World {
             folder: Folder::of(data.path()),
             _folder: data,
@@ -104,6 +106,7 @@ impl World {
             created: "2026-07-01T00:00:00+08:00".to_owned(),
             after: 0,
             subjects: unit.map(|unit| [unit].into()),
+            bank: (name == "bank").then(|| name.to_owned()),
         };
         self.folder.add(&hook).expect("entered");
     }
@@ -219,6 +222,29 @@ async fn what_is_given_up_waits_for_an_operator() {
     world.after(1).await;
     assert_eq!(cursors(), [2, 1]);
     assert_eq!((progress().laid_aside, progress().done), (vec![], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_is_told_details_of_units_it_holds_a_mandate_for() {
+    static CLOCK: AtomicI64 = AtomicI64::new(0);
+    let world = World::new(
+        &CLOCK,
+        || Instant::from_unix(CLOCK.load(Ordering::SeqCst)),
+        1,
+    )
+    .await;
+    let receiver = Receiver::start(Manner::Well);
+    world.subscribe("bank", &receiver, None);
+    for (id, unit) in [("r1", UNIT), ("r2", OTHER)] {
+        let fields = json!({"id": id, "code": "D03", "doc_date": "2026-03-01"});
+        world.enter("record", unit, fields).await;
+    }
+    world.after(1).await;
+    let taken = receiver.taken();
+    let told = |at: usize| (&taken[at].body["op"], &taken[at].body["entry"]["id"]);
+    assert_eq!(told(0), (&json!("record"), &json!("r1")));
+    assert_eq!(told(1), (&json!("changed"), &Value::Null));
+    assert_eq!(taken[1].body["subject"], OTHER);
 }
 
 /// Runs `skytier webhooks`, allowed to speak to this host.

@@ -20,6 +20,7 @@ use crate::adapters::credit_events::views::change_of;
 use crate::adapters::credit_events::views::disagreement_json;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::credit_events::views::official_json;
+use crate::adapters::credit_events::views::only_that;
 use crate::adapters::credit_events::views::rating_view;
 use crate::adapters::credit_events::views::run_json;
 use crate::adapters::credit_events::views::sealed_rows;
@@ -366,9 +367,7 @@ pub async fn changes(
         let sealed = sealed.or_insert_with(|| sealed_rows(&book, row.subject));
         let mut change = change_of(&row, sealed);
         if caller.sight(row.subject, today) < Sight::Details {
-            change["op"] = "changed".into();
-            (change["sealed"], change["seals"]) = (Value::Null, Value::Null);
-            change["entry"] = Value::Null;
+            only_that(&mut change);
         }
         changes.push(change);
     }
