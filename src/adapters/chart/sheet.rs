@@ -191,6 +191,33 @@ impl Pen<'_> {
 }
 
 impl Pen<'_> {
+    /// A line in strokes of its own kind, so that it is told from others without its colour.
+    pub(super) fn stroked(&mut self, points: &[(i32, i32)], paint: Paint, dashes: &str) {
+        let role = role_class(paint);
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        writeln!(
+            self.over,
+            "<polyline class=\"s-{role}\" points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" \
+             stroke-dasharray=\"{dashes}\"/>",
+            points.join(" "),
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
+    /// A light area.
+    pub(super) fn area(&mut self, points: &[(i32, i32)], paint: Paint) {
+        let role = role_class(paint);
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        writeln!(
+            self.over,
+            "<polygon class=\"f-{role}\" points=\"{}\" fill=\"{}\" fill-opacity=\"0.2\"/>",
+            points.join(" "),
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
     /// A box that leads to an address and tells a text while the pointer rests on it. Keyboards reach the same
     /// addresses by the table behind the picture.
     pub(super) fn link(&mut self, frame: Frame, href: &str, text: &str) {

@@ -1,11 +1,16 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
+mod calendar;
 mod published;
 mod rows;
 mod sides;
 mod targets;
+mod targets_page;
 mod today;
 
+pub use calendar::calendar;
+pub use calendar::day;
+pub use targets_page::targets;
 pub use today::today;
 
 use chrono::Datelike;
@@ -50,6 +55,7 @@ use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
+use crate::flow::hours::AreaHour;
 use crate::flow::pacing::Paces;
 use crate::flow::reviewed::over;
 use crate::flow::rollup::Recipe;
@@ -133,6 +139,12 @@ fn primary(day: &AreaDay) -> Vec<String> {
         .iter()
         .map(|found| found.label().to_owned())
         .collect()
+}
+
+/// The index of an hour with its level.
+fn level_of(hour: &AreaHour) -> Option<(u16, AqiLevel)> {
+    let aqi = u16::try_from(hour.index.aqi?).ok()?;
+    Some((aqi, AqiLevel::from_number(hour.index.level()?)?))
 }
 
 fn aqi_of(day: &AreaDay) -> Option<(u16, AqiLevel)> {

@@ -5,10 +5,12 @@
 //! review state it rests on.
 
 mod air;
+pub mod calendar;
 mod credit;
 mod frame;
 pub mod pictures;
 mod tables;
+pub mod targets;
 pub mod today;
 pub mod view;
 

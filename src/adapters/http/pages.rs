@@ -1,5 +1,7 @@
 //! Handlers of pages and charts.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -75,6 +77,42 @@ pub async fn today(
     }
     let view = desk::today(&state, wish, &headers).await?;
     Ok(html(page::today::today(&view)))
+}
+
+/// `GET /calendar`: years of AQI days.
+///
+/// # Errors
+/// A problem document.
+pub async fn calendar(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "review", "lang"])?;
+    let view = desk::calendar(&state, wish(&params)?).await?;
+    Ok(html(page::calendar::calendar(&view)))
+}
+
+/// `GET /days/{date}`: a day with its hours.
+///
+/// # Errors
+/// A problem document.
+pub async fn day(
+    State(state): State<WebState>,
+    Path(date): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let date = Params::from(BTreeMap::from([("date".to_owned(), date)])).date("date")?;
+    let date = date.ok_or_else(|| Problem::bad("date", "a date is needed"))?;
+    let view = desk::day(&state, wish(&params)?, date).await?;
+    Ok(html(page::calendar::day(&view)))
+}
+
+/// `GET /targets`: how targets stand on a day.
+///
+/// # Errors
+/// A problem document.
+pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "on", "review", "lang"])?;
+    let view = desk::targets(&state, wish(&params)?, params.date("on")?).await?;
+    Ok(html(page::targets::targets(&view)))
 }
 
 /// `GET /year`: a year at a glance.

@@ -104,6 +104,9 @@ fn decided() -> Router<WebState> {
 fn shown() -> Router<WebState> {
     Router::new()
         .route("/", get(pages::today))
+        .route("/calendar", get(pages::calendar))
+        .route("/days/{date}", get(pages::day))
+        .route("/targets", get(pages::targets))
         .route("/year", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
         .route("/live", get(live::live))

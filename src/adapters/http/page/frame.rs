@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use chrono::NaiveDate;
 use maud::DOCTYPE;
 use maud::Markup;
 use maud::PreEscaped;
@@ -32,15 +33,19 @@ impl Section {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Today,
+    Calendar,
+    Targets,
     Year,
 }
 
 impl Place {
-    const ALL: [Self; 2] = [Self::Today, Self::Year];
+    const ALL: [Self; 4] = [Self::Today, Self::Calendar, Self::Targets, Self::Year];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Today => "/",
+            Self::Calendar => "/calendar",
+            Self::Targets => "/targets",
             Self::Year => "/year",
         }
     }
@@ -49,6 +54,8 @@ impl Place {
         let words = phrases(lang);
         match self {
             Self::Today => words.place_today,
+            Self::Calendar => words.place_calendar,
+            Self::Targets => words.place_targets,
             Self::Year => words.place_year,
         }
     }
@@ -195,6 +202,25 @@ pub(super) fn chooser(
             button type="submit" { (words.show) }
         }
     }
+}
+
+/// A link to the same figures as CSV.
+pub(super) fn csv_link(
+    path: &str,
+    area: &str,
+    (from, to): (NaiveDate, NaiveDate),
+    readings: Review,
+    lang: Lang,
+) -> Markup {
+    let (from, to) = (from.to_string(), to.to_string());
+    let mut pairs = vec![
+        ("area", area),
+        ("from", &from),
+        ("to", &to),
+        ("format", "csv"),
+    ];
+    pairs.extend(review_pair(readings));
+    html! { p.csv { a href={ (path) "?" (query(&pairs)) } download { (phrases(lang).as_csv) } } }
 }
 
 /// The sentence above a page that rests on simulated readings.

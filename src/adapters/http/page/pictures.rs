@@ -27,7 +27,7 @@ use crate::adapters::lang::Lang;
 pub(super) const PM25_UNIT: &str = "µg/m³";
 
 /// Where a printed figure lies; `None` when the text is no finite number.
-fn position(text: &str) -> Option<f64> {
+pub(super) fn position(text: &str) -> Option<f64> {
     text.trim()
         .parse()
         .ok()
@@ -217,7 +217,10 @@ fn trend(view: &DashboardView, style: TrendStyle, points: Vec<TrendPoint>) -> Tr
                 ("count", &count.to_string()),
             ],
         ),
+        name: "PM2.5".to_owned(),
         unit: PM25_UNIT.to_owned(),
+        more: Vec::new(),
+        fan: None,
         style,
         points,
         rules: rules.collect(),
