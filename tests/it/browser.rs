@@ -31,7 +31,11 @@ const hidden = e => { for (let p = e; p; p = p.parentElement) {
     if (s.clipPath !== 'none' || s.visibility === 'hidden' || p.classList.contains('skip')) return true; } return false; };
 if (document.documentElement.scrollWidth > width)
     found.push('document is ' + document.documentElement.scrollWidth + ' wide in ' + width);
+const boxes = new Map();
+const others = svg => { if (!boxes.has(svg)) boxes.set(svg, [...svg.querySelectorAll('text:not(.watermark)')]
+    .map(f => [f, f.getBoundingClientRect()])); return boxes.get(svg); };
 for (const e of document.body.querySelectorAll('*')) {
+    if (e.ownerSVGElement && e.tagName !== 'text') continue;
     const r = e.getBoundingClientRect();
     if (!r.width || !r.height || hidden(e)) continue;
     const beyond = r.right > width + 1 || r.left < -1;
@@ -47,9 +51,8 @@ for (const e of document.body.querySelectorAll('*')) {
         const p = e.ownerSVGElement.getBoundingClientRect();
         if (r.left < p.left - 1 || r.right > p.right + 1 || r.top < p.top - 2 || r.bottom > p.bottom + 2)
             found.push('outside picture: ' + name(e));
-        for (const f of e.ownerSVGElement.querySelectorAll('text:not(.watermark)')) {
+        for (const [f, q] of others(e.ownerSVGElement)) {
             if (f === e) break;
-            const q = f.getBoundingClientRect();
             const wide = Math.min(r.right, q.right) - Math.max(r.left, q.left);
             const high = Math.min(r.bottom, q.bottom) - Math.max(r.top, q.top);
             if (wide > 2 && high > Math.min(r.height, q.height) * 0.5) found.push('overlap: ' + name(e) + ' on ' + name(f));

@@ -14,6 +14,7 @@ mod dashboard;
 mod day_laws;
 mod deleting;
 mod devices;
+mod desk;
 mod drafts;
 mod export;
 mod figures;

@@ -2,14 +2,21 @@
 
 mod calendar;
 mod published;
+mod records;
 mod rows;
 mod sides;
+mod stations_page;
 mod targets;
 mod targets_page;
 mod today;
 
 pub use calendar::calendar;
 pub use calendar::day;
+pub use records::bulletins;
+pub use records::data;
+pub use records::restatements;
+pub use stations_page::station;
+pub use stations_page::stations;
 pub use targets_page::targets;
 pub use today::today;
 

@@ -7,9 +7,10 @@
 mod air;
 pub mod calendar;
 mod credit;
-mod frame;
+pub mod frame;
 pub mod pictures;
-mod tables;
+pub mod sheet;
+pub(in crate::adapters::http) mod tables;
 pub mod targets;
 pub mod today;
 pub mod view;

@@ -115,6 +115,63 @@ pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Re
     Ok(html(page::targets::targets(&view)))
 }
 
+/// `GET /stations`: an area's stations on a map and by rank.
+///
+/// # Errors
+/// A problem document.
+pub async fn stations(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::stations(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /stations/{id}`: one station with its gaps, findings and decisions.
+///
+/// # Errors
+/// A problem document.
+pub async fn station(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::station(&state, wish(&params)?, &id).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /bulletins`: a bulletin to read, print and keep, and those issued.
+///
+/// # Errors
+/// A problem document.
+pub async fn bulletins(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "period", "review", "lang"])?;
+    let view = desk::bulletins(&state, wish(&params)?, params.text("period")).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /restatements`: published figures that would be said otherwise now.
+///
+/// # Errors
+/// A problem document.
+pub async fn restatements(
+    State(state): State<WebState>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::restatements(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /data`: what came in and was not simply used.
+///
+/// # Errors
+/// A problem document.
+pub async fn data(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::data(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
 /// `GET /year`: a year at a glance.
 ///
 /// # Errors

@@ -58,6 +58,14 @@ pub const TABLE: &[Row] = &[
     ),
     // Pages.
     ("GET", "/", Who::Roles(INSIDE)),
+    ("GET", "/calendar", Who::Roles(INSIDE)),
+    ("GET", "/days/{date}", Who::Roles(INSIDE)),
+    ("GET", "/targets", Who::Roles(INSIDE)),
+    ("GET", "/stations", Who::Roles(INSIDE)),
+    ("GET", "/stations/{id}", Who::Roles(INSIDE)),
+    ("GET", "/bulletins", Who::Roles(INSIDE)),
+    ("GET", "/restatements", Who::Roles(INSIDE)),
+    ("GET", "/data", Who::Roles(INSIDE)),
     ("GET", "/year", Who::Roles(INSIDE)),
     ("GET", "/live", Who::Roles(INSIDE)),
     (

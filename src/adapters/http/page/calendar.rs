@@ -450,7 +450,7 @@ fn hours(view: &DayView) -> Markup {
             (basis_short(&view.basis, view.lang))
             div.chart.wide { (PreEscaped(trend_chart::render(&chart, Size::Wide))) }
             div.chart.narrow { (PreEscaped(trend_chart::render(&chart, Size::Narrow))) }
-            div.scroll tabindex="0" { table.dense {
+            div.scroll.tall tabindex="0" { table.dense {
                 thead { tr {
                     th scope="col" { (words.col_hour_ending) }
                     @for label in ["PM2.5", "PM10", "SO2", "NO2", "CO", "O3"] { th.number scope="col" { (label) } }

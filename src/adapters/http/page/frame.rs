@@ -30,22 +30,43 @@ impl Section {
 }
 
 /// The pages every page leads to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The first screen.
     Today,
+    /// Years of AQI days.
     Calendar,
+    /// Targets.
     Targets,
+    /// Stations.
+    Stations,
+    /// Bulletins and restatements.
+    Bulletins,
+    /// What came in.
+    Data,
+    /// A year at a glance.
     Year,
 }
 
 impl Place {
-    const ALL: [Self; 4] = [Self::Today, Self::Calendar, Self::Targets, Self::Year];
+    const ALL: [Self; 7] = [
+        Self::Today,
+        Self::Calendar,
+        Self::Targets,
+        Self::Stations,
+        Self::Bulletins,
+        Self::Data,
+        Self::Year,
+    ];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Today => "/",
             Self::Calendar => "/calendar",
             Self::Targets => "/targets",
+            Self::Stations => "/stations",
+            Self::Bulletins => "/bulletins",
+            Self::Data => "/data",
             Self::Year => "/year",
         }
     }
@@ -56,6 +77,9 @@ impl Place {
             Self::Today => words.place_today,
             Self::Calendar => words.place_calendar,
             Self::Targets => words.place_targets,
+            Self::Stations => words.place_stations,
+            Self::Bulletins => words.place_bulletins,
+            Self::Data => words.place_data,
             Self::Year => words.place_year,
         }
     }
@@ -290,17 +314,17 @@ pub(super) fn simulated_chip(simulated: bool, lang: Lang) -> Markup {
 }
 
 /// The words laid over simulated figures; `None` for real ones.
-pub(super) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
+pub(in crate::adapters::http) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
     simulated.then(|| phrases(lang).simulated.to_owned())
 }
 
 /// A time with a space between date and clock, so that a narrow line breaks there.
-pub(super) fn spaced(time: &str) -> String {
+pub(in crate::adapters::http) fn spaced(time: &str) -> String {
     time.replacen('T', " ", 1)
 }
 
 /// A query string, every value percent-encoded.
-pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+pub(in crate::adapters::http) fn query(pairs: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         if !text.is_empty() {

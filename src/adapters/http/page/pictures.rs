@@ -27,7 +27,7 @@ use crate::adapters::lang::Lang;
 pub(super) const PM25_UNIT: &str = "µg/m³";
 
 /// Where a printed figure lies; `None` when the text is no finite number.
-pub(super) fn position(text: &str) -> Option<f64> {
+pub(in crate::adapters::http) fn position(text: &str) -> Option<f64> {
     text.trim()
         .parse()
         .ok()

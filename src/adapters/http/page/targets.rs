@@ -311,7 +311,7 @@ fn fan_picture(view: &TargetsView, own: &SoFar, title: &str, name: &str, unit: &
     TrendChart {
         title: title.to_owned(),
         summary,
-        name: format!("{name}{}{}", view.lang.pick("", " "), words.legend_so_far),
+        name: format!("{name} {}", words.legend_so_far),
         unit: unit.to_owned(),
         style: TrendStyle::Line,
         points: points.collect(),
