@@ -9,6 +9,7 @@
 
 pub mod calendar;
 pub mod font;
+pub mod heat;
 pub mod map;
 pub mod palette;
 pub mod progress;

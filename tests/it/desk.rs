@@ -9,18 +9,20 @@ use crate::support::Site;
 use crate::support::full::full;
 
 /// Every page, by the name of its picture.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 14] = [
     ("calendar", "/calendar?area=group:beijing6&year=2016"),
     ("calendar-simulated", "/calendar?area=group:city"),
     ("day", "/days/2016-12-20?area=group:beijing6"),
     ("day-void", "/days/2017-02-27?area=group:beijing6"),
     ("targets", "/targets?area=group:city&on=2020-04-30"),
     ("targets-expired", "/targets?area=group:city"),
+    ("trends", "/trends?area=group:beijing6&year=2016"),
     ("stations", "/stations?area=group:beijing6"),
     ("station", "/stations/Dongsi"),
     ("bulletins", "/bulletins?area=group:city&period=2020-H1"),
     ("restatements", "/restatements?area=group:city"),
     ("data", "/data"),
+    ("commissioning", "/commissioning/Dongsi"),
     ("targets-none", "/targets?area=group:beijing6&on=2016-09-30"),
 ];
 

@@ -205,6 +205,34 @@ impl Pen<'_> {
         .expect(INFALLIBLE);
     }
 
+    /// A box filled the darker, the greater the share.
+    pub(super) fn shade(&mut self, frame: Frame, paint: Paint, share: f64) {
+        let role = role_class(paint);
+        writeln!(
+            self.over,
+            "<rect class=\"f-{role}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\" \
+             fill-opacity=\"{share:.2}\"/>",
+            frame.x,
+            frame.y,
+            frame.width,
+            frame.height,
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
+    /// A centred text over what was laid over the picture.
+    pub(super) fn over_text(&mut self, (x, y): (i32, i32), text: &str, size_px: i32) {
+        writeln!(
+            self.over,
+            "<text class=\"f-ink\" x=\"{x}\" y=\"{y}\" dy=\"0.7ex\" text-anchor=\"middle\" \
+             font-size=\"{size_px}\" fill=\"{}\">{}</text>",
+            hex(Paint::Ink),
+            escape(text)
+        )
+        .expect(INFALLIBLE);
+    }
+
     /// A light area.
     pub(super) fn area(&mut self, points: &[(i32, i32)], paint: Paint) {
         let role = role_class(paint);

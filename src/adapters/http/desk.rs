@@ -1,17 +1,21 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
 mod calendar;
+mod commissioning;
 mod published;
 mod records;
 mod rows;
 mod sides;
+mod station_tables;
 mod stations_page;
 mod targets;
 mod targets_page;
 mod today;
+mod trends;
 
 pub use calendar::calendar;
 pub use calendar::day;
+pub use commissioning::commissioning;
 pub use records::bulletins;
 pub use records::data;
 pub use records::restatements;
@@ -19,6 +23,8 @@ pub use stations_page::station;
 pub use stations_page::stations;
 pub use targets_page::targets;
 pub use today::today;
+pub use trends::heat;
+pub use trends::trends;
 
 use chrono::Datelike;
 use chrono::NaiveDate;

@@ -14,6 +14,7 @@ use axum::response::Response;
 
 use crate::adapters::chart::Size;
 use crate::adapters::chart::calendar;
+use crate::adapters::chart::heat;
 use crate::adapters::chart::progress;
 use crate::adapters::chart::tiers;
 use crate::adapters::chart::trend;
@@ -115,6 +116,16 @@ pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Re
     Ok(html(page::targets::targets(&view)))
 }
 
+/// `GET /trends`: years, quarters, months, hours and stations against one another.
+///
+/// # Errors
+/// A problem document.
+pub async fn trends(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "review", "lang"])?;
+    let view = desk::trends(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
 /// `GET /stations`: an area's stations on a map and by rank.
 ///
 /// # Errors
@@ -172,6 +183,20 @@ pub async fn data(State(state): State<WebState>, params: Params) -> Result<Respo
     Ok(html(page::sheet::sheet(&view)))
 }
 
+/// `GET /commissioning/{id}`: how a station or logger is coming in.
+///
+/// # Errors
+/// A problem document.
+pub async fn commissioning(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["lang"])?;
+    let view = desk::commissioning(&state, wish(&params)?, &id).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
 /// `GET /year`: a year at a glance.
 ///
 /// # Errors
@@ -211,9 +236,13 @@ pub async fn chart(
         Some("narrow") => Size::Narrow,
         Some(_) => return Err(Problem::bad("size", "wide or narrow is expected")),
     };
-    let kinds = "pm25, ratio, calendar, months, days, tiers";
+    let kinds = "pm25, ratio, calendar, months, days, hours, tiers";
     let kind = file.strip_suffix(".svg");
     let kind = kind.ok_or_else(|| Problem::NotFound(format!("charts are KIND.svg; {kinds}")))?;
+    if kind == "hours" {
+        let chart = desk::heat(&state, wish(&params)?).await?;
+        return Ok(picture(heat::render(&chart, size)));
+    }
     let view = desk::dashboard(&state, wish(&params)?).await?;
     let svg = match kind {
         "pm25" => progress::render(&pictures::pm25(&view), size),
@@ -228,5 +257,9 @@ pub async fn chart(
             )));
         }
     };
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
+    Ok(picture(svg))
+}
+
+fn picture(svg: String) -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response()
 }

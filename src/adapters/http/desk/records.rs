@@ -10,9 +10,9 @@ use crate::adapters::deletions;
 use crate::adapters::http::bulletins;
 use crate::adapters::http::desk::Desk;
 use crate::adapters::http::desk::Wish;
-use crate::adapters::http::desk::stations_page::columns;
-use crate::adapters::http::desk::stations_page::moment;
-use crate::adapters::http::desk::stations_page::shown;
+use crate::adapters::http::desk::station_tables::columns;
+use crate::adapters::http::desk::station_tables::moment;
+use crate::adapters::http::desk::station_tables::shown;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::query;
@@ -31,6 +31,8 @@ use crate::adapters::publications::issue_json;
 use crate::adapters::publications::print;
 use crate::adapters::report::letters;
 use crate::domain::calendar::PeriodKind;
+use crate::domain::publication::Issue;
+use crate::ports::Kept;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
 
@@ -72,36 +74,9 @@ pub async fn bulletins(
     let mut issues = state.publications.issues().await?;
     issues.retain(|(_, issue)| issue.area == area);
     let words_of = phrases(desk.lang);
-    let link = |label: &str| {
-        let pairs = [("period", label)];
-        format!("/bulletins?{}&{}", query(&pairs), desk.carried())
-    };
-    let kinds = KINDS.into_iter().zip(words_of.bulletin_kinds);
-    let kinds = kinds.map(|(kind, name)| {
-        let label = kind.containing(newest).label;
-        (link(&label), format!("{name} {label}"))
-    });
     let own = format!("/v1/bulletins/{period}?{}", desk.carried());
-    let mut rows: Vec<Vec<Cell>> = issues
-        .iter()
-        .map(|(number, issue)| {
-            let shape = issue_json(state.zone, *number, issue);
-            vec![
-                shown(&shape["id"]),
-                Cell::link(issue.period.label.clone(), link(&issue.period.label)),
-                shown(&shape["kind"]),
-                shown(&shape["edition"]),
-                moment(&shape["issued_at"]),
-                moment(&shape["known_at"]),
-            ]
-        })
-        .collect();
-    rows.reverse();
-    rows.truncate(ROWS_MAX);
     let mut pairs = desk.own_pairs();
     pairs.push(("period", period.clone()));
-    let mut hidden = desk.own_pairs();
-    hidden.push(("lang", desk.lang.key().to_owned()));
     Ok(Sheet {
         lang: desk.lang,
         place: Place::Bulletins,
@@ -113,19 +88,7 @@ pub async fn bulletins(
         basis: Some(desk.basis(state.editions.on(newest))),
         simulated: desk.assessor.simulated(&desk.area, desk.span),
         blocks: vec![
-            Block {
-                anchor: "choose",
-                title: words_of.bulletin_choose.to_owned(),
-                notes: vec![words_of.bulletin_how.to_owned()],
-                parts: vec![
-                    Part::Links(kinds.collect()),
-                    Part::Form(Form {
-                        action: "/bulletins".to_owned(),
-                        hidden,
-                        fields: vec![("period", words_of.col_period.to_owned(), Vec::new())],
-                    }),
-                ],
-            },
+            choose_block(&desk, newest),
             Block {
                 anchor: "bulletin",
                 title: period,
@@ -141,33 +104,86 @@ pub async fn bulletins(
                     Part::Verbatim(printed.text),
                 ],
             },
-            Block {
-                anchor: "issued",
-                title: words_of.issued_title.to_owned(),
-                notes: vec![words_of.issued_note.to_owned()],
-                parts: vec![
-                    Part::Table(Table {
-                        columns: columns(&[
-                            (words_of.col_number, true),
-                            (words_of.col_period, false),
-                            (words_of.col_kind, false),
-                            (words_of.edition, false),
-                            (words_of.col_issued, false),
-                            (words_of.known_at, false),
-                        ]),
-                        rows,
-                        empty: words_of.issued_none.to_owned(),
-                        csv: None,
-                        folded: false,
-                    }),
-                    Part::Links(vec![(
-                        format!("/restatements?{}", desk.carried()),
-                        words_of.restatements_title.to_owned(),
-                    )]),
-                ],
-            },
+            issued_block(&desk, &issues),
         ],
     })
+}
+
+/// The page of a bulletin.
+fn link(desk: &Desk<'_>, label: &str) -> String {
+    let pairs = [("period", label)];
+    format!("/bulletins?{}&{}", query(&pairs), desk.carried())
+}
+
+/// Periods to choose from.
+fn choose_block(desk: &Desk<'_>, newest: chrono::NaiveDate) -> Block {
+    let words_of = phrases(desk.lang);
+    let kinds = KINDS.into_iter().zip(words_of.bulletin_kinds);
+    let kinds = kinds.map(|(kind, name)| {
+        let label = kind.containing(newest).label;
+        (link(desk, &label), format!("{name} {label}"))
+    });
+    let mut hidden = desk.own_pairs();
+    hidden.push(("lang", desk.lang.key().to_owned()));
+    Block {
+        anchor: "choose",
+        title: words_of.bulletin_choose.to_owned(),
+        notes: vec![words_of.bulletin_how.to_owned()],
+        parts: vec![
+            Part::Links(kinds.collect()),
+            Part::Form(Form {
+                action: "/bulletins".to_owned(),
+                hidden,
+                fields: vec![("period", words_of.col_period.to_owned(), Vec::new())],
+            }),
+        ],
+    }
+}
+
+/// What was issued, the newest first.
+fn issued_block(desk: &Desk<'_>, issues: &[(u64, Issue)]) -> Block {
+    let words_of = phrases(desk.lang);
+    let mut rows: Vec<Vec<Cell>> = issues
+        .iter()
+        .map(|(number, issue)| {
+            let shape = issue_json(desk.state.zone, *number, issue);
+            vec![
+                shown(&shape["id"]),
+                Cell::link(issue.period.label.clone(), link(desk, &issue.period.label)),
+                shown(&shape["kind"]),
+                shown(&shape["edition"]),
+                moment(&shape["issued_at"]),
+                moment(&shape["known_at"]),
+            ]
+        })
+        .collect();
+    rows.reverse();
+    rows.truncate(ROWS_MAX);
+    Block {
+        anchor: "issued",
+        title: words_of.issued_title.to_owned(),
+        notes: vec![words_of.issued_note.to_owned()],
+        parts: vec![
+            Part::Table(Table {
+                columns: columns(&[
+                    (words_of.col_number, false),
+                    (words_of.col_period, false),
+                    (words_of.col_kind, false),
+                    (words_of.edition, false),
+                    (words_of.col_issued, false),
+                    (words_of.known_at, false),
+                ]),
+                rows,
+                empty: words_of.issued_none.to_owned(),
+                csv: None,
+                folded: false,
+            }),
+            Part::Links(vec![(
+                format!("/restatements?{}", desk.carried()),
+                words_of.restatements_title.to_owned(),
+            )]),
+        ],
+    }
 }
 
 /// Builds the page of restatements: published figures that would be said otherwise now.
@@ -221,7 +237,7 @@ pub async fn restatements(state: &WebState, wish: Wish) -> Result<Sheet, Problem
             notes,
             parts: vec![Part::Table(Table {
                 columns: columns(&[
-                    (words_of.col_number, true),
+                    (words_of.col_number, false),
                     (words_of.col_period, false),
                     (words_of.col_issued, false),
                     (words_of.col_item, false),
@@ -291,18 +307,6 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
         let all = total(letter);
         let passed = all.saturating_sub(ROWS_MAX as u64);
         let kept = newest_letters(state, letter, passed).await?;
-        let rows = kept.iter().rev().map(|kept| {
-            let shape = letters::head(state.zone, kept);
-            let id = shape["id"].to_string();
-            vec![
-                Cell::link(id.clone(), format!("/v1/dead-letters/{id}")),
-                moment(&shape["received_at"]),
-                shown(&shape["source"]),
-                shown(&shape["topic"]),
-                shown(&shape["payload_bytes"]),
-                shown(&shape["reason"]),
-            ]
-        });
         sections.push(Block {
             anchor,
             title: title.to_owned(),
@@ -310,20 +314,7 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
                 words_of.newest_rows,
                 &[("most", &ROWS_MAX.to_string())],
             )],
-            parts: vec![Part::Table(Table {
-                columns: columns(&[
-                    (words_of.col_number, true),
-                    (words_of.col_received, false),
-                    (words_of.col_sender, false),
-                    (words_of.col_topic, false),
-                    (words_of.col_bytes, true),
-                    (words_of.col_why, false),
-                ]),
-                rows: rows.collect(),
-                empty: words_of.letters_none.to_owned(),
-                csv: None,
-                folded: false,
-            })],
+            parts: vec![Part::Table(letters_table(&desk, &kept))],
         });
     }
     sections.push(Block {
@@ -347,12 +338,43 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
     })
 }
 
+/// Kept messages, the newest first.
+fn letters_table(desk: &Desk<'_>, kept: &[Kept]) -> Table {
+    let words_of = phrases(desk.lang);
+    let rows = kept.iter().rev().map(|kept| {
+        let shape = letters::head(desk.state.zone, kept);
+        let id = shape["id"].to_string();
+        vec![
+            Cell::link(id.clone(), format!("/v1/dead-letters/{id}")),
+            moment(&shape["received_at"]),
+            shown(&shape["source"]),
+            shown(&shape["topic"]),
+            shown(&shape["payload_bytes"]),
+            shown(&shape["reason"]),
+        ]
+    });
+    Table {
+        columns: columns(&[
+            (words_of.col_number, false),
+            (words_of.col_received, false),
+            (words_of.col_sender, false),
+            (words_of.col_topic, false),
+            (words_of.col_bytes, true),
+            (words_of.col_why, false),
+        ]),
+        rows: rows.collect(),
+        empty: words_of.letters_none.to_owned(),
+        csv: None,
+        folded: false,
+    }
+}
+
 /// The newest kept messages of a state: those after as many as are passed over.
 async fn newest_letters(
     state: &WebState,
     letter: LetterState,
     passed: u64,
-) -> Result<Vec<crate::ports::Kept>, Problem> {
+) -> Result<Vec<Kept>, Problem> {
     let mut after = 0;
     let mut left = usize::try_from(passed).unwrap_or(usize::MAX);
     loop {
@@ -433,7 +455,7 @@ async fn deleted(desk: &Desk<'_>) -> Result<Block, Problem> {
         notes: Vec::new(),
         parts: vec![Part::Table(Table {
             columns: columns(&[
-                (words_of.col_number, true),
+                (words_of.col_number, false),
                 (words_of.col_sender, false),
                 (words_of.col_pollutant, false),
                 (words_of.col_from, false),

@@ -38,6 +38,8 @@ pub enum Place {
     Calendar,
     /// Targets.
     Targets,
+    /// Trends.
+    Trends,
     /// Stations.
     Stations,
     /// Bulletins and restatements.
@@ -49,10 +51,11 @@ pub enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Today,
         Self::Calendar,
         Self::Targets,
+        Self::Trends,
         Self::Stations,
         Self::Bulletins,
         Self::Data,
@@ -64,6 +67,7 @@ impl Place {
             Self::Today => "/",
             Self::Calendar => "/calendar",
             Self::Targets => "/targets",
+            Self::Trends => "/trends",
             Self::Stations => "/stations",
             Self::Bulletins => "/bulletins",
             Self::Data => "/data",
@@ -77,6 +81,7 @@ impl Place {
             Self::Today => words.place_today,
             Self::Calendar => words.place_calendar,
             Self::Targets => words.place_targets,
+            Self::Trends => words.place_trends,
             Self::Stations => words.place_stations,
             Self::Bulletins => words.place_bulletins,
             Self::Data => words.place_data,

@@ -24,7 +24,7 @@ use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 
 /// The unit of PM2.5 everywhere on the pages.
-pub(super) const PM25_UNIT: &str = "µg/m³";
+pub(in crate::adapters::http) const PM25_UNIT: &str = "µg/m³";
 
 /// Where a printed figure lies; `None` when the text is no finite number.
 pub(in crate::adapters::http) fn position(text: &str) -> Option<f64> {

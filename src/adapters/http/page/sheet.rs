@@ -199,7 +199,7 @@ fn part(part: &Part, lang: Lang) -> Markup {
                 div.chart.wide { img loading="lazy" alt=(words) src=(address); }
                 div.chart.narrow { img loading="lazy" alt=(words) src={ (address) "&size=narrow" }; }
             }
-            Part::Verbatim(text) => { pre tabindex="0" { code { (text) } } }
+            Part::Verbatim(text) => { pre.verbatim tabindex="0" { code { (text) } } }
             Part::Links(links) => {
                 ul.links { @for (href, name) in links { li { a href=(href) { (name) } } } }
             }
