@@ -22,7 +22,7 @@ FEATURES := --features native-tls
 TEST_NEEDS := openssl=openssl mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
 	victoria-metrics=victoria-metrics \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
-	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
+	/usr/bin/node=nodejs /usr/bin/npm=npm curl=curl /usr/share/nodejs/mqtt/package.json=node-mqtt
 
 # The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.
 RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
@@ -66,12 +66,13 @@ check: build-needs ## format, lints, documentation, then make test
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release $(FEATURES)
 	@$(MAKE) --no-print-directory test
 
-bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, scans, a nation's year, credit under load; some minutes
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, pages, scans, a nation's year, credit under load; some minutes
 	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients
 	cargo bench $(FEATURES) --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
 	cargo bench $(FEATURES) --bench store
 	cargo bench $(FEATURES) --bench late
+	cargo bench $(FEATURES) --bench pages
 	@.ci/need python3=python3-venv || echo "skytier: polars and DuckDB are left out"
 	cargo bench $(FEATURES) --bench scan
 	cargo bench $(FEATURES) --bench nation
@@ -94,8 +95,12 @@ bless: build-needs ## accept the charts as they are drawn now
 build-needs: cargo
 	@.ci/need $(BUILD_NEEDS)
 
+# What the accessibility test runs in the browser; no distribution packages it.
+AXE := /usr/lib/node_modules/axe-core/axe.min.js
+
 test-needs:
 	@.ci/need $(TEST_NEEDS)
+	@[ -e $(AXE) ] || npm install --global --silent --prefix /usr axe-core@4.11.0
 
 cargo:
 	@command -v cargo >/dev/null || { echo "skytier: cargo is missing; install Rust first" >&2; exit 1; }

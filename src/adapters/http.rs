@@ -18,6 +18,8 @@ pub(crate) mod phrases;
 
 pub mod page;
 
+pub mod kept_years;
+
 pub mod credit_view;
 
 pub mod desk;
@@ -53,6 +55,8 @@ pub mod gaps;
 pub mod credit;
 
 pub mod health;
+
+pub mod tagged;
 
 pub mod pages;
 

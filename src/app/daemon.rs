@@ -276,6 +276,7 @@ impl Daemon {
             mqtt_prefix: settings.mqtt_prefix.clone(),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             live: Live::new(switch.clone()),
+            years: Arc::default(),
             clock,
             moment: cli::moment,
         };

@@ -166,18 +166,7 @@ impl Browser {
 
     /// Opens an address at a width, light or dark, and says what is wrong with it.
     pub(crate) fn look(&mut self, url: &str, width_px: u32, dark: bool) -> Findings {
-        self.cdp(
-            "Emulation.setDeviceMetricsOverride",
-            json!({"width": width_px, "height": 900, "deviceScaleFactor": 1, "mobile": width_px < 700}),
-        );
-        let scheme = if dark { "dark" } else { "light" };
-        self.cdp(
-            "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
-        );
-        self.log("browser");
-        self.log("performance");
-        self.post("/url", json!({"url": url}));
+        self.open(url, width_px, dark);
         let tofu = self.post("/execute/async", json!({"script": TOFU, "args": []}));
         let clipped = self.post("/execute/sync", json!({"script": CLIPPED, "args": []}));
         let console = self.log("browser");
@@ -194,6 +183,27 @@ impl Browser {
             tofu: tofu["tofu"].as_str().unwrap_or("no answer").to_owned(),
             characters: tofu["seen"].as_u64().unwrap_or(0),
         }
+    }
+
+    /// Opens an address at a width, light or dark.
+    pub(crate) fn open(&mut self, url: &str, width_px: u32, dark: bool) {
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width_px, "height": 900, "deviceScaleFactor": 1, "mobile": width_px < 700}),
+        );
+        let scheme = if dark { "dark" } else { "light" };
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+        );
+        self.log("browser");
+        self.log("performance");
+        self.post("/url", json!({"url": url}));
+    }
+
+    /// Runs a script that hands its result to its last argument.
+    pub(crate) fn run_async(&mut self, script: &str) -> Value {
+        self.post("/execute/async", json!({"script": script, "args": []}))
     }
 
     /// Runs a script in the page; gives what it returns.

@@ -249,7 +249,13 @@ impl Pen<'_> {
     /// A box that leads to an address and tells a text while the pointer rests on it. Keyboards reach the same
     /// addresses by the table behind the picture.
     pub(super) fn link(&mut self, frame: Frame, href: &str, text: &str) {
-        write!(self.over, "<a href=\"{}\" tabindex=\"-1\">", escape(href)).expect(INFALLIBLE);
+        write!(
+            self.over,
+            "<a href=\"{}\" tabindex=\"-1\" aria-label=\"{}\">",
+            escape(href),
+            escape(text)
+        )
+        .expect(INFALLIBLE);
         self.hint(frame, text);
         self.over.truncate(self.over.trim_end().len());
         self.over.push_str("</a>\n");
@@ -312,13 +318,19 @@ fn finish(svg: &str, over: &str, (width, height): (i32, i32), caption: Caption<'
     }
     body.push_str(over);
     let title = escape(caption.title);
+    // What leads somewhere is no mere picture.
+    let role = if over.contains("<a href") {
+        "group"
+    } else {
+        "img"
+    };
     let mark = caption
         .watermark
         .map(|text| watermark(text, (width, height)))
         .unwrap_or_default();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"100%\" \
-         font-family=\"{family}\" role=\"img\" aria-label=\"{title}\">\n\
+         font-family=\"{family}\" role=\"{role}\" aria-label=\"{title}\">\n\
          <title>{title}</title>\n<desc>{summary}</desc>\n{body}{mark}</svg>\n",
         family = font::FAMILY,
         summary = escape(caption.summary),

@@ -26,6 +26,8 @@ pub use today::today;
 pub use trends::heat;
 pub use trends::trends;
 
+use std::collections::BTreeMap;
+
 use chrono::Datelike;
 use chrono::NaiveDate;
 
@@ -95,6 +97,8 @@ pub fn name(names: &Names, lang: Lang) -> String {
 
 struct Desk<'a> {
     state: &'a WebState,
+    /// How often days of each year had been replaced before they were taken.
+    changes: BTreeMap<i32, u64>,
     assessor: Assessor,
     lang: Lang,
     area: Area,
@@ -171,6 +175,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// An area that does not exist, or those of the store.
     async fn open(state: &'a WebState, wish: &Wish) -> Result<Self, Problem> {
+        let changes = state.rollup.changes();
         let (assessor, recipe) = values(state, wish.review).await?;
         let area = wish.area.clone();
         let area = area.unwrap_or_else(|| assessor.default_area());
@@ -198,6 +203,7 @@ impl<'a> Desk<'a> {
                 ..Choices::default()
             },
             state,
+            changes,
             assessor,
             lang: wish.lang,
             area,

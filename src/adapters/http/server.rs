@@ -49,6 +49,7 @@ use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
+use crate::adapters::http::tagged::tagged;
 use crate::adapters::http::targets;
 
 /// Largest request body: a table of some ten thousand rows fits, and so does a look-up of as many units.
@@ -116,6 +117,8 @@ fn shown() -> Router<WebState> {
         .route("/commissioning/{id}", get(pages::commissioning))
         .route("/year", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
+        .route("/v1/charts/{file}", get(pages::chart))
+        .layer(from_fn(tagged))
         .route("/live", get(live::live))
 }
 
@@ -225,7 +228,6 @@ pub fn router(state: WebState) -> Router {
             get(publications::list).post(publications::publish),
         )
         .route("/v1/restatements", get(publications::restatements))
-        .route("/v1/charts/{file}", get(pages::chart))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -7,6 +7,7 @@ use chrono::FixedOffset;
 use tokio::sync::Semaphore;
 
 use crate::adapters::access::Access;
+use crate::adapters::http::kept_years::KeptYears;
 use crate::adapters::http::live::Live;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
@@ -86,6 +87,8 @@ pub struct WebState {
     pub mqtt_prefix: String,
     /// Places for work that takes a processor for a while.
     pub heavy: Arc<Semaphore>,
+    /// Years as pages show them.
+    pub years: Arc<KeptYears>,
     /// Pages that are told of changes.
     pub live: Live,
     /// The clock.

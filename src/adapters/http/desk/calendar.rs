@@ -1,5 +1,7 @@
 //! Fills the years of AQI days, and one day with its hours.
 
+use std::sync::Arc;
+
 use chrono::Datelike;
 use chrono::NaiveDate;
 
@@ -11,6 +13,7 @@ use crate::adapters::http::desk::level_of;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::desk::primary;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::kept_years::Origin;
 use crate::adapters::http::page::calendar::CalendarView;
 use crate::adapters::http::page::calendar::DayItem;
 use crate::adapters::http::page::calendar::DayView;
@@ -27,6 +30,7 @@ use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::reading::Review;
 use crate::domain::standards::Edition;
 use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
@@ -73,7 +77,7 @@ impl Desk<'_> {
             Some(extent) => PeriodKind::Year
                 .cut(extent)
                 .into_iter()
-                .map(|period| self.year_of_days(period.span))
+                .map(|period| self.kept_year(period.span))
                 .collect(),
         };
         years.reverse();
@@ -92,6 +96,22 @@ impl Desk<'_> {
             year: self.year,
             years,
         }
+    }
+
+    /// A year of readings as they came may be kept; what reviewers change of it is not counted by year.
+    fn kept_year(&self, span: Span) -> YearOfDays {
+        if self.review == Review::Reviewed {
+            return self.year_of_days(span);
+        }
+        let year = span.from.year();
+        let key = (self.area.text(), year, self.lang);
+        let origin = Origin {
+            changes: self.changes.get(&year).copied().unwrap_or(0),
+            upto: span.to,
+            registry: Arc::clone(&self.assessor.registry),
+        };
+        let make = || self.year_of_days(span);
+        self.state.years.year(key, origin, make)
     }
 
     /// The days of a year as far as the span goes; a year's first days without data are days all the same.
