@@ -10,6 +10,7 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
 use std::process::Child;
+use std::process::ChildStdout;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
@@ -152,6 +153,8 @@ fn lay_down(folder: &Path, stations: u32, years: u32) -> anyhow::Result<()> {
 struct Daemon {
     child: Child,
     address: String,
+    /// Kept open: a program that prints into a closed pipe would stumble.
+    _printed: BufReader<ChildStdout>,
 }
 
 impl Daemon {
@@ -164,18 +167,24 @@ impl Daemon {
         ]);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let printed = child.stdout.take().context("a pipe")?;
+        let mut printed = BufReader::new(printed);
         let mut address = None;
-        for line in BufReader::new(printed).lines() {
-            let line = line?;
-            let said = line.trim_start_matches("skytier: ");
+        let mut line = String::new();
+        while printed.read_line(&mut line)? > 0 {
+            let said = line.trim_end().trim_start_matches("skytier: ");
             if said.starts_with("http://") {
                 address = Some(said.trim_end_matches('/').to_owned());
             } else if said.starts_with("loopback only") {
                 break;
             }
+            line.clear();
         }
         let address = address.context("the program says where it is")?;
-        Ok(Self { child, address })
+        Ok(Self {
+            child,
+            address,
+            _printed: printed,
+        })
     }
 }
 

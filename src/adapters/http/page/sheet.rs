@@ -236,7 +236,7 @@ fn table(table: &Table, lang: Lang) -> Markup {
         @if table.rows.is_empty() { p.meta { (table.empty) } }
         @else if table.folded {
             details { summary { (words.as_table) } div.scroll tabindex="0" { (rows) } }
-        } @else { (rows) }
+        } @else { div.across tabindex="0" { (rows) } }
         @if let Some(href) = &table.csv { p.csv { a href=(href) download { (words.as_csv) } } }
     }
 }
