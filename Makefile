@@ -22,7 +22,7 @@ FEATURES := --features native-tls
 TEST_NEEDS := openssl=openssl mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
 	victoria-metrics=victoria-metrics \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
-	/usr/bin/node=nodejs /usr/bin/npm=npm curl=curl /usr/share/nodejs/mqtt/package.json=node-mqtt
+	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
 
 # The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.
 RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
@@ -95,12 +95,8 @@ bless: build-needs ## accept the charts as they are drawn now
 build-needs: cargo
 	@.ci/need $(BUILD_NEEDS)
 
-# What the accessibility test runs in the browser; no distribution packages it.
-AXE := /usr/lib/node_modules/axe-core/axe.min.js
-
 test-needs:
 	@.ci/need $(TEST_NEEDS)
-	@[ -e $(AXE) ] || npm install --global --silent --prefix /usr axe-core@4.11.0
 
 cargo:
 	@command -v cargo >/dev/null || { echo "skytier: cargo is missing; install Rust first" >&2; exit 1; }

@@ -186,7 +186,7 @@ impl Browser {
     }
 
     /// Opens an address at a width, light or dark.
-    pub(crate) fn open(&mut self, url: &str, width_px: u32, dark: bool) {
+    fn open(&mut self, url: &str, width_px: u32, dark: bool) {
         self.cdp(
             "Emulation.setDeviceMetricsOverride",
             json!({"width": width_px, "height": 900, "deviceScaleFactor": 1, "mobile": width_px < 700}),
@@ -199,11 +199,6 @@ impl Browser {
         self.log("browser");
         self.log("performance");
         self.post("/url", json!({"url": url}));
-    }
-
-    /// Runs a script that hands its result to its last argument.
-    pub(crate) fn run_async(&mut self, script: &str) -> Value {
-        self.post("/execute/async", json!({"script": script, "args": []}))
     }
 
     /// Runs a script in the page; gives what it returns.
