@@ -1,6 +1,7 @@
 //! Entity tags: whoever has the same bytes already is told so instead of getting them again.
 //!
 //! A page says up to which second it knows, so its tag holds for that second; a chart's holds until its figures change.
+//! Browsers are told to keep neither, so tags serve programs that ask for charts again and again.
 
 use axum::body::Body;
 use axum::body::to_bytes;
@@ -40,9 +41,6 @@ pub async fn tagged(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&tag) {
         parts.headers.insert(header::ETAG, value);
     }
-    // Kept, but asked about each time.
-    let rule = HeaderValue::from_static("private, no-cache");
-    parts.headers.insert(header::CACHE_CONTROL, rule);
     if known {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
