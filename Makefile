@@ -69,12 +69,13 @@ check: build-needs ## format, lints, documentation, then make test
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release $(FEATURES)
 	@$(MAKE) --no-print-directory test
 
-bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, scans, a nation's year, credit under load; some minutes
+bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, pages, scans, a nation's year, credit under load; some minutes
 	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients
 	cargo bench $(FEATURES) --bench ingest
 	@.ci/need victoria-metrics=victoria-metrics influxd=influxdb || echo "skytier: the peers of the store are left out"
 	cargo bench $(FEATURES) --bench store
 	cargo bench $(FEATURES) --bench late
+	cargo bench $(FEATURES) --bench pages
 	@.ci/need python3=python3-venv || echo "skytier: polars and DuckDB are left out"
 	cargo bench $(FEATURES) --bench scan
 	cargo bench $(FEATURES) --bench nation

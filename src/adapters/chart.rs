@@ -9,6 +9,8 @@
 
 pub mod calendar;
 pub mod font;
+pub mod heat;
+pub mod map;
 pub mod palette;
 pub mod progress;
 mod sheet;

@@ -20,6 +20,8 @@ pub(crate) mod phrases;
 
 pub mod page;
 
+pub mod kept_years;
+
 pub mod credit_view;
 
 mod unit_view;
@@ -63,6 +65,7 @@ pub mod health;
 pub mod observe;
 
 pub mod metrics;
+pub mod tagged;
 
 pub mod pages;
 

@@ -407,6 +407,7 @@ impl Parts {
             mqtt_prefix: settings.mqtt_prefix.clone(),
             heavy: Arc::new(Semaphore::new(HEAVY_MAX)),
             live: self.live,
+            years: Arc::default(),
             clock: self.clock,
             moment: cli::moment,
         })

@@ -51,7 +51,7 @@ pub fn mqtt(settings: &TlsSettings) -> anyhow::Result<Option<Served>> {
 ///
 /// # Errors
 /// Files that cannot be used.
-fn web(settings: &TlsSettings) -> anyhow::Result<Option<Served>> {
+pub fn web(settings: &TlsSettings) -> anyhow::Result<Option<Served>> {
     open(
         settings,
         "http.tls",

@@ -20,6 +20,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::Datelike;
 use chrono::NaiveDate;
 use tokio::sync::Notify;
 use tokio::sync::watch;
@@ -279,6 +280,8 @@ pub struct Rollup {
     wake: Notify,
     /// How often the days shown were replaced.
     shown: watch::Sender<u64>,
+    /// The same by the years of those days.
+    changes: Mutex<BTreeMap<i32, u64>>,
 }
 
 impl Rollup {
@@ -296,6 +299,7 @@ impl Rollup {
             settling: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             shown: watch::Sender::new(0),
+            changes: Mutex::default(),
         })
     }
 
@@ -312,6 +316,16 @@ impl Rollup {
     /// Tells whenever other days are shown than before, by a number that only grows.
     pub fn shown(&self) -> watch::Receiver<u64> {
         self.shown.subscribe()
+    }
+
+    /// How often days of each year were replaced since the start. Whoever keeps what it made of a year's days asks before
+    /// it takes the days: what it keeps is then never older than what it is kept under.
+    pub fn changes(&self) -> BTreeMap<i32, u64> {
+        self.changes_by_year().clone()
+    }
+
+    fn changes_by_year(&self) -> MutexGuard<'_, BTreeMap<i32, u64>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes the days that new or corrected readings touch; [`Self::run`] computes them again.
@@ -366,7 +380,13 @@ impl Rollup {
         let computed = self.compute(&dirty).await;
         let kept = match computed {
             Ok(fresh) => {
+                let spans = fresh.iter().map(|(_, span, _)| *span);
+                let years = spans.flat_map(|span| span.from.year()..=span.to.year());
+                let years: BTreeSet<i32> = years.collect();
                 self.show(fresh);
+                for year in years {
+                    *self.changes_by_year().entry(year).or_default() += 1;
+                }
                 self.shown.send_modify(|times| *times += 1);
                 Ok(())
             }

@@ -31,7 +31,11 @@ const hidden = e => { for (let p = e; p; p = p.parentElement) {
     if (s.clipPath !== 'none' || s.visibility === 'hidden' || p.classList.contains('skip')) return true; } return false; };
 if (document.documentElement.scrollWidth > width)
     found.push('document is ' + document.documentElement.scrollWidth + ' wide in ' + width);
+const boxes = new Map();
+const others = svg => { if (!boxes.has(svg)) boxes.set(svg, [...svg.querySelectorAll('text:not(.watermark)')]
+    .map(f => [f, f.getBoundingClientRect()])); return boxes.get(svg); };
 for (const e of document.body.querySelectorAll('*')) {
+    if (e.ownerSVGElement && e.tagName !== 'text') continue;
     const r = e.getBoundingClientRect();
     if (!r.width || !r.height || hidden(e)) continue;
     const beyond = r.right > width + 1 || r.left < -1;
@@ -47,9 +51,8 @@ for (const e of document.body.querySelectorAll('*')) {
         const p = e.ownerSVGElement.getBoundingClientRect();
         if (r.left < p.left - 1 || r.right > p.right + 1 || r.top < p.top - 2 || r.bottom > p.bottom + 2)
             found.push('outside picture: ' + name(e));
-        for (const f of e.ownerSVGElement.querySelectorAll('text:not(.watermark)')) {
+        for (const [f, q] of others(e.ownerSVGElement)) {
             if (f === e) break;
-            const q = f.getBoundingClientRect();
             const wide = Math.min(r.right, q.right) - Math.max(r.left, q.left);
             const high = Math.min(r.bottom, q.bottom) - Math.max(r.top, q.top);
             if (wide > 2 && high > Math.min(r.height, q.height) * 0.5) found.push('overlap: ' + name(e) + ' on ' + name(f));
@@ -163,18 +166,7 @@ impl Browser {
 
     /// Opens an address at a width, light or dark, and says what is wrong with it.
     pub(crate) fn look(&mut self, url: &str, width_px: u32, dark: bool) -> Findings {
-        self.cdp(
-            "Emulation.setDeviceMetricsOverride",
-            json!({"width": width_px, "height": 900, "deviceScaleFactor": 1, "mobile": width_px < 700}),
-        );
-        let scheme = if dark { "dark" } else { "light" };
-        self.cdp(
-            "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
-        );
-        self.log("browser");
-        self.log("performance");
-        self.post("/url", json!({"url": url}));
+        self.open(url, width_px, dark);
         let tofu = self.post("/execute/async", json!({"script": TOFU, "args": []}));
         let clipped = self.post("/execute/sync", json!({"script": CLIPPED, "args": []}));
         let console = self.log("browser");
@@ -191,6 +183,22 @@ impl Browser {
             tofu: tofu["tofu"].as_str().unwrap_or("no answer").to_owned(),
             characters: tofu["seen"].as_u64().unwrap_or(0),
         }
+    }
+
+    /// Opens an address at a width, light or dark.
+    fn open(&mut self, url: &str, width_px: u32, dark: bool) {
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width_px, "height": 900, "deviceScaleFactor": 1, "mobile": width_px < 700}),
+        );
+        let scheme = if dark { "dark" } else { "light" };
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+        );
+        self.log("browser");
+        self.log("performance");
+        self.post("/url", json!({"url": url}));
     }
 
     /// Runs a script in the page; gives what it returns.

@@ -13,6 +13,11 @@ use skytier::adapters::chart::calendar::CalendarChart;
 use skytier::adapters::chart::calendar::DayCell;
 use skytier::adapters::chart::calendar::DayState;
 use skytier::adapters::chart::empty;
+use skytier::adapters::chart::heat;
+use skytier::adapters::chart::heat::HeatChart;
+use skytier::adapters::chart::map;
+use skytier::adapters::chart::map::MapChart;
+use skytier::adapters::chart::map::MapPoint;
 use skytier::adapters::chart::missing_glyphs;
 use skytier::adapters::chart::palette::AqiLevel;
 use skytier::adapters::chart::palette::CreditTier;
@@ -23,9 +28,13 @@ use skytier::adapters::chart::tiers;
 use skytier::adapters::chart::tiers::TiersChart;
 use skytier::adapters::chart::trend;
 use skytier::adapters::chart::trend::TrendChart;
+use skytier::adapters::chart::trend::TrendFan;
+use skytier::adapters::chart::trend::TrendLine;
 use skytier::adapters::chart::trend::TrendPoint;
 use skytier::adapters::chart::trend::TrendRule;
 use skytier::adapters::chart::trend::TrendStyle;
+use skytier::adapters::chart::years;
+use skytier::adapters::chart::years::YearsChart;
 use skytier::adapters::lang::Lang;
 
 /// A made-up index of a day: high in winter, with a pattern that repeats every 37 days.
@@ -126,6 +135,9 @@ fn monthly_sample(lang: Lang) -> TrendChart {
         }
     };
     TrendChart {
+        name: "PM2.5".to_owned(),
+        more: Vec::new(),
+        fan: None,
         title: lang.pick("PM2.5 月均值", "PM2.5 by month").to_owned(),
         summary: lang.pick("八月无效", "August is void").to_owned(),
         unit: "µg/m³".to_owned(),
@@ -150,6 +162,9 @@ fn daily_sample(lang: Lang) -> TrendChart {
         }
     };
     TrendChart {
+        name: "PM2.5".to_owned(),
+        more: Vec::new(),
+        fan: None,
         title: lang.pick("PM2.5 日均值", "PM2.5 by day").to_owned(),
         summary: lang
             .pick("缺日断线", "missing days break the line")
@@ -157,6 +172,117 @@ fn daily_sample(lang: Lang) -> TrendChart {
         style: TrendStyle::Line,
         points: days_of(2024).into_iter().map(point).collect(),
         ..monthly_sample(lang)
+    }
+}
+
+/// Two further series, of which one has a gap.
+fn several_sample(lang: Lang) -> TrendChart {
+    let shifted = |share: f64, gap: usize| {
+        let own = monthly_sample(lang).points.into_iter().enumerate();
+        let value = own.map(move |(at, point)| {
+            let value = point.value.filter(|_| at != gap)? * share;
+            Some((value, format!("{value:.1}")))
+        });
+        value.collect()
+    };
+    let further = [
+        (lang.pick("东站", "East"), 1.3, 2),
+        (lang.pick("西站", "West"), 0.7, 20),
+    ];
+    TrendChart {
+        title: lang.pick("站点对比", "Stations compared").to_owned(),
+        style: TrendStyle::Line,
+        more: further
+            .into_iter()
+            .map(|(name, share, gap)| TrendLine {
+                name: name.to_owned(),
+                values: shifted(share, gap),
+            })
+            .collect(),
+        ..monthly_sample(lang)
+    }
+}
+
+/// A year so far with the wedge to its end.
+fn fan_sample(lang: Lang) -> TrendChart {
+    let points = daily_sample(lang).points.into_iter().enumerate();
+    let points = points.map(|(at, point)| TrendPoint {
+        value: (at < 200).then(|| 60.0 - at as f64 / 10.0),
+        ..point
+    });
+    TrendChart {
+        title: lang.pick("累计均值", "Mean so far").to_owned(),
+        points: points.collect(),
+        fan: Some(TrendFan {
+            p10: 34.1,
+            p50: 36.0,
+            p90: 39.2,
+        }),
+        ..daily_sample(lang)
+    }
+}
+
+fn map_sample(lang: Lang) -> MapChart {
+    let places = [
+        (120.268, 31.920, Some(42)),
+        (120.302, 31.920, Some(118)),
+        (120.3021, 31.9201, Some(77)),
+        (120.237, 31.809, None),
+    ];
+    let point =
+        |(number, (longitude, latitude, aqi)): (usize, &(f64, f64, Option<u16>))| MapPoint {
+            longitude: *longitude,
+            latitude: *latitude,
+            number: number + 1,
+            aqi: aqi.map(|aqi| (aqi, level(aqi))),
+            text: format!("{}", number + 1),
+        };
+    MapChart {
+        title: lang.pick("站点位置", "Where the stations lie").to_owned(),
+        summary: lang.pick("示例站点", "sample stations").to_owned(),
+        points: places.iter().enumerate().map(point).collect(),
+        empty_note: String::new(),
+        watermark: None,
+        lang,
+    }
+}
+
+fn heat_sample(lang: Lang) -> HeatChart {
+    let cell = |month: usize, hour: usize| {
+        let value = 20 + (month * 7) % 31 + (hour * 5) % 23;
+        (month != 6 || hour > 3).then(|| (value as f64, value.to_string()))
+    };
+    HeatChart {
+        title: lang
+            .pick("逐月逐时 PM2.5", "PM2.5 by month and hour")
+            .to_owned(),
+        summary: lang.pick("示例数据", "sample figures").to_owned(),
+        unit: "PM2.5 µg/m³".to_owned(),
+        cells: (0..12)
+            .map(|month| std::array::from_fn(|hour| cell(month, hour)))
+            .collect(),
+        empty_note: String::new(),
+        watermark: None,
+        lang,
+    }
+}
+
+fn years_sample(lang: Lang) -> YearsChart {
+    let own = calendar_sample(lang, None);
+    let moved = |by: i32| {
+        let day = move |cell: &DayCell| DayCell {
+            day: cell.day.with_year(2024 - by).unwrap_or(cell.day),
+            state: cell.state.clone(),
+        };
+        (2024 - by, own.days.iter().map(day).collect())
+    };
+    YearsChart {
+        title: lang.pick("历年对照", "All years").to_owned(),
+        summary: lang.pick("示例数据", "sample figures").to_owned(),
+        years: (0..3).map(moved).collect(),
+        empty_note: String::new(),
+        watermark: None,
+        lang,
     }
 }
 
@@ -224,6 +350,28 @@ fn pictures() -> Vec<(&'static str, String)> {
         (
             "trend-daily-narrow-en.svg",
             trend::render(&daily_sample(en), narrow),
+        ),
+        (
+            "trend-several.svg",
+            trend::render(&several_sample(zh), wide),
+        ),
+        (
+            "trend-several-narrow-en.svg",
+            trend::render(&several_sample(en), narrow),
+        ),
+        ("trend-fan.svg", trend::render(&fan_sample(zh), wide)),
+        (
+            "trend-fan-narrow-en.svg",
+            trend::render(&fan_sample(en), narrow),
+        ),
+        ("map.svg", map::render(&map_sample(zh), wide)),
+        ("map-narrow-en.svg", map::render(&map_sample(en), narrow)),
+        ("heat.svg", heat::render(&heat_sample(zh), wide)),
+        ("heat-narrow-en.svg", heat::render(&heat_sample(en), narrow)),
+        ("years.svg", years::render(&years_sample(zh), wide)),
+        (
+            "years-narrow-en.svg",
+            years::render(&years_sample(en), narrow),
         ),
         (
             "progress.svg",

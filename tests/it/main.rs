@@ -13,6 +13,7 @@ mod credit;
 mod dashboard;
 mod day_laws;
 mod deleting;
+mod desk;
 mod devices;
 mod doctor;
 mod drafts;

@@ -4,6 +4,7 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use crate::browser::Browser;
+use crate::desk::between;
 use crate::pages::keep_picture;
 use crate::register::post_json;
 use crate::support::Daemon;
@@ -71,16 +72,6 @@ fn from_the_first_step_to_a_reading_that_appears_by_itself() {
     assert_eq!(browser.run("return window.untouched", &[]), true);
     let found = browser.look(&format!("{}/?lang=en", daemon.http), 390, false);
     assert_eq!(found.complaints(), "");
-}
-
-/// What stands between two marks of a page.
-fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
-    let (_, rest) = page
-        .split_once(before)
-        .unwrap_or_else(|| panic!("no {before}"));
-    rest.split_once(after)
-        .unwrap_or_else(|| panic!("no {after}"))
-        .0
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) enum Paint {
     Series,
     Limit,
     Target,
+    /// A further series, 0 to 3.
+    Line(u8),
     Level(AqiLevel),
     OnLevel(AqiLevel),
     Tier(CreditTier),
@@ -28,7 +30,7 @@ pub(super) enum Paint {
 
 impl Paint {
     /// Those a page may recolour, with the class they are drawn under.
-    pub(super) const ROLES: [(Self, &'static str); 8] = [
+    pub(super) const ROLES: [(Self, &'static str); 12] = [
         (Self::Ink, "ink"),
         (Self::Muted, "muted"),
         (Self::Grid, "grid"),
@@ -37,6 +39,10 @@ impl Paint {
         (Self::Series, "series"),
         (Self::Limit, "limit"),
         (Self::Target, "target"),
+        (Self::Line(0), "line0"),
+        (Self::Line(1), "line1"),
+        (Self::Line(2), "line2"),
+        (Self::Line(3), "line3"),
     ];
 
     pub(super) const fn rgb(self) -> Rgb {
@@ -49,6 +55,10 @@ impl Paint {
             Self::Series => (0x0F, 0x6C, 0x94),
             Self::Limit => (0xB4, 0x23, 0x1C),
             Self::Target => (0x6B, 0x3F, 0xA0),
+            Self::Line(0) => (0xB4, 0x56, 0x0A),
+            Self::Line(1) => (0x3F, 0x73, 0x1A),
+            Self::Line(2) => (0x8A, 0x3F, 0x97),
+            Self::Line(_) => (0x5A, 0x5A, 0x5E),
             Self::Level(level) => level.rgb(),
             Self::OnLevel(level) => level.text_rgb(),
             Self::Tier(tier) => tier.rgb(),

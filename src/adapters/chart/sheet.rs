@@ -191,10 +191,71 @@ impl Pen<'_> {
 }
 
 impl Pen<'_> {
+    /// A line in strokes of its own kind, so that it is told from others without its colour.
+    pub(super) fn stroked(&mut self, points: &[(i32, i32)], paint: Paint, dashes: &str) {
+        let role = role_class(paint);
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        writeln!(
+            self.over,
+            "<polyline class=\"s-{role}\" points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" \
+             stroke-dasharray=\"{dashes}\"/>",
+            points.join(" "),
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
+    /// A box filled the darker, the greater the share.
+    pub(super) fn shade(&mut self, frame: Frame, paint: Paint, share: f64) {
+        let role = role_class(paint);
+        writeln!(
+            self.over,
+            "<rect class=\"f-{role}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\" \
+             fill-opacity=\"{share:.2}\"/>",
+            frame.x,
+            frame.y,
+            frame.width,
+            frame.height,
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
+    /// A centred text over what was laid over the picture.
+    pub(super) fn over_text(&mut self, (x, y): (i32, i32), text: &str, size_px: i32) {
+        writeln!(
+            self.over,
+            "<text class=\"f-ink\" x=\"{x}\" y=\"{y}\" dy=\"0.7ex\" text-anchor=\"middle\" \
+             font-size=\"{size_px}\" fill=\"{}\">{}</text>",
+            hex(Paint::Ink),
+            escape(text)
+        )
+        .expect(INFALLIBLE);
+    }
+
+    /// A light area.
+    pub(super) fn area(&mut self, points: &[(i32, i32)], paint: Paint) {
+        let role = role_class(paint);
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        writeln!(
+            self.over,
+            "<polygon class=\"f-{role}\" points=\"{}\" fill=\"{}\" fill-opacity=\"0.2\"/>",
+            points.join(" "),
+            hex(paint)
+        )
+        .expect(INFALLIBLE);
+    }
+
     /// A box that leads to an address and tells a text while the pointer rests on it. Keyboards reach the same
     /// addresses by the table behind the picture.
     pub(super) fn link(&mut self, frame: Frame, href: &str, text: &str) {
-        write!(self.over, "<a href=\"{}\" tabindex=\"-1\">", escape(href)).expect(INFALLIBLE);
+        write!(
+            self.over,
+            "<a href=\"{}\" tabindex=\"-1\" aria-label=\"{}\">",
+            escape(href),
+            escape(text)
+        )
+        .expect(INFALLIBLE);
         self.hint(frame, text);
         self.over.truncate(self.over.trim_end().len());
         self.over.push_str("</a>\n");
@@ -257,13 +318,19 @@ fn finish(svg: &str, over: &str, (width, height): (i32, i32), caption: Caption<'
     }
     body.push_str(over);
     let title = escape(caption.title);
+    // What leads somewhere is no mere picture.
+    let role = if over.contains("<a href") {
+        "group"
+    } else {
+        "img"
+    };
     let mark = caption
         .watermark
         .map(|text| watermark(text, (width, height)))
         .unwrap_or_default();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"100%\" \
-         font-family=\"{family}\" role=\"img\" aria-label=\"{title}\">\n\
+         font-family=\"{family}\" role=\"{role}\" aria-label=\"{title}\">\n\
          <title>{title}</title>\n<desc>{summary}</desc>\n{body}{mark}</svg>\n",
         family = font::FAMILY,
         summary = escape(caption.summary),

@@ -19,6 +19,11 @@ use crate::adapters::lang::Lang;
 /// Most points one chart takes; further ones are left out of the picture.
 pub const POINTS_MAX: usize = 4_000;
 
+/// Most further series; more are left out of the picture.
+pub const LINES_MAX: usize = 4;
+/// The strokes of further series.
+const DASHES: [&str; LINES_MAX] = ["7 4", "2 3", "9 3 2 3", "5 2"];
+
 /// How the series is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrendStyle {
@@ -52,6 +57,26 @@ pub struct TrendRule {
     pub label: String,
 }
 
+/// A further series beside the first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrendLine {
+    /// Its name.
+    pub name: String,
+    /// Its values by place, each with its text.
+    pub values: Vec<Option<(f64, String)>>,
+}
+
+/// Where the last place may end up: a wedge from the last value to the right edge. Its width between is drawn only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrendFan {
+    /// A tenth ends below this.
+    pub p10: f64,
+    /// Half.
+    pub p50: f64,
+    /// Nine tenths.
+    pub p90: f64,
+}
+
 /// A series to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrendChart {
@@ -59,12 +84,18 @@ pub struct TrendChart {
     pub title: String,
     /// The same in a sentence, for those who cannot see it.
     pub summary: String,
+    /// What the first series is called in the legend, such as `PM2.5`.
+    pub name: String,
     /// Unit of the values.
     pub unit: String,
     /// Line or bars.
     pub style: TrendStyle,
     /// The series in order of time, gaps included.
     pub points: Vec<TrendPoint>,
+    /// Further series in the same unit, at most [`LINES_MAX`].
+    pub more: Vec<TrendLine>,
+    /// Where the series may end.
+    pub fan: Option<TrendFan>,
     /// Rules across it.
     pub rules: Vec<TrendRule>,
     /// What to say when there is no value at all.
@@ -109,13 +140,16 @@ impl Plot {
 pub fn render(chart: &TrendChart, size: Size) -> String {
     let points = &chart.points[..chart.points.len().min(POINTS_MAX)];
     let values = points.iter().filter_map(|point| point.value);
-    let Some(most) = values.reduce(f64::max) else {
+    let further = chart.more.iter().flat_map(|line| line.values.iter());
+    let further = further.filter_map(|value| value.as_ref().map(|(value, _)| *value));
+    let Some(most) = values.chain(further).reduce(f64::max) else {
         return empty(size, &chart.title, &chart.empty_note, chart.lang);
     };
     let most = chart
         .rules
         .iter()
         .map(|rule| rule.value)
+        .chain(chart.fan.map(|fan| fan.p90))
         .fold(most, f64::max);
     let scale = steps(most * 1.05, size.pick(5, 4));
     let width = size.width_px();
@@ -145,6 +179,12 @@ pub fn render(chart: &TrendChart, size: Size) -> String {
             TrendStyle::Line => draw_line(pen, &plot, points),
             TrendStyle::Bars => draw_bars(pen, &plot, points, size),
         }
+        for (number, line) in (0..).zip(chart.more.iter().take(LINES_MAX)) {
+            draw_further(pen, &plot, number, line);
+        }
+        if let Some(fan) = &chart.fan {
+            draw_fan(pen, &plot, points, fan);
+        }
         draw_rules(pen, &plot, &chart.rules);
         for (index, point) in points.iter().enumerate() {
             let (left, right) = plot.slot(index);
@@ -155,21 +195,29 @@ pub fn render(chart: &TrendChart, size: Size) -> String {
                 height: frame.height,
             };
             if size == Size::Wide {
-                pen.hint(column, &hint(point, chart));
+                pen.hint(column, &hint(index, point, chart));
             }
         }
     })
 }
 
-fn hint(point: &TrendPoint, chart: &TrendChart) -> String {
-    match point.value {
-        Some(_) => format!("{}  {} {}", point.name, point.text, chart.unit),
-        None => format!(
-            "{}  {}",
-            point.name,
-            chart.lang.pick("无有效值", "no valid value")
-        ),
+fn hint(index: usize, point: &TrendPoint, chart: &TrendChart) -> String {
+    let none = chart.lang.pick("无有效值", "no valid value");
+    let first = match point.value {
+        Some(_) => format!("{} {}", point.text, chart.unit),
+        None => none.to_owned(),
+    };
+    if chart.more.is_empty() {
+        return format!("{}  {first}", point.name);
     }
+    let mut said = format!("{}\n{}: {first}", point.name, chart.name);
+    for line in chart.more.iter().take(LINES_MAX) {
+        let value = line.values.get(index).and_then(Option::as_ref);
+        let value = value.map(|(_, text)| format!("{text} {}", chart.unit));
+        let value = value.unwrap_or_else(|| none.to_owned());
+        said.push_str(&format!("\n{}: {value}", line.name));
+    }
+    said
 }
 
 /// One entry of the legend and its place.
@@ -178,20 +226,22 @@ struct LegendEntry {
     row: i32,
     rule: Option<RuleKind>,
     bars: bool,
+    line: Option<u8>,
     label: String,
 }
 
 fn legend_rows(chart: &TrendChart, width: i32) -> Vec<LegendEntry> {
-    let own = format!("PM2.5 ({})", chart.unit);
-    let labels = std::iter::once((None, own)).chain(
-        chart
-            .rules
-            .iter()
-            .map(|rule| (Some(rule.kind), rule.label.clone())),
-    );
+    let own = format!("{} ({})", chart.name, chart.unit);
+    let further = (0..).zip(chart.more.iter().take(LINES_MAX));
+    let further = further.map(|(number, line)| (None, Some(number), line.name.clone()));
+    let rules = chart.rules.iter();
+    let rules = rules.map(|rule| (Some(rule.kind), None, rule.label.clone()));
+    let labels = std::iter::once((None, None, own))
+        .chain(further)
+        .chain(rules);
     let (mut x, mut row) = (8, 0);
     let mut entries = Vec::new();
-    for (rule, label) in labels {
+    for (rule, line, label) in labels {
         let label = sheet::fitted(&label, TEXT_PX, width - 52);
         let needed = 28 + font::room_px(&label, TEXT_PX) + 18;
         if x > 8 && x + needed > width {
@@ -203,6 +253,7 @@ fn legend_rows(chart: &TrendChart, width: i32) -> Vec<LegendEntry> {
             row,
             rule,
             bars: chart.style == TrendStyle::Bars,
+            line,
             label,
         });
         x += needed;
@@ -214,6 +265,13 @@ fn draw_legend(pen: &mut Pen<'_>, entries: &[LegendEntry]) {
     for entry in entries {
         let y = 8 + LEGEND_ROW_PX * entry.row + LEGEND_ROW_PX / 2;
         let ends = ((entry.x, y), (entry.x + 22, y));
+        if let Some(number) = entry.line {
+            let dashes = DASHES[usize::from(number)];
+            pen.stroked(&[ends.0, ends.1], Paint::Line(number), dashes);
+            let how = Type::new(TEXT_PX, Anchor::Start, Paint::Ink);
+            pen.text((entry.x + 28, y), &entry.label, how);
+            continue;
+        }
         match entry.rule {
             Some(RuleKind::Limit) => pen.line(vec![ends.0, ends.1], Paint::Limit, 2),
             Some(RuleKind::Target) => pen.dashed(ends.0, ends.1, Paint::Target),
@@ -288,6 +346,45 @@ fn draw_run(pen: &mut Pen<'_>, run: Vec<(i32, i32)>) {
     }
 }
 
+fn draw_further(pen: &mut Pen<'_>, plot: &Plot, number: u8, line: &TrendLine) {
+    let paint = Paint::Line(number);
+    let dashes = DASHES[usize::from(number)];
+    let mut run: Vec<(i32, i32)> = Vec::new();
+    let places = i32::try_from(line.values.len())
+        .unwrap_or(i32::MAX)
+        .min(plot.slots);
+    for index in 0..usize::try_from(places).unwrap_or(0) {
+        match &line.values[index] {
+            Some((value, _)) => run.push((plot.middle(index), plot.y(*value))),
+            None => further_run(pen, &std::mem::take(&mut run), paint, dashes),
+        }
+    }
+    further_run(pen, &run, paint, dashes);
+}
+
+/// A stretch of a further series without gaps; a lone value is a dot.
+fn further_run(pen: &mut Pen<'_>, run: &[(i32, i32)], paint: Paint, dashes: &str) {
+    match run {
+        [] => {}
+        [alone] => pen.dot(*alone, 2, paint),
+        _ => pen.stroked(run, paint, dashes),
+    }
+}
+
+/// From the last value to the spread at the right edge, with its three figures as marks there.
+fn draw_fan(pen: &mut Pen<'_>, plot: &Plot, points: &[TrendPoint], fan: &TrendFan) {
+    let last = points.iter().rposition(|point| point.value.is_some());
+    let Some((index, value)) = last.and_then(|at| Some((at, points[at].value?))) else {
+        return;
+    };
+    let from = (plot.middle(index), plot.y(value));
+    let right = plot.frame.right();
+    let (low, middle, high) = (plot.y(fan.p10), plot.y(fan.p50), plot.y(fan.p90));
+    pen.area(&[from, (right, high), (right, low)], Paint::Series);
+    pen.stroked(&[from, (right, middle)], Paint::Series, "3 3");
+    pen.line(vec![(right, high), (right, low)], Paint::Series, 2);
+}
+
 fn draw_bars(pen: &mut Pen<'_>, plot: &Plot, points: &[TrendPoint], size: Size) {
     let bottom = plot.frame.bottom();
     for (index, point) in points.iter().enumerate() {
@@ -342,6 +439,9 @@ mod tests {
             text: value.map(|v| format!("{v:.1}")).unwrap_or_default(),
         };
         TrendChart {
+            name: "PM2.5".to_owned(),
+            more: Vec::new(),
+            fan: None,
             title: "PM2.5".to_owned(),
             summary: "daily means".to_owned(),
             unit: "µg/m³".to_owned(),

@@ -31,12 +31,11 @@ fn address(name: &str, mark: u64) -> String {
     format!("/assets/{name}?v={mark:016x}")
 }
 
-const CSS_MARK: u64 = mark(CSS);
-const LIVE_MARK: u64 = mark(LIVE);
+const CSS_MARK: u64 = mark(CSS.as_bytes());
+const LIVE_MARK: u64 = mark(LIVE.as_bytes());
 
 /// A number that tells texts apart (FNV-1a).
-const fn mark(text: &str) -> u64 {
-    let bytes = text.as_bytes();
+pub(super) const fn mark(bytes: &[u8]) -> u64 {
     let (mut mark, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
     while at < bytes.len() {
         mark = (mark ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);

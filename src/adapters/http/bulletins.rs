@@ -47,13 +47,14 @@ const PARAMS: [&str; 7] = [
 ];
 
 /// A bulletin in words, with the assessor its figures come from.
-struct Printed {
+pub(super) struct Printed {
     bulletin: Bulletin,
-    text: String,
+    pub(super) text: String,
     assessor: Assessor,
 }
 
-async fn print(
+/// Prints a bulletin.
+pub(super) async fn print(
     state: &WebState,
     period: &str,
     params: &Params,

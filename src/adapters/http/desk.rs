@@ -1,12 +1,32 @@
 //! Fills the dashboard's view: asks the flows, prints figures as published, translates reasons.
 
+mod calendar;
+mod commissioning;
 mod published;
+mod records;
 mod rows;
 mod sides;
+mod station_tables;
+mod stations_page;
 mod targets;
+mod targets_page;
 mod today;
+mod trends;
 
+pub use calendar::calendar;
+pub use calendar::day;
+pub use commissioning::commissioning;
+pub use records::bulletins;
+pub use records::data;
+pub use records::restatements;
+pub use stations_page::station;
+pub use stations_page::stations;
+pub use targets_page::targets;
 pub use today::today;
+pub use trends::heat;
+pub use trends::trends;
+
+use std::collections::BTreeMap;
 
 use chrono::Datelike;
 use chrono::NaiveDate;
@@ -50,6 +70,7 @@ use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
+use crate::flow::hours::AreaHour;
 use crate::flow::pacing::Paces;
 use crate::flow::reviewed::over;
 use crate::flow::rollup::Recipe;
@@ -76,6 +97,8 @@ pub fn name(names: &Names, lang: Lang) -> String {
 
 struct Desk<'a> {
     state: &'a WebState,
+    /// How often days of each year had been replaced before they were taken.
+    changes: BTreeMap<i32, u64>,
     assessor: Assessor,
     lang: Lang,
     area: Area,
@@ -135,6 +158,12 @@ fn primary(day: &AreaDay) -> Vec<String> {
         .collect()
 }
 
+/// The index of an hour with its level.
+fn level_of(hour: &AreaHour) -> Option<(u16, AqiLevel)> {
+    let aqi = u16::try_from(hour.index.aqi?).ok()?;
+    Some((aqi, AqiLevel::from_number(hour.index.level()?)?))
+}
+
 fn aqi_of(day: &AreaDay) -> Option<(u16, AqiLevel)> {
     let aqi = u16::try_from(day.index.aqi?).ok()?;
     Some((aqi, AqiLevel::from_number(day.index.level()?)?))
@@ -146,6 +175,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// An area that does not exist, or those of the store.
     async fn open(state: &'a WebState, wish: &Wish) -> Result<Self, Problem> {
+        let changes = state.rollup.changes();
         let (assessor, recipe) = values(state, wish.review).await?;
         let area = wish.area.clone();
         let area = area.unwrap_or_else(|| assessor.default_area());
@@ -173,6 +203,7 @@ impl<'a> Desk<'a> {
                 ..Choices::default()
             },
             state,
+            changes,
             assessor,
             lang: wish.lang,
             area,

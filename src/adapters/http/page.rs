@@ -5,13 +5,16 @@
 //! review state it rests on.
 
 mod air;
+pub mod calendar;
 pub mod certificate;
 mod credit;
 pub mod door;
-mod frame;
+pub mod frame;
 pub mod pictures;
+pub mod sheet;
 pub mod standing;
-mod tables;
+pub(in crate::adapters::http) mod tables;
+pub mod targets;
 pub mod today;
 pub mod unit;
 pub mod view;

@@ -1,5 +1,7 @@
 //! Handlers of pages and charts.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -12,6 +14,7 @@ use axum::response::Response;
 
 use crate::adapters::chart::Size;
 use crate::adapters::chart::calendar;
+use crate::adapters::chart::heat;
 use crate::adapters::chart::progress;
 use crate::adapters::chart::tiers;
 use crate::adapters::chart::trend;
@@ -77,6 +80,123 @@ pub async fn today(
     Ok(html(page::today::today(&view)))
 }
 
+/// `GET /calendar`: years of AQI days.
+///
+/// # Errors
+/// A problem document.
+pub async fn calendar(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "review", "lang"])?;
+    let view = desk::calendar(&state, wish(&params)?).await?;
+    Ok(html(page::calendar::calendar(&view)))
+}
+
+/// `GET /days/{date}`: a day with its hours.
+///
+/// # Errors
+/// A problem document.
+pub async fn day(
+    State(state): State<WebState>,
+    Path(date): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let date = Params::from(BTreeMap::from([("date".to_owned(), date)])).date("date")?;
+    let date = date.ok_or_else(|| Problem::bad("date", "a date is needed"))?;
+    let view = desk::day(&state, wish(&params)?, date).await?;
+    Ok(html(page::calendar::day(&view)))
+}
+
+/// `GET /targets`: how targets stand on a day.
+///
+/// # Errors
+/// A problem document.
+pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "on", "review", "lang"])?;
+    let view = desk::targets(&state, wish(&params)?, params.date("on")?).await?;
+    Ok(html(page::targets::targets(&view)))
+}
+
+/// `GET /trends`: years, quarters, months, hours and stations against one another.
+///
+/// # Errors
+/// A problem document.
+pub async fn trends(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "review", "lang"])?;
+    let view = desk::trends(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /stations`: an area's stations on a map and by rank.
+///
+/// # Errors
+/// A problem document.
+pub async fn stations(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::stations(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /stations/{id}`: one station with its gaps, findings and decisions.
+///
+/// # Errors
+/// A problem document.
+pub async fn station(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::station(&state, wish(&params)?, &id).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /bulletins`: a bulletin to read, print and keep, and those issued.
+///
+/// # Errors
+/// A problem document.
+pub async fn bulletins(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "period", "review", "lang"])?;
+    let view = desk::bulletins(&state, wish(&params)?, params.text("period")).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /restatements`: published figures that would be said otherwise now.
+///
+/// # Errors
+/// A problem document.
+pub async fn restatements(
+    State(state): State<WebState>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::restatements(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /data`: what came in and was not simply used.
+///
+/// # Errors
+/// A problem document.
+pub async fn data(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
+    let params = params.only(&["area", "review", "lang"])?;
+    let view = desk::data(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /commissioning/{id}`: how a station or logger is coming in.
+///
+/// # Errors
+/// A problem document.
+pub async fn commissioning(
+    State(state): State<WebState>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["lang"])?;
+    let view = desk::commissioning(&state, wish(&params)?, &id).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
 /// `GET /year`: a year at a glance.
 ///
 /// # Errors
@@ -116,9 +236,13 @@ pub async fn chart(
         Some("narrow") => Size::Narrow,
         Some(_) => return Err(Problem::bad("size", "wide or narrow is expected")),
     };
-    let kinds = "pm25, ratio, calendar, months, days, tiers";
+    let kinds = "pm25, ratio, calendar, months, days, hours, tiers";
     let kind = file.strip_suffix(".svg");
     let kind = kind.ok_or_else(|| Problem::NotFound(format!("charts are KIND.svg; {kinds}")))?;
+    if kind == "hours" {
+        let chart = desk::heat(&state, wish(&params)?).await?;
+        return Ok(picture(heat::render(&chart, size)));
+    }
     let view = desk::dashboard(&state, wish(&params)?).await?;
     let svg = match kind {
         "pm25" => progress::render(&pictures::pm25(&view), size),
@@ -133,5 +257,9 @@ pub async fn chart(
             )));
         }
     };
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
+    Ok(picture(svg))
+}
+
+fn picture(svg: String) -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response()
 }

@@ -29,6 +29,7 @@ use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::Release;
 use crate::flow::restatement;
 use crate::flow::restatement::Present;
+use crate::flow::restatement::Restatement;
 
 /// Issues of one answer unless asked for fewer.
 const PAGE_ROWS: usize = 100;
@@ -132,24 +133,14 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
     Ok(Json(json!({"publications": rows, "next": next})))
 }
 
-/// `GET /v1/restatements`: every published item that would be said otherwise now, with its causes, paged by the
-/// number of the issue.
-///
-/// # Errors
-/// A problem document.
-pub async fn restatements(
-    State(state): State<WebState>,
-    params: Params,
-) -> Result<Response, Problem> {
-    let params = params.only(&["area", "after", "limit", "format"])?;
-    let (after, limit) = page(&params)?;
-    let as_csv = match params.text("format") {
-        None | Some("json") => false,
-        Some("csv") => true,
-        Some(_) => return Err(Problem::bad("format", "json or csv is expected")),
-    };
-    let issues = asked(&state, &params).await?;
-    let counting = latest(&issues).into_iter();
+/// The issues after a number that would be said otherwise now, with their causes, and whether there are more of them.
+pub(super) async fn restated(
+    state: &WebState,
+    issues: &[(u64, Issue)],
+    after: u64,
+    limit: usize,
+) -> Result<(Vec<Restatement>, bool), Problem> {
+    let counting = latest(issues).into_iter();
     let rest = counting.filter(|(number, _)| *number > after);
     let raw = state.assessor();
     let decisions = state.reviewing.now();
@@ -167,8 +158,28 @@ pub async fn restatements(
         .await;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|(number, _, _)| *number);
-    let found = restatement::explained(&present, found).await?;
+    Ok((restatement::explained(&present, found).await?, more))
+}
+
+/// `GET /v1/restatements`: every published item that would be said otherwise now, with its causes, paged by the
+/// number of the issue.
+///
+/// # Errors
+/// A problem document.
+pub async fn restatements(
+    State(state): State<WebState>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "after", "limit", "format"])?;
+    let (after, limit) = page(&params)?;
+    let as_csv = match params.text("format") {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(Problem::bad("format", "json or csv is expected")),
+    };
+    let issues = asked(&state, &params).await?;
+    let (found, more) = restated(&state, &issues, after, limit).await?;
+    let next = found.last().filter(|_| more).map(|last| last.number);
     if as_csv {
         let mut body = Vec::new();
         print::restatements_csv(state.zone, &found, &mut body).map_err(|_| Problem::Internal)?;

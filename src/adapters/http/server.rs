@@ -54,6 +54,7 @@ use crate::adapters::http::reviews;
 use crate::adapters::http::standing;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
+use crate::adapters::http::tagged::tagged;
 use crate::adapters::http::targets;
 
 /// Largest request body: a table of some ten thousand rows fits, and so does a look-up of as many units.
@@ -119,8 +120,20 @@ fn decided() -> Router<WebState> {
 fn shown() -> Router<WebState> {
     Router::new()
         .route("/", get(pages::today))
+        .route("/calendar", get(pages::calendar))
+        .route("/days/{date}", get(pages::day))
+        .route("/targets", get(pages::targets))
+        .route("/trends", get(pages::trends))
+        .route("/stations", get(pages::stations))
+        .route("/stations/{id}", get(pages::station))
+        .route("/bulletins", get(pages::bulletins))
+        .route("/restatements", get(pages::restatements))
+        .route("/data", get(pages::data))
+        .route("/commissioning/{id}", get(pages::commissioning))
         .route("/year", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
+        .route("/v1/charts/{file}", get(pages::chart))
+        .layer(from_fn(tagged))
         .route("/live", get(live::live))
 }
 
@@ -242,7 +255,6 @@ pub fn router(state: WebState) -> Router {
             get(publications::list).post(publications::publish),
         )
         .route("/v1/restatements", get(publications::restatements))
-        .route("/v1/charts/{file}", get(pages::chart))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -7,6 +7,7 @@ use chrono::FixedOffset;
 use tokio::sync::Semaphore;
 
 use crate::adapters::access::Access;
+use crate::adapters::http::kept_years::KeptYears;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
 use crate::adapters::inbound::Queue;
@@ -92,6 +93,8 @@ pub struct WebState {
     pub mqtt_prefix: String,
     /// Places for work that takes a processor for a while.
     pub heavy: Arc<Semaphore>,
+    /// Years as pages show them.
+    pub years: Arc<KeptYears>,
     /// Pages that are told of changes.
     pub live: Live,
     /// The clock.

@@ -5,10 +5,10 @@ use axum::http::header;
 use chrono::NaiveDate;
 use chrono::Timelike;
 
-use crate::adapters::chart::palette::AqiLevel;
 use crate::adapters::http::credit_view;
 use crate::adapters::http::desk::Desk;
 use crate::adapters::http::desk::Wish;
+use crate::adapters::http::desk::level_of;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::desk::signed;
 use crate::adapters::http::error::Problem;
@@ -329,11 +329,6 @@ impl Desk<'_> {
             waiting,
         }
     }
-}
-
-fn level_of(hour: &AreaHour) -> Option<(u16, AqiLevel)> {
-    let aqi = u16::try_from(hour.index.aqi?).ok()?;
-    Some((aqi, AqiLevel::from_number(hour.index.level()?)?))
 }
 
 fn labels(hour: &AreaHour) -> Vec<String> {

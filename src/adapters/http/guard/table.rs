@@ -66,6 +66,16 @@ pub const TABLE: &[Row] = &[
     ("GET", "/v1/audit", Who::Roles(OVERSEERS)),
     // Pages.
     ("GET", "/", Who::Roles(INSIDE)),
+    ("GET", "/calendar", Who::Roles(INSIDE)),
+    ("GET", "/days/{date}", Who::Roles(INSIDE)),
+    ("GET", "/targets", Who::Roles(INSIDE)),
+    ("GET", "/trends", Who::Roles(INSIDE)),
+    ("GET", "/stations", Who::Roles(INSIDE)),
+    ("GET", "/stations/{id}", Who::Roles(INSIDE)),
+    ("GET", "/bulletins", Who::Roles(INSIDE)),
+    ("GET", "/restatements", Who::Roles(INSIDE)),
+    ("GET", "/data", Who::Roles(INSIDE)),
+    ("GET", "/commissioning/{id}", Who::Roles(INSIDE)),
     ("GET", "/year", Who::Roles(INSIDE)),
     ("GET", "/live", Who::Roles(INSIDE)),
     (

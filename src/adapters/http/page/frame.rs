@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use chrono::NaiveDate;
 use maud::DOCTYPE;
 use maud::Markup;
 use maud::PreEscaped;
@@ -29,18 +30,47 @@ impl Section {
 }
 
 /// The pages every page leads to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The first screen.
     Today,
+    /// Years of AQI days.
+    Calendar,
+    /// Targets.
+    Targets,
+    /// Trends.
+    Trends,
+    /// Stations.
+    Stations,
+    /// Bulletins and restatements.
+    Bulletins,
+    /// What came in.
+    Data,
+    /// A year at a glance.
     Year,
 }
 
 impl Place {
-    const ALL: [Self; 2] = [Self::Today, Self::Year];
+    const ALL: [Self; 8] = [
+        Self::Today,
+        Self::Calendar,
+        Self::Targets,
+        Self::Trends,
+        Self::Stations,
+        Self::Bulletins,
+        Self::Data,
+        Self::Year,
+    ];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Today => "/",
+            Self::Calendar => "/calendar",
+            Self::Targets => "/targets",
+            Self::Trends => "/trends",
+            Self::Stations => "/stations",
+            Self::Bulletins => "/bulletins",
+            Self::Data => "/data",
             Self::Year => "/year",
         }
     }
@@ -49,6 +79,12 @@ impl Place {
         let words = phrases(lang);
         match self {
             Self::Today => words.place_today,
+            Self::Calendar => words.place_calendar,
+            Self::Targets => words.place_targets,
+            Self::Trends => words.place_trends,
+            Self::Stations => words.place_stations,
+            Self::Bulletins => words.place_bulletins,
+            Self::Data => words.place_data,
             Self::Year => words.place_year,
         }
     }
@@ -197,6 +233,25 @@ pub(super) fn chooser(
     }
 }
 
+/// A link to the same figures as CSV.
+pub(super) fn csv_link(
+    path: &str,
+    area: &str,
+    (from, to): (NaiveDate, NaiveDate),
+    readings: Review,
+    lang: Lang,
+) -> Markup {
+    let (from, to) = (from.to_string(), to.to_string());
+    let mut pairs = vec![
+        ("area", area),
+        ("from", &from),
+        ("to", &to),
+        ("format", "csv"),
+    ];
+    pairs.extend(review_pair(readings));
+    html! { p.csv { a href={ (path) "?" (query(&pairs)) } download { (phrases(lang).as_csv) } } }
+}
+
 /// The sentence above a page that rests on simulated readings.
 pub(super) fn simulated_notice(lang: Lang) -> Markup {
     let words = phrases(lang);
@@ -264,17 +319,17 @@ pub(super) fn simulated_chip(simulated: bool, lang: Lang) -> Markup {
 }
 
 /// The words laid over simulated figures; `None` for real ones.
-pub(super) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
+pub(in crate::adapters::http) fn watermark(simulated: bool, lang: Lang) -> Option<String> {
     simulated.then(|| phrases(lang).simulated.to_owned())
 }
 
 /// A time with a space between date and clock, so that a narrow line breaks there.
-pub(super) fn spaced(time: &str) -> String {
+pub(in crate::adapters::http) fn spaced(time: &str) -> String {
     time.replacen('T', " ", 1)
 }
 
 /// A query string, every value percent-encoded.
-pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+pub(in crate::adapters::http) fn query(pairs: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         if !text.is_empty() {

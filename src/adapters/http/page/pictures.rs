@@ -24,10 +24,10 @@ use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 
 /// The unit of PM2.5 everywhere on the pages.
-pub(super) const PM25_UNIT: &str = "µg/m³";
+pub(in crate::adapters::http) const PM25_UNIT: &str = "µg/m³";
 
 /// Where a printed figure lies; `None` when the text is no finite number.
-fn position(text: &str) -> Option<f64> {
+pub(in crate::adapters::http) fn position(text: &str) -> Option<f64> {
     text.trim()
         .parse()
         .ok()
@@ -217,7 +217,10 @@ fn trend(view: &DashboardView, style: TrendStyle, points: Vec<TrendPoint>) -> Tr
                 ("count", &count.to_string()),
             ],
         ),
+        name: "PM2.5".to_owned(),
         unit: PM25_UNIT.to_owned(),
+        more: Vec::new(),
+        fan: None,
         style,
         points,
         rules: rules.collect(),

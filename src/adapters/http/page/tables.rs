@@ -16,7 +16,7 @@ use crate::adapters::lang::Lang;
 use crate::domain::registry::Item;
 use crate::domain::registry::StationClass;
 
-pub(super) fn class_name(class: StationClass, lang: Lang) -> &'static str {
+pub(in crate::adapters::http) fn class_name(class: StationClass, lang: Lang) -> &'static str {
     let words = phrases(lang);
     match class {
         StationClass::National => words.class_national,

@@ -1,0 +1,263 @@
+//! The pages of the bureau: every page is whole in a browser, in both languages, light and dark, on a desk and on a
+//! telephone; and its figures are those of the interface.
+
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::pages::keep_picture;
+use crate::support::Site;
+use crate::support::full::full;
+
+/// Every page, by the name of its picture.
+const PAGES: [(&str, &str); 11] = [
+    ("calendar", "/calendar?area=group:beijing6&year=2016"),
+    ("calendar-simulated", "/calendar?area=group:city"),
+    ("day", "/days/2016-12-20?area=group:beijing6"),
+    ("day-void", "/days/2017-02-27?area=group:beijing6"),
+    ("targets", "/targets?area=group:city&on=2020-04-30"),
+    ("targets-expired", "/targets?area=group:city"),
+    ("stations", "/stations?area=group:beijing6"),
+    ("station", "/stations/Dongsi"),
+    ("restatements", "/restatements?area=group:city"),
+    ("data", "/data"),
+    ("targets-none", "/targets?area=group:beijing6&on=2016-09-30"),
+];
+
+/// Width in pixels, whether dark, and the language: each page is seen in all of them by two looks a language.
+const LOOKS: [(u32, bool, &str); 4] = [
+    (1440, false, "zh"),
+    (390, true, "zh"),
+    (1440, true, "en"),
+    (390, false, "en"),
+];
+
+#[test]
+fn every_page_is_whole_in_a_browser() {
+    let site = &full().site;
+    let profile = tempfile::tempdir().expect("a temporary folder");
+    let mut browser = Browser::start(profile.path());
+    let mut complaints = String::new();
+    for (name, path) in PAGES {
+        for (width, dark, lang) in LOOKS {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let url = format!("{}{path}{joint}lang={lang}", site.http);
+            let found = browser.look(&url, width, dark);
+            let shot = format!("desk-{name}-{lang}-{width}");
+            keep_picture(&mut browser, &shot);
+            assert!(found.characters > 0, "{shot}: no character was looked at");
+            if !found.complaints().is_empty() {
+                complaints.push_str(&format!("{shot}:\n{}\n", found.complaints()));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+#[test]
+fn a_chart_is_sent_once() {
+    let site = &full().site;
+    let url = format!(
+        "{}/v1/charts/calendar.svg?area=group:beijing6&year=2016",
+        site.http
+    );
+    let ask = |held: &str| {
+        let request = ureq::get(&url).config().http_status_as_error(false).build();
+        let answer = request
+            .header("if-none-match", held)
+            .call()
+            .expect("an answer");
+        let tag = answer
+            .headers()
+            .get("etag")
+            .and_then(|tag| tag.to_str().ok());
+        (answer.status().as_u16(), tag.unwrap_or_default().to_owned())
+    };
+    let (status, tag) = ask("\"other\"");
+    assert!(status == 200 && tag.starts_with("W/"), "{status} {tag}");
+    assert_eq!(ask(&format!("\"a\", {tag}")), (304, tag));
+}
+
+/// What stands between two marks of a page.
+pub(crate) fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = page
+        .split_once(before)
+        .unwrap_or_else(|| panic!("no {before}"));
+    let (found, _) = rest
+        .split_once(after)
+        .unwrap_or_else(|| panic!("no {after}"));
+    found
+}
+
+/// The cells of the row that begins with a heading, as texts without marks.
+fn row(page: &str, heading: &str) -> Vec<String> {
+    let row = between(page, &format!("<th scope=\"row\">{heading}"), "</tr>");
+    row.split("<td")
+        .skip(1)
+        .map(|cell| {
+            let text = cell.split_once('>').map_or("", |(_, text)| text);
+            let parts = text.split('<').enumerate();
+            let plain = parts.map(|(at, part)| match at {
+                0 => part,
+                _ => part.split_once('>').map_or("", |(_, text)| text),
+            });
+            plain.collect::<String>().trim().to_owned()
+        })
+        .collect()
+}
+
+fn one_decimal(value: &Value) -> String {
+    let value = value.as_f64();
+    value.map_or_else(|| "Void".to_owned(), |value| format!("{value:.1}"))
+}
+
+fn assessment(site: &Site, query: &str) -> Value {
+    let all = site.json(&format!("/v1/air/assessment?{query}"));
+    all.as_array().expect("a list").last().expect("one").clone()
+}
+
+#[test]
+fn the_calendar_counts_as_the_interface_does() {
+    let site = &full().site;
+    let page = site
+        .fetch("/calendar?area=group:beijing6&year=2016&lang=en")
+        .text;
+    for year in [2014, 2015, 2016] {
+        let query = format!("area=group:beijing6&from={year}-01-01&to={year}-12-31&by=year");
+        let days = &assessment(site, &query)["aqi"];
+        let cells = row(&page, &year.to_string());
+        let expected = [
+            "good_day_ratio",
+            "good_days",
+            "heavy_days",
+            "valid_days",
+            "void_days",
+        ];
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|key| match *key {
+                "good_day_ratio" => one_decimal(&days[key]),
+                _ => days[key].to_string(),
+            })
+            .collect();
+        assert_eq!(cells[..5], expected, "{year}");
+    }
+    // Every day of the year drawn leads to its page, in the picture and in the table.
+    let lead = "href=\"/days/2016-";
+    assert_eq!(page.matches(lead).count(), 3 * 366);
+}
+
+#[test]
+fn a_day_says_its_hours_and_why_it_is_void() {
+    let site = &full().site;
+    for day in ["2016-12-20", "2015-06-03", "2017-02-27"] {
+        let page = site
+            .fetch(&format!("/days/{day}?area=group:beijing6&lang=en"))
+            .text;
+        let query = format!("area=group:beijing6&from={day}&to={day}");
+        let own = &site.json(&format!("/v1/air/days?{query}"))[0];
+        let aqi = between(&page, "id=\"aqi\">", "<");
+        match own["aqi"].as_i64() {
+            Some(index) => assert_eq!(aqi, index.to_string(), "{day}"),
+            None => {
+                assert_eq!(aqi, "Void", "{day}");
+                assert!(page.contains("Why it is void:"), "{day}");
+            }
+        }
+        let hours = site.json(&format!("/v1/air/hours?{query}"));
+        let hours = hours.as_array().expect("a list");
+        assert_eq!(hours.len(), 24);
+        for (at, hour) in hours.iter().enumerate() {
+            let cells = row(&page, &format!("{:02}:00", at + 1));
+            let pm25 = hour["pm25"].as_f64();
+            let pm25 = pm25.map_or_else(
+                || "–".to_owned(),
+                |value| format!("{}", value.round_ties_even()),
+            );
+            assert_eq!(cells[0], pm25, "{day} {at}");
+            let said = cells[6].split(' ').next().expect("a word").to_owned();
+            let index = hour["aqi"].as_i64();
+            let index = index.map_or_else(|| "Void".to_owned(), |index| index.to_string());
+            assert_eq!(said, index, "{day} {at}");
+        }
+        for station in ["Dongsi", "Wanliu"] {
+            assert!(page.contains(&format!("<small>{station}</small>")), "{day}");
+        }
+    }
+    assert_eq!(site.fetch("/days/2016-02-30").status, 400);
+    assert_eq!(site.fetch("/days/soon").status, 400);
+}
+
+#[test]
+fn targets_stand_on_the_page_as_the_interface_has_them() {
+    let site = &full().site;
+    let query = "area=group:city&on=2020-04-30";
+    let page = site.fetch(&format!("/targets?{query}&lang=en")).text;
+    let paced = site.json(&format!("/v1/air/targets?{query}"));
+    for own in paced["targets"].as_array().expect("a list") {
+        let id = own["id"].as_str().expect("an id");
+        let card = between(&page, &format!("data-target=\"{id}\""), "</article>");
+        for (name, key) in [
+            ("Days left may average", "remaining_days_control"),
+            ("Bad days that may still come", "bad_days_left"),
+        ] {
+            if !own[key].is_null() {
+                assert!(
+                    card.contains(&format!("{name}</dt><dd><b>{}", own[key])),
+                    "{id} {key}: {card}"
+                );
+            }
+        }
+    }
+    // The figure so far at the end of days, beside the interface's.
+    for day in ["2020-01-31", "2020-03-15", "2020-04-30"] {
+        let query = format!("area=group:city&from=2020-01-01&to={day}&by=period");
+        let own = assessment(site, &query);
+        let tables: Vec<&str> = page.split("<tbody>").collect();
+        let at = |table: &str| row(table, day)[0].clone();
+        assert_eq!(
+            at(tables[1]),
+            one_decimal(&own["pm25"]["published"]),
+            "{day}"
+        );
+        assert_eq!(
+            at(tables[2]),
+            one_decimal(&own["aqi"]["good_day_ratio"]),
+            "{day}"
+        );
+    }
+    let query = "area=group:city&from=2020-01-01&to=2020-04-30&by=period";
+    for edition in ["2012", "2026", "2031"] {
+        let own = assessment(site, &format!("{query}&edition={edition}"));
+        let line = between(&page, &format!("data-edition=\"{edition}\""), "</tr>");
+        assert!(
+            line.contains(&format!(">{}<", one_decimal(&own["pm25"]["published"]))),
+            "{edition}"
+        );
+        assert!(
+            line.contains(&format!(">{}<", one_decimal(&own["aqi"]["good_day_ratio"]))),
+            "{edition}"
+        );
+    }
+}
+
+#[test]
+fn trends_bulletins_and_a_source_coming_in_say_what_the_interface_says() {
+    let site = &full().site;
+    let page = site
+        .fetch("/trends?area=group:beijing6&year=2016&lang=en")
+        .text;
+    for year in [2014, 2015, 2016] {
+        let query = format!("area=group:beijing6&from={year}-01-01&to={year}-12-31&by=year");
+        let published = one_decimal(&assessment(site, &query)["pm25"]["published"]);
+        assert!(
+            page.contains(&format!(">{published}<")),
+            "{year}: {published}"
+        );
+    }
+    let page = site.fetch("/bulletins?area=group:city&period=2020-H1").text;
+    assert!(page.contains("PM2.5") && page.contains("40.7") && page.contains("145"));
+    let page = site.fetch("/commissioning/Dongsi?lang=en").text;
+    assert!(page.contains("Receipt less stamp"));
+    assert_eq!(site.fetch("/commissioning/nobody").status, 404);
+    assert_eq!(site.fetch("/stations/nobody").status, 404);
+}
