@@ -100,12 +100,6 @@ pub enum PayloadFault {
         /// What was sent, shortened.
         text: String,
     },
-    /// A period that ends between two seconds: cut off, it would be another one.
-    #[error("time {text:?}; a period ends on a whole second")]
-    Fraction {
-        /// What was sent, shortened.
-        text: String,
-    },
     /// The year cannot be written everywhere.
     #[error("time {text:?}; its year leaves 0 to 9999 in some zone")]
     Year {
@@ -167,7 +161,7 @@ impl PayloadFault {
             Self::Json { .. } | Self::NotARecord => "not_json",
             Self::Empty => "empty",
             Self::TooMany => "too_many",
-            Self::Time { .. } | Self::Fraction { .. } | Self::Year { .. } => "time",
+            Self::Time { .. } | Self::Year { .. } => "time",
             Self::NoZone { .. } => "no_zone",
             Self::Interval { .. } => "interval",
             Self::Name(_) | Self::Twice { .. } => "name",
@@ -258,7 +252,7 @@ impl Decoder {
         readings: &mut Vec<Observation>,
     ) -> Result<(), PayloadFault> {
         let interval_s = interval(record.interval())?;
-        let time = time(record.time(), zone, interval_s)?;
+        let time = time(record.time(), zone)?;
         let mut flags = self.flags(target.kind, record)?;
         let mut seen: Vec<Factor> = Vec::with_capacity(record.values().len());
         let mut keep = |factor: &Factor, stat: Stat, value: Option<Amount>, flag: &Flag| {
@@ -374,8 +368,8 @@ fn status(text: &str) -> Result<Status, PayloadFault> {
     }
 }
 
-/// A stamp. Of a momentary value the second counts in which it lies; a period ends on a whole one.
-fn time(text: &str, zone: Option<Zone>, interval_s: u32) -> Result<Instant, PayloadFault> {
+/// A stamp; the second counts in which it lies.
+fn time(text: &str, zone: Option<Zone>) -> Result<Instant, PayloadFault> {
     let short = || shortened(text);
     let time = match DateTime::parse_from_rfc3339(text) {
         Ok(time) => time,
@@ -387,10 +381,6 @@ fn time(text: &str, zone: Option<Zone>, interval_s: u32) -> Result<Instant, Payl
             time.ok_or_else(|| PayloadFault::Time { text: short() })?
         }
     };
-    // Of a leap second too: it has no number of its own.
-    if interval_s > 0 && time.timestamp_subsec_nanos() != 0 {
-        return Err(PayloadFault::Fraction { text: short() });
-    }
     let whole = Instant::from_unix(time.timestamp());
     let writable = whole.is_writable().then_some(whole);
     writable.ok_or_else(|| PayloadFault::Year { text: short() })

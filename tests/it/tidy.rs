@@ -2,12 +2,15 @@
 //!
 //! A rule looks at the text of one file, nothing more; the sources are formatted, so that is enough.
 
+mod homes;
 mod notices;
 
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+
+use crate::tidy::homes::HOMES;
 
 /// Lines of a file and of a function at most.
 const FILE_LINES_MAX: usize = 600;
@@ -69,77 +72,6 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("store", "publications"),
     ("store", "removals"),
     ("store", "reviews"),
-];
-
-/// Where a foreign crate lives in `src`; tests may use any. The core's few crates are listed with it below.
-const HOMES: &[(&str, &[&str])] = &[
-    ("ab_glyph", &["src/adapters/chart"]),
-    ("plotters", &["src/adapters/chart"]),
-    ("axum", &["src/adapters/http"]),
-    ("hyper", &["src/adapters/http"]),
-    ("hyper_util", &["src/adapters/http"]),
-    ("tower_service", &["src/adapters/http"]),
-    ("rustls", &["src/adapters/tls"]),
-    ("tokio_rustls", &["src/adapters/tls"]),
-    ("x509_parser", &["src/adapters/tls"]),
-    ("allsorts", &["src/adapters/bulletin"]),
-    (
-        "base64",
-        &[
-            "src/adapters/access",
-            "src/adapters/bulletin",
-            "src/adapters/receipt",
-            "src/adapters/webhooks",
-        ],
-    ),
-    ("hmac", &["src/adapters/webhooks"]),
-    ("http_body", &["src/adapters/http"]),
-    ("hyper014", &["src/adapters/webhooks"]),
-    ("ed25519_dalek", &["src/adapters/receipt"]),
-    (
-        "getrandom",
-        &[
-            "src/adapters/access",
-            "src/adapters/password",
-            "src/app/devices",
-            "src/app/receipt",
-            "src/app/webhooks",
-        ],
-    ),
-    ("maud", &["src/adapters/bulletin", "src/adapters/http"]),
-    ("unicode_linebreak", &["src/adapters/bulletin"]),
-    (
-        "unicode_width",
-        &["src/adapters/bulletin", "src/adapters/report"],
-    ),
-    ("futures_util", &["src/adapters/http"]),
-    ("tower_http", &["src/adapters/http"]),
-    ("rumqttc", &["src/adapters/mqtt", "src/app/replay"]),
-    ("rmqtt_codec", &["src/adapters/mqtt"]),
-    ("rusqlite", &["src/adapters/access", "src/adapters/store"]),
-    (
-        "subtle",
-        &["src/adapters/access", "src/adapters/mqtt/devices"],
-    ),
-    ("rustix", &["src/adapters/store"]),
-    ("xxhash_rust", &["src/adapters/store"]),
-    ("pco", &["src/adapters/store"]),
-    ("qrcode", &["src/adapters/http"]),
-    ("parquet", &["src/adapters/export"]),
-    ("foldhash", &["src/adapters/store"]),
-    ("fallible_iterator", &["src/adapters/store/influxdb2"]),
-    ("influxdb2", &["src/adapters/store/influxdb2"]),
-    ("influxdb2_structmap", &["src/adapters/store/influxdb2"]),
-    (
-        "reqwest011",
-        &["src/adapters/store/influxdb2", "src/adapters/webhooks"],
-    ),
-    ("clap", &["src/app"]),
-    ("indicatif", &["src/app"]),
-    ("argon2", &["src/adapters/password"]),
-    ("anyhow", &["src/app", "src/main.rs"]),
-    ("calamine", &["src/adapters/credit_events/official_list"]),
-    ("zip", &["src/adapters/credit_events/official_list"]),
 ];
 
 /// All that the core uses beside itself.
