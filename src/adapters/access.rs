@@ -15,6 +15,8 @@ pub mod line;
 
 pub mod mandates;
 
+pub mod pending;
+
 pub mod persons;
 
 pub mod search;

@@ -1,5 +1,6 @@
 //! Who may do what: every path with every role by real requests, tokens from their making to their end, mandates.
 
+mod attacks;
 mod audit;
 mod persons;
 mod views;

@@ -31,7 +31,6 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("bulletin", "lang"),
     ("bulletin", "words"),
     ("chart", "lang"),
-    // The hash chain of tables that only grow.
     ("access", "password"),
     ("access", "store"),
     ("http", "access"),

@@ -12,6 +12,8 @@ pub mod openings;
 
 pub mod receipts;
 
+pub mod second;
+
 pub mod snapshots;
 
 use axum::Json;

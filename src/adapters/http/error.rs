@@ -258,7 +258,8 @@ pub async fn as_problem(response: Response) -> Response {
     Response::from_parts(parts, Body::from(body.to_string()))
 }
 
-/// Whether this is JSON that a handler made, as readiness is.
+/// Whether this is JSON that a handler made, as readiness is, or a page that says what is wrong.
 fn is_ready_answer(kind: Option<&HeaderValue>) -> bool {
-    kind.is_some_and(|kind| kind == "application/json")
+    let page = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/html");
+    kind.is_some_and(|kind| kind == "application/json" || page(kind))
 }

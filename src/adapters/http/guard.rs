@@ -53,6 +53,8 @@ pub struct ClientCertificate(pub String);
 
 /// The header by which unsafe requests of a session show that they come from its pages.
 const FORM_KEY: &str = "x-skytier-form";
+/// Where people log in.
+const LOGIN: &str = "/login";
 /// What forms are sent as.
 const FORM_KIND: &str = "application/x-www-form-urlencoded";
 
@@ -96,7 +98,7 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
             next.run(request).await
         }
         Err(Problem::Unauthorized) if guard.has_login(&request) => {
-            Redirect::to("/login").into_response()
+            Redirect::to(LOGIN).into_response()
         }
         Err(problem) => refused(problem),
     }
@@ -173,7 +175,10 @@ impl Guard {
         let roles = match who {
             Who::Anyone => {
                 let nobody = || (Caller::nobody(id.to_owned()), None);
-                return Ok(asking.unwrap_or_else(nobody));
+                let (caller, key) = asking.unwrap_or_else(nobody);
+                // The form of a login is of no session, and may be sent while one lasts.
+                let login = !request.method().is_safe() && path == LOGIN;
+                return Ok((caller, key.filter(|_| !login)));
             }
             Who::Roles(roles) => roles,
         };

@@ -64,7 +64,7 @@ fn spoken(fields: &Fields) -> Lang {
 }
 
 /// Work on the file, off the threads that serve connections.
-async fn work<T: Send + 'static>(
+pub(super) async fn work<T: Send + 'static>(
     state: &WebState,
     job: impl FnOnce(&crate::adapters::access::Access) -> T + Send + 'static,
 ) -> Result<T, Problem> {

@@ -137,6 +137,14 @@ fn shown() -> Router<WebState> {
         .route("/live", get(live::live))
 }
 
+/// Acts that wait for a second person.
+fn confirmed() -> Router<WebState> {
+    Router::new()
+        .route("/v1/pending", get(credit::second::list))
+        .route("/v1/pending/{id}/confirm", post(credit::second::confirm))
+        .route("/v1/pending/{id}/reject", post(credit::second::reject))
+}
+
 /// Paths about enterprises and their tiers.
 fn rated() -> Router<WebState> {
     let acts = credit::acts::ACTS.iter();
@@ -176,6 +184,7 @@ fn rated() -> Router<WebState> {
             get(credit::behind::what_if),
         )
         .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::unknown))
+        .merge(confirmed())
         .route("/v1/disagreements", get(credit::behind::disagreements))
         .route("/v1/lookups/{id}", get(credit::lookups::one))
         .route("/v1/snapshots/{file}", get(credit::snapshots::file))

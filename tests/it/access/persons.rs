@@ -20,22 +20,22 @@ use crate::support::wait_for;
 const PASSWORD: &str = "rain over the Yangtze";
 
 /// An answer with the parts of its head that matter here.
-struct Page {
-    status: u16,
-    cookie: Option<String>,
-    location: String,
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) cookie: Option<String>,
+    pub(super) location: String,
     wait: Option<String>,
-    text: String,
+    pub(super) text: String,
 }
 
 /// A browser that keeps one cookie and sends what browsers send.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     site: &'a str,
     cookie: Option<String>,
 }
 
 impl<'a> Browser<'a> {
-    fn new(site: &'a str) -> Self {
+    pub(super) fn new(site: &'a str) -> Self {
         Self { site, cookie: None }
     }
 
@@ -72,7 +72,7 @@ impl<'a> Browser<'a> {
         self.ask("POST", path, &own, &encoded(fields))
     }
 
-    fn get(&self, path: &str) -> Page {
+    pub(super) fn get(&self, path: &str) -> Page {
         self.ask("GET", path, &[("accept", "text/html")], "")
     }
 

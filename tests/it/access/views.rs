@@ -195,6 +195,66 @@ fn an_act_is_by_whoever_asks_and_stands_in_the_log() {
 }
 
 #[test]
+fn a_tier_set_by_hand_takes_two_persons() {
+    let town = Town::new(&["bureau-1", "bureau-2", "county", "auditor"], |_| ());
+    let path = format!("/v1/enterprises/{UNIT}/overrides");
+    let black = |id: &str| {
+        json!({"id": id, "tier": "black", "from": "2026-01-01", "to": "2026-06-01", "reason": "public welfare",
+            "legal_basis": "article 12"})
+    };
+    let mut both = black("o0");
+    both["approved_by"] = json!(["a", "b"]);
+    assert_eq!(town.call("bureau-1", "POST", &path, both).0, 400);
+    assert_eq!(town.call("county", "POST", &path, black("o1")).0, 403);
+    let (status, answer) = town.call("bureau-1", "POST", &path, black("o1"));
+    assert_eq!(status, 202, "{answer}");
+    let confirm = answer["confirm"].as_str().expect("a path").to_owned();
+    let waiting = town.good("auditor", "/v1/pending");
+    assert_eq!(waiting["pending"][0]["entered_by"], "bureau-1", "{waiting}");
+    for (who, expected) in [("county", 403), ("auditor", 403), ("bureau-1", 409)] {
+        let (status, answer) = town.call(who, "POST", &confirm, json!({}));
+        assert_eq!(status, expected, "{who}: {answer}");
+    }
+    let records = format!("/v1/enterprises/{UNIT}/records");
+    assert!(
+        !town
+            .good("bureau-1", &records)
+            .to_string()
+            .contains("\"o1\"")
+    );
+    let (status, entered) = town.call("bureau-2", "POST", &confirm, json!({}));
+    assert_eq!(status, 200, "{entered}");
+    let told = &entered["entered"];
+    assert_eq!(told["approved_by"], json!(["bureau-1", "bureau-2"]));
+    assert_eq!(told["entered_by"], "bureau-1");
+    assert_eq!(
+        town.call("bureau-2", "POST", &confirm, json!({})).0,
+        404,
+        "once"
+    );
+    let (status, answer) = town.call("bureau-1", "POST", &path, black("o2"));
+    assert_eq!(status, 202, "{answer}");
+    let reject = answer["confirm"]
+        .as_str()
+        .expect("a path")
+        .replace("confirm", "reject");
+    assert_eq!(town.call("bureau-1", "POST", &reject, json!({})).0, 200);
+    assert_eq!(town.good("auditor", "/v1/pending")["pending"], json!([]));
+    let acts = town.audit();
+    let steps = acts.iter().filter(|act| act.what.starts_with("override."));
+    let steps: Vec<_> = steps
+        .map(|act| (act.what.as_str(), act.who.as_deref()))
+        .collect();
+    let expected = [
+        ("override.enter", Some("bureau-1")),
+        ("override.confirm", Some("bureau-2")),
+        ("override.enter", Some("bureau-1")),
+        ("override.reject", Some("bureau-1")),
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
 fn an_auditor_opens_a_sealed_record_for_a_reason() {
     let town = Town::new(&["bureau", "auditor", "administrator"], |_| ());
     let unit = format!("/v1/enterprises/{OTHER}");

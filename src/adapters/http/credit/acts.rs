@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::Response;
 use serde_json::Value;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -12,12 +14,15 @@ use crate::adapters::credit_events::views::entry_json;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::credit_events::views::promptness_json;
 use crate::adapters::http::body::Body;
+use crate::adapters::http::credit::second;
 use crate::adapters::http::credit::uscc;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::domain::access::Caller;
+use crate::domain::credit::CreditEvent;
 use crate::domain::credit::dossier;
 use crate::domain::credit::tier::Rating;
+use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::Entered;
 
 /// The paths under a unit, and the kind of entry each takes.
@@ -56,23 +61,36 @@ pub async fn act(
     Path(code): Path<String>,
     caller: Caller,
     Body(fields): Body<Box<RawValue>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let subject = uscc(&code)?;
+    if op == second::OVERRIDE && !caller.is_open() {
+        return second::propose(&state, &caller, &subject, fields.get()).await;
+    }
     let now = state.moment();
     let mut event = from_fields(op, fields.get(), &subject, now)
         .map_err(|fault| Problem::bad("body", fault))?;
     event.entered_by = caller
         .actor(event.entered_by.as_deref())
         .map_err(|fault| Problem::bad("entered_by", fault))?;
-    let today = now.date_naive();
+    let entered = enter(&state, &subject, event).await?;
+    Ok(entered.into_response())
+}
+
+/// Enters an act: its row, and the tier before and after.
+pub(super) async fn enter(
+    state: &WebState,
+    subject: &Uscc,
+    event: CreditEvent,
+) -> Result<Json<Value>, Problem> {
+    let today = event.captured_at.date_naive();
     let before = state.tiering.now();
-    let was = state.tiering.rate(before.ledger(), &subject, today, None)?;
+    let was = state.tiering.rate(before.ledger(), subject, today, None)?;
     let Entered {
         book,
         seq,
         stood_already,
-    } = state.tiering.act(&subject, event).await?;
-    let is = state.tiering.rate(book.ledger(), &subject, today, None)?;
+    } = state.tiering.act(subject, event).await?;
+    let is = state.tiering.rate(book.ledger(), subject, today, None)?;
     let entered = book.row(seq).ok_or(Problem::Internal)?;
     let rulebook = state.tiering.rulebook(today);
     let prompt = |rulebook| dossier::promptness(entered.event, rulebook, &state.workdays);

@@ -238,6 +238,10 @@ pub const TABLE: &[Row] = &[
         "/v1/enterprises/{uscc}/officials",
         Who::Roles(BUREAU_UP),
     ),
+    // Acts that wait for a second person.
+    ("GET", "/v1/pending", Who::Roles(BUREAU_UP.and(OVERSEERS))),
+    ("POST", "/v1/pending/{id}/confirm", Who::Roles(BUREAU_UP)),
+    ("POST", "/v1/pending/{id}/reject", Who::Roles(BUREAU_UP)),
     // Answers that there is no such act.
     ("POST", "/v1/enterprises/{uscc}/{act}", Who::Roles(OFFICES)),
 ];
