@@ -13,11 +13,6 @@ use skytier::adapters::chart::calendar::CalendarChart;
 use skytier::adapters::chart::calendar::DayCell;
 use skytier::adapters::chart::calendar::DayState;
 use skytier::adapters::chart::empty;
-use skytier::adapters::chart::heat;
-use skytier::adapters::chart::heat::HeatChart;
-use skytier::adapters::chart::map;
-use skytier::adapters::chart::map::MapChart;
-use skytier::adapters::chart::map::MapPoint;
 use skytier::adapters::chart::missing_glyphs;
 use skytier::adapters::chart::palette::AqiLevel;
 use skytier::adapters::chart::palette::CreditTier;
@@ -222,51 +217,6 @@ fn fan_sample(lang: Lang) -> TrendChart {
     }
 }
 
-fn map_sample(lang: Lang) -> MapChart {
-    let places = [
-        (120.268, 31.920, Some(42)),
-        (120.302, 31.920, Some(118)),
-        (120.3021, 31.9201, Some(77)),
-        (120.237, 31.809, None),
-    ];
-    let point =
-        |(number, (longitude, latitude, aqi)): (usize, &(f64, f64, Option<u16>))| MapPoint {
-            longitude: *longitude,
-            latitude: *latitude,
-            number: number + 1,
-            aqi: aqi.map(|aqi| (aqi, level(aqi))),
-            text: format!("{}", number + 1),
-        };
-    MapChart {
-        title: lang.pick("站点位置", "Where the stations lie").to_owned(),
-        summary: lang.pick("示例站点", "sample stations").to_owned(),
-        points: places.iter().enumerate().map(point).collect(),
-        empty_note: String::new(),
-        watermark: None,
-        lang,
-    }
-}
-
-fn heat_sample(lang: Lang) -> HeatChart {
-    let cell = |month: usize, hour: usize| {
-        let value = 20 + (month * 7) % 31 + (hour * 5) % 23;
-        (month != 6 || hour > 3).then(|| (value as f64, value.to_string()))
-    };
-    HeatChart {
-        title: lang
-            .pick("逐月逐时 PM2.5", "PM2.5 by month and hour")
-            .to_owned(),
-        summary: lang.pick("示例数据", "sample figures").to_owned(),
-        unit: "PM2.5 µg/m³".to_owned(),
-        cells: (0..12)
-            .map(|month| std::array::from_fn(|hour| cell(month, hour)))
-            .collect(),
-        empty_note: String::new(),
-        watermark: None,
-        lang,
-    }
-}
-
 fn years_sample(lang: Lang) -> YearsChart {
     let own = calendar_sample(lang, None);
     let moved = |by: i32| {
@@ -364,10 +314,6 @@ fn pictures() -> Vec<(&'static str, String)> {
             "trend-fan-narrow-en.svg",
             trend::render(&fan_sample(en), narrow),
         ),
-        ("map.svg", map::render(&map_sample(zh), wide)),
-        ("map-narrow-en.svg", map::render(&map_sample(en), narrow)),
-        ("heat.svg", heat::render(&heat_sample(zh), wide)),
-        ("heat-narrow-en.svg", heat::render(&heat_sample(en), narrow)),
         ("years.svg", years::render(&years_sample(zh), wide)),
         (
             "years-narrow-en.svg",
