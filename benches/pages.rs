@@ -123,11 +123,8 @@ fn lay_down(folder: &Path, stations: u32, years: u32) -> anyhow::Result<()> {
         let mut rows = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n".to_owned();
         for day in first.iter_days().take_while(|day| *day < end) {
             for hour in 1..=24_u64 {
-                let noise = mixed(
-                    u64::from(own) << 32
-                        | u64::from(day.num_days_from_ce().unsigned_abs()) << 8
-                        | hour,
-                );
+                let day_number = u64::from(day.num_days_from_ce().unsigned_abs());
+                let noise = mixed((u64::from(own) << 32) ^ (day_number << 8) ^ hour);
                 let stamp = match hour {
                     24 => format!("{}T00", day.succ_opt().context("a day")?),
                     _ => format!("{day}T{hour:02}"),
@@ -221,10 +218,8 @@ fn measure(address: &str, year: i32) -> anyhow::Result<()> {
         (format!("/v1/charts/days.svg?{city}"), PAGE),
         (format!("/v1/charts/hours.svg?{city}"), PAGE),
     ];
-    println!(
-        "{:<52} {:>9} {:>9} {:>7} {:>8}",
-        "address", "least", "middle", "goal", "bytes"
-    );
+    let [path, least, middle, goal, bytes] = ["address", "least", "middle", "goal", "bytes"];
+    println!("{path:<52} {least:>9} {middle:>9} {goal:>7} {bytes:>8}");
     for (path, goal) in paths {
         let url = format!("{address}{path}");
         let mut took = Vec::new();

@@ -353,8 +353,9 @@ fn draw_further(pen: &mut Pen<'_>, plot: &Plot, number: u8, line: &TrendLine) {
     let places = i32::try_from(line.values.len())
         .unwrap_or(i32::MAX)
         .min(plot.slots);
-    for index in 0..usize::try_from(places).unwrap_or(0) {
-        match &line.values[index] {
+    let places = usize::try_from(places).unwrap_or(0);
+    for (index, value) in line.values.iter().enumerate().take(places) {
+        match value {
             Some((value, _)) => run.push((plot.middle(index), plot.y(*value))),
             None => further_run(pen, &std::mem::take(&mut run), paint, dashes),
         }

@@ -284,13 +284,20 @@ fn day_row(view: &CalendarView, cell: &DayCell) -> Markup {
 
 fn year_links(view: &CalendarView) -> Markup {
     let words = phrases(view.lang);
+    let address = |year: &str| {
+        let mut pairs = vec![
+            ("area", view.area.id.as_str()),
+            ("year", year),
+            ("lang", view.lang.key()),
+        ];
+        pairs.extend(review_pair(view.basis.review));
+        format!("/calendar?{}", query(&pairs))
+    };
     html! {
         nav.years aria-label=(words.year) {
             @for own in &view.years {
                 @let year = own.year.to_string();
-                @let mut pairs = vec![("area", view.area.id.as_str()), ("year", year.as_str()), ("lang", view.lang.key())];
-                @let () = pairs.extend(review_pair(view.basis.review));
-                a href={ "/calendar?" (query(&pairs)) } aria-current=[(own.year == view.year).then_some("true")] { (year) }
+                a href=(address(&year)) aria-current=[(own.year == view.year).then_some("true")] { (year) }
                 " "
             }
         }
