@@ -196,6 +196,7 @@ fn aheads(rows: &[Ahead], lang: Lang) -> Markup {
 }
 
 fn tariff(tariff: Option<&Tariff>, lang: Lang) -> Markup {
+    let (rate, in_force) = (lang.pick("标准", "Rate"), lang.pick("是否施行", "In force"));
     html! {
         article.card #tariff {
             h2 { (lang.pick("电价水价等级", "Tier of the tariffs")) }
@@ -208,16 +209,16 @@ fn tariff(tariff: Option<&Tariff>, lang: Lang) -> Markup {
                         (lang.pick("，适用于", ", for ")) (tariff.days.0) "–" (tariff.days.1)
                         @if tariff.forecast { strong { (lang.pick("；该日未到，为推算", "; that day is still to come: a forecast")) } }
                     }
-                    table {
+                    table.stack {
                         thead { tr {
                             th scope="col" { (lang.pick("加价", "Surcharge")) }
-                            th.number scope="col" { (lang.pick("标准", "Rate")) }
-                            th scope="col" { (lang.pick("是否施行", "In force")) }
+                            th.number scope="col" { (rate) }
+                            th scope="col" { (in_force) }
                         } }
                         tbody { @for row in &tariff.surcharges { tr {
                             th scope="row" { (row.name) }
-                            td.number { (row.rate) }
-                            td { (row.in_force) }
+                            td.number data-label=(rate) { (row.rate) }
+                            td data-label=(in_force) { (row.in_force) }
                         } } }
                     }
                 }
