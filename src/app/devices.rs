@@ -363,10 +363,13 @@ impl Gate {
 
     /// Follows changes, and writes refusals into the audit log, for ever.
     pub(super) async fn run(mut self) {
+        // One clock for both: refusals that keep coming put no look off.
+        let mut looks = tokio::time::interval(PAUSE);
         loop {
             tokio::select! {
+                biased;
+                _ = looks.tick() => self.follow(),
                 Some(incident) = self.incidents.recv() => self.record(incident).await,
-                () = tokio::time::sleep(PAUSE) => self.follow(),
             }
         }
     }

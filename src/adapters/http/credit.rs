@@ -22,6 +22,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use chrono::DateTime;
 use chrono::FixedOffset;
+use chrono::NaiveDate;
 use serde_json::Value;
 use serde_json::json;
 
@@ -149,6 +150,7 @@ pub(super) async fn answered(
     let (book, known_at) = (&view.book, Some(view.known_at));
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
+    past(caller, &subject, on, today)?;
     let rating = state.tiering.rated(book, &subject, on, known_at)?;
     let official = rating.official.as_ref();
     let tariff = state.tiering.tariff(book, &subject, on, known_at)?;
@@ -184,6 +186,22 @@ pub(super) async fn answered(
     let noted = lookups::note(state, client, &view, Some(subject), 1, &receipt).await?;
     answer["receipt"] = receipt.into();
     Ok((noted, answer))
+}
+
+/// Refuses a day to come to whoever may not see notices that do not act yet: a tier of that day tells of them.
+///
+/// # Errors
+/// The day, where it may not be asked for.
+pub(super) fn past(
+    caller: &Caller,
+    subject: &Uscc,
+    on: NaiveDate,
+    today: NaiveDate,
+) -> Result<(), Problem> {
+    if on > today && caller.sight(subject, today) < Sight::Full {
+        return Err(Problem::bad("on", format!("{on} is after today, {today}")));
+    }
+    Ok(())
 }
 
 /// A unit the ledger holds and the registry does not, by its code alone.

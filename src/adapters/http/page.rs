@@ -1,5 +1,5 @@
-//! The pages of the bureau: a dashboard and a page for each enterprise, rendered whole on the server, without any
-//! script. Chinese first; `?lang=en` asks for English.
+//! The pages of the bureau, rendered whole on the server; each can be read without scripts. Chinese first; `?lang=en`
+//! asks for English.
 //!
 //! A page places what its view holds. It computes nothing, and says with every figure which edition, zone and
 //! review state it rests on.

@@ -304,14 +304,14 @@ async fn attend<R, W>(
         drop(timeout(shared.settings.drain_timeout, session.drain(writer)).await);
     }
     log(&client_id, &ending);
-    if let (Some(will), true) = (will, leaves_will(&ending, stopping)) {
+    // Whoever was put out has no last word.
+    let expelled = seated.seat.expelled.load(Ordering::Relaxed);
+    if let (Some(will), true) = (will, !expelled && leaves_will(&ending, stopping)) {
         Counters::count(&shared.counters.wills);
         drop(timeout(shared.settings.connect_timeout, shared.inlet.submit(will)).await);
     }
-    let seat = seated.seat.clone();
     drop(seated);
     drop(open);
-    let expelled = seat.expelled.load(Ordering::Relaxed);
     let last_words = session.farewell(reason(&ending, stopping, expelled));
     part(&mut stream, &last_words).await;
 }

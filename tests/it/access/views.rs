@@ -115,6 +115,17 @@ fn a_bank_sees_details_where_it_has_a_mandate() {
         "what is to come is not shown"
     );
     assert_eq!(town.get("bureau", &ahead).0, 200);
+    // Nor is it by asking for a tier of a day ahead, with a mandate or without, singly or by the batch.
+    let ahead = format!("/v1/enterprises/{UNIT}/tier?on=2099-01-01");
+    let items = json!({"items": [{"subject": UNIT, "on": "2099-01-01"}]});
+    let all = json!({"on": "2099-01-01", "items": [{"subject": UNIT}]});
+    for (who, expected) in [("bank-1", 400), ("bank-2", 400), ("bureau", 200)] {
+        assert_eq!(town.get(who, &ahead).0, expected, "{who}");
+        for body in [&items, &all] {
+            let (status, answer) = town.call(who, "POST", "/v1/tiers/lookup", body.clone());
+            assert_eq!(status, expected, "{who}: {answer}");
+        }
+    }
     let feed = |who| town.good(who, "/v1/changes?limit=10000")["changes"].clone();
     let (banks, bureaus) = (feed("bank-1"), feed("bureau"));
     let banks = banks.as_array().expect("a list");
@@ -288,6 +299,10 @@ fn an_auditor_opens_a_sealed_record_for_a_reason() {
             !whole,
             "{who}"
         );
+        // Thinking of another document on a day when it counted names it no more than that.
+        let tried = format!("{unit}/what-if?on=2021-06-01&code=D03&doc_date=2021-06-01");
+        let tried = town.good(who, &tried).to_string();
+        assert_eq!(tried.contains("\"s1\""), whole, "{who}: {tried}");
     }
     assert_eq!(post("administrator", "openings", open.clone()).0, 403);
     assert_eq!(

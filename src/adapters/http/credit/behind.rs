@@ -284,6 +284,7 @@ pub(in crate::adapters::http) fn thoughts(
 pub async fn what_if(
     State(state): State<WebState>,
     Path(code): Path<String>,
+    caller: Caller,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&[
@@ -318,14 +319,19 @@ pub async fn what_if(
     let book = state.tiering.now();
     let tried = state.tiering.tried(&book, thoughts)?;
     let schedule = state.tiering.schedule()?;
+    // What is sealed stays so for whoever may not read it without a reason.
+    let hidden = match caller.sight(&subject, now.date_naive()) {
+        Sight::Whole => Seals::new(),
+        _ => seals(&book, &subject),
+    };
     let side = |ledger: &crate::domain::credit::ledger::Ledger| -> Result<Value, Problem> {
         let mut rating = state.tiering.rate(ledger, &subject, on, None)?;
         rating.known_at = Some(state.moment());
         let outlook = Outlook::new(ledger.events_of(&subject), &schedule, None).map_err(folded)?;
         let runs = runs(&outlook, on, until);
-        let runs = runs.iter().map(|run| run_json(run, &Seals::new()));
+        let runs = runs.iter().map(|run| run_json(run, &hidden));
         Ok(json!({
-            "rating": rating_view(&subject, &rating, &Seals::new()),
+            "rating": rating_view(&subject, &rating, &hidden),
             "runs": runs.collect::<Vec<_>>(),
         }))
     };

@@ -20,6 +20,7 @@ use crate::adapters::http::body::Body;
 use crate::adapters::http::credit::client_ref;
 use crate::adapters::http::credit::is_known;
 use crate::adapters::http::credit::lookups;
+use crate::adapters::http::credit::past;
 use crate::adapters::http::credit::receipts::BatchHead;
 use crate::adapters::http::credit::receipts::sign_batch;
 use crate::adapters::http::credit::view;
@@ -165,6 +166,9 @@ pub async fn lookup(
     }
     for item in &asked.items {
         client_ref(item.client_ref.as_deref())?;
+        if let Ok(subject) = Uscc::new(&item.subject) {
+            past(&caller, &subject, item.on.unwrap_or(on), today)?;
+        }
     }
     // Every item's knowledge must have come to pass, and stays as it is from now on. Without one it is now's, the latest.
     let own = asked.items.iter().filter_map(|item| item.known_at);
