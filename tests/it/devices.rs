@@ -94,7 +94,9 @@ fn devices_are_asked_from_the_first_one_on() {
         };
         let topic = readings_topic("2000A");
         let all = found("device.add", None, "one")
-            && found("mqtt.login", None, "")
+            && acts
+                .iter()
+                .any(|(_, act)| act.what == "mqtt.login" && act.who.is_none())
             && found("mqtt.publish", Some("one"), &topic);
         all.then_some(())
     });

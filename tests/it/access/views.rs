@@ -300,7 +300,7 @@ fn an_auditor_opens_a_sealed_record_for_a_reason() {
             "{who}"
         );
         // Thinking of another document on a day when it counted names it no more than that.
-        let tried = format!("{unit}/what-if?on=2021-06-01&code=D03&doc_date=2021-06-01");
+        let tried = format!("{unit}/what-if?on=2020-09-01&code=D03&doc_date=2020-08-01");
         let tried = town.good(who, &tried).to_string();
         assert_eq!(tried.contains("\"s1\""), whole, "{who}: {tried}");
     }
