@@ -255,10 +255,15 @@ fn the_page_opens_on_measured_air_and_says_so() {
         ("zh", "北京六站", "当前为默认显示"),
         ("en", "Six Beijing stations", "Shown by default:"),
     ] {
-        let page = full().site.fetch(&format!("/?lang={lang}")).text;
+        let page = full().site.fetch(&format!("/year?lang={lang}")).text;
         assert!(page.contains(name) && page.contains(note), "{lang}");
         assert!(page.contains("2017-02-28"), "{lang}: the newest day");
         assert!(!page.contains("data-watermark"), "{lang}");
+        let first = full().site.fetch(&format!("/?lang={lang}")).text;
+        assert!(
+            first.contains(name) && !first.contains("data-watermark"),
+            "{lang}"
+        );
     }
     let plain = full().site.fetch("/").text;
     assert!(plain.contains("<html lang=\"zh"), "Chinese unless asked");
