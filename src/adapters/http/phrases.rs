@@ -258,6 +258,7 @@ pub(crate) struct Phrases {
     pub(crate) legend_so_far: &'static str,
     pub(crate) place_stations: &'static str,
     pub(crate) place_bulletins: &'static str,
+    pub(crate) place_enterprises: &'static str,
     pub(crate) place_data: &'static str,
     pub(crate) map_title: &'static str,
     pub(crate) map_note: &'static str,

@@ -42,6 +42,8 @@ pub enum Place {
     Trends,
     /// Stations.
     Stations,
+    /// Enterprises, which belong to no area.
+    Enterprises,
     /// Bulletins and restatements.
     Bulletins,
     /// What came in.
@@ -51,12 +53,13 @@ pub enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Today,
         Self::Calendar,
         Self::Targets,
         Self::Trends,
         Self::Stations,
+        Self::Enterprises,
         Self::Bulletins,
         Self::Data,
         Self::Year,
@@ -69,6 +72,7 @@ impl Place {
             Self::Targets => "/targets",
             Self::Trends => "/trends",
             Self::Stations => "/stations",
+            Self::Enterprises => "/enterprises",
             Self::Bulletins => "/bulletins",
             Self::Data => "/data",
             Self::Year => "/year",
@@ -83,6 +87,7 @@ impl Place {
             Self::Targets => words.place_targets,
             Self::Trends => words.place_trends,
             Self::Stations => words.place_stations,
+            Self::Enterprises => words.place_enterprises,
             Self::Bulletins => words.place_bulletins,
             Self::Data => words.place_data,
             Self::Year => words.place_year,
@@ -143,7 +148,8 @@ pub(super) fn around(page: &Around<'_>, sections: &[Section], body: Markup) -> M
 
 /// The address of a page, with what is carried on to it.
 fn address(place: Place, page: &Around<'_>) -> String {
-    let carried = |pair: &&(&str, &str)| ["area", "review"].contains(&pair.0);
+    let of_air = place != Place::Enterprises;
+    let carried = |pair: &&(&str, &str)| of_air && ["area", "review"].contains(&pair.0);
     let mut pairs: Vec<(&str, &str)> = page.own.iter().filter(carried).copied().collect();
     pairs.push(("lang", page.lang.key()));
     format!("{}?{}", place.path(), query(&pairs))

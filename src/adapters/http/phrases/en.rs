@@ -236,6 +236,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     legend_so_far: "so far",
     place_stations: "Stations",
     place_bulletins: "Bulletins",
+    place_enterprises: "Enterprises",
     place_data: "Data",
     map_title: "Where the stations lie",
     map_note: "Drawn from the registered coordinates alone, without any base map or border; colours are the AQI of the newest day, numbers those of the table below.",

@@ -236,6 +236,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     legend_so_far: "累计",
     place_stations: "站点",
     place_bulletins: "公报",
+    place_enterprises: "企业",
     place_data: "数据",
     map_title: "站点位置",
     map_note: "仅按登记的经纬度绘制，不含任何底图与边界；颜色为最新有效日的 AQI，编号见下表。",
