@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -25,6 +24,8 @@ use crate::app::config::Settings;
 use crate::app::fault::bad_input;
 use crate::app::identity::open;
 use crate::app::identity::told;
+use crate::app::tokens::Format;
+use crate::app::tokens::named;
 use crate::domain::access::Act;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -116,48 +117,42 @@ struct AddArgs {
     cert_name: Option<String>,
 }
 
-/// How lists are printed.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// Aligned columns.
-    Table,
-    /// A line of JSON each.
-    Json,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// What cannot be done, or those of the file.
 pub fn run(args: DevicesArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
-    let act = |one: &One, what: &str| Act::at_machine(one.by.as_deref(), now, what, &one.id);
+    let act = |one: &One, what: &str| {
+        named(one.by.as_deref())?;
+        Ok::<_, anyhow::Error>(Act::at_machine(one.by.as_deref(), now, what, &one.id))
+    };
     match args.what {
-        What::Add(args) => add(&args, now, act(&args.one, "device.add"), out),
+        What::Add(args) => add(&args, now, act(&args.one, "device.add")?, out),
         What::List { data, format } => list(&open(&data)?.devices()?, format, out),
         What::Passwd {
             one,
             password_stdin,
         } => {
             let (kept, made) = password(password_stdin)?;
-            let act = act(&one, "device.passwd");
+            let act = act(&one, "device.passwd")?;
             let set = open(&one.data)?.set_device_password(&one.id, &kept, now, act);
             set.map_err(told)?;
             say(&one.id, made, out)
         }
         What::Disable(one) => {
-            let act = act(&one, "device.disable");
+            let act = act(&one, "device.disable")?;
             let done = open(&one.data)?.disable_device(&one.id, Some(now), act);
             done.map_err(told)?;
             Ok(writeln!(out, "{} is disabled", one.id)?)
         }
         What::Enable(one) => {
-            let act = act(&one, "device.enable");
+            let act = act(&one, "device.enable")?;
             let done = open(&one.data)?.disable_device(&one.id, None, act);
             done.map_err(told)?;
             Ok(writeln!(out, "{} is enabled", one.id)?)
         }
         What::Remove(one) => {
-            let act = act(&one, "device.remove");
+            let act = act(&one, "device.remove")?;
             let done = open(&one.data)?.remove_device(&one.id, now, act);
             done.map_err(told)?;
             Ok(writeln!(out, "{} is removed", one.id)?)

@@ -239,6 +239,7 @@ fn what_is_no_device_is_refused_plainly() {
         assert_eq!(ended, code, "{args:?}: {said}");
     };
     check(&["add", "two"], 2, "--station");
+    check(&["disable", "one", "--by", " "], 2, "--by");
     check(&["add", "one", "--station", "1999A"], 2, "is there already");
     check(&["add", "a/b", "--station", "1999A"], 2, "letters, digits");
     check(&["add", "two", "--station", "a/+/b"], 2, "letters, digits");

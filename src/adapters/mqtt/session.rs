@@ -47,6 +47,8 @@ use crate::adapters::mqtt::wire::Received;
 use crate::adapters::mqtt::wire::Wire;
 use crate::adapters::mqtt::wire::WireFault;
 
+/// No topic of ours is longer: a prefix, a source and what it says.
+const TOPIC_BYTES_MAX: usize = 512;
 /// Answers that may wait for a client that does not read, in bytes; then it is not read from either.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes asked of the socket at once: least and most.
@@ -472,6 +474,11 @@ impl<'a> Session<'a> {
                 reason,
                 "a topic to publish on has no wildcards",
             ));
+        }
+        // Before an alias keeps it.
+        if publish.topic.len() > TOPIC_BYTES_MAX {
+            let reason = DisconnectReasonCode::TopicNameInvalid;
+            return Err(Ending::closed(reason, "a topic longer than any of ours"));
         }
         let Some(alias) = alias else {
             if publish.topic.is_empty() {

@@ -136,10 +136,12 @@ async fn wildcards_aliases_and_retained_messages_open_nothing() {
     let mut scene = Scene::new(EndpointSettings::for_testing()).await;
     let addr = scene.running.addr;
     let other = TOPIC.replace("s1", "s2");
+    let long = format!("skytier/v1/stations/s1/{}", "x".repeat(600));
     for topic in [
         "skytier/v1/stations/+/readings",
         "skytier/v1/stations/s1/#",
         "#",
+        long.as_str(),
     ] {
         let mut raw = enter(addr, V5, "s1", "rain", "cheat").await;
         raw.send(&publish(V5, 1, 1, topic, "false")).await;
