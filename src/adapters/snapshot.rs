@@ -30,9 +30,9 @@ use crate::adapters::receipt::ReceiptFault;
 use crate::adapters::receipt::merkle::Leaf;
 use crate::adapters::receipt::merkle::Tree;
 use crate::domain::credit::Tier;
+use crate::domain::credit::official;
 use crate::domain::credit::sites::sites;
 use crate::domain::credit::sites::worst;
-use crate::domain::credit::tier;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Registry;
@@ -217,7 +217,7 @@ impl Snapshot<'_> {
         let unit = self.view.book.unit(subject);
         let brief = unit.brief(schedule, self.on, known_at);
         let brief = brief.map_err(|error| TieringError::Entries(error.to_string()))?;
-        let official = tier::official(unit.events, self.on, known_at);
+        let official = official::current(unit.events, self.on, known_at);
         let official = official.as_ref();
         let worst = worst(&sites(unit.events, self.on, known_at)).map(Tier::as_str);
         let tariff = self

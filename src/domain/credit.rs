@@ -19,6 +19,8 @@ pub mod rulebook;
 
 pub mod ledger;
 
+pub mod official;
+
 pub mod tier;
 
 pub mod sites;

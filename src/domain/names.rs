@@ -35,6 +35,24 @@ fn fault(what: &'static str, text: &str, expected: &'static str) -> NameFault {
     }
 }
 
+/// Whether a character prints nothing by itself: controls, marks of no width, and those that turn the direction of a text,
+/// by which one name can look like another.
+#[must_use]
+pub fn is_unseen(letter: char) -> bool {
+    let mark = matches!(
+        letter,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    );
+    mark || letter.is_control()
+}
+
 /// What `factor` and `stat` codes look like.
 const CODE_FORM: &str = "1 to 16 lower-case letters, digits or '_'";
 

@@ -21,12 +21,13 @@ use crate::domain::credit::EventBody;
 use crate::domain::credit::ledger::Ledger;
 use crate::domain::credit::ledger::act;
 use crate::domain::credit::ledger::fault::LedgerFault;
+use crate::domain::credit::official;
+use crate::domain::credit::official::Official;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tariff::TariffTier;
 use crate::domain::credit::tariff::tariff_tier;
 use crate::domain::credit::tier;
 use crate::domain::credit::tier::Bare;
-use crate::domain::credit::tier::Official;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
@@ -389,7 +390,7 @@ impl Tiering {
         known_at: Option<DateTime<FixedOffset>>,
     ) -> Result<Option<Disagreement>, TieringError> {
         let unit = book.unit(subject);
-        let Some(official) = tier::official(unit.events, on, known_at) else {
+        let Some(official) = official::current(unit.events, on, known_at) else {
             return Ok(None);
         };
         let brief = unit.brief(&self.schedule()?, on, known_at);

@@ -278,6 +278,7 @@ pub(crate) fn enterprise_row(lang: Lang, n: usize) -> EnterpriseRow {
             tier: tiers[(n / 2) % 5],
             as_of: date("2025-11-01"),
             source: lang.pick("省公布名单", "provincial list").to_owned(),
+            site: None,
         }),
         example: true,
     }

@@ -154,7 +154,8 @@ pub fn read(bytes: &[u8]) -> Result<List, Vec<String>> {
 fn csv_sheet(bytes: &[u8]) -> Result<Sheet, Vec<String>> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| vec!["not UTF-8; save the list as \"CSV UTF-8\" or as .xlsx".to_owned()])?;
-    let text = text.trim_start_matches('\u{feff}');
+    // The line of a row is counted by its line feeds, which with carriage returns come too late.
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

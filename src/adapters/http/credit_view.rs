@@ -178,6 +178,7 @@ pub(super) fn row(enterprise: &Enterprise, rating: &Rating, lang: Lang) -> Enter
             tier: shown(official.tier),
             as_of: official.as_of,
             source: words::side(&official.source, lang),
+            site: official.site.clone(),
         }),
         example: enterprise.example,
     }

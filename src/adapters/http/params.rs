@@ -44,6 +44,10 @@ impl<S: Sync> FromRequestParts<S> for Params {
                 .map_err(|_| Problem::bad("query", "not name=value pairs"))?;
         let mut given = BTreeMap::new();
         for (name, value) in pairs.0 {
+            if value.contains(char::REPLACEMENT_CHARACTER) {
+                let name: String = name.chars().take(40).collect();
+                return Err(Problem::bad("query", format!("{name:?} is not UTF-8")));
+            }
             if given.insert(name.clone(), value).is_some() {
                 let name: String = name.chars().take(40).collect();
                 return Err(Problem::bad("query", format!("{name:?} is given twice")));

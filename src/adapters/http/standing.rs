@@ -36,7 +36,7 @@ use crate::adapters::lang::Lang;
 use crate::adapters::words;
 use crate::domain::access::Caller;
 use crate::domain::credit::Tier;
-use crate::domain::credit::tier;
+use crate::domain::credit::official;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
 use crate::flow::tiering::TieringError;
@@ -83,7 +83,7 @@ fn tiers_of(
     let unit = book.unit(subject);
     let brief = unit.brief(&state.tiering.schedule()?, on, None);
     let brief = brief.map_err(|error| TieringError::Entries(error.to_string()))?;
-    let official = tier::official(unit.events, on, None);
+    let official = official::current(unit.events, on, None);
     Ok((official.map(|official| official.tier), brief.now.tier))
 }
 
@@ -352,6 +352,7 @@ pub async fn certificate(
             tier,
             as_of,
             source: words::side(official["source"].as_str().unwrap_or_default(), lang),
+            site: official["site"].as_str().map(str::to_owned),
         });
     let score = computed["score"]
         .as_i64()

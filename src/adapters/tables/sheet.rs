@@ -77,7 +77,11 @@ impl Text<'_> {
         parse: impl Fn(&mut Line<'_>) -> Option<T>,
     ) -> Vec<Entry<T>> {
         let (file, all) = (self.file, self.columns);
-        let text = self.text.trim_start_matches('\u{feff}');
+        // The line of a row is counted by its line feeds, which with carriage returns come too late.
+        let text = self
+            .text
+            .trim_start_matches('\u{feff}')
+            .replace("\r\n", "\n");
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)

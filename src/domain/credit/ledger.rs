@@ -186,7 +186,7 @@ impl Span {
 /// The case a deduction belongs to. A record that names none is its own case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CaseKey {
-    /// Named by the record.
+    /// Named by the record, without blanks and in plain letters: two spellings of a case are one case.
     Named(String),
     /// The record alone.
     Alone(String),
@@ -324,7 +324,8 @@ impl History {
             keep(&mut self.forced, (veto.tier, forced), |(_, span)| span);
         }
         let alone = || CaseKey::Alone(record.id.clone());
-        let case = record.case.clone().map_or_else(alone, CaseKey::Named);
+        let named = record.case.as_deref().map(fault::folded);
+        let case = named.map_or_else(alone, CaseKey::Named);
         keep(&mut self.deductions, (case, span), |(_, span)| span);
         Ok(())
     }

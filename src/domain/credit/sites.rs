@@ -2,9 +2,9 @@
 
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::Tier;
-use crate::domain::credit::tier::Official;
-use crate::domain::credit::tier::newest;
-use crate::domain::credit::tier::published;
+use crate::domain::credit::official::Official;
+use crate::domain::credit::official::newest;
+use crate::domain::credit::official::published;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;

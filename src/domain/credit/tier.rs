@@ -17,12 +17,13 @@
 
 use crate::domain::credit::Confidence;
 use crate::domain::credit::CreditEvent;
-use crate::domain::credit::EventBody;
-use crate::domain::credit::OfficialTier;
 use crate::domain::credit::Tier;
 use crate::domain::credit::ledger::History;
 use crate::domain::credit::ledger::Span;
 use crate::domain::credit::ledger::fault::LedgerError;
+use crate::domain::credit::official;
+use crate::domain::credit::official::Official;
+use crate::domain::credit::official::standing_on;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::rulebook::Stacking;
 use chrono::DateTime;
@@ -108,21 +109,6 @@ pub struct NextChange {
     pub tier: Tier,
 }
 
-/// The authority's published tier that was current on the day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Official {
-    /// The site, where the list names one.
-    pub site: Option<String>,
-    /// What was published.
-    pub tier: Tier,
-    /// The day the list speaks of.
-    pub as_of: NaiveDate,
-    /// Where it was published.
-    pub source: String,
-    /// When it was imported.
-    pub captured_at: DateTime<FixedOffset>,
-}
-
 /// The computed tier of a unit on a day, with everything needed to explain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rating {
@@ -195,7 +181,7 @@ pub(super) fn rating(
         confidence: now.confidence,
         reasons: now.reasons,
         next_change,
-        official: official(events, on, known_at),
+        official: official::current(events, on, known_at),
     }
 }
 
@@ -275,7 +261,7 @@ impl<'a> Outlook<'a> {
     #[must_use]
     pub fn official_on(&self, day: NaiveDate) -> Option<Official> {
         let (_, _, history) = self.histories.first()?;
-        newest(history.officials.iter().map(|(at, told)| (*at, told)), day)
+        standing_on(history.officials.iter().map(|(at, told)| (*at, told)), day)
     }
 
     /// Later days on which something may change, in order.
@@ -510,67 +496,4 @@ fn top_of_scale<'h>(
 fn highest_floor(history: &History, day: NaiveDate) -> Option<&Span> {
     let active = history.leaders.iter().filter(|span| span.covers(day));
     active.max_by_key(|span| (span.points, span.end, std::cmp::Reverse(&span.id)))
-}
-
-/// The newest official tier that speaks of the day or one before it, as known at an instant.
-#[must_use]
-pub fn official(
-    events: &[CreditEvent],
-    on: NaiveDate,
-    known_at: Option<DateTime<FixedOffset>>,
-) -> Option<Official> {
-    newest(published(events, known_at), on)
-}
-
-/// Official tiers known at an instant, with when each was captured.
-pub(super) fn published(
-    events: &[CreditEvent],
-    known_at: Option<DateTime<FixedOffset>>,
-) -> impl Iterator<Item = (DateTime<FixedOffset>, &OfficialTier)> {
-    let known = events
-        .iter()
-        .filter(move |event| known_at.is_none_or(|known_at| event.captured_at <= known_at));
-    known.filter_map(|event| match &event.body {
-        EventBody::Official(official) => Some((event.captured_at, official)),
-        _ => None,
-    })
-}
-
-/// In which order official tiers of one unit, site and day stand for each other: the one captured last, then the worse.
-fn entered(captured_at: DateTime<FixedOffset>, official: &OfficialTier) -> impl Ord + '_ {
-    (captured_at, official.tier, &official.source)
-}
-
-/// What was entered last for the same unit, site and day as another: a list may be corrected, and the correction taken
-/// back.
-#[must_use]
-pub fn standing<'e>(events: &'e [CreditEvent], listed: &OfficialTier) -> Option<&'e OfficialTier> {
-    let same =
-        |official: &OfficialTier| official.site == listed.site && official.as_of == listed.as_of;
-    let of_same = published(events, None).filter(|(_, official)| same(official));
-    let last = of_same.max_by_key(|(captured_at, official)| entered(*captured_at, official));
-    last.map(|(_, official)| official)
-}
-
-/// The newest official tier that speaks of the day or one before it. Of several for one day the one for the
-/// whole unit goes first, then the one captured last, then the worse.
-pub(super) fn newest<'e>(
-    published: impl Iterator<Item = (DateTime<FixedOffset>, &'e OfficialTier)>,
-    on: NaiveDate,
-) -> Option<Official> {
-    let published = published.filter(|(_, official)| official.as_of <= on);
-    let (captured_at, newest) = published.max_by_key(|(captured_at, official)| {
-        (
-            official.as_of,
-            official.site.is_none(),
-            entered(*captured_at, official),
-        )
-    })?;
-    Some(Official {
-        site: newest.site.clone(),
-        tier: newest.tier,
-        as_of: newest.as_of,
-        source: newest.source.clone(),
-        captured_at,
-    })
 }

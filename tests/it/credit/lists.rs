@@ -247,3 +247,14 @@ fn faults_of_a_workbook_are_told_by_sheet_and_line_and_nothing_is_entered() {
     );
     assert!(!data.join("skytier.db").exists(), "nothing was made");
 }
+
+#[test]
+fn the_line_of_a_fault_is_the_files_own_whatever_ends_its_lines() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let list = format!("统一社会信用代码,评价结果\n{UNIT},蓝色\n{OTHER},紫色\n");
+    for list in [list.clone(), list.replace('\n', "\r\n")] {
+        let (code, said) = official(&data, list.as_bytes(), "2020-06-30", true);
+        assert!(code == 2 && said.contains("line 3"), "{code} {said}");
+    }
+}

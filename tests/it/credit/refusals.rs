@@ -175,6 +175,27 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
     ),
     (
         UNIT,
+        "overrides",
+        r#"{"id":"o1","tier":"red","from":"2020-07-01","to":"2020-08-01","reason":"order","legal_basis":"article 9","approved_by":["Li Na","\u202eaN iL"]}"#,
+        409,
+        "field \"approved_by\": \"\\u{202e}aN iL\" holds characters that are not seen",
+    ),
+    (
+        UNIT,
+        "records",
+        r#"{"id":"x","code":"D03","doc_date":"2020-05-06","entered_by":"\u200b"}"#,
+        409,
+        "holds characters that are not seen",
+    ),
+    (
+        UNIT,
+        "records",
+        r#"{"id":"x\u200b","code":"D03","doc_date":"2020-05-06"}"#,
+        409,
+        "field \"id\": \"x\\u{200b}\" holds characters that are not seen",
+    ),
+    (
+        UNIT,
         "records",
         r#"{"id":"x","code":"D03","doc_date":"2020-05-06","served":"2090-05-08"}"#,
         409,

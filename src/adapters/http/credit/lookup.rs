@@ -30,10 +30,10 @@ use crate::adapters::receipt::merkle::Leaf;
 use crate::domain::access::Caller;
 use crate::domain::calendar::YEARS;
 use crate::domain::credit::Tier;
+use crate::domain::credit::official;
+use crate::domain::credit::official::Official;
 use crate::domain::credit::sites::sites;
 use crate::domain::credit::sites::worst;
-use crate::domain::credit::tier;
-use crate::domain::credit::tier::Official;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::TieringError;
@@ -255,7 +255,7 @@ impl Desk<'_> {
         let folded = |error: &dyn std::fmt::Display| TieringError::Entries(error.to_string());
         let brief = unit.brief(&self.schedule, on, known_at);
         let brief = brief.map_err(|error| folded(&error))?;
-        let official = tier::official(unit.events, on, known_at);
+        let official = official::current(unit.events, on, known_at);
         let tariff = self
             .state
             .tiering

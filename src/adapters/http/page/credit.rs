@@ -160,6 +160,9 @@ pub(super) fn official(tier: Option<&OfficialTier>, lang: Lang) -> Markup {
                         ("day", &official.as_of.to_string()),
                         ("source", &official.source),
                     ]))
+                    @if let Some(site) = &official.site {
+                        (lang.pick("，厂区：", ", site ")) (site)
+                    }
                 }
             }
             None => { span.none { (words.official_none) } }

@@ -257,6 +257,8 @@ pub struct OfficialTier {
     pub as_of: NaiveDate,
     /// Which list.
     pub source: String,
+    /// The site it speaks of, where that decides for the whole unit.
+    pub site: Option<String>,
 }
 
 /// The next change of a computed tier, should nothing be added.

@@ -6,6 +6,7 @@ use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
 use crate::domain::credit::Repair;
 use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::names::is_unseen;
 use chrono::NaiveDate;
 
 /// Why an act is not taken, as a fragment that names the remedy.
@@ -14,6 +15,14 @@ pub enum ActError {
     /// Nobody signs.
     #[error("field \"entered_by\" is missing; name the person who enters it")]
     NoName,
+    /// A name or identifier with characters that nobody sees.
+    #[error("{field} {text:?} holds characters that are not seen; write it again without them")]
+    Unseen {
+        /// Whose text it is.
+        field: &'static str,
+        /// The text.
+        text: String,
+    },
     /// A date to come.
     #[error("field {field:?}: {date} lies ahead of today, {today}; enter it when it has happened")]
     Ahead {
@@ -55,6 +64,10 @@ pub enum ActError {
 pub fn check(event: &CreditEvent) -> Result<(), ActError> {
     if event.entered_by.is_none() {
         return Err(ActError::NoName);
+    }
+    if let Some((field, text)) = signed(event).find(|(_, text)| text.chars().any(is_unseen)) {
+        let text = text.to_owned();
+        return Err(ActError::Unseen { field, text });
     }
     let here = event.captured_at.with_timezone(&Zone::beijing().offset());
     let today = here.date_naive();
@@ -99,6 +112,23 @@ pub fn check_repair(
         });
     }
     Ok(())
+}
+
+/// What a person and an entry are told apart by.
+fn signed(event: &CreditEvent) -> impl Iterator<Item = (&'static str, &str)> {
+    let approvers = match &event.body {
+        EventBody::Override(manual) => manual.approved_by.as_slice(),
+        _ => &[],
+    };
+    let person = event
+        .entered_by
+        .as_deref()
+        .map(|name| ("field \"entered_by\":", name));
+    let id = event.own_id().map(|id| ("field \"id\":", id));
+    let approvers = approvers
+        .iter()
+        .map(|name| ("field \"approved_by\":", name.as_str()));
+    person.into_iter().chain(id).chain(approvers)
 }
 
 /// The fields that say when something was done. When a tier set by hand begins and ends is a decision, not a deed.

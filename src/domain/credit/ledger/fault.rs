@@ -16,6 +16,7 @@ use crate::domain::credit::rulebook::DeductionRow;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::rulebook::VetoRow;
 use crate::domain::credit::uscc::Uscc;
+use crate::domain::names::is_unseen;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -487,19 +488,13 @@ fn check_override(manual: &Override) -> Result<(), LedgerError> {
 
 /// A name as it is compared: without blanks and marks that print nothing, capitals as small letters, full-width forms of
 /// East Asian typing as plain ones. Two spellings of one person are one person.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     let plain = |letter: char| match u32::from(letter) {
         wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0).unwrap_or(letter),
         _ => letter,
     };
-    let unseen = |letter: &char| {
-        let mark = matches!(
-            letter,
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
-        );
-        mark || letter.is_whitespace() || letter.is_control()
-    };
-    let seen = name.chars().filter(|letter| !unseen(letter));
+    let unseen = |letter: char| is_unseen(letter) || letter.is_whitespace();
+    let seen = name.chars().filter(|letter| !unseen(*letter));
     seen.map(plain).flat_map(char::to_lowercase).collect()
 }
 

@@ -57,46 +57,38 @@ fn halted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
     spans
 }
 
-/// A unit taken off the list is unrated from that day until it is listed again; one that the ledger lists first is unrated before.
+/// A unit taken off the list is unrated from that day until it is listed again; one that the ledger lists first is unrated
+/// before. Of a listing and a removal on one day the one captured later stands.
 fn delisted(known: &[&CreditEvent], rulebook: &Rulebook) -> Vec<Span> {
-    let left = days(known, |body| match body {
-        EventBody::Delist(at) => Some(at.date),
+    let turn = |event: &&CreditEvent| match &event.body {
+        EventBody::List(at) => Some((at.date, event.captured_at, false)),
+        EventBody::Delist(at) => Some((at.date, event.captured_at, true)),
         _ => None,
-    });
-    let listed = days(known, |body| match body {
-        EventBody::List(at) => Some(at.date),
-        _ => None,
-    });
+    };
+    let mut turns: Vec<_> = known.iter().filter_map(turn).collect();
+    turns.sort_unstable();
     let row = &rulebook.parts().halted;
+    let span = |(id, start): (String, NaiveDate), end: Option<NaiveDate>| Span {
+        id,
+        code: row.code.clone(),
+        points: 0,
+        start,
+        end,
+        mark: row.term.mark,
+    };
     let mut spans: Vec<Span> = Vec::new();
     // Left before it was ever listed here: it had been listed without an entry.
-    let first = listed
-        .first()
-        .filter(|first| left.first().is_none_or(|left| left > *first));
-    if let Some(first) = first {
-        let span = Span {
-            id: format!("list-{first}"),
-            code: row.code.clone(),
-            points: 0,
-            start: LONG_AGO,
-            end: Some(*first),
-            mark: row.term.mark,
-        };
-        keep(&mut spans, span, |span| span);
-    }
-    for date in left {
-        let covered = |span: &Span| span.end.is_none_or(|end| date < end);
-        if spans.iter().any(covered) {
-            continue;
+    let mut away = match turns.first() {
+        Some((first, _, false)) => Some((format!("list-{first}"), LONG_AGO)),
+        _ => None,
+    };
+    for (date, _, leaves) in turns {
+        if leaves {
+            away.get_or_insert_with(|| (format!("delist-{date}"), date));
+        } else if let Some(since) = away.take() {
+            keep(&mut spans, span(since, Some(date)), |span| span);
         }
-        spans.push(Span {
-            id: format!("delist-{date}"),
-            code: row.code.clone(),
-            points: 0,
-            start: date,
-            end: listed.iter().copied().find(|&listed| listed > date),
-            mark: row.term.mark,
-        });
     }
+    spans.extend(away.map(|since| span(since, None)));
     spans
 }
