@@ -69,6 +69,8 @@ pub mod tagged;
 
 pub mod pages;
 
+pub mod proxies;
+
 pub mod listener;
 
 pub mod login;

@@ -126,8 +126,12 @@ impl<K: std::hash::Hash + Eq> Paces<K> {
 pub struct Area(IpAddr);
 
 impl std::fmt::Display for Area {
+    /// The address, or the network as `2001:db8::/64`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(network) => write!(f, "{network}/64"),
+        }
     }
 }
 
@@ -330,7 +334,15 @@ impl Door {
     /// # Errors
     /// [`Turned`] for an address that has or asks for too much.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Visitor, Turned> {
-        let (area, counted) = (Area::of(address), self.holds(address));
+        self.enter_as(address, self.holds(address))
+    }
+
+    /// The same; `counted`: whether the limits by address hold.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub fn enter_as(self: &Arc<Self>, address: IpAddr, counted: bool) -> Result<Visitor, Turned> {
+        let area = Area::of(address);
         if counted && self.connects.ask(area).is_err() {
             return Err(Turned::TooOften);
         }
@@ -500,6 +512,9 @@ mod tests {
             let area = |text: &str| Area::of(text.parse().expect("an address"));
             assert_eq!(area(a) == area(b), together, "{a} {b}");
         }
+        let told = |text: &str| Area::of(text.parse().expect("an address")).to_string();
+        assert_eq!(told("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_eq!(told("2001:db8::ffff:1"), "2001:db8::/64");
     }
 
     fn door(half_open_max: usize, address_connections_max: usize) -> Arc<Door> {

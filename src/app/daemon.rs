@@ -19,6 +19,7 @@ use crate::adapters::http::state::WebState;
 use crate::adapters::inbound::EMBEDDED;
 use crate::adapters::inbound::Inlet;
 use crate::adapters::inbound::Queue;
+use crate::adapters::limits::Paces;
 use crate::adapters::mqtt::broker::Broker;
 use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
@@ -380,6 +381,7 @@ impl Parts {
     fn with(self, stores: &Stores, settings: &Settings, flows: &Flows) -> anyhow::Result<WebState> {
         Ok(WebState {
             access: self.access,
+            callers: Arc::new(Paces::new(settings.web.caller_requests)),
             reviewing: Arc::new(self.reviewing),
             series: Arc::clone(&stores.series),
             letters: Arc::clone(&stores.letters),

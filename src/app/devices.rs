@@ -13,6 +13,7 @@ use crate::adapters::access::Access;
 use crate::adapters::access::devices::Devices as Kept;
 use crate::adapters::access::devices::Listed;
 use crate::adapters::access::devices::Proof;
+use crate::adapters::limits::Area;
 use crate::adapters::mqtt::devices::Credentials;
 use crate::adapters::mqtt::devices::Device;
 use crate::adapters::mqtt::devices::Devices;
@@ -356,7 +357,7 @@ impl Gate {
         }
     }
 
-    /// Follows changes, and writes refusals into the audit log, for ever.
+    /// Follows changes, and counts refusals towards the audit log, for ever.
     pub(super) async fn run(mut self) {
         // One clock for both: refusals that keep coming put no look off.
         let mut looks = tokio::time::interval(PAUSE);
@@ -364,20 +365,16 @@ impl Gate {
             tokio::select! {
                 biased;
                 _ = looks.tick() => self.follow(),
-                Some(incident) = self.incidents.recv() => self.record(incident).await,
+                Some(incident) = self.incidents.recv() => self.count(incident),
             }
         }
     }
 
-    async fn record(&self, incident: Incident) {
-        let access = Arc::clone(&self.access);
+    fn count(&self, incident: Incident) {
         let mut act = Act::at_machine(None, (self.clock)(), incident.what, &incident.about);
         act.who = incident.device;
         act.via = "mqtt".to_owned();
-        act.address = Some(incident.address.to_string());
-        let written = tokio::task::spawn_blocking(move || access.record(vec![act])).await;
-        if let Ok(Err(fault)) = written {
-            tracing::warn!(%fault, "a refusal is not in the audit log");
-        }
+        act.address = Some(Area::of(incident.address).to_string());
+        self.access.count(act);
     }
 }

@@ -99,6 +99,7 @@ pub(super) async fn listen(
         secured,
         door: Arc::new(Door::new(settings.web.door)),
         requests: Arc::new(Paces::new(settings.web.requests)),
+        proxies: Arc::new(settings.web.proxies.clone()),
         connections_max: settings.web.connections_max,
     };
     Ok((web, of_mqtt.into_iter().chain(served).collect()))

@@ -28,7 +28,7 @@ const DAY_S: i64 = 86_400;
 /// Let somebody in over HTTP: make, list and revoke tokens.
 ///
 /// A token stands for a name and its role. Its text is printed once and kept nowhere: only its SHA-256 is. Before the
-/// first one a daemon is open to all who reach it, on loopback alone; from then on every path asks for one, also when all
+/// first token or user a daemon is open to all who reach it, on loopback alone; from then on every path asks who comes, also when all
 /// were revoked. Works beside a running daemon, which takes changes up within a second.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\

@@ -2,7 +2,9 @@
 
 mod attacks;
 mod audit;
+mod certified;
 mod persons;
+mod proxied;
 mod views;
 
 use std::path::Path;

@@ -8,8 +8,10 @@ use crate::adapters::access::AccessFault;
 use crate::adapters::access::locked;
 use crate::domain::access::Act;
 
-/// Rows that are counted at once; whatever else comes is counted in one more.
-const ROWS_MAX: usize = 1_000;
+/// Rows of those who showed who they are that are counted at once, and rows of all others, who may be any number;
+/// whatever else comes is counted in one more of its kind.
+const NAMED_MAX: usize = 1_000;
+const NAMELESS_MAX: usize = 60;
 /// What the row of all else says in place of what differs.
 const OTHERS: &str = "others";
 
@@ -18,7 +20,10 @@ type Key = (String, Option<String>, Option<String>, String);
 
 /// What was counted since the last rows.
 #[derive(Default)]
-pub(super) struct Counted(BTreeMap<Key, (Act, String)>);
+pub(super) struct Counted {
+    rows: BTreeMap<Key, (Act, String)>,
+    nameless: usize,
+}
 
 impl Counted {
     fn add(&mut self, act: Act) {
@@ -28,14 +33,23 @@ impl Counted {
         };
         let mut own = key(&act);
         let mut act = act;
-        if self.0.len() >= ROWS_MAX && !self.0.contains_key(&own) {
-            (act.who, act.address) = (None, None);
-            (act.about, act.detail) = (OTHERS.to_owned(), String::new());
-            own = key(&act);
+        let nameless = act.who.is_none();
+        if !self.rows.contains_key(&own) {
+            let full = match nameless {
+                true => self.nameless >= NAMELESS_MAX,
+                false => self.rows.len() - self.nameless >= NAMED_MAX,
+            };
+            if full {
+                (act.who, act.address) = (None, None);
+                (act.about, act.detail) = (OTHERS.to_owned(), String::new());
+                own = key(&act);
+            } else if nameless {
+                self.nameless += 1;
+            }
         }
         let last = act.detail.clone();
         let count = act.count;
-        let row = self.0.entry(own).or_insert_with(|| {
+        let row = self.rows.entry(own).or_insert_with(|| {
             let empty = Act { count: 0, ..act };
             (empty, String::new())
         });
@@ -45,7 +59,7 @@ impl Counted {
 
     /// The rows so far: the first detail and the last of each.
     fn take(&mut self) -> Vec<Act> {
-        let rows = std::mem::take(&mut self.0).into_values();
+        let rows = std::mem::take(self).rows.into_values();
         let told = rows.map(|(act, last)| match act.count > 1 && act.detail != last {
             true => {
                 let both = format!("{} .. {last}", act.detail);
@@ -108,10 +122,25 @@ mod tests {
     #[test]
     fn a_flood_from_everywhere_takes_a_bounded_number_of_rows_and_loses_no_count() {
         let mut counted = Counted::default();
-        let all = 3 * ROWS_MAX;
+        let all = 3 * NAMELESS_MAX;
         (0..all).for_each(|address| counted.add(refused(address, "unknown")));
+        // Who showed who that is keeps a row of its own.
+        let mut bank = refused(1, "a look-up");
+        bank.who = Some("icbc".to_owned());
+        counted.add(bank);
         let rows = counted.take();
-        assert_eq!(rows.len(), ROWS_MAX + 1);
-        assert_eq!(rows.iter().map(|act| act.count).sum::<u64>(), all as u64);
+        assert_eq!(rows.len(), NAMELESS_MAX + 2);
+        assert_eq!(
+            rows.iter().map(|act| act.count).sum::<u64>(),
+            all as u64 + 1
+        );
+        assert_eq!(counted.nameless, 0, "counted anew");
+        let named = |one: usize| {
+            let mut act = refused(1, "a look-up");
+            act.who = Some(format!("n{one}"));
+            act
+        };
+        (0..2 * NAMED_MAX).for_each(|one| counted.add(named(one)));
+        assert_eq!(counted.take().len(), NAMED_MAX + 1);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Waits are kept for an account, for an address, and for an account from an address it was let in from before. The last
 //! one goes before both others: whoever guesses at a name from elsewhere, or at other names from the same address, cannot
-//! keep its owner out. Nothing is kept over a restart.
+//! keep its owner out. An address that many share, as behind a proxy of this machine, is not waited for: one of them would
+//! make all others wait. Nothing is kept over a restart.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -37,6 +38,17 @@ const PLACES: usize = 2;
 /// How long a password waits for a place.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
 
+/// A try: at which account, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Try<'a> {
+    /// The account; `None` where it is about none, as with the first code.
+    pub account: Option<&'a str>,
+    /// The address, or the network its sender may choose addresses in.
+    pub address: &'a str,
+    /// Whether many share that address.
+    pub shared: bool,
+}
+
 /// Whose failures are counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Whose {
@@ -66,16 +78,19 @@ fn wait_s(count: u32, most: i64) -> i64 {
 }
 
 impl Waits {
-    fn whose(&self, name: &str, address: &str) -> Vec<Whose> {
-        let (name, address) = (name.to_owned(), address.to_owned());
-        match self.known.contains(&(name.clone(), address.clone())) {
-            true => vec![Whose::Known(name, address)],
-            false => vec![Whose::Account(name), Whose::Address(address)],
+    fn whose(&self, of: Try<'_>) -> Vec<Whose> {
+        let address = of.address.to_owned();
+        let known = of.account.map(|name| (name.to_owned(), address.clone()));
+        if let Some((name, address)) = known.filter(|pair| self.known.contains(pair)) {
+            return vec![Whose::Known(name, address)];
         }
+        let account = of.account.map(|name| Whose::Account(name.to_owned()));
+        let address = (!of.shared).then_some(Whose::Address(address));
+        account.into_iter().chain(address).collect()
     }
 
     /// Seconds to wait before a try is looked at.
-    fn wait(&self, name: &str, address: &str, now: i64) -> i64 {
+    fn wait(&self, of: Try<'_>, now: i64) -> i64 {
         let left = |whose: &Whose| {
             let failures = self.failures.get(whose)?;
             let most = match whose {
@@ -84,12 +99,12 @@ impl Waits {
             };
             Some(failures.last + wait_s(failures.count, most) - now)
         };
-        let waits = self.whose(name, address);
+        let waits = self.whose(of);
         waits.iter().filter_map(left).max().unwrap_or(0).max(0)
     }
 
-    fn failed(&mut self, name: &str, address: &str, now: i64) {
-        for whose in self.whose(name, address) {
+    fn failed(&mut self, of: Try<'_>, now: i64) {
+        for whose in self.whose(of) {
             if self.failures.len() >= KEPT_MAX && !self.failures.contains_key(&whose) {
                 self.failures.retain(|_, kept| now - kept.last < FORGET_S);
                 let oldest = self.failures.iter().min_by_key(|(_, kept)| kept.last);
@@ -147,16 +162,16 @@ impl Default for Door {
 }
 
 impl Door {
-    /// How long a try for a name from an address must wait; `None`: it is looked at now.
-    pub fn wait(&self, name: &str, address: &str, now: Instant) -> Option<Duration> {
-        let seconds = locked(&self.waits).wait(name, address, now.unix());
+    /// How long a try must wait; `None`: it is looked at now.
+    pub fn wait(&self, of: Try<'_>, now: Instant) -> Option<Duration> {
+        let seconds = locked(&self.waits).wait(of, now.unix());
         let seconds = u64::try_from(seconds).unwrap_or(0);
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
     /// Notes a try that failed.
-    pub fn failed(&self, name: &str, address: &str, now: Instant) {
-        locked(&self.waits).failed(name, address, now.unix());
+    pub fn failed(&self, of: Try<'_>, now: Instant) {
+        locked(&self.waits).failed(of, now.unix());
     }
 
     /// Notes that somebody was let in.
@@ -202,40 +217,80 @@ impl Door {
 mod tests {
     use super::*;
 
+    fn of<'a>(account: &'a str, address: &'a str) -> Try<'a> {
+        Try {
+            account: Some(account),
+            address,
+            shared: false,
+        }
+    }
+
+    fn shared(account: &str) -> Try<'_> {
+        Try {
+            shared: true,
+            ..of(account, "proxy")
+        }
+    }
+
     #[test]
     fn waits_grow_and_are_forgotten() {
         let mut waits = Waits::default();
         for (failures, expected) in [(1, 0), (2, 0), (3, 1), (4, 2), (5, 4), (13, 900), (40, 900)] {
             waits.failures.clear();
-            (0..failures).for_each(|_| waits.failed("li", "a", 100));
+            (0..failures).for_each(|_| waits.failed(of("li", "a"), 100));
             assert_eq!(
-                waits.wait("li", "b", 100),
+                waits.wait(of("li", "b"), 100),
                 expected,
                 "{failures} at one account"
             );
             assert_eq!(
-                waits.wait("wu", "a", 100),
+                waits.wait(of("wu", "a"), 100),
                 expected,
                 "{failures} from one address"
             );
-            assert_eq!(waits.wait("wu", "b", 100), 0);
-            assert_eq!(waits.wait("li", "b", 100 + expected), 0);
+            assert_eq!(waits.wait(of("wu", "b"), 100), 0);
+            assert_eq!(waits.wait(of("li", "b"), 100 + expected), 0);
         }
-        waits.failed("li", "a", 100 + FORGET_S);
-        assert_eq!(waits.wait("li", "b", 100 + FORGET_S), 0);
+        waits.failed(of("li", "a"), 100 + FORGET_S);
+        assert_eq!(waits.wait(of("li", "b"), 100 + FORGET_S), 0);
     }
 
     #[test]
     fn nobody_is_kept_out_by_others_where_he_was_let_in_before() {
         let mut waits = Waits::default();
         waits.let_in("li", "office");
-        (0..50).for_each(|_| waits.failed("li", "elsewhere", 100));
-        (0..50).for_each(|_| waits.failed("wu", "office", 100));
-        assert_eq!(waits.wait("li", "office", 100), 0);
-        assert_eq!(waits.wait("li", "elsewhere", 100), WAIT_S_MAX);
-        assert_eq!(waits.wait("wu", "office", 100), WAIT_S_MAX);
-        (0..50).for_each(|_| waits.failed("li", "office", 100));
-        assert_eq!(waits.wait("li", "office", 100), KNOWN_WAIT_S_MAX);
+        (0..50).for_each(|_| waits.failed(of("li", "elsewhere"), 100));
+        (0..50).for_each(|_| waits.failed(of("wu", "office"), 100));
+        assert_eq!(waits.wait(of("li", "office"), 100), 0);
+        assert_eq!(waits.wait(of("li", "elsewhere"), 100), WAIT_S_MAX);
+        assert_eq!(waits.wait(of("wu", "office"), 100), WAIT_S_MAX);
+        (0..50).for_each(|_| waits.failed(of("li", "office"), 100));
+        assert_eq!(waits.wait(of("li", "office"), 100), KNOWN_WAIT_S_MAX);
+    }
+
+    #[test]
+    fn behind_a_shared_address_only_the_account_waits() {
+        let mut waits = Waits::default();
+        (0..50).for_each(|_| waits.failed(shared("li"), 100));
+        assert_eq!(waits.wait(shared("li"), 100), WAIT_S_MAX);
+        assert_eq!(waits.wait(shared("wu"), 100), 0, "another person");
+        let code = Try {
+            account: None,
+            ..shared("")
+        };
+        (0..50).for_each(|_| waits.failed(code, 100));
+        assert_eq!(waits.wait(code, 100), 0, "whoever has the code gets in");
+        let code = Try {
+            shared: false,
+            ..code
+        };
+        (0..50).for_each(|_| waits.failed(code, 100));
+        assert_eq!(waits.wait(code, 100), WAIT_S_MAX);
+        let other = Try {
+            address: "office",
+            ..code
+        };
+        assert_eq!(waits.wait(other, 100), 0, "the code from another address");
     }
 
     #[test]
@@ -243,8 +298,8 @@ mod tests {
         let mut waits = Waits::default();
         for one in 0..50 {
             let name = format!("n{one}");
-            assert_eq!(waits.wait(&name, "office", 100), 0);
-            waits.failed(&name, "office", 100);
+            assert_eq!(waits.wait(of(&name, "office"), 100), 0);
+            waits.failed(of(&name, "office"), 100);
             waits.let_in(&name, "office");
         }
     }
@@ -253,7 +308,7 @@ mod tests {
     fn a_flood_of_names_and_addresses_is_bounded() {
         let mut waits = Waits::default();
         for one in 0..2 * KEPT_MAX {
-            waits.failed(&format!("n{one}"), &format!("a{one}"), 100);
+            waits.failed(of(&format!("n{one}"), &format!("a{one}")), 100);
         }
         assert!(waits.failures.len() <= KEPT_MAX);
     }

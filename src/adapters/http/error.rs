@@ -41,7 +41,7 @@ pub enum Problem {
     OtherMethod,
     /// The body is not marked as JSON.
     NotJson,
-    /// The address asks too often; in so long it may again.
+    /// The address or the caller asks too often; in so long it may again.
     TooOften(Duration),
     /// The body is over the limit, or broke off.
     TooLarge,
@@ -124,7 +124,7 @@ impl Problem {
             Self::TooOften(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",
-                "Too many requests from this address",
+                "Too many requests from this address or with this token",
                 Some("try again after the seconds in Retry-After".to_owned()),
             ),
             Self::TooLarge => (

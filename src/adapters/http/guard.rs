@@ -1,17 +1,16 @@
 //! Who asks, and whether they may: judged for every path before its handler, by the rows of [`table`].
 //!
-//! A token stands in `Authorization: Bearer`. Before anybody was given one, everything is open, on loopback alone. The
-//! answer to an unknown token, an expired and a revoked one is the same.
+//! A token stands in `Authorization: Bearer`. Before the first token or user there is, everything is open, on loopback alone.
+//! The answer to an unknown token, an expired and a revoked one is the same. A client certificate that no token names says
+//! nothing: its holder is whoever the session says, or nobody.
 
 pub mod noting;
 
 pub mod table;
 
 use std::net::IpAddr;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
 use axum::extract::FromRequestParts;
 use axum::extract::MatchedPath;
 use axum::extract::Request;
@@ -35,8 +34,11 @@ use crate::adapters::http::form::FormKey;
 use crate::adapters::http::guard::table::Rule;
 use crate::adapters::http::guard::table::Who;
 use crate::adapters::http::guard::table::rule;
+use crate::adapters::http::listener::Peer;
 use crate::adapters::http::login::COOKIE;
 use crate::adapters::http::observe::RequestId;
+use crate::adapters::limits::Area;
+use crate::adapters::limits::Paces;
 use crate::domain::access::Act;
 use crate::domain::access::Caller;
 use crate::domain::access::Role;
@@ -46,10 +48,6 @@ use crate::domain::calendar::Instant;
 const UNIT: &str = "{uscc}";
 /// What rows of refused tokens are called.
 const REFUSED: &str = "token.refused";
-
-/// The name in a client certificate that the listener has checked, put into the extensions of its requests.
-#[derive(Clone, Debug)]
-pub struct ClientCertificate(pub String);
 
 /// The header by which unsafe requests of a session show that they come from its pages.
 const FORM_KEY: &str = "x-skytier-form";
@@ -63,6 +61,8 @@ const FORM_KIND: &str = "application/x-www-form-urlencoded";
 pub struct Guard {
     /// Tokens and mandates.
     pub access: Arc<Access>,
+    /// How often callers may ask, by their names.
+    pub callers: Arc<Paces<String>>,
     /// The clock.
     pub clock: fn() -> Instant,
 }
@@ -172,6 +172,10 @@ impl Guard {
             }
         };
         let asking = self.caller(request, id)?;
+        let name = asking.as_ref().and_then(|(caller, _)| caller.name.clone());
+        if let Some(Err(wait)) = name.map(|name| self.callers.ask(name)) {
+            return Err(Problem::TooOften(wait));
+        }
         let roles = match who {
             Who::Anyone => {
                 let nobody = || (Caller::nobody(id.to_owned()), None);
@@ -215,27 +219,34 @@ impl Guard {
             return Ok(Some((Caller::open(id.to_owned()), None)));
         }
         let now = (self.clock)();
-        let shown = head.get(header::AUTHORIZATION);
-        let certificate = request.extensions().get::<ClientCertificate>();
-        let found = match (shown, certificate) {
-            (Some(shown), _) => {
-                let shown = shown.to_str().unwrap_or("");
-                self.access.by_token(bearer(shown), now, id)
+        if let Some(shown) = head.get(header::AUTHORIZATION) {
+            let shown = shown.to_str().unwrap_or("");
+            let found = self.access.by_token(bearer(shown), now, id);
+            let found = found.inspect_err(|worthless| self.refused(request, *worthless, now));
+            return found
+                .map(|caller| Some((caller, None)))
+                .map_err(|_| Problem::Unauthorized);
+        }
+        let names = request.extensions().get::<Peer>();
+        let names = names.map_or(&[][..], |peer| &peer.names);
+        for name in names {
+            match self.access.by_certificate(name, now, id) {
+                Ok(caller) => return Ok(Some((caller, None))),
+                // Vouched for by an authority of ours, and of no use here.
+                Err(Worthless::Unknown) => {}
+                Err(worthless) => self.refused(request, worthless, now),
             }
-            (None, Some(name)) => self.access.by_certificate(&name.0, now, id),
-            (None, None) => return self.by_session(request, id),
-        };
-        found
-            .map(|caller| Some((caller, None)))
-            .map_err(|worthless: Worthless| {
-                let address = address(request);
-                let address = address.map(|address| address.to_string());
-                let mut act = Act::by(&Caller::nobody(id.to_owned()), now, REFUSED, "");
-                (act.role, act.request_id) = (None, None);
-                act.address = address;
-                self.access.count(act.with(worthless.to_string()));
-                Problem::Unauthorized
-            })
+        }
+        self.by_session(request, id)
+    }
+
+    /// Counts what was shown and is worth nothing, towards the audit log.
+    fn refused(&self, request: &Request, worthless: Worthless, now: Instant) {
+        let mut act = Act::by(&Caller::nobody(String::new()), now, REFUSED, "");
+        (act.role, act.request_id) = (None, None);
+        let peer = request.extensions().get::<Peer>();
+        act.address = peer.map(|peer| Area::of(peer.address.ip()).to_string());
+        self.access.count(act.with(worthless.to_string()));
     }
 }
 
@@ -280,12 +291,6 @@ fn bearer(shown: &str) -> &str {
     let parts = shown.trim().split_once(' ');
     let scheme = |(scheme, _): &(&str, &str)| scheme.eq_ignore_ascii_case("bearer");
     parts.filter(scheme).map_or("", |(_, token)| token.trim())
-}
-
-/// Where a request comes from, where the listener says so.
-fn address(request: &Request) -> Option<IpAddr> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    peer.map(|peer| peer.0.ip())
 }
 
 /// Whether the unit in the path, if there is one, is the caller.

@@ -16,9 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::extract::Request;
-use axum::response::IntoResponse as _;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -37,8 +35,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
-use crate::adapters::http::error::Problem;
-use crate::adapters::http::guard::ClientCertificate;
+use crate::adapters::http::proxies::Proxies;
+use crate::adapters::http::server::TooOften;
+use crate::adapters::http::server::too_often;
 use crate::adapters::limits::Area;
 use crate::adapters::limits::Door;
 use crate::adapters::limits::DoorSettings;
@@ -66,6 +65,10 @@ pub struct WebSettings {
     pub allow_plain: bool,
     /// Requests of one address.
     pub requests: Rate,
+    /// Requests of one caller who shows who that is.
+    pub caller_requests: Rate,
+    /// Proxies that are believed.
+    pub proxies: Proxies,
     /// What one address may take.
     pub door: DoorSettings,
     /// Connections at once.
@@ -81,6 +84,11 @@ impl Default for WebSettings {
                 per_s: 50,
                 burst_s: 10,
             },
+            caller_requests: Rate {
+                per_s: 100,
+                burst_s: 10,
+            },
+            proxies: Proxies::default(),
             door: DoorSettings::default(),
             connections_max: 2_048,
         }
@@ -92,7 +100,9 @@ impl Default for WebSettings {
 pub struct Peer {
     /// Where it comes from.
     pub address: SocketAddr,
-    /// Whether by TLS.
+    /// Whether many may stand behind that address, as behind a proxy that does not say for whom it asks.
+    pub shared: bool,
+    /// Whether by TLS, to us or to a proxy that is believed.
     pub secured: bool,
     /// Names in the certificate it showed, which an authority of ours vouches for; mostly none.
     pub names: Arc<[String]>,
@@ -108,6 +118,8 @@ pub struct Web {
     pub door: Arc<Door>,
     /// How often they may ask.
     pub requests: Arc<Paces<Area>>,
+    /// Proxies that are believed.
+    pub proxies: Arc<Proxies>,
     /// Connections at once; further ones are closed.
     pub connections_max: usize,
 }
@@ -126,8 +138,10 @@ impl Web {
             secured,
             door,
             requests,
+            proxies,
             connections_max,
         } = self;
+        let refusals = too_often();
         let stopping = CancellationToken::new();
         let mut stop = pin!(stop);
         let mut open = JoinSet::new();
@@ -150,13 +164,16 @@ impl Web {
                 tracing::debug!(%address, "web connection dropped: all places taken");
                 continue;
             }
-            match door.enter(address.ip()) {
+            let counted = door.holds(address.ip()) && !proxies.has(address.ip());
+            match door.enter_as(address.ip(), counted) {
                 Err(turned) => tracing::debug!(%address, ?turned, "web connection dropped"),
                 Ok(visitor) => {
-                    let held = door.holds(address.ip()).then(|| Arc::clone(&requests));
                     let desk = Desk {
                         router: router.clone(),
-                        requests: held,
+                        refusals: refusals.clone(),
+                        door: Arc::clone(&door),
+                        requests: Arc::clone(&requests),
+                        proxies: Arc::clone(&proxies),
                         stopping: stopping.clone(),
                     };
                     open.spawn(welcome(stream, address, tls, visitor, desk));
@@ -172,8 +189,11 @@ impl Web {
 /// What answers one connection.
 struct Desk {
     router: Router,
-    /// How often its address may ask; none: as often as it likes.
-    requests: Option<Arc<Paces<Area>>>,
+    /// What answers those who ask too often.
+    refusals: Router,
+    door: Arc<Door>,
+    requests: Arc<Paces<Area>>,
+    proxies: Arc<Proxies>,
     stopping: CancellationToken,
 }
 
@@ -200,6 +220,7 @@ async fn welcome(
     }
     let mut peer = Peer {
         address,
+        shared: false,
         secured: tls.is_some(),
         names: Arc::from([]),
     };
@@ -235,25 +256,26 @@ async fn attend(
     let answer = |request: Request<Incoming>| {
         visitor.known();
         let mut request = request.map(Body::new);
+        let origin = desk.proxies.origin(peer.address.ip(), request.headers());
+        let from = origin.address;
+        let mut peer = peer.clone();
+        peer.address.set_ip(from);
+        peer.shared = origin.shared;
+        peer.secured |= origin.secured;
         let own = request.extensions_mut();
-        own.insert(ConnectInfo(peer.address));
-        if let Some(name) = peer.names.first() {
-            own.insert(ClientCertificate(name.clone()));
-        }
-        own.insert(peer.clone());
-        let area = Area::of(peer.address.ip());
-        let asked = desk
-            .requests
-            .as_ref()
-            .map_or(Ok(()), |paces| paces.ask(area));
-        let mut router = desk.router.clone();
-        async move {
-            let answer = match asked {
-                Ok(()) => into_answer(router.call(request).await),
-                Err(wait) => Problem::TooOften(wait).into_response(),
-            };
-            Ok::<Response, Infallible>(answer)
-        }
+        own.insert(peer);
+        let asked = match desk.door.holds(from) {
+            true => desk.requests.ask(Area::of(from)),
+            false => Ok(()),
+        };
+        let mut router = match asked {
+            Ok(()) => desk.router.clone(),
+            Err(wait) => {
+                own.insert(TooOften(wait));
+                desk.refusals.clone()
+            }
+        };
+        async move { Ok::<Response, Infallible>(into_answer(router.call(request).await)) }
     };
     let mut connection = pin!(
         http1::Builder::new()

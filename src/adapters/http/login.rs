@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::adapters::access::AccessFault;
+use crate::adapters::access::door::Try;
 use crate::adapters::access::persons::NewPerson;
 use crate::adapters::access::sessions::WHOLE_S;
 use crate::adapters::http::assets::CONTENT_SECURITY_POLICY;
@@ -29,6 +30,7 @@ use crate::adapters::http::pages::lang;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
+use crate::adapters::limits::Area;
 use crate::domain::access::Act;
 use crate::domain::access::Caller;
 use crate::domain::access::NAME_CHARS_MAX;
@@ -39,15 +41,15 @@ use crate::domain::access::Via;
 pub const COOKIE: &str = "skytier_session";
 /// Longest password that is looked at, in bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
-/// The account that tries of the first code are counted for.
-const SETUP: &str = "/setup";
 
 /// Who sent a request, where the listener says so.
 type From = Option<Extension<Peer>>;
 
-fn address(from: &From) -> String {
-    let peer = from.as_ref().map(|Extension(peer)| peer.address.ip());
-    peer.map_or_else(String::new, |ip| ip.to_string())
+/// The address, or the network it may be chosen in, and whether many share it.
+fn address(from: &From) -> (String, bool) {
+    let told =
+        |Extension(peer): &Extension<Peer>| (Area::of(peer.address.ip()).to_string(), peer.shared);
+    from.as_ref().map(told).unwrap_or_default()
 }
 
 fn page(status: StatusCode, markup: maud::Markup) -> Response {
@@ -146,12 +148,17 @@ pub async fn login(
     head: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let (lang, address) = (spoken(&fields), address(&from));
+    let (lang, (address, shared)) = (spoken(&fields), address(&from));
     let (name, password) = (fields.text("name"), fields.text("password"));
     let sound = name.chars().count() <= NAME_CHARS_MAX && password.len() <= PASSWORD_BYTES_MAX;
     let door = &state.access.door;
     let name = if sound { name } else { "" };
-    if let Some(wait) = door.wait(name, &address, state.now()) {
+    let tried = Try {
+        account: Some(name),
+        address: &address,
+        shared,
+    };
+    if let Some(wait) = door.wait(tried, state.now()) {
         let said = door::Said::Wait(wait.as_secs());
         return Ok(too_soon(door::login(lang, Some(said)), wait));
     }
@@ -159,7 +166,7 @@ pub async fn login(
         return Err(Problem::Unavailable);
     };
     // Tries that came meanwhile count too: many at once are not looked at for free.
-    door.failed(name, &address, state.now());
+    door.failed(tried, state.now());
     let (own, secret) = (name.to_owned(), password.to_owned());
     let proved = work(&state, move |access| access.proves(&own, &secret)).await?;
     drop(place);
@@ -232,15 +239,21 @@ pub async fn first(
     fields: Fields,
 ) -> Result<Response, Problem> {
     wanted(&state)?;
-    let (lang, address, now) = (spoken(&fields), address(&from), state.now());
+    let (lang, now) = (spoken(&fields), state.now());
+    let (address, shared) = address(&from);
     let door = &state.access.door;
-    if let Some(wait) = door.wait(SETUP, &address, now) {
+    let tried = Try {
+        account: None,
+        address: &address,
+        shared,
+    };
+    if let Some(wait) = door.wait(tried, now) {
         let said = door::Said::Wait(wait.as_secs());
         return Ok(too_soon(door::first(lang, Some(said)), wait));
     }
     let right = door.is_code(fields.text("code"));
     if !right {
-        door.failed(SETUP, &address, now);
+        door.failed(tried, now);
         let mut act = Act::at_machine(None, now, "setup.failed", "");
         act.via = Via::Nothing.key().to_owned();
         act.address = Some(address).filter(|address| !address.is_empty());

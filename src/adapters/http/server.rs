@@ -57,6 +57,10 @@ use crate::adapters::http::stations;
 use crate::adapters::http::tagged::tagged;
 use crate::adapters::http::targets;
 
+/// In the extensions of a request that comes too often: in so long it may come again.
+#[derive(Clone, Copy, Debug)]
+pub struct TooOften(pub Duration);
+
 /// Largest request body: a table of some ten thousand rows fits, and so does a look-up of as many units.
 const BODY_BYTES_MAX: usize = 15 << 17;
 /// Longest time one request may take.
@@ -227,10 +231,20 @@ fn marked(routes: Router) -> Router {
         .layer(set(header::CACHE_CONTROL, "no-store"))
 }
 
+/// What answers requests that come too often, marked as all answers are and with no more work than that.
+pub fn too_often() -> Router {
+    let answer = |request: Request| async move {
+        let wait = request.extensions().get::<TooOften>();
+        Problem::TooOften(wait.map_or(Duration::ZERO, |wait| wait.0))
+    };
+    marked(Router::new().fallback(answer))
+}
+
 /// Every path with its handler.
 pub fn router(state: WebState) -> Router {
     let judge = Guard {
         access: Arc::clone(&state.access),
+        callers: Arc::clone(&state.callers),
         clock: state.clock,
     };
     let observed = Arc::clone(&state.observed);

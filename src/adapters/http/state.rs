@@ -11,6 +11,7 @@ use crate::adapters::http::kept_years::KeptYears;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
 use crate::adapters::inbound::Queue;
+use crate::adapters::limits::Paces;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
 use crate::domain::assessment::Publication;
@@ -41,6 +42,8 @@ use crate::ports::Series;
 pub struct WebState {
     /// Who may do what.
     pub access: Arc<Access>,
+    /// How often callers may ask, by their names.
+    pub callers: Arc<Paces<String>>,
     /// Readings.
     pub series: Arc<dyn Series>,
     /// Messages that could not be used when they came.

@@ -97,11 +97,7 @@ impl Seats {
     pub(super) fn expel(&self, devices: &Devices) {
         let required = devices.required();
         for seat in self.lock().values() {
-            let stays = match &seat.device {
-                Some(device) => !required || devices.stands(device),
-                None => !required,
-            };
-            if !stays {
+            if required && !stands(devices, seat.device.as_deref()) {
                 seat.expelled.store(true, Ordering::Relaxed);
                 seat.leave.cancel();
             }
@@ -132,6 +128,11 @@ impl Seats {
         };
         (seated, before)
     }
+}
+
+/// Whether somebody is still the device that was let in.
+fn stands(devices: &Devices, device: Option<&Device>) -> bool {
+    device.is_some_and(|device| devices.stands(device))
 }
 
 impl Drop for Seated<'_> {
@@ -273,6 +274,11 @@ async fn attend<R, W>(
     if let Some(before) = before {
         before.leave.cancel();
         drop(timeout(shared.settings.connect_timeout, before.left.cancelled()).await);
+    }
+    // What changed while the proof was under way found no seat to clear; later changes do.
+    if shared.devices.required() && !stands(&shared.devices, device.as_deref()) {
+        Counters::count(&shared.counters.connections_refused);
+        return deny(wire, Denial::NotPermitted, stream, peer).await;
     }
     let mut output = BytesMut::new();
     wire.welcome(admitted.welcome, &mut output);

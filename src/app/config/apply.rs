@@ -20,7 +20,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 72] = [
+pub(super) const KEYS: [&str; 75] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -39,6 +39,8 @@ pub(super) const KEYS: [&str; 72] = [
     "mirror.ca_file",
     "http.listen",
     "http.allow_plain",
+    "http.trusted_proxies",
+    "http.proxy_header",
     "http.tls.listen",
     "http.tls.cert",
     "http.tls.key",
@@ -48,6 +50,7 @@ pub(super) const KEYS: [&str; 72] = [
     "http.limits.connects_per_s",
     "http.limits.half_open_max",
     "http.limits.requests_per_s",
+    "http.limits.caller_requests_per_s",
     "http.limits.loopback",
     "access.required",
     "mqtt.prefix",

@@ -1,8 +1,11 @@
 //! The keys of our listeners: TLS, what an address may take, and who may reach them.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::adapters::http::proxies::PROXIES_MAX;
+use crate::adapters::http::proxies::ProxyHeader;
 use crate::adapters::limits::DoorSettings;
 use crate::adapters::mqtt::devices::Credentials;
 use crate::adapters::tls::TlsSettings;
@@ -32,6 +35,17 @@ pub(super) fn set(
         "http.allow_plain" => put(&mut web.allow_plain, flag(value)),
         "http.limits.connections_max" => put(&mut web.connections_max, number(value, 1, COUNT_MAX)),
         "http.limits.requests_per_s" => put(&mut web.requests.per_s, number(value, 1, COUNT_MAX)),
+        "http.limits.caller_requests_per_s" => {
+            put(&mut web.caller_requests.per_s, number(value, 1, COUNT_MAX))
+        }
+        "http.trusted_proxies" => {
+            let given = text(value).and_then(|text| proxies(&text));
+            put(&mut web.proxies.trusted, given)
+        }
+        "http.proxy_header" => {
+            let given = text(value).and_then(|text| ProxyHeader::parse(&text));
+            put(&mut web.proxies.header, given)
+        }
         "mqtt.embedded.allow_plain" => put(&mut endpoint.allow_plain, flag(value)),
         "mqtt.embedded.credentials" => {
             let given = text(value).and_then(|text| credentials(&text));
@@ -62,6 +76,23 @@ pub(super) fn set(
 fn put<T>(place: &mut T, given: Result<T, String>) -> Result<(), String> {
     *place = given?;
     Ok(())
+}
+
+/// Addresses with commas between them.
+fn proxies(text: &str) -> Result<Vec<IpAddr>, String> {
+    let parts = text.split(',').map(str::trim);
+    let read = |part: &str| {
+        let address = part.parse::<IpAddr>();
+        address.map_err(|_| format!("{part:?}: addresses such as 127.0.0.1, 10.0.0.5 are expected"))
+    };
+    let found: Vec<IpAddr> = parts
+        .filter(|part| !part.is_empty())
+        .map(|part| read(part).map(|address| address.to_canonical()))
+        .collect::<Result<_, _>>()?;
+    match found.len() > PROXIES_MAX {
+        true => Err(format!("at most {PROXIES_MAX} proxies")),
+        false => Ok(found),
+    }
 }
 
 fn credentials(text: &str) -> Result<Credentials, String> {

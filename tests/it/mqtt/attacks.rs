@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use skytier::adapters::limits::DoorSettings;
 use skytier::adapters::limits::Rate;
 use skytier::adapters::limits::Speed;
+use skytier::adapters::mqtt::devices::Credentials;
 use skytier::adapters::mqtt::devices::Devices;
+use skytier::adapters::mqtt::devices::Prove;
 use skytier::adapters::mqtt::settings::Counters;
 use skytier::adapters::mqtt::settings::EndpointSettings;
 
@@ -254,6 +258,32 @@ async fn a_device_that_is_not_what_it_was_is_put_out() {
     raw.send(&login(V5, "gone", ("s1", "rain"), None)).await;
     assert_eq!(raw.packet().await.map(|(_, body)| body[1]), Some(0x86));
     scene.goes_on("another was put out").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_put_out_while_it_is_proved_is_not_let_in() {
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    static PUT_OUT: AtomicBool = AtomicBool::new(false);
+    let prove: Prove = |kept, _| {
+        BEGUN.store(true, Ordering::SeqCst);
+        while !PUT_OUT.load(Ordering::SeqCst) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        kept.is_some()
+    };
+    let devices = Arc::new(Devices::new(Credentials::Auto, [7; 32], prove));
+    devices.replace(listed(&[("s1", "rain")]), true);
+    let settings = EndpointSettings::for_testing();
+    let (running, kept) = Running::durable_for(settings, Arc::clone(&devices)).await;
+    let mut raw = Raw::open(running.addr).await;
+    raw.send(&login(V5, "late", ("s1", "rain"), None)).await;
+    until(|| BEGUN.load(Ordering::SeqCst)).await;
+    devices.replace(Vec::new(), true);
+    PUT_OUT.store(true, Ordering::SeqCst);
+    assert_eq!(raw.packet().await.map(|(_, body)| body[1]), Some(0x87));
+    assert_eq!(raw.packet().await, None, "and is closed");
+    assert!(kept.all().is_empty());
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

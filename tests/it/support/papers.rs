@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
@@ -74,14 +75,28 @@ impl Papers {
 
     /// A connection by TLS that trusts the authority `ca`.
     pub(crate) async fn connect(&self, port: u16) -> TlsStream<TcpStream> {
+        self.connect_as(port, None).await
+    }
+
+    /// The same, with the certificate of that name shown.
+    pub(crate) async fn connect_as(&self, port: u16, client: Option<&str>) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_file(self.path("ca.pem")).expect("a certificate");
         roots.add(ca).expect("an authority");
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match client {
+            None => config.with_no_client_auth(),
+            Some(name) => {
+                let file = |end: &str| self.path(&format!("{name}.{end}"));
+                let shown = CertificateDer::from_pem_file(file("crt")).expect("a certificate");
+                let key = PrivateKeyDer::from_pem_file(file("key")).expect("a key");
+                let config = config.with_client_auth_cert(vec![shown], key);
+                config.expect("a certificate and its key")
+            }
+        };
         let stream = TcpStream::connect(("127.0.0.1", port)).await;
         let name = "localhost".try_into().expect("a name");
         let shaken = TlsConnector::from(Arc::new(config))

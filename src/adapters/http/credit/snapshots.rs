@@ -1,10 +1,15 @@
 //! `GET /v1/snapshots/DATE.jsonl|.parquet`: every unit's public tiers on a day, written while it is read.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::body::Bytes;
@@ -17,7 +22,6 @@ use axum::response::Response;
 use chrono::NaiveDate;
 use http_body::Frame;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -38,10 +42,44 @@ const AT_ONCE: usize = 4;
 /// Bytes that are handed on at a time, and how many such parts may wait for the reader.
 const PART_BYTES: usize = 1 << 16;
 const PARTS_WAITING_MAX: usize = 4;
-/// How long a reader may take nothing.
-const READER_WAIT: Duration = Duration::from_secs(30);
+/// How long a reader may take nothing, and how long it may take for all of it.
+const READER_WAIT: Duration = Duration::from_secs(10);
+const WHOLE_WAIT: Duration = Duration::from_secs(600);
 
-static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+static PLACES: Places = Places(Mutex::new(BTreeSet::new()));
+
+/// Who reads a snapshot: so many at once, and of each caller one, so that no slow one holds the place of another.
+struct Places(Mutex<BTreeSet<String>>);
+
+/// A place, free again when it is dropped.
+struct Place {
+    of: &'static Places,
+    who: String,
+}
+
+impl Places {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&'static self, who: String) -> Result<Place, Problem> {
+        let mut taken = self.lock();
+        if taken.contains(&who) {
+            return Err(Problem::Busy("one snapshot at a time for each caller"));
+        }
+        if taken.len() >= AT_ONCE {
+            return Err(Problem::Busy("snapshots"));
+        }
+        taken.insert(who.clone());
+        Ok(Place { of: self, who })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.of.lock().remove(&self.who);
+    }
+}
 
 type Part = Result<Bytes, std::io::Error>;
 
@@ -66,13 +104,25 @@ struct Outlet {
     reader: mpsc::Sender<Part>,
     handle: Handle,
     waiting: Vec<u8>,
+    until: Instant,
 }
 
 impl Outlet {
+    fn new(reader: mpsc::Sender<Part>, handle: Handle, whole: Duration) -> Self {
+        Self {
+            reader,
+            handle,
+            waiting: Vec::with_capacity(2 * PART_BYTES),
+            until: Instant::now() + whole,
+        }
+    }
+
     fn send(&self, part: Part) -> std::io::Result<()> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let patience = READER_WAIT.min(left);
         let sent = self
             .handle
-            .block_on(timeout(READER_WAIT, self.reader.send(part)));
+            .block_on(async { timeout(patience, self.reader.send(part)).await });
         let gone = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
         sent.map_err(|_| gone())?.map_err(|_| gone())
     }
@@ -130,16 +180,11 @@ pub async fn file(
         ));
     }
     let view = view(&state, params.time("known_at")?).await?;
-    let place = PLACES
-        .try_acquire()
-        .map_err(|_| Problem::Busy("snapshots"))?;
+    // Before anybody was given access there is one machine, and nobody to tell apart.
+    let place = PLACES.take(caller.name.unwrap_or(caller.request_id))?;
     let (reader, parts) = mpsc::channel(PARTS_WAITING_MAX);
     tokio::task::spawn_blocking(move || {
-        let outlet = Outlet {
-            reader: reader.clone(),
-            handle: Handle::current(),
-            waiting: Vec::with_capacity(2 * PART_BYTES),
-        };
+        let outlet = Outlet::new(reader.clone(), Handle::current(), WHOLE_WAIT);
         if let Err(fault) = write(&state, &view, (on, shape), client, outlet) {
             tracing::warn!(%fault, "a snapshot broke off");
             let cut = std::io::Error::other("the snapshot broke off");
@@ -183,4 +228,45 @@ fn write(
     let mut outlet = outlet;
     snapshot.write(&state.receipts, shape, &mut outlet, note)?;
     Ok(outlet.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_caller_has_one_place_and_gives_it_back() {
+        static OWN: Places = Places(Mutex::new(BTreeSet::new()));
+        let take = |who: &str| OWN.take(who.to_owned());
+        let first = take("icbc").expect("a place");
+        assert!(take("icbc").is_err(), "a second one of the same caller");
+        let others: Vec<Place> = ["a", "b", "c"]
+            .map(|who| take(who).expect("a place"))
+            .into();
+        assert!(take("d").is_err(), "all are taken");
+        drop(first);
+        assert!(take("icbc").is_ok(), "it is free again");
+        drop(others);
+        assert!(OWN.lock().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_that_takes_nothing_is_left() {
+        let (reader, mut parts) = mpsc::channel(PARTS_WAITING_MAX);
+        let handle = Handle::current();
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut outlet = Outlet::new(reader, handle, Duration::from_millis(50));
+            let part = vec![0; PART_BYTES];
+            (0..=PARTS_WAITING_MAX)
+                .map(|_| outlet.write(&part).is_ok())
+                .collect::<Vec<_>>()
+        });
+        let written = writing.await.expect("it ends");
+        assert!(
+            written[..PARTS_WAITING_MAX].iter().all(|sent| *sent),
+            "{written:?}"
+        );
+        assert_eq!(written.last(), Some(&false), "no room is made for it");
+        assert!(parts.recv().await.is_some_and(|part| part.is_ok()));
+    }
 }
