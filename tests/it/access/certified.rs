@@ -76,6 +76,30 @@ fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).expect("a status")
 }
 
+/// A person logs in with such a certificate; the cookie, which is for TLS alone.
+fn log_in(secured: &Secured, client: Option<&str>) -> String {
+    let port = secured.daemon.https;
+    let form = format!(
+        "content-type: application/x-www-form-urlencoded\r\norigin: https://localhost:{port}\r\n"
+    );
+    let fields = encoded(&[("name", "li"), ("password", PASSWORD)]);
+    let begun = secured.ask(client, "POST /login", &form, &fields);
+    assert_eq!(status(&begun), "303", "{begun}");
+    let cookie = begun
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .expect("a cookie");
+    for part in ["; Secure", "; HttpOnly", "; SameSite=Lax"] {
+        assert!(cookie.contains(part), "{part}: {cookie}");
+    }
+    assert!(
+        begun.contains("strict-transport-security: max-age="),
+        "{begun}"
+    );
+    let pair = cookie.split(';').next().expect("a pair");
+    format!("cookie: {pair}\r\n")
+}
+
 #[test]
 fn a_certificate_stands_for_a_token_or_for_nobody() {
     let secured = Secured::new();
@@ -96,27 +120,7 @@ fn a_certificate_stands_for_a_token_or_for_nobody() {
             assert_eq!(status(&answer), expected, "{path} {shown:?}: {answer}");
         }
     }
-    // A person logs in with such a certificate; the cookie is for TLS alone.
-    let port = secured.daemon.https;
-    let form = format!(
-        "content-type: application/x-www-form-urlencoded\r\norigin: https://localhost:{port}\r\n"
-    );
-    let fields = encoded(&[("name", "li"), ("password", PASSWORD)]);
-    let begun = secured.ask(client, "POST /login", &form, &fields);
-    assert_eq!(status(&begun), "303", "{begun}");
-    let cookie = begun
-        .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "))
-        .expect("a cookie");
-    for part in ["; Secure", "; HttpOnly", "; SameSite=Lax"] {
-        assert!(cookie.contains(part), "{part}: {cookie}");
-    }
-    assert!(
-        begun.contains("strict-transport-security: max-age="),
-        "{begun}"
-    );
-    let pair = cookie.split(';').next().expect("a pair");
-    let session = format!("cookie: {pair}\r\n");
+    let session = log_in(&secured, client);
     let who = secured.who(client, &session);
     assert_eq!(
         (&who["name"], &who["via"]),
