@@ -249,12 +249,16 @@ fn homes(source: &Source) -> Vec<(usize, String)> {
     faults
 }
 
-/// Only the outermost layer asks for the time. The MQTT sessions may measure how long a peer was silent, and the limits
-/// how fast it goes.
+/// Only the outermost layer asks for the time. The MQTT sessions may measure how long a peer was silent, the limits how
+/// fast it goes, and a snapshot that is written while it is read how long its reader takes.
 fn clocks(source: &Source) -> Vec<(usize, String)> {
     let outside = source.layer().is_none_or(|layer| layer >= 4);
     let lines = source.shipped().filter(|_| !outside);
-    let measures = ["src/adapters/mqtt", "src/adapters/limits"];
+    let measures = [
+        "src/adapters/mqtt",
+        "src/adapters/limits",
+        "src/adapters/http/credit/snapshots",
+    ];
     let elapsed = measures.iter().any(|path| source.path.starts_with(path));
     let clock = |line: &str| {
         let wall = ["Utc::now", "Local::now", "SystemTime"];
