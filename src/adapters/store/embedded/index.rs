@@ -18,6 +18,8 @@ use crate::adapters::store::embedded::wal::Receipt;
 
 /// Rows that are read ahead of those that take them up.
 const ROWS_AHEAD: usize = 4;
+/// As how many values a receipt counts: it takes 24 bytes, and some 80 more where something is said of its values.
+const RECEIPT_VALUES: usize = 4;
 /// Room for entries that a series keeps for its next ones.
 const ENTRIES_KEPT: usize = 16;
 
@@ -206,6 +208,14 @@ impl Index {
     /// Values that wait.
     pub(super) fn values(&self) -> usize {
         self.values
+    }
+
+    /// What waits by the memory it takes, in values: one that comes alone brings a receipt of its own.
+    pub(super) fn load(&self) -> usize {
+        match self.values {
+            0 => 0,
+            values => values + RECEIPT_VALUES * self.stamps.len(),
+        }
     }
 
     /// When the first of what waits was received.

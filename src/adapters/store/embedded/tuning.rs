@@ -78,7 +78,7 @@ impl fmt::Debug for Tuning {
 }
 
 impl Default for Tuning {
-    /// For use. A value that waits takes 16 bytes of memory; commits wait for one step of merging at most, unless too much waits.
+    /// For use. A value that waits takes 16 bytes of memory, and each receipt counts as four of them; commits wait for one step of merging at most, unless too much waits.
     fn default() -> Self {
         Self {
             commit_interval: Duration::ZERO,

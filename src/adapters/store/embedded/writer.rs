@@ -301,6 +301,11 @@ impl Writer {
         merge::reading(&self.waiting.index).values()
     }
 
+    /// What waits, by the memory it takes.
+    fn load(&self) -> usize {
+        merge::reading(&self.waiting.index).load()
+    }
+
     fn works(&self) -> bool {
         self.poison.is_none() && self.rests.is_none()
     }
@@ -311,7 +316,7 @@ impl Writer {
             let index = merge::reading(&self.waiting.index);
             let waited = self.appender.clock().zip(index.waits_since());
             let waited = waited.map_or(0, |(now, since)| now.saturating_sub(since));
-            index.values() >= self.tuning.idle_values_min || waited >= self.tuning.waiting_s_max
+            index.load() >= self.tuning.idle_values_min || waited >= self.tuning.waiting_s_max
         };
         self.works() && (self.round.is_some() || self.unswept() || due())
     }
@@ -324,18 +329,18 @@ impl Writer {
         } else {
             self.tuning.waiting_values_max.saturating_sub(values)
         };
-        if self.values() > room {
+        if self.load() > room {
             // No more may wait: what failed is tried again, and decides on these tasks.
             self.rests = None;
         }
-        while self.works() && (self.values() > room || (all && self.unswept())) {
-            if self.values() > room {
+        while self.works() && (self.load() > room || (all && self.unswept())) {
+            if self.load() > room {
                 self.merge(true);
             } else {
                 self.sweep();
             }
         }
-        let crowded = all || self.values() > room;
+        let crowded = all || self.load() > room;
         let refusal = self.poison.as_ref();
         let refusal = refusal.or(self.rests.as_ref().filter(|_| crowded));
         if let Some(error) = refusal {
@@ -348,7 +353,7 @@ impl Writer {
                 let pairs = tasks.into_iter().zip(applied);
                 pairs.for_each(|(task, applied)| task.done(applied).tell());
                 self.tend_log();
-                let merges = self.round.is_some() || self.values() >= self.tuning.busy_values_min;
+                let merges = self.round.is_some() || self.load() >= self.tuning.busy_values_min;
                 if merges && self.works() {
                     self.merge(false);
                 }
