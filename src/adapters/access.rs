@@ -5,6 +5,8 @@
 //! when somebody else changed the file ([`Access::follow`]) and at once after a change of one's own. Secrets are kept as
 //! digests alone.
 
+pub mod copy;
+
 pub mod counted;
 
 pub mod devices;

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use crate::adapters::access::Access;
+use crate::adapters::access::copy as access_copy;
 use crate::adapters::store::embedded::copy;
+use crate::app::audit;
 use crate::app::cli::now;
 use crate::app::draft::Draft;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::domain::access::Act;
 use crate::domain::calendar::Zone;
 
 /// Copy a data directory into one file, beside a running daemon too, and check the copy.
@@ -19,6 +23,8 @@ use crate::domain::calendar::Zone;
 #[command(after_help = "\
 The copy is a snapshot: whatever was acknowledged before it began is in it. It is written under another name, checked
 as `skytier verify` does, and only then takes its own. Readings of the rest of the day need a later copy.
+Tokens, users, devices and the audit log go into a second file beside it, NAME.access.db for NAME.db, which only its owner may
+read: keep both. Secrets are in it as digests alone.
 
 Examples:
   skytier backup --data var/demo --out /tmp/skytier-demo.db
@@ -35,6 +41,9 @@ pub struct BackupArgs {
 /// Make a data directory of a backup, after checking it.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
+Tokens, users, devices and the audit log come back from NAME.access.db beside NAME.db, if it is there. They stand as they did
+then: what was revoked or removed since must be revoked again. Everybody has to log in anew.
+
 Examples:
   skytier restore --from /tmp/skytier-demo.db --data var/restored")]
 pub struct RestoreArgs {
@@ -46,16 +55,24 @@ pub struct RestoreArgs {
     data: PathBuf,
 }
 
-/// Checks a data directory; what was counted.
-async fn checked(folder: &Path, what: &Path) -> anyhow::Result<Vec<(&'static str, u64)>> {
+/// What was counted by name.
+type Counted = Vec<(&'static str, u64)>;
+
+/// Checks a data directory, its audit log too; what was counted.
+async fn checked(folder: &Path, what: &Path) -> anyhow::Result<Counted> {
+    let said = |fault: String| anyhow::Error::new(AnswerIsNo(fault));
     let verified = open::for_reading(folder)?.verify.verify().await?;
-    match verified.fault {
-        None => Ok(verified.counted),
-        Some(fault) => Err(anyhow::Error::new(AnswerIsNo(format!(
-            "{}: {fault}",
-            what.display()
-        )))),
+    if let Some(fault) = verified.fault {
+        return Err(said(format!("{}: {fault}", what.display())));
     }
+    let mut counted = verified.counted;
+    if let Some((rows, fault)) = audit::checked(folder)? {
+        if let Some(fault) = fault {
+            return Err(said(format!("{}: {fault}", what.display())));
+        }
+        counted.push(("rows of the audit log", rows));
+    }
+    Ok(counted)
 }
 
 /// Runs `backup`.
@@ -69,17 +86,33 @@ pub async fn backup(args: &BackupArgs, out: &mut impl Write) -> anyhow::Result<(
     } else {
         args.out.clone()
     };
-    if file.exists() {
-        let file = file.display();
-        return Err(bad_input(format!("--out {file}: is there already")));
+    let access = access_copy::beside(&file);
+    for file in [&file, &access] {
+        if file.exists() {
+            let file = file.display();
+            return Err(bad_input(format!("--out {file}: is there already")));
+        }
     }
     open::for_reading(&args.data)?;
     let draft = Draft::folder_beside(&file)?;
     let (from, to) = (args.data.clone(), draft.path().to_owned());
-    tokio::task::spawn_blocking(move || copy::copy_live(&from, &to)).await??;
+    let has_access = tokio::task::spawn_blocking(move || {
+        // The log after the store, so that no act is missing whose outcome is there.
+        copy::copy_live(&from, &to)?;
+        access_copy::copy_live(&from, &to)
+    });
+    let has_access = has_access.await??;
     let counted = checked(draft.path(), &file).await?;
+    if has_access {
+        access_copy::move_out(draft.path(), &access)?;
+    }
     copy::move_out(draft.path(), &file)?;
-    told(out, &file, &counted)
+    told(out, &file, &counted)?;
+    if has_access {
+        let access = access.display();
+        writeln!(out, "{access}: tokens, users, devices and the audit log")?;
+    }
+    Ok(())
 }
 
 /// Runs `restore`.
@@ -106,7 +139,17 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
         false => Draft::folder_beside(data)?,
     };
     let (from, to) = (args.from.clone(), draft.path().to_owned());
-    tokio::task::spawn_blocking(move || copy::copy_file(&from, &to)).await??;
+    let access = access_copy::beside(&args.from);
+    let access = access.is_file().then_some(access);
+    let beside = access.clone();
+    tokio::task::spawn_blocking(move || {
+        copy::copy_file(&from, &to)?;
+        match beside {
+            Some(beside) => access_copy::put_into(&beside, &to),
+            None => Ok(()),
+        }
+    })
+    .await??;
     let counted = match checked(draft.path(), &args.from).await {
         // An older program's backup lacks tables, which opening it for writing adds.
         Err(fault) if !fault.is::<AnswerIsNo>() => {
@@ -116,12 +159,32 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
         }
         answer => answer?,
     };
+    if let Some(open) = Access::existing(draft.path())? {
+        let about = args.from.file_name().unwrap_or_default().to_string_lossy();
+        open.end_sessions(Act::at_machine(None, now(), "backup.restore", &about))?;
+    }
+    if there && access.is_some() {
+        access_copy::move_in(draft.path(), data)?;
+    }
     if there {
         copy::move_in(draft.path(), data)?;
     } else {
         std::fs::rename(draft.path(), data).with_context(place)?;
     }
-    told(out, data, &counted)
+    told(out, data, &counted)?;
+    match access {
+        Some(access) => writeln!(
+            out,
+            "tokens, users, devices and the audit log are those of {}; what was revoked since stands again, everybody logs in anew",
+            access.display()
+        )?,
+        None => writeln!(
+            out,
+            "no {} is there: tokens, users, devices and the audit log were not brought back",
+            access_copy::beside(&args.from).display()
+        )?,
+    }
+    Ok(())
 }
 
 fn told(out: &mut impl Write, place: &Path, counted: &[(&'static str, u64)]) -> anyhow::Result<()> {

@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use crate::access::ask;
+use crate::access::token;
 use crate::support::Daemon;
 use crate::support::PATIENCE;
 use crate::support::export;
@@ -291,7 +293,7 @@ async fn a_backup_of_a_running_daemon_holds_all_that_was_acknowledged_before_it(
     let shelf = folder.path().join("shelf");
     std::fs::create_dir(&shelf).expect("room on the disk");
     run(&["backup", "--data", text(&data), "--out", text(&shelf)]);
-    let names: Vec<String> = std::fs::read_dir(&shelf)
+    let mut names: Vec<String> = std::fs::read_dir(&shelf)
         .expect("a folder")
         .map(|entry| {
             entry
@@ -301,8 +303,90 @@ async fn a_backup_of_a_running_daemon_holds_all_that_was_acknowledged_before_it(
                 .expect("UTF-8")
         })
         .collect();
-    assert_eq!(names.len(), 1, "{names:?}");
+    names.sort();
+    assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[0].starts_with("skytier-2"), "{names:?}");
+    assert!(names[0].ends_with(".access.db"), "{names:?}");
+}
+
+/// Whether a token is let in by a daemon on the directory.
+fn let_in(data: &Path, token: &str) -> u16 {
+    let daemon = Daemon::start(data, &[]);
+    let answer = ask(&daemon.http, "GET", "/v1/stations", Some(token), "");
+    daemon.stop("TERM");
+    answer.status
+}
+
+#[test]
+fn a_backup_holds_who_may_do_what_and_the_audit_log() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let early = token(&data, "early", "bureau");
+    let file = folder.path().join("copy.db");
+    let args = ["backup", "--data", text(&data), "--out", text(&file)];
+    let said = run(&args);
+    let beside = folder.path().join("copy.access.db");
+    assert!(
+        said.contains("1 rows of the audit log") && said.contains(text(&beside)),
+        "{said}"
+    );
+    #[cfg(unix)]
+    {
+        let mode = std::fs::metadata(&beside).expect("a file").permissions();
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+            0o600
+        );
+    }
+    let bytes = std::fs::read(&beside).expect("a file");
+    let secret = early.rsplit('_').next().expect("a secret").as_bytes();
+    assert!(
+        !bytes.windows(secret.len()).any(|part| part == secret),
+        "secrets are in it as digests"
+    );
+    let late = token(&data, "late", "bureau");
+    // A directory that is there, and one that is not.
+    let there = folder.path().join("there");
+    std::fs::create_dir(&there).expect("room on the disk");
+    for restored in [there, folder.path().join("restored")] {
+        let restore = ["restore", "--from", text(&file), "--data", text(&restored)];
+        let said = run(&restore);
+        assert!(said.contains("everybody logs in anew"), "{said}");
+        let own = std::fs::metadata(restored.join("access.db")).expect("a file");
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&own.permissions()) & 0o777,
+            0o600
+        );
+        assert!(own.len() > 0);
+        let log = run(&["audit", "--data", text(&restored), "--format", "csv"]);
+        assert!(
+            log.contains("token.add") && log.contains("backup.restore,copy.db"),
+            "{log}"
+        );
+        run(&["audit", "verify", "--data", text(&restored)]);
+        assert_eq!(let_in(&restored, &early), 200);
+        assert_eq!(let_in(&restored, &late), 401);
+    }
+    // One row that was changed: nothing is restored.
+    let store = rusqlite::Connection::open(&beside).expect("a database");
+    store
+        .execute_batch(
+            "DROP TRIGGER audit_keep; UPDATE audit SET line = replace(line, 'early', 'later')",
+        )
+        .expect("changed");
+    drop(store);
+    let bad = folder.path().join("bad");
+    let (code, said) = fails(&["restore", "--from", text(&file), "--data", text(&bad)]);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("table audit, row 1") && !bad.exists(),
+        "{said}"
+    );
+    // Without it there is the store alone, and that is said.
+    std::fs::remove_file(&beside).expect("there");
+    let said = run(&["restore", "--from", text(&file), "--data", text(&bad)]);
+    assert!(said.contains("were not brought back"), "{said}");
+    assert!(!bad.join("access.db").exists());
 }
 
 #[test]
