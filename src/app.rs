@@ -50,6 +50,8 @@ pub mod users;
 
 pub mod audit;
 
+pub mod acts;
+
 pub mod delete;
 
 pub mod compact;

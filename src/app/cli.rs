@@ -7,9 +7,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::SubsecRound;
+use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::app::acts;
 use crate::app::assess;
 use crate::app::assess::AssessArgs;
 use crate::app::audit;
@@ -173,9 +176,22 @@ pub fn today() -> chrono::NaiveDate {
     Zone::beijing().local(now()).date_naive()
 }
 
+/// The command line as it is read.
+pub(super) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs a command and notes what it changed.
+async fn noted(matches: &clap::ArgMatches, command: Command) -> anyhow::Result<()> {
+    let deed = acts::before(matches, now())?;
+    run(command).await?;
+    deed.map_or(Ok(()), |deed| deed.done(now()))
+}
+
 /// Runs the command line; errors go to standard error on one line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -187,7 +203,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(3);
         }
     };
-    let ended = runtime.block_on(run(cli.command));
+    let ended = runtime.block_on(noted(&matches, cli.command));
     if ended.as_ref().is_err_and(|error| error.is::<Stopped>()) {
         // What copies or reads on a thread of its own is not waited for.
         runtime.shutdown_background();

@@ -71,8 +71,8 @@ fn a_changed_row_is_found() {
     }
     run(&["seed", "jiangyin", "--data", text(&data)]);
     let said = run(&words(&data, "audit verify"));
-    assert!(said.contains("3 rows checked"), "{said}");
-    assert!(run(&words(&data, "verify")).contains("audit log: 3 checked"));
+    assert!(said.contains("4 rows checked"), "{said}");
+    assert!(run(&words(&data, "verify")).contains("audit log: 4 checked"));
     let file = rusqlite::Connection::open(data.join("access.db")).expect("a database");
     let change = "UPDATE audit SET line = replace(line, 'bank', 'bureau') WHERE seq = 2";
     assert!(
@@ -92,4 +92,61 @@ fn a_changed_row_is_found() {
             "{line}: {complaint}"
         );
     }
+}
+
+#[test]
+fn what_commands_change_is_in_the_log() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let whoever = |log: &str| -> Vec<(String, String, String)> {
+        let acts = log.lines().map(|line| {
+            let act: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let text = |name: &str| act[name].as_str().unwrap_or_default().to_owned();
+            (text("who"), text("what"), text("about"))
+        });
+        acts.collect()
+    };
+    let table = folder.path().join("stations.csv");
+    let header = run(&words(&data, "register --list stations"));
+    let header = header.lines().next().expect("a header");
+    std::fs::write(&table, format!("{header}\n")).expect("room on the disk");
+    // Without a log nothing is noted, and no log begins.
+    run(&["compact", "--data", text(&data)]);
+    assert!(!data.join("access.db").exists());
+    token(&data, "auditor", "auditor");
+    run(&["seed", "jiangyin", "--data", text(&data)]);
+    run(&["register", "--data", text(&data), text(&table)]);
+    let readings = folder.path().join("readings.csv");
+    let row = "sim-1999A,2020-07-27T05:00:00+08:00,3600,7.5,60,,4,0.7,";
+    let columns = "station,time,interval_s,pm25,pm10,so2,no2,co,o3";
+    std::fs::write(&readings, format!("{columns}\n{row}\n")).expect("room on the disk");
+    let import = format!("import --layout canonical --input {}", text(&readings));
+    run(&words(&data, &import));
+    let times = "--from 2020-07-27T04:00:00+08:00 --to 2020-07-27T06:00:00+08:00";
+    let order = format!("delete --source sim-1999A --factor pm25 --by Wang --reason gas {times}");
+    run(&words(&data, &order));
+    // These change nothing, and this one fails.
+    run(&words(&data, "delete --list"));
+    run(&words(&data, "register --list stations"));
+    run(&words(&data, "stats"));
+    fails(&words(&data, "import --input none.csv --layout canonical"));
+    let log = run(&words(&data, "audit --what skytier --format json"));
+    let acts = whoever(&log);
+    let (user, acts): (Vec<String>, Vec<(String, String)>) = acts
+        .into_iter()
+        .map(|(who, what, about)| (who, (what, about)))
+        .unzip();
+    let about = "sim-1999A pm25 2020-07-27T04:00:00+08:00 2020-07-27T06:00:00+08:00";
+    let expected = [
+        ("skytier seed", "jiangyin"),
+        ("skytier register", text(&table)),
+        ("skytier import", text(&readings)),
+        ("skytier delete", about),
+    ];
+    assert_eq!(
+        acts,
+        expected.map(|(what, about)| (what.to_owned(), about.to_owned()))
+    );
+    assert!(user[0].starts_with("cli:") && user[0].len() > 4, "{user:?}");
+    assert_eq!(user[3], "Wang");
+    assert!(run(&words(&data, "audit verify")).contains("5 rows checked"));
 }
