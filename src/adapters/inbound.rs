@@ -57,6 +57,8 @@ pub struct Message {
     pub topic: String,
     /// The bytes.
     pub payload: Bytes,
+    /// Whether its sender can be told why it is refused. One that cannot would send it again for ever.
+    pub told: bool,
 }
 
 /// What became of a message.

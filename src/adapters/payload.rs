@@ -21,6 +21,7 @@ use crate::adapters::payload::topic::Channel;
 use crate::adapters::payload::topic::Target;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::flag::is_plausible;
 use crate::domain::names::Factor;
 use crate::domain::names::Flag;
 use crate::domain::names::NameFault;
@@ -121,6 +122,24 @@ pub enum PayloadFault {
     /// A key, statistic or flag is not a valid code.
     #[error("{0}")]
     Name(#[from] NameFault),
+    /// A statistic that HJ 212 does not have.
+    #[error("statistic {stat:?} of {key:?}; give one of {}", Stat::KNOWN.join(" "))]
+    Stat {
+        /// Its key.
+        key: String,
+        /// What was sent, shortened.
+        stat: String,
+    },
+    /// A word that is no flag.
+    #[error(
+        "flag {flag:?} of {key:?}; give a letter of HJ 212 or a mark of the national platform, as /v1/flags lists them"
+    )]
+    Flag {
+        /// Its key.
+        key: String,
+        /// What was sent, shortened.
+        flag: String,
+    },
     /// Two keys stand for the same factor.
     #[error("{key:?} names factor {factor}, which is already given")]
     Twice {
@@ -165,6 +184,8 @@ impl PayloadFault {
             Self::NoZone { .. } => "no_zone",
             Self::Interval { .. } => "interval",
             Self::Name(_) | Self::Twice { .. } => "name",
+            Self::Stat { .. } => "stat",
+            Self::Flag { .. } => "flag",
             Self::Value { .. } | Self::Number { .. } => "value",
             Self::Status => "status",
         }
@@ -328,7 +349,14 @@ impl Decoder {
         for (key, text) in record.flags() {
             let factor = self.factor(kind, key, &seen)?;
             seen.push(factor.clone());
-            flags.push((factor, Flag::new(text)?));
+            let flag = Flag::new(text)?;
+            if !is_plausible(&flag) {
+                return Err(PayloadFault::Flag {
+                    key: shortened(key),
+                    flag: flag.to_string(),
+                });
+            }
+            flags.push((factor, flag));
         }
         Ok(flags)
     }
@@ -406,6 +434,15 @@ fn amount(key: &str, text: &str) -> Result<Amount, PayloadFault> {
     })
 }
 
+/// A statistic of HJ 212: any other word would begin a column that nothing reads.
+fn known(key: &str, text: &str) -> Result<Stat, PayloadFault> {
+    let stat = Stat::new(text).ok().filter(Stat::is_known);
+    stat.ok_or_else(|| PayloadFault::Stat {
+        key: shortened(key),
+        stat: shortened(text),
+    })
+}
+
 /// The statistics of one factor given as an object.
 fn stats(key: &str, literal: &str) -> Result<Vec<(Stat, Option<Amount>)>, PayloadFault> {
     let pairs = json::pairs(literal)?;
@@ -419,9 +456,9 @@ fn stats(key: &str, literal: &str) -> Result<Vec<(Stat, Option<Amount>)>, Payloa
         .into_iter()
         .map(|(stat, value)| {
             let found = match json::literal(value) {
-                Literal::Null => return Ok((Stat::new(&stat)?, None)),
+                Literal::Null => return Ok((known(key, &stat)?, None)),
                 Literal::Number(text) => {
-                    return Ok((Stat::new(&stat)?, Some(amount(key, text)?)));
+                    return Ok((known(key, &stat)?, Some(amount(key, text)?)));
                 }
                 Literal::Object => "an object within an object",
                 Literal::Other(found) => found,

@@ -17,6 +17,8 @@ use crate::adapters::payload::Status;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Source;
+use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
 use crate::domain::reading::Qc;
 use crate::flow::ingest::Content;
 use crate::flow::ingest::Ingest;
@@ -30,6 +32,11 @@ use crate::flow::watch::STRANGERS_MAX;
 use crate::flow::watch::Watch;
 use crate::ports::StoreError;
 
+/// Under which name messages on topics that take no readings are kept.
+const NOBODY: &str = "no-source";
+/// Why they are.
+const NO_TOPIC: &str = "the topic takes no readings; give PREFIX/stations/STATION/readings, PREFIX/loggers/MN/readings or \
+                        .../status, PREFIX being mqtt.prefix";
 /// Messages read at a time, before a look at whether the commit under way is done.
 const TURN_MESSAGES_MAX: usize = 64;
 /// A commit that holds this many messages takes no further ones.
@@ -167,9 +174,11 @@ impl Pump {
             link: _,
             topic,
             payload,
+            told,
         } = message;
         let (source, content) = match self.ingest.read(&topic, &payload, now) {
-            Read::Astray => return Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
+            Read::Astray if told => return Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
+            Read::Astray => (stray(), Content::Unusable("topic", NO_TOPIC.to_owned())),
             Read::Status(source, online) if self.watch.takes(&source) => {
                 return Decoded::Status(source, online);
             }
@@ -190,6 +199,14 @@ impl Pump {
             source,
             content,
         })
+    }
+}
+
+/// Whose messages on topics that take no readings are said to be.
+fn stray() -> Source {
+    Source {
+        kind: SourceKind::Station,
+        id: SourceId::new(NOBODY).expect("a sound code"),
     }
 }
 
@@ -288,14 +305,27 @@ mod tests {
         kept: usize,
         dead: &[&str],
     ) {
+        check_from("test", topic, payload, verdict, kept, dead).await;
+    }
+
+    /// As [`check`], from a sender that cannot be told why a message is refused when it is `mqtt:3.1.1`.
+    async fn check_from(
+        origin: &str,
+        topic: &str,
+        payload: &'static str,
+        verdict: Verdict,
+        kept: usize,
+        dead: &[&str],
+    ) {
         let stores = Stores::memory();
         let pump = pump(&stores).await;
         let (inlet, deliveries) = Inlet::new(4);
         let message = Message {
-            origin: "test".to_owned(),
+            origin: origin.to_owned(),
             link: Link::Embedded,
             topic: topic.to_owned(),
             payload: bytes::Bytes::from_static(payload.as_bytes()),
+            told: origin != "mqtt:3.1.1",
         };
         let answer = inlet.submit(message).await;
         drop(inlet);
@@ -339,6 +369,10 @@ mod tests {
         )
         .await;
         check("skytier/v1/outlets/1999A/readings", ONE, refused, 0, &[]).await;
+        // Whoever cannot be told would send it again for ever.
+        for topic in ["skytier/v1/outlets/1999A/readings", "elsewhere"] {
+            check_from("mqtt:3.1.1", topic, ONE, Durable, 0, &[NO_TOPIC]).await;
+        }
         let stranger = r#"station "9999A" is not registered"#;
         check(
             "skytier/v1/stations/9999A/readings",

@@ -111,6 +111,12 @@ pub const MARKS: [Mark; 22] = [
     ),
 ];
 
+/// Whether a flag is of a form that the lists have: one of them, or a single letter or digit, as a later HJ 212 may add. That one
+/// keeps its own value out; a longer word is no flag at all.
+pub fn is_plausible(flag: &Flag) -> bool {
+    flag.as_str().len() == 1 || !meanings(flag).is_empty()
+}
+
 /// What a flag may mean; nothing for one that is not known, which needs review.
 pub fn meanings(flag: &Flag) -> Vec<Mark> {
     let own = MARKS.iter().filter(|mark| mark.code == flag.as_str());
@@ -125,6 +131,30 @@ mod tests {
         let flag = Flag::new(code).expect("a flag");
         let found: Vec<&str> = meanings(&flag).iter().map(|mark| mark.en).collect();
         assert_eq!((flag.is_normal(), &*found), (normal, expected), "{code}");
+    }
+
+    #[test]
+    fn a_word_is_no_flag() {
+        for (code, expected) in [
+            ("N", true),
+            ("M", true),
+            ("n", true),
+            ("E", true),
+            ("7", true),
+            ("HSp", true),
+            ("Re", true),
+            ("BB", true),
+            ("CT", false),
+            ("hsp", false),
+            ("hello", false),
+            ("NN", false),
+        ] {
+            assert_eq!(
+                is_plausible(&Flag::new(code).expect("a flag")),
+                expected,
+                "{code}"
+            );
+        }
     }
 
     #[test]

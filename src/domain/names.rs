@@ -187,6 +187,16 @@ impl fmt::Display for Factor {
 pub struct Stat(Code);
 
 impl Stat {
+    /// The statistics of HJ 212; `zs_` is converted to reference oxygen.
+    pub const KNOWN: [&str; 9] = [
+        "avg", "rtd", "min", "max", "cou", "zs_avg", "zs_rtd", "zs_min", "zs_max",
+    ];
+
+    /// Whether it is one of HJ 212. Others may be stored from before they were refused.
+    pub fn is_known(&self) -> bool {
+        Self::KNOWN.contains(&self.as_str())
+    }
+
     /// Checks the text and wraps it.
     ///
     /// # Errors

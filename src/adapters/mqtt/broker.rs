@@ -13,8 +13,9 @@
 //! persists at the broker, which sends again what was not acknowledged.
 //!
 //! Topic aliases are not granted to the broker, since the client shows a message before it resolves them. A
-//! broker sends nothing larger than the packet size announced to it. A refused message stays unacknowledged
-//! and takes one place of the window until the session ends: there is no way to tell the broker why.
+//! broker sends nothing larger than the packet size announced to it. There is no way to tell
+//! the broker why a message is refused, so one on a topic that takes no readings is kept as a dead letter; one that is refused
+//! as we stop stays unacknowledged.
 
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -475,6 +476,7 @@ async fn submit(
             },
             topic,
             payload: Bytes::clone(&arrived.publish.payload),
+            told: false,
         };
         let verdict = inlet.submit(message).await;
         if arrived.publish.qos == QoS::AtMostOnce {

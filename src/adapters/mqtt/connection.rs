@@ -300,6 +300,8 @@ async fn attend<R, W>(
         link: Link::Embedded,
         topic: will.topic.to_string(),
         payload: will.payload,
+        // Nobody sends it again.
+        told: true,
     });
     let Halves { reader, writer } = &mut stream;
     let open = Open::new(&shared.counters);

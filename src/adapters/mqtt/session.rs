@@ -455,6 +455,7 @@ impl<'a> Session<'a> {
             link: Link::Embedded,
             topic: topic.to_owned(),
             payload,
+            told: due != Due::Nothing && self.wire.has_reasons(),
         };
         match self.around.inlet.try_submit(message) {
             Ok(verdict) => self.pending.push_back(Pending { due, verdict }),

@@ -12,6 +12,7 @@ use crate::adapters::payload::topic::Target;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::names::Stat;
 
 const NOON: i64 = 1_577_851_200; // 2020-01-01T12:00:00+08:00
 const STATION: &str = "skytier/v1/stations/s/readings";
@@ -224,6 +225,15 @@ fn faults_of_values_and_flags_name_their_key() {
     check_fault(flagged(r#"{"pm25":"N","a34004":"D"}"#), "names factor pm25");
     check_fault(flagged(r#"{"pm25":"?"}"#), "flag \"?\"");
     check_fault(flagged(r#"{"pm25":1}"#), "invalid type: integer `1`");
+    check_fault(
+        flagged(r#"{"pm25":"hello"}"#),
+        "flag \"hello\" of \"pm25\"; give a letter",
+    );
+    check_fault(
+        record(r#"{"pm25":{"p98":1}}"#),
+        "statistic \"p98\" of \"pm25\"; give one of avg rtd min max cou zs_avg",
+    );
+    check_fault(record(r#"{"so2":{"AVG":null}}"#), "statistic \"AVG\"");
     for interval in [
         "-1",
         "3600.0",
@@ -241,6 +251,31 @@ fn faults_of_values_and_flags_name_their_key() {
     }
     let found = decode(STATUS, b"gone", None);
     assert_eq!(found, Err(PayloadFault::Status));
+}
+
+proptest::proptest! {
+    /// Whatever word stands for a statistic: one of HJ 212 is taken as it is, any other refused by its name.
+    #[test]
+    fn a_statistic_is_one_of_hj_212(word in "(zs_)?(avg|rtd|min|max|cou|Avg|p98|mean|[a-z_]{1,6})", value in 0..100_i32) {
+        let payload = format!(r#"{{"time":"2020-01-01T12:00:00Z","values":{{"pm25":{{"{word}":{value}}}}}}}"#);
+        let found = decode(STATION, payload.as_bytes(), None);
+        match Stat::KNOWN.contains(&word.as_str()) {
+            true => proptest::prop_assert_eq!(found.expect("taken").len(), 1),
+            false => proptest::prop_assert_eq!(
+                found,
+                Err(PayloadFault::Stat { key: "pm25".to_owned(), stat: word })
+            ),
+        }
+    }
+
+    /// Whatever word stands for a flag: a single letter or digit or a mark of the lists is taken, any other refused.
+    #[test]
+    fn a_flag_is_a_letter_or_a_mark(word in "[A-Za-z0-9]{1,5}|HSp|LSp|RM|Re|Neg|BB") {
+        let payload = format!(r#"{{"time":"2020-01-01T12:00:00Z","values":{{"pm25":1}},"flags":{{"pm25":"{word}"}}}}"#);
+        let found = decode(STATION, payload.as_bytes(), None);
+        let listed = crate::domain::flag::MARKS.iter().any(|mark| mark.code == word);
+        proptest::prop_assert_eq!(found.is_ok(), word.len() == 1 || listed, "{}", payload);
+    }
 }
 
 #[test]

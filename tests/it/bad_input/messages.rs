@@ -11,10 +11,12 @@ use serde_json::json;
 
 use crate::mqtt::raw;
 use crate::support::Daemon;
+use crate::support::run;
 use crate::support::seeded;
 use crate::support::station::Station;
 use crate::support::station::hourly;
 use crate::support::station::readings_topic;
+use crate::support::text;
 use crate::support::verify;
 
 const TIME: &str = "2020-07-27T13:00:00+08:00";
@@ -73,6 +75,16 @@ fn unusable() -> Vec<(Vec<u8>, &'static str)> {
         (nested, "JSON"),
         (with_pm25(&nested_value), ""),
         (huge, "at most 262144"),
+        (
+            with_pm25("{\"p98\":1}"),
+            "statistic \"p98\" of \"pm25\"; give one of avg rtd",
+        ),
+        (
+            text(
+                "{\"time\":\"2020-07-27T13:00:00Z\",\"values\":{\"co\":1},\"flags\":{\"co\":\"broken\"}}",
+            ),
+            "flag \"broken\" of \"co\"; give a letter",
+        ),
     ]
 }
 
@@ -131,6 +143,69 @@ async fn a_packet_over_the_limit_or_a_strange_topic_is_told_so() {
         .send(&readings_topic("1999A"), &with_pm25("1"))
         .await;
     assert!(dead_letters(&data).is_empty());
+    daemon.stop("TERM");
+}
+
+/// A client of MQTT 3.1.1 cannot be told why, and sends what is not answered again at every reconnect.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_client_with_a_strange_topic_is_not_stopped_by_it() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let mqtt = std::net::SocketAddr::from(([127, 0, 0, 1], daemon.mqtt));
+    let strange = [
+        "tele/plug/SENSOR",
+        "skytier/v1/stations/1999A/secrets",
+        "skytier/v2/stations/1999A/readings",
+    ];
+    for qos in [1, 2] {
+        let mut client = raw::Raw::hello(mqtt, raw::V3, "older").await;
+        for (id, topic) in (1..).zip(strange) {
+            client
+                .send(&raw::publish(raw::V3, qos, id, topic, "40.7"))
+                .await;
+            let kind = if qos == 1 { raw::PUBACK } else { raw::PUBREC };
+            assert_eq!(
+                client.packet().await,
+                Some(raw::answer(raw::V3, kind, id)),
+                "{topic}"
+            );
+        }
+        // What comes behind it gets through.
+        let good = hourly(&format!("2020-07-26T{qos:02}:00:00+08:00"), "7");
+        client
+            .send(&raw::publish(
+                raw::V3,
+                1,
+                9,
+                &readings_topic("1999A"),
+                &good,
+            ))
+            .await;
+        assert_eq!(
+            client.packet().await,
+            Some(raw::answer(raw::V3, raw::PUBACK, 9))
+        );
+    }
+    let kept = dead_letters(&data);
+    assert_eq!(kept.len(), 6);
+    for (payload, reason) in &kept {
+        assert_eq!(payload, b"40.7");
+        assert!(
+            reason.contains("the topic takes no readings; give PREFIX/stations"),
+            "{reason}"
+        );
+    }
+    assert_eq!(daemon.readings("1999A", "factor=pm25").len(), 2);
+    let listed = run(&[
+        "dead-letters",
+        "list",
+        "--data",
+        text(&data),
+        "--source",
+        "stations/no-source",
+    ]);
+    assert!(listed.contains("tele/plug/SENSOR"), "{listed}");
+    verify(&data);
     daemon.stop("TERM");
 }
 

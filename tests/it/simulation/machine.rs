@@ -243,6 +243,7 @@ impl Machine {
                 link: Link::Embedded,
                 topic,
                 payload: Bytes::from(payload),
+                told: true,
             };
             self.inlet.try_submit(message).expect("room for one commit")
         };
