@@ -56,6 +56,8 @@ pub mod delete;
 
 pub mod compact;
 
+pub mod sender;
+
 pub mod replay;
 
 pub mod assess;

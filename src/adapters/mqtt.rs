@@ -16,4 +16,5 @@ pub mod publisher;
 mod session;
 pub mod settings;
 pub mod tls;
+pub mod way;
 mod wire;

@@ -18,6 +18,7 @@ use crate::app::cli::now;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::sender::SenderArgs;
 use crate::domain::calendar::Instant as Stamp;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
@@ -39,17 +40,19 @@ const BACK_S: i64 = 400 * 86_400;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The stations are sim-load-00001 and so on; register them first, else their messages wait in quarantine. Each message
-carries six invented values of a minute. With --verify every acknowledged message is looked for in the data directory.
+carries six invented values of a minute. All of them come as the one --user, so that device must be bound to all. With --verify every acknowledged message is looked for in the data directory.
 
 Examples:
   skytier load --devices 100 --table > /tmp/load-stations.csv
   skytier register --data var/load stations=/tmp/load-stations.csv
-  skytier load --to mqtt://127.0.0.1:1883 --devices 100 --inflight 20 --seconds 10 --verify var/load")]
+  skytier load --to mqtt://127.0.0.1:1883 --devices 100 --inflight 20 --seconds 10 --verify var/load
+  SKYTIER_PASSWORD=... skytier load --to mqtts://air.example --ca ca.pem --user gateway --devices 100 --seconds 10")]
 pub struct LoadArgs {
     /// Where to.
     #[arg(
         long,
-        value_name = "mqtt://HOST:PORT",
+        value_name = "mqtt[s]://HOST:PORT",
+        value_parser = Address::of_broker,
         required_unless_present = "table"
     )]
     to: Option<Address>,
@@ -74,6 +77,8 @@ pub struct LoadArgs {
     /// Print the table of the stations, for `skytier register`, and send nothing.
     #[arg(long)]
     table: bool,
+    #[command(flatten)]
+    sender: SenderArgs,
 }
 
 fn station(device: u32) -> SourceId {
@@ -113,7 +118,11 @@ pub async fn run(args: &LoadArgs, out: &mut impl Write) -> anyhow::Result<()> {
         return table(args.devices, out);
     }
     let topics = Topics::new(&args.prefix).map_err(bad_input)?;
-    let to = args.to.clone().ok_or_else(|| bad_input("--to is needed"))?;
+    let to = args
+        .to
+        .as_ref()
+        .ok_or_else(|| bad_input("--to is needed"))?;
+    let to = args.sender.way(to)?;
     let minute = i64::from(INTERVAL_S);
     let first = now().plus_s(-BACK_S);
     let first = first.plus_s(-first.unix().rem_euclid(minute));

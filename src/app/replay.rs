@@ -21,11 +21,13 @@ use crate::adapters::layout::Rows;
 use crate::adapters::mqtt::address::Address;
 use crate::adapters::mqtt::publisher;
 use crate::adapters::mqtt::publisher::Outgoing;
+use crate::adapters::mqtt::way::Way;
 use crate::adapters::payload::topic::Channel;
 use crate::adapters::payload::topic::PREFIX;
 use crate::adapters::payload::topic::Target;
 use crate::adapters::payload::topic::Topics;
 use crate::app::fault::bad_input;
+use crate::app::sender::SenderArgs;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceKind;
 use crate::domain::pollutant::Pollutant;
@@ -39,7 +41,8 @@ const PROGRESS_STEP: u64 = 256;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   skytier replay --input PRSA_Data_Dongsi.csv.gz --layout beijing-uci --to mqtt://127.0.0.1:1883
-  skytier replay --input a.csv b.csv --layout canonical --to mqtt://127.0.0.1:1883 --rate 500")]
+  skytier replay --input a.csv b.csv --layout canonical --to mqtt://127.0.0.1:1883 --rate 500
+  skytier replay --input a.csv --layout canonical --to mqtts://air.example --ca ca.pem --user gateway --password-file gateway.pass")]
 pub struct ReplayArgs {
     /// Files to send, `.csv` or `.csv.gz`; several are merged by time
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -48,7 +51,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub layout: Layout,
     /// Where to send them
-    #[arg(long, value_name = "mqtt://HOST:PORT")]
+    #[arg(long, value_name = "mqtt[s]://HOST:PORT", value_parser = Address::of_broker)]
     pub to: Address,
     /// Messages a second, or `max`
     #[arg(long, default_value = "max", value_name = "max|N")]
@@ -56,6 +59,9 @@ pub struct ReplayArgs {
     /// Topics start with this
     #[arg(long, default_value = PREFIX)]
     pub prefix: String,
+    /// Who sends.
+    #[command(flatten)]
+    pub sender: SenderArgs,
 }
 
 /// How fast to send.
@@ -101,11 +107,12 @@ pub struct ReplayReport {
 /// When a file is faulty or not every message was acknowledged.
 pub async fn run(args: &ReplayArgs) -> anyhow::Result<ReplayReport> {
     let topics = Topics::new(&args.prefix).map_err(bad_input)?;
+    let way = args.sender.way(&args.to)?;
     let bar = ProgressBar::no_length().with_style(style());
     let sent = replay(
         &args.input,
         args.layout,
-        &args.to,
+        &way,
         &topics,
         args.rate,
         Some(bar),
@@ -125,7 +132,7 @@ fn style() -> ProgressStyle {
 pub async fn replay(
     files: &[PathBuf],
     layout: Layout,
-    to: &Address,
+    to: &Way,
     topics: &Topics,
     rate: Rate,
     progress: Option<ProgressBar>,

@@ -47,6 +47,7 @@ mod reviews;
 mod route;
 mod rulebooks;
 mod sample;
+mod senders;
 mod settings;
 mod sides;
 mod simulation;

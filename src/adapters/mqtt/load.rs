@@ -14,14 +14,15 @@ use rmqtt_codec::v3;
 use rmqtt_codec::v3::Codec;
 use rmqtt_codec::v3::ConnectAckReason;
 use rmqtt_codec::v3::Packet;
+use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::codec::Decoder;
 use tokio_util::codec::Encoder;
 
-use crate::adapters::mqtt::address::Address;
+use crate::adapters::mqtt::way::Way;
 
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 4 * 1_024;
@@ -33,8 +34,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// What one publisher is to do.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where to.
-    pub to: Address,
+    /// Where to, and as whom.
+    pub to: Way,
     /// Under which name.
     pub client_id: String,
     /// Messages in flight at most.
@@ -60,7 +61,8 @@ pub struct Outcome {
 
 /// An open connection.
 struct Line {
-    stream: TcpStream,
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
     codec: Codec,
     input: BytesMut,
     output: BytesMut,
@@ -68,18 +70,19 @@ struct Line {
 
 impl Line {
     async fn open(plan: &Plan) -> Result<Self, String> {
-        let stream = TcpStream::connect((plan.to.host.as_str(), plan.to.port)).await;
-        let stream = stream.map_err(|cause| cause.to_string())?;
-        stream
-            .set_nodelay(true)
-            .map_err(|cause| cause.to_string())?;
+        let (reader, writer) = plan.to.open().await?;
         let mut line = Self {
-            stream,
+            reader,
+            writer,
             codec: Codec::new(PACKET_BYTES_MAX),
             input: BytesMut::new(),
             output: BytesMut::new(),
         };
+        let login = plan.to.login.as_ref();
         let connect = v3::Connect {
+            username: login.map(|(user, _)| ByteString::from(user.as_str())),
+            password: login
+                .map(|(_, password)| Bytes::copy_from_slice(password.reveal().as_bytes())),
             clean_session: true,
             client_id: ByteString::from(plan.client_id.as_str()),
             ..v3::Connect::default()
@@ -90,6 +93,7 @@ impl Line {
             Packet::ConnectAck(ack) if ack.return_code == ConnectAckReason::ConnectionAccepted => {
                 Ok(line)
             }
+            Packet::ConnectAck(ack) => Err(format!("not let in: refused ({:?})", ack.return_code)),
             other => Err(format!("not let in: {other:?}")),
         }
     }
@@ -100,8 +104,11 @@ impl Line {
     }
 
     async fn flush(&mut self) -> Result<(), String> {
-        let sent = self.stream.write_all_buf(&mut self.output).await;
-        sent.map_err(|cause| cause.to_string())
+        let sent = self.writer.write_all_buf(&mut self.output).await;
+        sent.map_err(|cause| cause.to_string())?;
+        // TLS keeps what it has until it is told.
+        let flushed = self.writer.flush().await;
+        flushed.map_err(|cause| cause.to_string())
     }
 
     /// The next packet. Nothing of it is lost when the future is dropped.
@@ -112,7 +119,7 @@ impl Line {
                 return Ok(packet);
             }
             self.input.reserve(READ_BYTES);
-            let read = self.stream.read_buf(&mut self.input).await;
+            let read = self.reader.read_buf(&mut self.input).await;
             if read.map_err(|cause| cause.to_string())? == 0 {
                 return Err("closed by the other side".to_owned());
             }

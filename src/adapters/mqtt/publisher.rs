@@ -18,6 +18,8 @@ use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use tokio::sync::mpsc;
 
 use crate::adapters::mqtt::address::Address;
+use crate::adapters::mqtt::tls::TlsFault;
+use crate::adapters::mqtt::way::Way;
 
 /// Messages in flight at most; the other side may grant fewer.
 const IN_FLIGHT_MAX: u16 = 8_192;
@@ -38,6 +40,9 @@ pub struct Outgoing {
 /// Why not everything was sent and acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum PublisherFault {
+    /// TLS cannot work.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// Nobody answers at the address.
     #[error("reach {address}: {cause}; is the daemon running there?")]
     Unreachable {
@@ -82,12 +87,17 @@ pub enum PublisherFault {
 /// # Errors
 /// [`PublisherFault`] on the first refusal or when the connection cannot be made or kept.
 pub async fn publish_all(
-    address: &Address,
+    way: &Way,
     client_id: &str,
     outgoing: mpsc::Receiver<Outgoing>,
     on_acked: impl FnMut(u64),
 ) -> Result<u64, PublisherFault> {
+    let address = &way.address;
     let mut options = MqttOptions::new(client_id, &address.host, address.port);
+    options.set_transport(way.tls.transport(address)?);
+    if let Some((user, password)) = &way.login {
+        options.set_credentials(user, password.reveal());
+    }
     options.set_keep_alive(KEEP_ALIVE);
     options.set_outgoing_inflight_upper_limit(IN_FLIGHT_MAX);
     let mut network = options.network_options();

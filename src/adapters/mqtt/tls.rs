@@ -5,8 +5,17 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use rumqttc::Transport;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
 
 use crate::adapters::mqtt::address::Address;
+
+/// Both directions of a connection.
+pub(super) type Halves = (
+    Box<dyn AsyncRead + Send + Unpin>,
+    Box<dyn AsyncWrite + Send + Unpin>,
+);
 
 /// Files in PEM that TLS to a broker needs beside what the system has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,9 +116,38 @@ impl TlsFiles {
     }
 }
 
+impl TlsFiles {
+    /// A connection made a secure one to a host.
+    #[cfg(feature = "native-tls")]
+    pub(super) async fn secured(&self, host: &str, stream: TcpStream) -> Result<Halves, String> {
+        use rumqttc::tokio_native_tls::TlsConnector;
+
+        let connector = connector(self).map_err(|fault| fault.to_string())?;
+        let secured = TlsConnector::from(connector).connect(host, stream).await;
+        let secured = secured.map_err(|cause| format!("TLS: {cause}"))?;
+        let (reader, writer) = tokio::io::split(secured);
+        Ok((Box::new(reader), Box::new(writer)))
+    }
+
+    /// Never called: such an address was refused before.
+    #[cfg(not(feature = "native-tls"))]
+    pub(super) async fn secured(&self, host: &str, stream: TcpStream) -> Result<Halves, String> {
+        drop(stream);
+        let address = host.to_owned();
+        Err(TlsFault::NotBuilt { address }.to_string())
+    }
+}
+
 #[cfg(feature = "native-tls")]
 fn secured(files: &TlsFiles) -> Result<Transport, TlsFault> {
-    use rumqttc::TlsConfiguration;
+    let connector = rumqttc::TlsConfiguration::NativeConnector(connector(files)?);
+    Ok(Transport::tls_with_config(connector))
+}
+
+#[cfg(feature = "native-tls")]
+fn connector(
+    files: &TlsFiles,
+) -> Result<rumqttc::tokio_native_tls::native_tls::TlsConnector, TlsFault> {
     use rumqttc::tokio_native_tls::native_tls;
 
     let file = |name: &'static str, path: &Path| {
@@ -144,12 +182,9 @@ fn secured(files: &TlsFiles) -> Result<Transport, TlsFault> {
         })?;
         builder.identity(identity);
     }
-    let connector = builder.build().map_err(|cause| TlsFault::Setup {
+    builder.build().map_err(|cause| TlsFault::Setup {
         cause: cause.to_string(),
-    })?;
-    Ok(Transport::tls_with_config(
-        TlsConfiguration::NativeConnector(connector),
-    ))
+    })
 }
 
 #[cfg(feature = "native-tls")]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use skytier::adapters::layout::Layout;
-use skytier::adapters::mqtt::address::Address;
 use skytier::adapters::mqtt::settings::EndpointSettings;
+use skytier::adapters::mqtt::way::Way;
 use skytier::adapters::payload::topic::Topics;
 use skytier::app::replay;
 use skytier::app::replay::Rate;
@@ -13,7 +13,7 @@ use crate::mqtt::support::Running;
 
 const HEADER: &str = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n";
 
-fn address(port: u16) -> Address {
+fn address(port: u16) -> Way {
     format!("mqtt://127.0.0.1:{port}")
         .parse()
         .expect("an address")
