@@ -397,3 +397,69 @@ fn a_crosscheck_compares_both_computations() {
         "{said}"
     );
 }
+
+/// `make run STORE=influxdb2` with the address in the environment, as README has it: what the program is started with.
+#[cfg(unix)]
+#[test]
+fn make_run_hands_the_address_of_the_environment_over() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    crate::support::require("/usr/bin/make");
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("room on the disk");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("room on the disk");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    };
+    // A cargo that builds nothing, and a program that says what it was given.
+    let target = folder.path().join("target");
+    let told = format!("echo '{{\"target_directory\":\"{}\"}}'", target.display());
+    script("bin/cargo", format!("[ \"$1\" != metadata ] || {told}"));
+    script(
+        "target/release/skytier",
+        "echo \"$@\"; env | grep ^SKYTIER__STORE || :".to_owned(),
+    );
+    let path = std::env::var("PATH").expect("a path");
+    let path = format!("{}:{path}", folder.path().join("bin").display());
+    let check = |store: &str, given: &[(&str, &str)], expected: &[&str]| {
+        let mut command = std::process::Command::new("/usr/bin/make");
+        command
+            .args(["--silent", "run", "DATA=var/x", store])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("PATH", &path);
+        for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
+            command.env_remove(name);
+        }
+        for name in ["URL", "ORG", "BUCKET", "TOKEN"] {
+            command.env_remove(format!("INFLUXDB2_{name}"));
+        }
+        let ended = command
+            .envs(given.iter().copied())
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        let mut lines: Vec<&str> = said.lines().collect();
+        lines.sort_unstable();
+        let failed = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(lines, expected, "{store}: {failed}");
+    };
+    check("STORE=", &[], &["demo --data var/x"]);
+    check(
+        "STORE=influxdb2",
+        &[
+            ("INFLUXDB2_URL", "http://db:8086"),
+            ("INFLUXDB2_ORG", "grid"),
+            ("INFLUXDB2_BUCKET", "air quality"),
+            ("INFLUXDB2_TOKEN", "t0ken=="),
+        ],
+        &[
+            "SKYTIER__STORE__INFLUXDB2__BUCKET=air quality",
+            "SKYTIER__STORE__INFLUXDB2__ORG=grid",
+            "SKYTIER__STORE__INFLUXDB2__TOKEN=t0ken==",
+            "SKYTIER__STORE__INFLUXDB2__URL=http://db:8086",
+            "SKYTIER__STORE__KIND=influxdb2",
+            "demo --data var/x",
+        ],
+    );
+}

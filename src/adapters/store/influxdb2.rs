@@ -39,6 +39,7 @@ use chrono::NaiveDate;
 
 use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::Embedded;
+use crate::adapters::store::influxdb2::claim::Hold;
 use crate::adapters::store::influxdb2::client::Client;
 use crate::adapters::store::influxdb2::client::Failure;
 use crate::adapters::store::influxdb2::reader::ColumnOf;
@@ -117,6 +118,7 @@ struct Core {
     learned: AtomicBool,
     /// Whether another skytier holds the bucket.
     foreign: AtomicBool,
+    hold: Hold,
     /// Failures in a row.
     failures: AtomicU32,
 }
@@ -162,6 +164,7 @@ impl Influx {
                 broken: OnceLock::new(),
                 learned: AtomicBool::new(false),
                 foreign: AtomicBool::new(false),
+                hold: Hold::default(),
                 failures: AtomicU32::new(0),
                 settings,
             }),
@@ -279,7 +282,9 @@ impl Core {
         let claimed = claim::claim(&self.client, bucket, &own).await;
         let claimed = claimed.map_err(|failure| self.unavailable(failure.text()))?;
         self.foreign.store(claimed.is_err(), Ordering::Relaxed);
-        claimed.map_err(|holder| self.unavailable(&claim::told(bucket, org, &holder)))
+        claimed.map_err(|holder| self.unavailable(&claim::told(bucket, org, &holder)))?;
+        let begun = self.hold.begin(&self.client, &own).await;
+        begun.map_err(|failure| self.unavailable(failure.text()))
     }
 
     /// Learns what the bucket holds and brings it all that waits.
@@ -429,6 +434,12 @@ impl Core {
             return Err(self.fell(&Failure::Passing(cause.clone())));
         }
         resumed?;
+        let (client, bucket) = (&self.client, &self.settings.bucket);
+        let stands = self.hold.stands(client, bucket, received_at.unix());
+        if !stands.await.map_err(|failure| self.fell(&failure))? {
+            self.foreign.store(true, Ordering::Relaxed);
+            return Err(self.unavailable(claim::COPIED));
+        }
         let stored = self.store(known, received_at, observations).await;
         stored.map_err(|failure| self.fell(&failure))
     }

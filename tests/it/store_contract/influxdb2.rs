@@ -146,13 +146,17 @@ fn requests_are_those_a_real_server_was_seen_to_take() {
         column(&stores, "A pm25", Range::ALL).await;
     });
     let bodies = stub.bodies();
-    let [claim, line] = bodies.as_slice() else {
+    let [claim, run, line] = bodies.as_slice() else {
         panic!("{bodies:?}");
     };
     let writer = claim.strip_prefix("skytier,writer=");
     assert!(
         writer.is_some_and(|rest| rest.ends_with(" held=1i 0\n")),
         "{claim}"
+    );
+    assert!(
+        run.starts_with("skytier,writer=") && run.contains(" run=\"") && run.ends_with("\" 0\n"),
+        "{run}"
     );
     assert_eq!(
         line,
@@ -171,8 +175,10 @@ fn requests_are_those_a_real_server_was_seen_to_take() {
     let write = "POST /api/v2/write?bucket=pollution&org=grid&precision=s HTTP/1.1\nauthorization: Token t0ken\naccept: */*";
     assert_eq!(
         heads,
-        [query, write, query, query, query, write, query],
-        "the claim, ends, the line, the column"
+        [
+            query, write, query, write, query, query, query, write, query
+        ],
+        "the claim, the run, ends, who writes, the line, the column"
     );
 }
 

@@ -69,6 +69,40 @@ fn a_bucket_is_written_from_one_directory_at_a_time() {
     });
 }
 
+/// A copied directory has the original's claim. Whichever was started last writes; the other stops and acknowledges nothing.
+#[test]
+fn of_a_directory_and_its_copy_the_older_run_stops() {
+    let stub = Stub::start();
+    let directories = [(); 2].map(|()| TempDir::new().expect("a directory"));
+    let [first, copied] = directories.each_ref().map(TempDir::path);
+    run(async {
+        let one = on_stub(&stub, first);
+        append(&one, 100, "A pm25 3600 1").await;
+        for entry in std::fs::read_dir(first).expect("a folder") {
+            let entry = entry.expect("an entry");
+            std::fs::copy(entry.path(), copied.join(entry.file_name())).expect("copied");
+        }
+        let other = on_stub(&stub, copied);
+        append(&other, 120, "A pm25 3600 2").await;
+        for at in [130, 131, 200] {
+            let refused = one.series.append(batch(at, "A pm25 3600 3")).await;
+            let told = refused.expect_err("refused").to_string();
+            assert!(
+                told.contains("a copy of this data directory has begun"),
+                "{told}"
+            );
+        }
+        let influx = one.influxdb2.as_ref().expect("it is that store");
+        assert_eq!(influx.standing().spooled_batches, 0, "nothing is promised");
+        append(&other, 300, "A pm25 3600 4").await;
+        drop((one, other));
+        // Whoever is started again writes again.
+        append(&on_stub(&stub, first), 400, "A pm25 3600 5").await;
+        let reader = opened(settings(&stub), copied, Access::Read);
+        assert_eq!(column(&reader, "A pm25", Range::ALL).await, "3600=5");
+    });
+}
+
 /// Two that take a bucket at the same moment both see the other and both let go of it.
 #[test]
 fn a_bucket_taken_twice_at_once_is_nobodys() {
