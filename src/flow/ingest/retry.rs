@@ -1,7 +1,8 @@
 //! Kept messages tried again: by themselves once their source is registered, or when somebody asks.
 //!
 //! A message is read again as of the time it came. Its readings count from now on, as nobody could know them
-//! before. A value that came later than a dead letter stays: the letter's is older.
+//! before. A value that came later than a dead letter stays: the letter's is older. Times of receipt are whole seconds
+//! and the order within one is not kept, so a value of the letter's own second counts as later.
 
 use std::collections::HashSet;
 
@@ -205,7 +206,7 @@ impl Ingest {
                     let reason = match given - fresh.len() {
                         0 => format!("{given} values admitted"),
                         older => format!(
-                            "{} values admitted, {older} left out as later ones came meanwhile",
+                            "{} values admitted, {older} left out as others came later or in the same second",
                             fresh.len()
                         ),
                     };
@@ -230,7 +231,7 @@ impl Ingest {
         Ok(tried)
     }
 
-    /// Those of a letter's values that nothing received after the letter has replaced.
+    /// Those of a letter's values beside which nothing was received after the letter or within its second.
     async fn still_fresh(
         &self,
         observations: &[Observation],
@@ -247,7 +248,7 @@ impl Ingest {
                 limit: 1,
             };
             let then = Range {
-                known_at: Some(received_at),
+                known_at: Some(received_at.plus_s(-1)),
                 ..range
             };
             let series = &self.stage.series;

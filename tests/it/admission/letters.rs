@@ -85,6 +85,13 @@ async fn what_can_be_used_by_now_is_stored_and_the_rest_keeps_its_reason() {
     verify(&data);
 }
 
+/// Waits for the beginning of a second: what is sent then comes within it.
+async fn second_begins() {
+    let since = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
+    let rest = std::time::Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()));
+    tokio::time::sleep(rest).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_never_replaces_what_came_after_it() {
     let (_folder, data) = seeded(&["jiangyin"]);
@@ -92,22 +99,31 @@ async fn a_letter_never_replaces_what_came_after_it() {
     let mut station = Station::connect(&daemon, "station").await;
     let topic = readings_topic("1999A");
     station.send(&topic, &hourly(LOCAL, "10.5")).await;
-    // Times of receipt are whole seconds.
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    // Times of receipt are whole seconds: one value comes in a later one, the others in that of their letter.
+    second_begins().await;
     station.send(&topic, &hourly(TIME, "12.5")).await;
+    let within = "2020-07-27T14:00:00";
+    station.send(&topic, &hourly(within, "1")).await;
+    for value in ["4", "5"] {
+        let zoned = format!("{within}+08:00");
+        station.send(&topic, &hourly(&zoned, value)).await;
+    }
     let url = format!("{}/v1/registry/stations", daemon.http);
     assert_eq!(post_json(&url, &json!({"csv": ZONED})).status, 200);
     let url = format!("{}/v1/dead-letters/retry", daemon.http);
-    let tried = post_json(&url, &json!({"ids": [1, 7]})).json();
+    let tried = post_json(&url, &json!({"ids": [1, 2, 7]})).json();
     let expected =
-        json!({"tried": 1, "admitted": 1, "quarantined": 0, "dead": 0, "passed_over": [7]});
+        json!({"tried": 2, "admitted": 2, "quarantined": 0, "dead": 0, "passed_over": [7]});
     assert_eq!(tried, expected);
     let rows = daemon.readings("1999A", "factor=pm25");
-    assert_eq!(rows[0]["value"], json!(12.5));
-    let letter = daemon.json("/v1/dead-letters/1");
-    let reason = "0 values admitted, 1 left out as later ones came meanwhile";
-    assert_eq!(letter["reason"], reason, "{letter}");
-    assert_eq!(letter["payload"], json!(hourly(LOCAL, "10.5")));
+    let values: Vec<&Value> = rows.iter().map(|row| &row["value"]).collect();
+    assert_eq!(values, [&json!(12.5), &json!(5)]);
+    for (number, payload) in [(1, hourly(LOCAL, "10.5")), (2, hourly(within, "1"))] {
+        let letter = daemon.json(&format!("/v1/dead-letters/{number}"));
+        let reason = "0 values admitted, 1 left out as others came later or in the same second";
+        assert_eq!(letter["reason"], reason, "{letter}");
+        assert_eq!(letter["payload"], json!(payload));
+    }
     daemon.stop("TERM");
 }
 
