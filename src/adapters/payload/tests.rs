@@ -357,5 +357,5 @@ fn damaged_payloads_are_faults_and_never_panics() {
             read += 1;
         }
     }
-    assert!(read > 100, "the damage spared {read} payloads only");
+    assert!(read > 50, "the damage spared {read} payloads only");
 }
