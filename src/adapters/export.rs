@@ -1,14 +1,16 @@
-//! Rows into a file, as CSV or Parquet: one row at a time, in bounded memory.
+//! Rows into a file, as CSV, Parquet or a workbook: one row at a time, in bounded memory.
 //!
-//! Rows are texts in both; an empty one is a missing value. Parquet has typed columns, all of which may be null:
+//! Rows are texts in all of them; an empty one is a missing value. Parquet has typed columns, all of which may be null:
 //! figures are decimals of six places, exactly as printed, never binary floats; times are instants in UTC.
 
 mod parquet;
+mod xlsx;
 
 use std::io::Write;
 
 use crate::adapters::export::parquet::Table;
 pub use crate::adapters::export::parquet::read as read_parquet;
+use crate::adapters::export::xlsx::Book;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Form {
     Csv,
     /// Apache Parquet, compressed with Snappy.
     Parquet,
+    /// A workbook for Excel and its like.
+    Xlsx,
 }
 
 /// What a column holds.
@@ -55,6 +59,15 @@ pub enum ExportFault {
     /// Writing Parquet failed.
     #[error("{0}")]
     Parquet(#[from] ::parquet::errors::ParquetError),
+    /// Writing a workbook failed.
+    #[error("{0}")]
+    Xlsx(#[from] rust_xlsxwriter::XlsxError),
+    /// More rows than a sheet has.
+    #[error(
+        "more rows than the {} of a sheet, its header among them; a shorter range, csv or parquet would do",
+        xlsx::ROWS_MAX
+    )]
+    TooManyRows,
     /// A text does not say what its column holds.
     #[error("column {column}: {text:?} is not {expected}")]
     Cell {
@@ -73,6 +86,8 @@ pub enum Sheet<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     /// As Parquet.
     Parquet(Box<Table<W>>),
+    /// As a workbook.
+    Xlsx(Box<Book<W>>),
 }
 
 impl<W: Write + Send> Sheet<W> {
@@ -88,6 +103,7 @@ impl<W: Write + Send> Sheet<W> {
                 Ok(Self::Csv(Box::new(writer)))
             }
             Form::Parquet => Ok(Self::Parquet(Box::new(Table::begin(columns, out)?))),
+            Form::Xlsx => Ok(Self::Xlsx(Box::new(Book::begin(columns, out)?))),
         }
     }
 
@@ -101,10 +117,11 @@ impl<W: Write + Send> Sheet<W> {
                 Ok(writer.write_record(cells.iter().map(|cell| cell.as_ref().as_bytes()))?)
             }
             Self::Parquet(table) => table.row(cells),
+            Self::Xlsx(book) => book.row(cells),
         }
     }
 
-    /// Notes something beside the rows, by name; CSV has no place for it.
+    /// Notes something beside the rows, by name; only Parquet has a place for it.
     pub fn remark(&mut self, name: &str, text: String) {
         if let Self::Parquet(table) = self {
             table.remark(name, text);
@@ -119,6 +136,7 @@ impl<W: Write + Send> Sheet<W> {
         match self {
             Self::Csv(mut writer) => Ok(writer.flush()?),
             Self::Parquet(table) => table.finish(),
+            Self::Xlsx(book) => book.finish(),
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::domain::reading::Review;
 use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
 
-/// Write readings, hours, days or tiers as CSV or Parquet, row by row.
+/// Write readings, hours, days or tiers as CSV, Parquet or an Excel workbook, row by row.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 readings  source,factor,stat,time,interval_s,value,flag,review, ordered by source, factor, stat, time
@@ -36,12 +36,14 @@ tiers     subject,on,rulebook,rulebook_sha256,score,tier,confidence,official_tie
           next_change,next_score,next_tier; each unit of registry and ledger at the end of --on
 
 A file appears under its name once it is whole; a pipe, a device or a link is written to as it is. In Parquet, figures are DECIMAL(18,6), times are in UTC.
+A workbook takes 1,048,575 rows; texts are never formulas, times stay texts with their offset.
 
 Examples:
   skytier export --data var/demo --what readings --format csv --out readings.csv
   skytier export --data var/demo --what readings --format csv --out - | head
   skytier export --data var/demo --what readings --review reviewed --out - | head
   skytier export --data var/demo --what days --format parquet --out days.parquet
+  skytier export --data var/demo --what days --area city --format xlsx --out days.xlsx
   skytier export --data var/demo --what hours --area city --from 2020-01-01 --to 2020-01-31 --out -
   skytier export --data var/demo --what tiers --on 2026-06-30 --out tiers.csv")]
 pub struct ExportArgs {
@@ -95,6 +97,7 @@ enum View {
 enum Format {
     Csv,
     Parquet,
+    Xlsx,
 }
 
 impl ExportArgs {
@@ -202,6 +205,7 @@ async fn write(
     let form = match args.format {
         Format::Csv => Form::Csv,
         Format::Parquet => Form::Parquet,
+        Format::Xlsx => Form::Xlsx,
     };
     let columns = match args.what {
         What::Readings => rows::reading_columns(),

@@ -1,5 +1,6 @@
 //! What went wrong, as an exit code: 1 the answer is "no", 2 bad input or usage, 3 the environment failed.
 
+use crate::adapters::export::ExportFault;
 use crate::adapters::layout::LayoutFault;
 use crate::app::rate::RateError;
 use crate::app::rulebooks::RulebookError;
@@ -28,6 +29,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
         let credit = cause.is::<RateError>() || cause.is::<RulebookError>();
         if cause.is::<BadInput>() || cause.is::<LayoutFault>() || credit {
+            return 2;
+        }
+        if let Some(ExportFault::TooManyRows) = cause.downcast_ref() {
             return 2;
         }
         if let Some(StoreError::Forgotten { .. }) = cause.downcast_ref() {

@@ -1,11 +1,16 @@
-//! Files for other programs: readings, hours, days and tiers, the same as CSV and as Parquet, whole or not at all.
+//! Files for other programs: readings, hours, days and tiers, the same as CSV, as Parquet and as a workbook, whole or not at all.
 
 use std::path::Path;
 use std::path::PathBuf;
 
+use calamine::Reader;
 use parquet::file::reader::FileReader;
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::Field;
+use skytier::adapters::export::Column;
+use skytier::adapters::export::Form;
+use skytier::adapters::export::Kind;
+use skytier::adapters::export::Sheet;
 use skytier::adapters::store::Stores;
 use skytier::adapters::store::embedded::Access;
 use skytier::adapters::store::embedded::Embedded;
@@ -329,4 +334,90 @@ async fn a_stamp_that_not_every_zone_can_write_breaks_no_export() {
         before.lines().count() + 1,
         "what is there already is written too"
     );
+}
+
+/// A workbook's sheet as CSV text, its dates as dates.
+fn sheet_csv(file: &Path) -> String {
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook(file).expect("a workbook");
+    let range = book.worksheet_range("skytier").expect("a sheet");
+    let cell = |cell: &calamine::Data| match cell {
+        calamine::Data::Empty => String::new(),
+        calamine::Data::String(text) => text.clone(),
+        calamine::Data::Float(number) => number.to_string(),
+        calamine::Data::DateTime(day) => {
+            let days = chrono::Duration::days(day.as_f64() as i64);
+            let zero = chrono::NaiveDate::from_ymd_opt(1899, 12, 30).expect("a day");
+            (zero + days).to_string()
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in range.rows() {
+        writer.write_record(row.iter().map(cell)).expect("memory");
+    }
+    String::from_utf8(writer.into_inner().expect("memory")).expect("UTF-8")
+}
+
+#[test]
+fn a_workbook_holds_what_csv_holds() {
+    let (folder, data) = prepared();
+    let file = folder.path().join("book.xlsx");
+    for (what, more, least) in [
+        (
+            "readings",
+            &["--from", "2020-07-27", "--to", "2020-07-27"][..],
+            450,
+        ),
+        ("hours", &["--area", "station:1999A"], 70),
+        (
+            "days",
+            &[
+                "--area",
+                "city",
+                "--from",
+                "2020-01-01",
+                "--to",
+                "2020-03-31",
+            ],
+            91,
+        ),
+        ("tiers", &["--on", "2026-06-30"], 5),
+    ] {
+        let csv = export(&data, &[&["--what", what], more].concat());
+        let args = [
+            "export",
+            "--data",
+            text(&data),
+            "--out",
+            text(&file),
+            "--format",
+            "xlsx",
+            "--what",
+            what,
+        ];
+        run(&[&args[..], more].concat());
+        assert!(
+            csv.lines().count() > least,
+            "{what}: {}",
+            csv.lines().count()
+        );
+        assert_eq!(sheet_csv(&file), csv, "{what}");
+    }
+}
+
+/// What begins as a formula would is a text like any other.
+#[test]
+fn no_text_of_a_workbook_is_a_formula() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("book.xlsx");
+    let column = |kind| Column { name: "a", kind };
+    let columns = [Kind::Text, Kind::Decimal, Kind::Date].map(column);
+    let out = std::fs::File::create(&file).expect("a file");
+    let mut sheet = Sheet::begin(Form::Xlsx, &columns, out).expect("begun");
+    sheet.row(&["=1+1", "=2", "@x"]).expect("written");
+    sheet.finish().expect("written");
+    assert_eq!(sheet_csv(&file), "a,a,a\n=1+1,=2,@x\n");
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook(&file).expect("a workbook");
+    let formulas = book.worksheet_formula("skytier").expect("a sheet");
+    assert!(formulas.used_cells().next().is_none());
 }

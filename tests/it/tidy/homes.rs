@@ -4,6 +4,8 @@
 pub(super) const HOMES: &[(&str, &[&str])] = &[
     ("ab_glyph", &["src/adapters/chart"]),
     ("plotters", &["src/adapters/chart"]),
+    ("resvg", &["src/adapters/chart/png"]),
+    ("rust_xlsxwriter", &["src/adapters/export"]),
     ("axum", &["src/adapters/http"]),
     ("hyper", &["src/adapters/http"]),
     ("hyper_util", &["src/adapters/http"]),
@@ -17,6 +19,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/adapters/access",
             "src/adapters/bulletin",
+            "src/adapters/http/typeface",
             "src/adapters/receipt",
             "src/adapters/webhooks",
         ],
