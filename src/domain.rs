@@ -42,6 +42,8 @@ pub mod area;
 
 pub mod hours;
 
+pub mod rose;
+
 pub mod deduction;
 
 pub mod assessment;

@@ -36,6 +36,8 @@ pub mod ranking;
 
 pub mod hours;
 
+pub mod rose;
+
 pub mod bulletin;
 
 pub mod tiering;

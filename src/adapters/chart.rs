@@ -12,7 +12,9 @@ pub mod font;
 pub mod heat;
 pub mod map;
 pub mod palette;
+mod png;
 pub mod progress;
+pub mod rose;
 mod sheet;
 pub mod tiers;
 pub mod timeline;
@@ -20,6 +22,7 @@ pub mod trend;
 pub mod years;
 
 pub use font::missing_glyphs;
+pub use png::png;
 
 use crate::adapters::chart::palette::Paint;
 use crate::adapters::chart::sheet::Anchor;

@@ -14,6 +14,7 @@ pub mod periods;
 pub mod qc;
 pub mod ranking;
 pub mod readings;
+pub mod rose;
 pub mod table;
 pub mod targets;
 

@@ -45,11 +45,16 @@ pub(super) fn room_px(text: &str, size_px: i32) -> i32 {
     (width_px(text, size_px) * 1.14).ceil() as i32
 }
 
+/// Whether the embedded font can draw a character.
+pub(super) fn has(c: char) -> bool {
+    HAN.glyph_id(c).0 != 0
+}
+
 /// The characters of a text that the embedded font cannot draw, each once, in order of appearance.
 pub fn missing_glyphs(text: &str) -> Vec<char> {
     let mut missing = Vec::new();
     for c in text.chars() {
-        let drawn = c.is_control() || HAN.glyph_id(c).0 != 0;
+        let drawn = c.is_control() || has(c);
         if !drawn && !missing.contains(&c) {
             missing.push(c);
         }

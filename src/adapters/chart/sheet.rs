@@ -221,6 +221,30 @@ impl Pen<'_> {
         .expect(INFALLIBLE);
     }
 
+    /// A field with an edge, the darker the greater the share and open without one, that tells a text while the pointer
+    /// rests on it.
+    pub(super) fn patch(
+        &mut self,
+        points: &[(i32, i32)],
+        paint: Paint,
+        share: Option<f64>,
+        text: &str,
+    ) {
+        let role = role_class(paint);
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        let share = share.unwrap_or(0.0).clamp(0.0, 1.0);
+        writeln!(
+            self.over,
+            "<polygon class=\"f-{role} s-grid\" points=\"{}\" fill=\"{}\" fill-opacity=\"{share:.2}\" \
+             stroke=\"{}\"><title>{}</title></polygon>",
+            points.join(" "),
+            hex(paint),
+            hex(Paint::Grid),
+            escape(text)
+        )
+        .expect(INFALLIBLE);
+    }
+
     /// A centred text over what was laid over the picture.
     pub(super) fn over_text(&mut self, (x, y): (i32, i32), text: &str, size_px: i32) {
         writeln!(
