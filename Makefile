@@ -22,6 +22,7 @@ FEATURES := --features native-tls
 TEST_NEEDS := openssl=openssl mosquitto=mosquitto mosquitto_pub=mosquitto-clients chromium=chromium chromedriver=chromium-driver \
 	victoria-metrics=victoria-metrics promtool=prometheus \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
+	/usr/lib/python3/dist-packages/jsonschema/__init__.py=python3-jsonschema \
 	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
 
 # The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.

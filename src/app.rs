@@ -2,6 +2,8 @@
 
 pub mod fault;
 
+pub mod usage;
+
 pub mod signals;
 
 pub mod draft;
@@ -109,6 +111,8 @@ pub mod crosscheck;
 pub mod mirror;
 
 pub mod daemon;
+
+pub mod chart;
 
 pub mod reload;
 

@@ -13,7 +13,7 @@ mod ranks;
 mod sheet;
 mod targets;
 mod text;
-mod typeface;
+pub mod typeface;
 mod words;
 
 use sha2::Digest;

@@ -16,6 +16,8 @@ pub mod live;
 
 pub mod assets;
 
+mod typeface;
+
 pub(crate) mod phrases;
 
 pub mod page;
@@ -30,11 +32,17 @@ pub mod standing;
 
 pub mod desk;
 
+pub mod charts;
+
+pub mod openapi;
+
 pub mod air;
 
 mod values;
 
 pub mod hours;
+
+pub mod rose;
 
 pub mod bulletins;
 

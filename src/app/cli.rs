@@ -22,6 +22,8 @@ use crate::app::backup::BackupArgs;
 use crate::app::backup::RestoreArgs;
 use crate::app::bulletin;
 use crate::app::bulletin::BulletinArgs;
+use crate::app::chart;
+use crate::app::chart::ChartArgs;
 use crate::app::compact;
 use crate::app::compact::CompactArgs;
 use crate::app::credit;
@@ -85,6 +87,7 @@ use crate::app::targets;
 use crate::app::targets::TargetsArgs;
 use crate::app::tokens;
 use crate::app::tokens::TokensArgs;
+use crate::app::usage;
 use crate::app::users;
 use crate::app::users::UsersArgs;
 use crate::app::verify;
@@ -126,6 +129,7 @@ enum Command {
     Rank(RankArgs),
     Index(IndexArgs),
     Bulletin(BulletinArgs),
+    Chart(ChartArgs),
     /// Credit tiers from a file of ledger entries.
     Rate(RateArgs),
     Rulebook(RulebookArgs),
@@ -190,8 +194,22 @@ async fn noted(matches: &clap::ArgMatches, command: Command) -> anyhow::Result<(
 
 /// Runs the command line; errors go to standard error on one line.
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
+    let matches = command().try_get_matches();
+    let read = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match read {
+        Ok(read) => read,
+        Err(error) => match usage::one_line(&error) {
+            // Help and the version go to standard output, as they were asked for.
+            None => error.exit(),
+            Some(line) => {
+                drop(writeln!(
+                    std::io::stderr(),
+                    "skytier: {line}; --help tells more"
+                ));
+                return ExitCode::from(2);
+            }
+        },
+    };
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -272,6 +290,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Assess(args) => assess::assess(args, now(), &mut out).await?,
         Command::Bulletin(args) => bulletin::run(args, now(), &mut out).await?,
+        Command::Chart(args) => chart::run(&args, now, &mut out).await?,
         Command::Targets(args) => targets::run(args, now(), &mut out).await?,
         Command::Index(args) => index::run(&args, &mut out)?,
         Command::Rank(args) => rank::run(args, now(), &mut out).await?,

@@ -1,6 +1,7 @@
 //! The daemon: opens the stores, starts the flows and the ways in, stops them in reverse order.
 
 mod beside;
+pub mod still;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -159,8 +160,6 @@ impl Flows {
 }
 
 async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Result<Flows> {
-    ask_server(stores, now).await?;
-    open::keep_zone(stores, settings.zone).await?;
     let editions = Arc::new(standards::editions()?);
     let directory = Arc::new(Directory::open(Arc::clone(&stores.registrar)).await?);
     let recipe = Recipe {
@@ -241,6 +240,8 @@ impl Daemon {
         settings: &Settings,
         clock: fn() -> Instant,
     ) -> anyhow::Result<Self> {
+        ask_server(&stores, clock()).await?;
+        open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
         let health = Arc::new(Health::default());
         let identity = Identity::start(settings, &health)?;

@@ -34,6 +34,42 @@ use crate::ports::StoreError;
 /// Most days of hours at once: a year.
 pub const HOURS_DAYS_MAX: u32 = 366;
 
+/// Why hours cannot be given as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HoursFault {
+    /// More days than are given at once.
+    #[error("{days} days of hours; at most {HOURS_DAYS_MAX} at once")]
+    TooLong {
+        /// How many were asked for.
+        days: u32,
+    },
+    /// More than one edition.
+    #[error("hours are given under one edition at a time")]
+    SeveralEditions,
+    /// A definition of the hourly index that the edition does not have.
+    #[error("{asked} is no definition of the hourly index of edition {edition}, which has {known}")]
+    Realtime {
+        /// The definition.
+        asked: &'static str,
+        /// The edition.
+        edition: String,
+        /// Those it has.
+        known: String,
+    },
+}
+
+impl HoursFault {
+    /// The name of what was asked wrongly, as parameters and options have it.
+    #[must_use]
+    pub const fn parameter(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "to",
+            Self::SeveralEditions => "edition",
+            Self::Realtime { .. } => "realtime",
+        }
+    }
+}
+
 /// An area's hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AreaHour {
@@ -90,21 +126,20 @@ impl Choices {
     /// Checks that every edition that judges an hour of the span knows the definition asked for.
     ///
     /// # Errors
-    /// In words, naming the edition and its definitions.
+    /// Naming the edition and its definitions.
     pub fn fit_hours(
         self,
         choice: &EditionChoice,
         editions: &Editions,
         span: Span,
-    ) -> Result<(), String> {
+    ) -> Result<(), HoursFault> {
         if span.length() > HOURS_DAYS_MAX {
-            let days = span.length();
-            return Err(format!(
-                "{days} days of hours; at most {HOURS_DAYS_MAX} at once"
-            ));
+            return Err(HoursFault::TooLong {
+                days: span.length(),
+            });
         }
         if matches!(choice, EditionChoice::Several(_)) {
-            return Err("hours are given under one edition at a time".to_owned());
+            return Err(HoursFault::SeveralEditions);
         }
         let Some(realtime) = self.realtime else {
             return Ok(());
@@ -117,10 +152,11 @@ impl Choices {
                     none if none.is_empty() => "none".to_owned(),
                     some => some.join(", "),
                 };
-                let (id, asked) = (&edition.id, realtime.key());
-                return Err(format!(
-                    "{asked} is no definition of the hourly index of edition {id}, which has {known}"
-                ));
+                return Err(HoursFault::Realtime {
+                    asked: realtime.key(),
+                    edition: edition.id.clone(),
+                    known,
+                });
             }
         }
         Ok(())

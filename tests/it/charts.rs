@@ -13,12 +13,21 @@ use skytier::adapters::chart::calendar::CalendarChart;
 use skytier::adapters::chart::calendar::DayCell;
 use skytier::adapters::chart::calendar::DayState;
 use skytier::adapters::chart::empty;
+use skytier::adapters::chart::heat;
+use skytier::adapters::chart::heat::HeatChart;
+use skytier::adapters::chart::map;
+use skytier::adapters::chart::map::MapChart;
+use skytier::adapters::chart::map::MapPoint;
 use skytier::adapters::chart::missing_glyphs;
 use skytier::adapters::chart::palette::AqiLevel;
 use skytier::adapters::chart::palette::CreditTier;
+use skytier::adapters::chart::png;
 use skytier::adapters::chart::progress;
 use skytier::adapters::chart::progress::ProgressChart;
 use skytier::adapters::chart::progress::ProgressMark;
+use skytier::adapters::chart::rose;
+use skytier::adapters::chart::rose::RoseChart;
+use skytier::adapters::chart::rose::RoseField;
 use skytier::adapters::chart::tiers;
 use skytier::adapters::chart::tiers::TiersChart;
 use skytier::adapters::chart::trend;
@@ -273,6 +282,91 @@ fn tiers_sample(lang: Lang) -> TiersChart {
     }
 }
 
+/// Eleven months, of which one lacks its mornings.
+fn heat_sample(lang: Lang) -> HeatChart {
+    let cell = |month: usize, hour: usize| {
+        let value = 20 + month.abs_diff(6) * 8 + hour.abs_diff(14);
+        (month != 3 || hour > 8).then(|| (value as f64, value.to_string()))
+    };
+    HeatChart {
+        title: lang
+            .pick("逐月逐时 PM2.5", "PM2.5 by month and hour")
+            .to_owned(),
+        summary: lang
+            .pick("四月上午缺数", "mornings of April are missing")
+            .to_owned(),
+        unit: "PM2.5 µg/m³".to_owned(),
+        cells: (0..11)
+            .map(|month| std::array::from_fn(|hour| cell(month, hour)))
+            .collect(),
+        empty_note: String::new(),
+        watermark: None,
+        lang,
+    }
+}
+
+/// Seven stations, two of them in one place and one without an index.
+fn map_sample(lang: Lang) -> MapChart {
+    let places = [
+        (120.27, 31.92, 42),
+        (120.30, 31.90, 88),
+        (120.301, 31.9001, 120),
+        (120.41, 31.85, 0),
+        (120.22, 31.80, 160),
+        (120.36, 31.95, 210),
+        (120.48, 31.93, 330),
+    ];
+    let point = |(at, (longitude, latitude, aqi)): (usize, (f64, f64, u16))| MapPoint {
+        longitude,
+        latitude,
+        number: at + 1,
+        aqi: (aqi > 0).then(|| (aqi, level(aqi))),
+        text: format!("{}: AQI {aqi}", at + 1),
+    };
+    MapChart {
+        title: lang.pick("站点位置", "Where the stations lie").to_owned(),
+        summary: lang
+            .pick("七个示例站点", "seven sample stations")
+            .to_owned(),
+        points: places.into_iter().enumerate().map(point).collect(),
+        empty_note: String::new(),
+        watermark: None,
+        lang,
+    }
+}
+
+/// Dirtiest from the south-west, too few hours from the east.
+fn rose_sample(lang: Lang) -> RoseChart {
+    let field = |value: usize, enough: bool| RoseField {
+        mean: enough.then(|| (value as f64, value.to_string())),
+        share: format!("{}.{}", 1 + value % 9, value % 10),
+    };
+    let at = |sector: usize, class: usize| 25 + 6 * (8 - sector.abs_diff(10).min(8)) - 4 * class;
+    RoseChart {
+        title: lang.pick("PM2.5 污染玫瑰图", "PM2.5 by wind").to_owned(),
+        summary: lang
+            .pick("西南风时最高", "highest with wind from the south-west")
+            .to_owned(),
+        unit: "µg/m³".to_owned(),
+        names: skytier::domain::rose::SECTOR_NAMES,
+        rings: skytier::domain::rose::CLASS_NAMES,
+        calm: field(61, true),
+        sectors: (0..16)
+            .map(|sector| field(at(sector, 1), sector != 4))
+            .collect(),
+        fields: (0..16)
+            .map(|sector| {
+                std::array::from_fn(|class| {
+                    field(at(sector, class), sector != 4 && class + sector % 3 < 5)
+                })
+            })
+            .collect(),
+        empty_note: String::new(),
+        watermark: None,
+        lang,
+    }
+}
+
 /// Every reference picture: file name and the text drawn now.
 fn pictures() -> Vec<(&'static str, String)> {
     let (zh, en) = (Lang::Zh, Lang::En);
@@ -332,6 +426,12 @@ fn pictures() -> Vec<(&'static str, String)> {
             "tiers-narrow-en.svg",
             tiers::render(&tiers_sample(en), narrow),
         ),
+        ("heat.svg", heat::render(&heat_sample(zh), wide)),
+        ("heat-narrow-en.svg", heat::render(&heat_sample(en), narrow)),
+        ("map.svg", map::render(&map_sample(zh), wide)),
+        ("map-narrow-en.svg", map::render(&map_sample(en), narrow)),
+        ("rose.svg", rose::render(&rose_sample(zh), wide)),
+        ("rose-narrow-en.svg", rose::render(&rose_sample(en), narrow)),
         ("empty.svg", empty(narrow, "PM2.5", "这一年还没有数据", zh)),
     ]
 }
@@ -351,6 +451,48 @@ fn pictures_are_as_accepted() {
             accepted == drawn,
             "charts/{name} is no longer what is drawn; look at it and accept with SKYTIER_BLESS=1"
         );
+    }
+}
+
+/// Width and height of a PNG file.
+fn size_of(file: &[u8]) -> (u32, u32) {
+    assert!(file.starts_with(b"\x89PNG\r\n\x1a\n"), "a PNG file");
+    let number = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().expect("four bytes"));
+    (number(16), number(20))
+}
+
+/// Every picture as pixels, under its name and description; kept in a folder to look at with `SKYTIER_SHOTS`.
+#[test]
+fn every_picture_is_drawn_as_pixels_too() {
+    for (name, drawn) in pictures() {
+        let file = png(&drawn);
+        let viewed = drawn.split_once("viewBox=\"0 0 ").expect("a size").1;
+        let (viewed, _) = viewed.split_once('"').expect("a size");
+        let (width, height) = viewed.split_once(' ').expect("two numbers");
+        let (wide, tall) = size_of(&file);
+        assert_eq!(wide, 2 * width.parse::<u32>().expect("a number"), "{name}");
+        assert!(
+            tall > 2 * height.parse::<u32>().expect("a number"),
+            "{name}"
+        );
+        if let Some(folder) = std::env::var_os("SKYTIER_SHOTS") {
+            let path = PathBuf::from(folder).join(name).with_extension("png");
+            fs::write(path, file).expect("room on the disk");
+        }
+    }
+}
+
+/// What a picture says to those who cannot see it, and that limits and targets carry their names.
+#[test]
+fn every_picture_says_what_it_shows() {
+    for (name, drawn) in pictures() {
+        for part in ["<title>", "<desc>", "aria-label=\""] {
+            assert!(drawn.contains(part), "{name}: {part}");
+        }
+        if drawn.contains("class=\"s-limit\"") || drawn.contains("class=\"s-target\"") {
+            let named = ["限值", "目标", "limit", "target"];
+            assert!(named.iter().any(|word| drawn.contains(word)), "{name}");
+        }
     }
 }
 

@@ -23,17 +23,27 @@ pub(super) const FAMILY: &str = "Skytier Han";
 /// # Panics
 /// Only when the embedded typeface is broken, which a test would show.
 pub(super) fn rule(text: &str) -> String {
+    let cut = STANDARD.encode(cut(&text.chars().collect()));
+    format!(
+        "@font-face{{font-family:\"{FAMILY}\";src:url(data:font/ttf;base64,{cut})format(\"truetype\")}}"
+    )
+}
+
+/// A TrueType file with these characters, as far as the embedded typeface has them.
+///
+/// # Panics
+/// As [`rule`].
+pub fn cut(characters: &BTreeSet<char>) -> Vec<u8> {
     let data = ReadScope::new(HAN_TTF).read::<FontData<'_>>();
     let data = data.expect("the embedded typeface is a font");
     let tables = data.table_provider(0).expect("its tables can be read");
     let mut font = Font::new(tables).expect("it has the tables a font needs");
-    let characters: BTreeSet<char> = text.chars().collect();
-    let glyph = |c: char| {
-        font.lookup_glyph_index(c, MatchingPresentation::NotRequired, None)
+    let glyph = |c: &char| {
+        font.lookup_glyph_index(*c, MatchingPresentation::NotRequired, None)
             .0
     };
     // Glyph 0 stands for whatever is missing and must come first.
-    let glyphs: BTreeSet<u16> = characters.into_iter().map(glyph).chain([0]).collect();
+    let glyphs: BTreeSet<u16> = characters.iter().map(glyph).chain([0]).collect();
     let glyphs: Vec<u16> = glyphs.into_iter().collect();
     let cut = subset(
         &font.font_table_provider,
@@ -41,8 +51,5 @@ pub(super) fn rule(text: &str) -> String {
         &SubsetProfile::Minimal,
         CmapTarget::Unicode,
     );
-    let cut = STANDARD.encode(cut.expect("glyphs of the font itself can be cut out"));
-    format!(
-        "@font-face{{font-family:\"{FAMILY}\";src:url(data:font/ttf;base64,{cut})format(\"truetype\")}}"
-    )
+    cut.expect("glyphs of the font itself can be cut out")
 }

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::adapters::chart::font::HAN_TTF;
+use crate::adapters::http::typeface;
 
 /// The style sheet.
 const CSS: &str = include_str!("assets/skytier.css");
@@ -14,7 +15,7 @@ const LIVE: &str = include_str!("assets/live.js");
 /// The icon.
 const ICON: &str = include_str!("assets/favicon.svg");
 /// A day, for files that change only with the program.
-const CACHE: &str = "public, max-age=86400";
+pub(super) const CACHE: &str = "public, max-age=86400";
 
 /// The style sheet's address.
 pub(super) fn style_sheet() -> String {
@@ -51,7 +52,7 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self';
 
 /// Serves `/assets/skytier.css`, `/assets/live.js`, `/assets/han.ttf`, `/assets/favicon.svg` and `/favicon.ico`.
 pub fn assets() -> Router {
-    Router::new()
+    typeface::routes()
         .route("/assets/skytier.css", get(css))
         .route("/assets/live.js", get(live))
         .route("/assets/han.ttf", get(han))

@@ -33,6 +33,7 @@ use crate::domain::credit::tier::Reason;
 use crate::domain::credit::tier::SCALE_MAX;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
+use crate::domain::registry::Registry;
 
 /// The spread over the tiers and one page of the list.
 pub struct CreditList {
@@ -105,37 +106,60 @@ pub fn tier_changes(state: &WebState, lang: Lang) -> Result<TierChanges, Problem
     })
 }
 
+/// Every enterprise's tier at the end of a day, counted.
+///
+/// # Errors
+/// A ledger that cannot be folded.
+pub fn spread(state: &WebState, on: NaiveDate) -> Result<TierSpread, Problem> {
+    let registry = state.directory.now();
+    Ok(spread_of(state, on, &rated_on(state, &registry, on)?))
+}
+
+/// An enterprise's place in the list, itself, and its rating.
+type Rated<'r> = (u8, &'r Enterprise, Rating);
+
+fn rated_on<'r>(
+    state: &WebState,
+    registry: &'r Registry,
+    on: NaiveDate,
+) -> Result<Vec<Rated<'r>>, Problem> {
+    let book = state.tiering.now();
+    let mut rated = Vec::new();
+    for enterprise in &registry.enterprises {
+        let subject = Uscc::new(&enterprise.uscc).map_err(|fault| Problem::bad("uscc", fault))?;
+        let rating = state.tiering.rate(book.ledger(), &subject, on, None)?;
+        rated.push((order(rating.tier), enterprise, rating));
+    }
+    Ok(rated)
+}
+
+fn spread_of(state: &WebState, on: NaiveDate, rated: &[Rated<'_>]) -> TierSpread {
+    let count = |tier: CreditTier| {
+        let of_tier = rated
+            .iter()
+            .filter(|(.., rating)| shown(rating.tier) == tier);
+        (tier, u32::try_from(of_tier.count()).unwrap_or(u32::MAX))
+    };
+    let rulebook = state.tiering.rulebook(on);
+    TierSpread {
+        counts: CreditTier::ALL.into_iter().map(count).collect(),
+        on,
+        rulebook: rulebook
+            .map(|book| book.id().to_owned())
+            .unwrap_or_default(),
+        examples: rated.iter().any(|(_, enterprise, _)| enterprise.example),
+    }
+}
+
 /// Every enterprise's tier today, counted; and the page of the list after a key, worst tier first.
 ///
 /// # Errors
 /// A ledger that cannot be folded.
 pub fn list(state: &WebState, lang: Lang, after: Option<&str>) -> Result<CreditList, Problem> {
     let registry = state.directory.now();
-    let mut rated = Vec::new();
-    for enterprise in &registry.enterprises {
-        let rating = rate(state, enterprise)?;
-        rated.push((order(rating.tier), enterprise, rating));
-    }
+    let mut rated = rated_on(state, &registry, today(state))?;
     rated.sort_by(|a, b| (a.0, &a.1.uscc).cmp(&(b.0, &b.1.uscc)));
-    let count = |tier: CreditTier| {
-        let of_tier = rated
-            .iter()
-            .filter(|(_, _, rating)| shown(rating.tier) == tier)
-            .count();
-        (tier, u32::try_from(of_tier).unwrap_or(u32::MAX))
-    };
-    let rulebook = state.tiering.rulebook(today(state));
-    let spread = TierSpread {
-        counts: CreditTier::ALL.into_iter().map(count).collect(),
-        on: today(state),
-        rulebook: rulebook
-            .map(|book| book.id().to_owned())
-            .unwrap_or_default(),
-        examples: registry
-            .enterprises
-            .iter()
-            .any(|enterprise| enterprise.example),
-    };
+    let spread = spread_of(state, today(state), &rated);
     let passed = after.and_then(|key| rated.iter().position(|(_, found, _)| found.uscc == key));
     let rest = &rated[passed.map_or(0, |at| at + 1)..];
     let page = &rest[..rest.len().min(ENTERPRISES_PER_PAGE)];

@@ -2,8 +2,11 @@
 
 mod calendar;
 mod commissioning;
+mod heat;
+mod plots;
 mod published;
 mod records;
+mod rose;
 mod rows;
 mod sides;
 mod station_tables;
@@ -16,6 +19,8 @@ mod trends;
 pub use calendar::calendar;
 pub use calendar::day;
 pub use commissioning::commissioning;
+pub use plots::Kind;
+pub use plots::plot;
 pub use records::bulletins;
 pub use records::data;
 pub use records::restatements;
@@ -23,7 +28,7 @@ pub use stations_page::station;
 pub use stations_page::stations;
 pub use targets_page::targets;
 pub use today::today;
-pub use trends::heat;
+pub use trends::trend_table;
 pub use trends::trends;
 
 use std::collections::BTreeMap;
@@ -222,16 +227,9 @@ impl Desk<'_> {
         after: Option<&str>,
         stations: Vec<StationRow>,
     ) -> Result<DashboardView, Problem> {
-        let auto = EditionChoice::Auto;
         let report = self.report();
         let other = self.other_paces();
-        // A year without any valid day has nothing to draw.
-        let days = match self.newest_of_year {
-            None => Vec::new(),
-            Some(_) => self
-                .assessor
-                .days(&self.area, self.span, &auto, self.choices),
-        };
+        let days = self.year_days();
         let edition = self.edition(&report.assessment.edition);
         let credit = credit_view::list(self.state, self.lang, after)?;
         Ok(DashboardView {
@@ -260,6 +258,22 @@ impl Desk<'_> {
             enterprises_later: after.is_some(),
             publish: self.hint(),
         })
+    }
+
+    /// The days of the year; one without any valid day has nothing to draw.
+    fn year_days(&self) -> Vec<AreaDay> {
+        let auto = EditionChoice::Auto;
+        match self.newest_of_year {
+            None => Vec::new(),
+            Some(_) => self
+                .assessor
+                .days(&self.area, self.span, &auto, self.choices),
+        }
+    }
+
+    fn year_values(&self) -> Vec<DayValue> {
+        let days = self.year_days();
+        days.iter().map(|day| self.day_value(day)).collect()
     }
 
     fn basis(&self, edition: &Edition) -> Basis {

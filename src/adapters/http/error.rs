@@ -57,6 +57,30 @@ pub enum Problem {
 type Told = (StatusCode, &'static str, &'static str, Option<String>);
 
 impl Problem {
+    /// Ends of the types that documents have.
+    pub const KINDS: [&str; 15] = [
+        "bad-parameter",
+        "not-found",
+        "refused",
+        "removed",
+        "unauthorized",
+        "forbidden",
+        "method-not-allowed",
+        "not-json",
+        "too-many-requests",
+        "body-too-large",
+        "store-unavailable",
+        "busy",
+        "timeout",
+        "bad-request",
+        "internal",
+    ];
+
+    /// The type that ends so.
+    pub fn urn(kind: &str) -> String {
+        format!("urn:skytier:problem:{kind}")
+    }
+
     /// What a document says.
     fn told(self) -> Told {
         match self {
@@ -148,6 +172,12 @@ impl Problem {
         }
     }
 
+    /// What a document says, on one line.
+    pub fn words(self) -> String {
+        let (_, _, title, detail) = self.told();
+        detail.unwrap_or_else(|| title.to_owned())
+    }
+
     /// A faulty parameter.
     pub fn bad(parameter: &'static str, detail: impl std::fmt::Display) -> Self {
         Self::BadRequest {
@@ -203,7 +233,7 @@ impl IntoResponse for Problem {
         };
         let (status, kind, title, detail) = self.told();
         let body = serde_json::json!({
-            "type": format!("urn:skytier:problem:{kind}"),
+            "type": Self::urn(kind),
             "title": title,
             "status": status.as_u16(),
             "detail": detail,
@@ -245,7 +275,7 @@ pub async fn as_problem(response: Response) -> Response {
         _ => ("internal", "The request failed; the log says why"),
     };
     let body = serde_json::json!({
-        "type": format!("urn:skytier:problem:{kind}"),
+        "type": Problem::urn(kind),
         "title": title,
         "status": status.as_u16(),
         "detail": null,
@@ -262,4 +292,34 @@ pub async fn as_problem(response: Response) -> Response {
 fn is_ready_answer(kind: Option<&HeaderValue>) -> bool {
     let page = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/html");
     kind.is_some_and(|kind| kind == "application/json" || page(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Problem;
+
+    #[test]
+    fn every_kind_of_problem_is_listed() {
+        let problems = [
+            Problem::bad("area", "none"),
+            Problem::NotFound(String::new()),
+            Problem::Refused(String::new()),
+            Problem::Gone(String::new()),
+            Problem::Unauthorized,
+            Problem::Forbidden(String::new()),
+            Problem::OtherMethod,
+            Problem::NotJson,
+            Problem::TooOften(Duration::ZERO),
+            Problem::TooLarge,
+            Problem::Internal,
+            Problem::Unavailable,
+            Problem::Busy("x"),
+        ];
+        for problem in problems {
+            let (_, kind, title, _) = problem.told();
+            assert!(Problem::KINDS.contains(&kind), "{kind}: {title}");
+        }
+    }
 }

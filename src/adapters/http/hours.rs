@@ -54,7 +54,7 @@ pub async fn hours(State(state): State<WebState>, params: Params) -> Result<Resp
     asked
         .choices
         .fit_hours(&asked.edition, &state.editions, asked.span)
-        .map_err(|fault| Problem::bad("realtime", fault))?;
+        .map_err(|fault| Problem::bad(fault.parameter(), fault))?;
     let recipe = recipe_of(&state, asked.review);
     let keys = recipe.series.keys().await?;
     let of = HoursOf {
@@ -116,7 +116,7 @@ pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<V
             let span = Span { from: day, to: day };
             choices
                 .fit_hours(&edition, &state.editions, span)
-                .map_err(|fault| Problem::bad("realtime", fault))?;
+                .map_err(|fault| Problem::bad(fault.parameter(), fault))?;
             let recipe = recipe_of(&state, review);
             let keys = recipe.series.keys().await?;
             let of = HoursOf {

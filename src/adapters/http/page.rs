@@ -8,6 +8,7 @@ mod air;
 pub mod calendar;
 pub mod certificate;
 mod credit;
+pub mod docs;
 pub mod door;
 pub mod frame;
 pub mod pictures;

@@ -1,4 +1,4 @@
-//! Handlers of pages and charts.
+//! Handlers of pages.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,12 @@ use axum::response::IntoResponse;
 use axum::response::Redirect;
 use axum::response::Response;
 
-use crate::adapters::chart::Size;
-use crate::adapters::chart::calendar;
-use crate::adapters::chart::heat;
-use crate::adapters::chart::progress;
-use crate::adapters::chart::tiers;
-use crate::adapters::chart::trend;
 use crate::adapters::http::assets::CONTENT_SECURITY_POLICY;
 use crate::adapters::http::credit_view;
 use crate::adapters::http::desk;
 use crate::adapters::http::desk::Wish;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page;
-use crate::adapters::http::page::pictures;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
@@ -43,7 +36,8 @@ pub(super) fn lang(params: &Params) -> Result<Lang, Problem> {
     }
 }
 
-fn wish(params: &Params) -> Result<Wish, Problem> {
+/// What a page or a chart was asked for.
+pub(super) fn wish(params: &Params) -> Result<Wish, Problem> {
     let year = params.number("year", YEARS.0, YEARS.1)?;
     Ok(Wish {
         lang: lang(params)?,
@@ -123,6 +117,20 @@ pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Re
 pub async fn trends(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
     let params = params.only(&["area", "year", "review", "lang"])?;
     let view = desk::trends(&state, wish(&params)?).await?;
+    Ok(html(page::sheet::sheet(&view)))
+}
+
+/// `GET /trends/{chart}`: the figures behind a picture of that page.
+///
+/// # Errors
+/// A problem document.
+pub async fn trend_table(
+    State(state): State<WebState>,
+    Path(chart): Path<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["area", "year", "review", "lang"])?;
+    let view = desk::trend_table(&state, wish(&params)?, &chart).await?;
     Ok(html(page::sheet::sheet(&view)))
 }
 
@@ -219,47 +227,4 @@ pub async fn enterprise(
     let params = params.only(&["lang", "code", "doc_date", "repair", "approved"])?;
     let view = credit_view::enterprise(&state, lang(&params)?, &code, &params)?;
     Ok(html(page::enterprise(&view)))
-}
-
-/// `GET /v1/charts/{kind}.svg`: one chart of the dashboard by itself.
-///
-/// # Errors
-/// A problem document.
-pub async fn chart(
-    State(state): State<WebState>,
-    Path(file): Path<String>,
-    params: Params,
-) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "review", "lang", "size"])?;
-    let size = match params.text("size") {
-        None | Some("wide") => Size::Wide,
-        Some("narrow") => Size::Narrow,
-        Some(_) => return Err(Problem::bad("size", "wide or narrow is expected")),
-    };
-    let kinds = "pm25, ratio, calendar, months, days, hours, tiers";
-    let kind = file.strip_suffix(".svg");
-    let kind = kind.ok_or_else(|| Problem::NotFound(format!("charts are KIND.svg; {kinds}")))?;
-    if kind == "hours" {
-        let chart = desk::heat(&state, wish(&params)?).await?;
-        return Ok(picture(heat::render(&chart, size)));
-    }
-    let view = desk::dashboard(&state, wish(&params)?).await?;
-    let svg = match kind {
-        "pm25" => progress::render(&pictures::pm25(&view), size),
-        "ratio" => progress::render(&pictures::ratio(&view), size),
-        "calendar" => calendar::render(&pictures::calendar(&view), size),
-        "months" => trend::render(&pictures::months(&view), size),
-        "days" => trend::render(&pictures::days(&view), size),
-        "tiers" => tiers::render(&pictures::tiers(&view), size),
-        _ => {
-            return Err(Problem::NotFound(format!(
-                "no such chart; there are {kinds}"
-            )));
-        }
-    };
-    Ok(picture(svg))
-}
-
-fn picture(svg: String) -> Response {
-    ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response()
 }

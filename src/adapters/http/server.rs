@@ -28,6 +28,7 @@ use crate::adapters::http::air;
 use crate::adapters::http::assets::assets;
 use crate::adapters::http::audit;
 use crate::adapters::http::bulletins;
+use crate::adapters::http::charts;
 use crate::adapters::http::credit;
 use crate::adapters::http::deletions;
 use crate::adapters::http::error::Problem;
@@ -45,12 +46,14 @@ use crate::adapters::http::live;
 use crate::adapters::http::login;
 use crate::adapters::http::metrics;
 use crate::adapters::http::observe::observe;
+use crate::adapters::http::openapi;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
 use crate::adapters::http::qc;
 use crate::adapters::http::ranking;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
+use crate::adapters::http::rose;
 use crate::adapters::http::standing;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
@@ -120,14 +123,22 @@ fn decided() -> Router<WebState> {
         .route("/v1/deletions", get(deletions::list).post(deletions::enter))
 }
 
-/// The pages, and what tells them of changes.
-fn shown() -> Router<WebState> {
+/// Pages and charts of the air, which whoever asked may keep.
+fn kept() -> Router<WebState> {
     Router::new()
-        .route("/", get(pages::today))
         .route("/calendar", get(pages::calendar))
         .route("/days/{date}", get(pages::day))
         .route("/targets", get(pages::targets))
         .route("/trends", get(pages::trends))
+        .route("/trends/{chart}", get(pages::trend_table))
+        .route("/v1/charts/{file}", get(charts::chart))
+        .layer(from_fn(tagged))
+}
+
+/// The pages, and what tells them of changes.
+fn shown() -> Router<WebState> {
+    kept()
+        .route("/", get(pages::today))
         .route("/stations", get(pages::stations))
         .route("/stations/{id}", get(pages::station))
         .route("/bulletins", get(pages::bulletins))
@@ -136,8 +147,6 @@ fn shown() -> Router<WebState> {
         .route("/commissioning/{id}", get(pages::commissioning))
         .route("/year", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
-        .route("/v1/charts/{file}", get(pages::chart))
-        .layer(from_fn(tagged))
         .route("/live", get(live::live))
 }
 
@@ -254,6 +263,7 @@ pub fn router(state: WebState) -> Router {
         .route("/v1/air/hours", get(hours::hours))
         .route("/v1/air/days", get(air::days))
         .route("/v1/air/assessment", get(air::assessment))
+        .route("/v1/air/rose", get(rose::rose))
         .route("/v1/air/ranking", get(ranking::ranking))
         .route("/v1/air/targets", get(targets::targets))
         .route(
@@ -281,6 +291,8 @@ pub fn router(state: WebState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::docs))
         .merge(entered())
         .merge(decided())
         .merge(rated())

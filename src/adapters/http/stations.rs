@@ -134,7 +134,7 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Respo
 }
 
 /// Whether rows are asked for as CSV, all of them then unless a limit is given.
-fn is_csv(params: &Params) -> Result<bool, Problem> {
+pub(super) fn is_csv(params: &Params) -> Result<bool, Problem> {
     match params.text("format") {
         None | Some("json") => Ok(false),
         Some("csv") => Ok(true),
@@ -152,7 +152,7 @@ fn field(value: &Value) -> String {
 }
 
 /// An answer of rows under a header.
-fn csv_of<const N: usize>(
+pub(super) fn csv_of<const N: usize>(
     header: &[&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<Response, Problem> {

@@ -68,7 +68,7 @@ pub async fn day(state: &WebState, wish: Wish, day: NaiveDate) -> Result<DayView
 }
 
 impl Desk<'_> {
-    fn calendar_view(&self) -> CalendarView {
+    pub(super) fn calendar_view(&self) -> CalendarView {
         let extent = self.assessor.extent(&self.area);
         let last = extent.map_or(self.span.to, |extent| extent.to);
         let edition = self.assessor.editions.on(self.span.to);
@@ -99,7 +99,7 @@ impl Desk<'_> {
     }
 
     /// A year of readings as they came may be kept; what reviewers change of it is not counted by year.
-    fn kept_year(&self, span: Span) -> YearOfDays {
+    pub(super) fn kept_year(&self, span: Span) -> YearOfDays {
         if self.review == Review::Reviewed {
             return self.year_of_days(span);
         }

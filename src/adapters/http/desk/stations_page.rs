@@ -51,7 +51,7 @@ use crate::flow::qc::Judge;
 const DAYS_BACK: i64 = 30;
 
 /// What is known of a station of the area.
-struct Row<'a> {
+pub(super) struct Row<'a> {
     id: SourceId,
     station: Option<&'a Station>,
     mean: Option<Decimal>,
@@ -228,7 +228,7 @@ impl Desk<'_> {
         query(&pairs)
     }
 
-    fn station_rows(&self) -> Vec<Row<'_>> {
+    pub(super) fn station_rows(&self) -> Vec<Row<'_>> {
         let members = self.assessor.members(&self.area, self.span.to);
         let at = Pollutant::Pm25.index();
         let edition = self.assessor.editions.on(self.span.to);
@@ -302,7 +302,7 @@ impl Desk<'_> {
         ]
     }
 
-    fn map(&self, rows: &[Row<'_>]) -> MapChart {
+    pub(super) fn map(&self, rows: &[Row<'_>]) -> MapChart {
         let words_of = phrases(self.lang);
         let points = rows.iter().enumerate().filter_map(|(at, row)| {
             let station = row.station?;

@@ -5,7 +5,6 @@ use chrono::Datelike;
 
 use crate::adapters::chart::Size;
 use crate::adapters::chart::calendar::month_name;
-use crate::adapters::chart::heat::HeatChart;
 use crate::adapters::chart::trend;
 use crate::adapters::chart::trend::LINES_MAX;
 use crate::adapters::chart::trend::TrendChart;
@@ -14,6 +13,7 @@ use crate::adapters::chart::trend::TrendPoint;
 use crate::adapters::chart::trend::TrendStyle;
 use crate::adapters::http::desk::Desk;
 use crate::adapters::http::desk::Wish;
+use crate::adapters::http::desk::heat::heat_of;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::desk::signed;
 use crate::adapters::http::desk::station_tables::columns;
@@ -33,23 +33,33 @@ use crate::adapters::http::phrases::phrases;
 use crate::adapters::http::state::WebState;
 use crate::domain::assessment::change::Percent;
 use crate::domain::assessment::change::Points;
-use crate::domain::calendar::HOURS_PER_DAY;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
-
 use crate::domain::pollutant::Pollutant;
-use crate::domain::units::Exact;
 use crate::flow::area::Area;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
 use crate::flow::beside::FixedSet;
-use crate::flow::hours::HoursOf;
 
-/// Hours a cell of the heat map needs: half of a month's days.
-const CELL_HOURS_MIN: i64 = 14;
 /// Most stations compared by table.
 const STATIONS_MAX: usize = 60;
+
+/// A station's name and its mean PM2.5 by month, as published.
+type StationMonths = (String, Vec<Option<String>>);
+
+/// Stations against one another.
+pub(super) struct Compared {
+    stations: Vec<StationMonths>,
+    /// How many there are; not all of them may be listed.
+    all: usize,
+}
+
+/// The figure of a month, January being 1.
+fn of(months: &[Option<String>], month: u32) -> Option<String> {
+    let at = usize::try_from(month).unwrap_or(1) - 1;
+    months.get(at).cloned().flatten()
+}
 
 /// Builds the page of trends.
 ///
@@ -60,53 +70,26 @@ pub async fn trends(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
     Ok(state.compute(|| desk.trends_sheet()).await)
 }
 
-/// Mean PM2.5 of every hour of the day by month of the year.
+/// Builds the page of a picture's figures: `hours` or `rose`.
 ///
 /// # Errors
-/// An area that does not exist, or those of the store.
-pub async fn heat(state: &WebState, wish: Wish) -> Result<HeatChart, Problem> {
+/// A picture or an area that does not exist, or those of the store.
+pub async fn trend_table(state: &WebState, wish: Wish, which: &str) -> Result<Sheet, Problem> {
     let desk = Desk::open(state, &wish).await?;
-    let keys = desk.recipe.series.keys().await?;
-    let of = HoursOf {
-        recipe: &desk.recipe,
-        assessor: &desk.assessor,
-        keys: &keys,
-        edition: &EditionChoice::Auto,
-        choices: desk.choices,
-        any_station: false,
-        known_at: None,
+    let (path, block) = match which {
+        "hours" => ("/trends/hours", desk.heat_table(&heat_of(&desk).await?)),
+        "rose" => {
+            let rose = desk.rose().await?;
+            (
+                "/trends/rose",
+                desk.rose_table(rose.as_ref().map_err(|reason| *reason)),
+            )
+        }
+        _ => return Err(Problem::NotFound("there are hours and rose".to_owned())),
     };
-    let at = Pollutant::Pm25.index();
-    let mut cells = Vec::new();
-    for month in PeriodKind::Month.cut(desk.span) {
-        let loaded = of.load(&desk.area, month.span).await?;
-        let cell = || {
-            let hours = of.of_loaded(&desk.area, month.span, &loaded);
-            let by_hour = |hour: usize| {
-                let own = hours
-                    .iter()
-                    .filter(|own| state.zone.hour_of_ending(own.time) == hour);
-                let values: Vec<&Exact> =
-                    own.filter_map(|own| own.values.hour[at].as_ref()).collect();
-                let enough = i64::try_from(values.len()).is_ok_and(|count| count >= CELL_HOURS_MIN);
-                let mean = Exact::mean(values).filter(|_| enough)?;
-                let text = mean.round(0).to_string();
-                Some((position(&text)?, text))
-            };
-            std::array::from_fn::<_, HOURS_PER_DAY, _>(by_hour)
-        };
-        cells.push(state.compute(cell).await);
-    }
-    let words_of = phrases(desk.lang);
-    let simulated = desk.assessor.simulated(&desk.area, desk.span);
-    Ok(HeatChart {
-        title: words_of.heat_title.to_owned(),
-        summary: desk.heat_words(),
-        unit: format!("PM2.5 {PM25_UNIT}"),
-        cells,
-        empty_note: words_of.no_data_yet.to_owned(),
-        watermark: watermark(simulated, desk.lang),
-        lang: desk.lang,
+    Ok(Sheet {
+        path: path.to_owned(),
+        ..desk.trends_of(vec![block])
     })
 }
 
@@ -129,33 +112,35 @@ fn percent(change: Option<Percent>) -> Cell {
 }
 
 impl Desk<'_> {
-    fn heat_words(&self) -> String {
-        let area = self.choice(&self.area).name;
-        let year = self.year.to_string();
-        fill(
-            phrases(self.lang).heat_summary,
-            &[("area", &area), ("year", &year)],
-        )
-    }
-
     fn reports_of(&self, area: &Area, span: Span, kind: PeriodKind) -> Vec<PeriodReport> {
         let auto = EditionChoice::Auto;
         self.assessor.periods(area, span, kind, &auto, self.choices)
     }
 
+    /// The months of the year.
+    pub(super) fn year_months(&self) -> Vec<PeriodReport> {
+        self.reports_of(&self.area, self.span, PeriodKind::Month)
+    }
+
     fn trends_sheet(&self) -> Sheet {
-        let words_of = phrases(self.lang);
-        let months = self.reports_of(&self.area, self.span, PeriodKind::Month);
-        let mut own = self.own_pairs();
-        own.push(("year", self.year.to_string()));
+        let months = self.year_months();
         let mut blocks = vec![
             self.years_block(),
             self.months_block(&months),
             self.both_block(&months),
             self.quarters_block(),
             self.heat_block(),
+            self.rose_block(),
         ];
         blocks.extend(self.compared_block());
+        self.trends_of(blocks)
+    }
+
+    /// A page of trends of these blocks.
+    fn trends_of(&self, blocks: Vec<Block>) -> Sheet {
+        let words_of = phrases(self.lang);
+        let mut own = self.own_pairs();
+        own.push(("year", self.year.to_string()));
         Sheet {
             lang: self.lang,
             place: Place::Trends,
@@ -312,19 +297,36 @@ impl Desk<'_> {
         }
     }
 
-    fn months_block(&self, months: &[PeriodReport]) -> Block {
-        let words_of = phrases(self.lang);
+    /// The months of the years before, newest first, as many as are drawn.
+    fn earlier_years(&self) -> Vec<(i32, Vec<PeriodReport>)> {
         let extent = self.assessor.extent(&self.area);
         let first = extent.map_or(self.year, |extent| extent.from.year());
-        let earlier = (first..self.year).rev().take(LINES_MAX);
-        let years: Vec<(i32, Vec<PeriodReport>)> = earlier
-            .filter_map(|year| {
-                let day = chrono::NaiveDate::from_yo_opt(year, 1)?;
-                let span = PeriodKind::Year.containing(day).span;
-                let reports = self.reports_of(&self.area, span, PeriodKind::Month);
-                Some((year, reports))
+        let earlier: Vec<i32> = (first..self.year).rev().take(LINES_MAX).collect();
+        // One answer for all of them, so that no day is worked out twice.
+        let whole = |year: i32| {
+            chrono::NaiveDate::from_yo_opt(year, 1).map(|day| PeriodKind::Year.containing(day).span)
+        };
+        let span = earlier.last().zip(earlier.first());
+        let span = span.and_then(|(from, to)| {
+            Some(Span {
+                from: whole(*from)?.from,
+                to: whole(*to)?.to,
             })
-            .collect();
+        });
+        let before = span.map(|span| self.reports_of(&self.area, span, PeriodKind::Month));
+        let mut years: Vec<(i32, Vec<PeriodReport>)> =
+            earlier.into_iter().map(|year| (year, Vec::new())).collect();
+        for report in before.into_iter().flatten() {
+            let year = report.assessment.period.span.from.year();
+            let own = years.iter_mut().find(|(own, _)| *own == year);
+            own.expect("a year asked for").1.push(report);
+        }
+        years
+    }
+
+    fn months_block(&self, months: &[PeriodReport]) -> Block {
+        let words_of = phrases(self.lang);
+        let years = self.earlier_years();
         let of = |reports: &[PeriodReport], month: u32| {
             let own = |report: &&PeriodReport| report.assessment.period.span.from.month() == month;
             reports.iter().find(own).and_then(pm25)
@@ -375,8 +377,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Ozone beside PM2.5.
-    fn both_block(&self, months: &[PeriodReport]) -> Block {
+    /// Ozone beside PM2.5, drawn.
+    pub(super) fn both_chart(&self, months: &[PeriodReport]) -> TrendChart {
         let words_of = phrases(self.lang);
         let of = |month: u32, figure: fn(&PeriodReport) -> Option<String>| {
             let own = |report: &&PeriodReport| report.assessment.period.span.from.month() == month;
@@ -393,6 +395,12 @@ impl Desk<'_> {
                 })
                 .collect(),
         }];
+        chart
+    }
+
+    /// Ozone beside PM2.5.
+    fn both_block(&self, months: &[PeriodReport]) -> Block {
+        let words_of = phrases(self.lang);
         let row = |report: &PeriodReport| {
             let yoy = report.yoy.as_ref();
             let of_ozone = yoy.and_then(|yoy| yoy.pollutants[Pollutant::O3.index()]);
@@ -409,7 +417,7 @@ impl Desk<'_> {
             title: words_of.both_title.to_owned(),
             notes: vec![words_of.both_note.to_owned()],
             parts: vec![
-                Self::picture(&chart),
+                Self::picture(&self.both_chart(months)),
                 Part::Table(Table {
                     columns: columns(&[
                         (words_of.col_month, false),
@@ -465,29 +473,15 @@ impl Desk<'_> {
         }
     }
 
-    fn heat_block(&self) -> Block {
-        let words_of = phrases(self.lang);
-        let address = format!("/v1/charts/hours.svg?{}&year={}", self.carried(), self.year);
-        Block {
-            anchor: "hours",
-            title: words_of.heat_title.to_owned(),
-            notes: vec![words_of.heat_note.to_owned()],
-            parts: vec![Part::Later {
-                address,
-                words: self.heat_words(),
-            }],
-        }
-    }
-
-    /// The area's stations against one another; nothing for a single one.
-    fn compared_block(&self) -> Option<Block> {
+    /// The area's stations with their months, and the first of them drawn against one another; nothing for a single one.
+    pub(super) fn compared(&self) -> Option<(Compared, TrendChart)> {
         let words_of = phrases(self.lang);
         let members = match &self.area {
             Area::Station(_) => return None,
             Area::Group(_) | Area::Mean => self.assessor.members(&self.area, self.span.to),
         };
         let all = members.len();
-        let stations: Vec<(String, Vec<Option<String>>)> = members
+        let stations: Vec<StationMonths> = members
             .into_iter()
             .take(STATIONS_MAX)
             .map(|id| {
@@ -498,10 +492,6 @@ impl Desk<'_> {
             })
             .collect();
         let (first, rest) = stations.split_first()?;
-        let of = |months: &[Option<String>], month: u32| {
-            let at = usize::try_from(month).unwrap_or(1) - 1;
-            months.get(at).cloned().flatten()
-        };
         let points = self.twelve(|month| of(&first.1, month));
         let mut chart = self.chart(words_of.compared_title, first.0.clone(), points);
         chart.more = rest
@@ -517,6 +507,12 @@ impl Desk<'_> {
                     .collect(),
             })
             .collect();
+        Some((Compared { stations, all }, chart))
+    }
+
+    fn compared_block(&self) -> Option<Block> {
+        let words_of = phrases(self.lang);
+        let (Compared { stations, all }, chart) = self.compared()?;
         let mut heads = vec![(words_of.col_station.to_owned(), false)];
         heads.extend((1..=12).map(|month| (month_name(month, self.lang), true)));
         let row = |(name, months): &(String, Vec<Option<String>>)| {

@@ -14,6 +14,8 @@ use crate::adapters::http::page::view::Basis;
 use crate::adapters::http::page::view::Choice;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
+use crate::adapters::http::typeface::SHEET;
+use crate::adapters::http::typeface::named;
 use crate::adapters::lang::Lang;
 use crate::domain::reading::Review;
 
@@ -157,7 +159,7 @@ fn address(place: Place, page: &Around<'_>) -> String {
 
 fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body: Markup) -> Markup {
     let (lang, words) = (page.lang, phrases(page.lang));
-    html! {
+    let whole = html! {
         (DOCTYPE)
         html lang=(lang.tag()) {
             head {
@@ -168,6 +170,7 @@ fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body:
                 title { (page.title) }
                 link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
                 link rel="stylesheet" href=(style_sheet());
+                link rel="stylesheet" href=(SHEET);
                 @if page.live { script src=(live_script()) defer {} }
             }
             body {
@@ -205,7 +208,10 @@ fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body:
                 footer { div.inner { (words.footer) } }
             }
         }
-    }
+    };
+    // Known only now: which characters the page has.
+    let address = format!("{SHEET}{}", named(&whole.0));
+    PreEscaped(whole.0.replacen(SHEET, &address, 1))
 }
 
 /// The form that chooses area and readings.
@@ -276,10 +282,13 @@ pub(super) fn basis_line(basis: &Basis, lang: Lang) -> Markup {
             span title=(basis.edition_id) { (words.edition) " " (basis.edition_name) }
             " " span { (words.zone) " " (basis.zone) }
             " " span { (review(basis.review, lang)) }
-            " " span { (words.known_at) " " (spaced(&basis.known_at)) }
+            " " (PreEscaped(MADE.0)) (words.known_at) " " (spaced(&basis.known_at)) (PreEscaped(MADE.1))
         }
     }
 }
+
+/// What surrounds the moment a page was made, which is no part of what it shows.
+pub(in crate::adapters::http) const MADE: (&str, &str) = ("<span class=\"made\">", "</span>");
 
 /// The short form inside a card: edition, review state, newest day.
 pub(super) fn basis_short(basis: &Basis, lang: Lang) -> Markup {

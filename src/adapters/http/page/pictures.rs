@@ -236,7 +236,13 @@ pub fn tiers(view: &DashboardView) -> TiersChart {
     let total: u64 = view.tiers.counts.iter().map(|(_, n)| u64::from(*n)).sum();
     TiersChart {
         title: words.tiers_title.to_owned(),
-        summary: fill(words.tiers_summary, &[("count", &total.to_string())]),
+        summary: fill(
+            words.tiers_summary,
+            &[
+                ("count", &total.to_string()),
+                ("on", &view.tiers.on.to_string()),
+            ],
+        ),
         counts: view.tiers.counts.clone(),
         empty_note: words.no_data_yet.to_owned(),
         watermark: view.tiers.examples.then(|| words.example.to_owned()),

@@ -330,12 +330,25 @@ fn fan_picture(view: &TargetsView, own: &SoFar, title: &str, name: &str, unit: &
     }
 }
 
+/// Mean PM2.5 so far and where the year may end.
+pub fn pm25_fan(view: &TargetsView) -> TrendChart {
+    let words = phrases(view.lang);
+    fan_picture(view, &view.pm25, words.fan_pm25, "PM2.5", PM25_UNIT)
+}
+
+/// The good-day ratio so far and where the year may end.
+pub fn good_day_fan(view: &TargetsView) -> TrendChart {
+    let words = phrases(view.lang);
+    let name = words.ratio_title_plain;
+    fan_picture(view, &view.ratio, words.fan_ratio, name, "%")
+}
+
 fn fans(view: &TargetsView) -> Markup {
     let words = phrases(view.lang);
-    let pm25 = fan_picture(view, &view.pm25, words.fan_pm25, "PM2.5", PM25_UNIT);
-    let name = words.ratio_title_plain;
-    let ratio = fan_picture(view, &view.ratio, words.fan_ratio, name, "%");
-    let charts = [(pm25, &view.pm25), (ratio, &view.ratio)];
+    let charts = [
+        (pm25_fan(view), &view.pm25),
+        (good_day_fan(view), &view.ratio),
+    ];
     let first = NaiveDate::from_yo_opt(view.on.year(), 1).unwrap_or(view.on);
     html! {
         section.card #projection {
