@@ -216,7 +216,7 @@ mod tests {
 
     /// Commands that change no data directory, or write the log themselves.
     const OTHERS: &str = "serve demo tokens devices mandates users audit replay assess targets rank index bulletin rate \
-                          rulebook snapshot export restatements doctor verify crosscheck load restore stats gaps qc";
+                          rulebook chart snapshot export restatements doctor verify crosscheck load restore stats gaps qc";
     /// Parts of commands that change nothing.
     const PARTS: &str = "dead-letters list,dead-letters export,credit records,credit history,credit tariff,\
                          credit disagreements,credit head,webhooks list,receipt verify";
