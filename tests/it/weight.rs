@@ -87,7 +87,7 @@ fn no_page_takes_more_than_it_may() {
             continue;
         }
         let parts = [
-            ("{uscc}", "91999999MA1ABCDE8G"),
+            ("{uscc}", "91999999MA1X00076E"),
             ("{chart}", "hours"),
             ("{date}", "2016-12-20"),
             ("{id}", "Dongsi"),
