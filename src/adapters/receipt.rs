@@ -18,6 +18,7 @@ use ed25519_dalek::Signature;
 use ed25519_dalek::Signer;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -112,6 +113,8 @@ pub fn unhex(text: &str) -> Option<[u8; 32]> {
 #[derive(Clone)]
 pub struct Keys {
     keys: Vec<(SigningKey, String)>,
+    /// Identifier of the last.
+    signing: String,
 }
 
 impl std::fmt::Debug for Keys {
@@ -132,7 +135,9 @@ impl Keys {
             (SigningKey::from_bytes(secret), created.clone())
         };
         let keys: Vec<_> = secrets.iter().map(key).collect();
-        (!keys.is_empty()).then_some(Keys { keys })
+        let (last, _) = keys.last()?;
+        let signing = PublicKey(last.verifying_key()).id();
+        Some(Keys { keys, signing })
     }
 
     /// The public keys with when each was made, oldest first.
@@ -157,13 +162,15 @@ impl Keys {
 
     /// Signs a payload with the newest key.
     #[must_use]
-    pub fn sign(&self, payload: &Value) -> String {
+    pub fn sign(&self, payload: &impl Serialize) -> String {
         let (key, _) = self.keys.last().expect("there is a key at least");
-        let id = PublicKey(key.verifying_key()).id();
-        let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
-        let signed = format!("{VERSION}.{id}.{payload}");
-        let signature = key.sign(signed.as_bytes());
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+        let mut text = format!("{VERSION}.{}.", self.signing);
+        let payload = serde_json::to_string(payload).expect("plain data is always JSON");
+        URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+        let signature = key.sign(text.as_bytes());
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut text);
+        text
     }
 }
 
@@ -213,8 +220,8 @@ pub fn id(receipt: &str) -> String {
 
 /// Digest of an answer as it is printed, without its receipt.
 #[must_use]
-pub fn digest(answer: &Value) -> String {
-    hex(&Sha256::digest(answer.to_string().as_bytes()))
+pub fn digest(printed: &str) -> String {
+    hex(&Sha256::digest(printed.as_bytes()))
 }
 
 /// Reads JSON in which every key stands once.
@@ -241,7 +248,7 @@ pub fn verify_answer(text: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFau
     let receipt = receipt.ok_or(ReceiptFault::Form("the answer carries no receipt"))?;
     let payload = verify(receipt, keys)?;
     if let Some(digest_signed) = payload["answer_sha256"].as_str() {
-        if digest(&answer) != digest_signed {
+        if digest(&answer.to_string()) != digest_signed {
             return Err(other("a field of the answer was changed"));
         }
         return Ok(payload);

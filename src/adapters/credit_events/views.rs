@@ -4,7 +4,8 @@
 //! a record once its repair is known: its place in the ledger, its hash and what it does to the score are all that stays.
 
 use crate::adapters::credit_events::instant_text;
-use crate::adapters::credit_events::rating::rating_json;
+use crate::adapters::credit_events::rating::RatingWire;
+use crate::adapters::credit_events::rating::ReasonWire;
 use crate::adapters::credit_events::to_line;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
@@ -23,10 +24,10 @@ use crate::domain::registry::Enterprise;
 use crate::flow::tiering::Disagreement;
 use crate::flow::tiering::book::Book;
 use crate::flow::tiering::book::Row;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// Fields of an entry that name officers or unfold a process: they stay with the authority and the unit.
 const INTERNAL: [&str; 2] = ["entered_by", "approved_by"];
@@ -34,10 +35,13 @@ const INTERNAL: [&str; 2] = ["entered_by", "approved_by"];
 /// Lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// Records whose details are sealed, each with the hash of its row.
@@ -57,49 +61,52 @@ pub fn is_sealed(reason: &Reason, all: &[Reason], seals: &Seals) -> bool {
     seals.contains_key(&reason.id) || (reason.code == CASE_CAP && any())
 }
 
-/// A reason; of a sealed record only what it does to the score, and its hash.
-fn reason_json(reason: &Reason, all: &[Reason], seals: &Seals) -> Value {
-    let hash = seals.get(&reason.id);
-    if is_sealed(reason, all, seals) {
-        return json!({
-            "id": null, "code": null, "points": reason.points, "start": null, "end": null,
-            "confidence": reason.confidence.as_str(), "sealed": true, "hash": hash.map(|hash| hex(hash)),
-        });
-    }
-    json!({
-        "id": reason.id, "code": reason.code, "points": reason.points, "start": reason.start.to_string(),
-        "end": reason.end.map(|end| end.to_string()), "confidence": reason.confidence.as_str(),
-    })
-}
-
 /// Reasons as a reader sees them.
 #[must_use]
-pub fn reasons_json(reasons: &[Reason], seals: &Seals) -> Vec<Value> {
-    let told = reasons.iter();
-    told.map(|reason| reason_json(reason, reasons, seals))
-        .collect()
+pub fn reasons_view<'a>(reasons: &'a [Reason], seals: &Seals) -> Vec<ReasonWire<'a>> {
+    let view = |reason| {
+        if is_sealed(reason, reasons, seals) {
+            ReasonWire::sealed(reason, seals.get(&reason.id).map(|hash| hex(hash)))
+        } else {
+            ReasonWire::open(reason)
+        }
+    };
+    reasons.iter().map(view).collect()
 }
 
 /// A rating as a reader sees it.
 #[must_use]
-pub fn rating_view(subject: &Uscc, rating: &Rating, seals: &Seals) -> Value {
-    let mut view = rating_json(subject, rating);
-    view["reasons"] = Value::from(reasons_json(&rating.reasons, seals));
-    view
+pub fn rating_view<'a>(subject: &'a Uscc, rating: &'a Rating, seals: &Seals) -> RatingWire<'a> {
+    let reasons = reasons_view(&rating.reasons, seals);
+    RatingWire::new(subject, rating, Some(reasons))
+}
+
+/// The authority's tier.
+#[derive(Serialize)]
+pub struct OfficialView<'a> {
+    site: Option<&'a str>,
+    tier: &'static str,
+    as_of: chrono::NaiveDate,
+    source: &'a str,
+    captured_at: String,
+}
+
+/// The authority's tier as a reader sees it.
+#[must_use]
+pub fn official_view(official: &Official) -> OfficialView<'_> {
+    OfficialView {
+        site: official.site.as_deref(),
+        tier: official.tier.as_str(),
+        as_of: official.as_of,
+        source: &official.source,
+        captured_at: instant_text(official.captured_at),
+    }
 }
 
 /// The authority's tier, or null.
 #[must_use]
 pub fn official_json(official: Option<&Official>) -> Value {
-    official.map_or(Value::Null, |official| {
-        json!({
-            "site": official.site,
-            "tier": official.tier.as_str(),
-            "as_of": official.as_of.to_string(),
-            "source": official.source,
-            "captured_at": instant_text(official.captured_at),
-        })
-    })
+    json!(official.map(official_view))
 }
 
 /// A unit whose official tier is another than the computed one, as a line of work for somebody.
@@ -129,7 +136,7 @@ pub fn disagreement_json(
 pub fn run_json(run: &Run, seals: &Seals) -> Value {
     json!({
         "from": run.from.to_string(), "to": run.to.to_string(), "rulebook": run.rulebook,
-        "score": run.score, "tier": run.tier.as_str(), "reasons": reasons_json(&run.reasons, seals),
+        "score": run.score, "tier": run.tier.as_str(), "reasons": reasons_view(&run.reasons, seals),
     })
 }
 

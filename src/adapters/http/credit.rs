@@ -20,18 +20,26 @@ use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::adapters::credit_events::money::ITEMS;
-use crate::adapters::credit_events::money::policy_json;
-use crate::adapters::credit_events::money::tariff_json;
+use crate::adapters::credit_events::money::PolicyView;
+use crate::adapters::credit_events::money::TariffView;
+use crate::adapters::credit_events::money::policy_view;
+use crate::adapters::credit_events::money::tariff_view;
+use crate::adapters::credit_events::rating::RatingWire;
+use crate::adapters::credit_events::views::OfficialView;
 use crate::adapters::credit_events::views::Seals;
-use crate::adapters::credit_events::views::official_json;
-use crate::adapters::credit_events::views::rating_view;
+use crate::adapters::credit_events::views::official_view;
+use crate::adapters::credit_events::views::reasons_view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
@@ -83,9 +91,13 @@ fn is_known(state: &WebState, book: &Book, subject: &Uscc) -> bool {
 /// The sealed records of a unit with the hashes of their rows.
 pub(super) fn seals(book: &Book, subject: &Uscc) -> Seals {
     let sealed = dossier::sealed(book.ledger().events_of(subject));
+    if sealed.is_empty() {
+        return Seals::new();
+    }
     let own = book.rows_of(subject);
-    let own = own.filter_map(|row| Some((row.event.own_id()?.to_owned(), row.hash)));
-    own.filter(|(id, _)| sealed.contains(id.as_str())).collect()
+    let own = own.filter_map(|row| Some((row.event.own_id()?, row.hash)));
+    let own = own.filter(|(id, _)| sealed.contains(id));
+    own.map(|(id, hash)| (id.to_owned(), hash)).collect()
 }
 
 fn client_ref(text: Option<&str>) -> Result<Option<&str>, Problem> {
@@ -128,10 +140,68 @@ pub async fn tier(
     caller: Caller,
     head: HeaderMap,
     params: Params,
-) -> Result<(lookups::Noted, Json<Value>), Problem> {
+) -> Result<Response, Problem> {
     let params = params.only(&["on", "known_at", "client_ref", "kwh", "m3"])?;
-    let (noted, answer) = answered(&state, &code, (&caller, &head), &params).await?;
-    Ok((noted, Json(answer)))
+    let answered = answered(&state, &code, (&caller, &head), &params).await?;
+    let (noted, text) = answered.sent();
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Ok((noted, kind, text).into_response())
+}
+
+/// An answer about one unit, and the record it leaves.
+pub(super) struct Answered {
+    /// Names the record.
+    pub(super) noted: lookups::Noted,
+    /// What is answered as it is printed, which is what the receipt signs.
+    pub(super) printed: String,
+    /// The receipt.
+    pub(super) receipt: String,
+}
+
+impl Answered {
+    /// The answer as it is sent, with its receipt as the last field.
+    fn sent(self) -> (lookups::Noted, String) {
+        let mut text = self.printed;
+        text.pop();
+        text.push_str(",\"receipt\":\"");
+        text.push_str(&self.receipt);
+        text.push_str("\"}");
+        (self.noted, text)
+    }
+}
+
+/// What is answered about one unit, fields in the order of the interface. All of it is borrowed: at thousands of look-ups a
+/// second, making a tree of values of it cost more than all else.
+#[derive(Serialize)]
+struct TierView<'a> {
+    subject: &'a str,
+    name_zh: Option<&'a str>,
+    name_en: Option<&'a str>,
+    example: bool,
+    official: Option<OfficialView<'a>>,
+    sites: Vec<OfficialView<'a>>,
+    worst: Option<&'static str>,
+    computed: RatingWire<'a>,
+    agree: Option<bool>,
+    tariff_tier: TariffView<'a>,
+    policy: Policies<'a>,
+    details: bool,
+    client_ref: Option<&'a str>,
+}
+
+/// How the unit is treated by either tier.
+#[derive(Serialize)]
+struct Policies<'a> {
+    official: Option<PolicyView<'a>>,
+    computed: Option<PolicyView<'a>>,
+}
+
+/// Who asks for what.
+struct Question<'a> {
+    caller: &'a Caller,
+    subject: Uscc,
+    params: &'a Params,
+    client_ref: Option<&'a str>,
 }
 
 /// The answer of [`tier`] with its receipt, and the record it leaves.
@@ -140,52 +210,79 @@ pub(super) async fn answered(
     code: &str,
     (caller, head): (&Caller, &HeaderMap),
     params: &Params,
-) -> Result<(lookups::Noted, Value), Problem> {
+) -> Result<Answered, Problem> {
     let client = lookups::client(caller, head)?;
     let subject = known_unit(state, code)?;
-    let client_ref = client_ref(params.text("client_ref"))?;
+    let question = Question {
+        caller,
+        subject,
+        params,
+        client_ref: client_ref(params.text("client_ref"))?,
+    };
+    let view = view(state, params.time("known_at")?).await?;
+    let (printed, receipt) = told(state, &view, &question)?;
+    let noted = lookups::note(state, client, &view, Some(subject), 1, &receipt).await?;
+    Ok(Answered {
+        noted,
+        printed,
+        receipt,
+    })
+}
+
+/// The answer as it is printed, and its receipt.
+fn told(
+    state: &WebState,
+    view: &View,
+    question: &Question<'_>,
+) -> Result<(String, String), Problem> {
+    let (subject, params) = (&question.subject, question.params);
     let registry = state.directory.now();
     let enterprise = registry.enterprise(subject.as_str());
-    let view = view(state, params.time("known_at")?).await?;
     let (book, known_at) = (&view.book, Some(view.known_at));
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
-    past(caller, &subject, on, today)?;
-    let rating = state.tiering.rated(book, &subject, on, known_at)?;
+    past(question.caller, subject, on, today)?;
+    let rating = state.tiering.rated(book, subject, on, known_at)?;
     let official = rating.official.as_ref();
-    let tariff = state.tiering.tariff(book, &subject, on, known_at)?;
+    let tariff = state.tiering.tariff(book, subject, on, known_at)?;
     let quantities = quantities(params)?;
-    let sites = sites(book.ledger().events_of(&subject), on, known_at);
-    let policy = |tier: Tier| {
-        let rulebook = state.tiering.rulebook(on);
-        rulebook.map(|rulebook| policy_json(rulebook, tier))
-    };
-    let details = caller.sight(&subject, today) >= Sight::Details;
-    let mut answer = json!({
-        "subject": subject.as_str(),
-        "name_zh": enterprise.map(|enterprise| &enterprise.names.zh),
-        "name_en": enterprise.map(|enterprise| &enterprise.names.en),
-        "example": enterprise.is_some_and(|enterprise| enterprise.example),
-        "official": official_json(official),
-        "sites": sites.iter().map(|site| official_json(Some(site))).collect::<Vec<_>>(),
-        "worst": worst(&sites).map(Tier::as_str),
-        "computed": rating_view(&subject, &rating, &seals(book, &subject)),
-        "agree": official.map(|official| official.tier == rating.tier),
-        "tariff_tier": tariff_json(&tariff, &quantities, view.known_at),
-        "policy": {
-            "official": official.map(|official| policy(official.tier)),
-            "computed": policy(rating.tier),
+    let sites = sites(book.ledger().events_of(subject), on, known_at);
+    let rulebook = state.tiering.rulebook(on);
+    let policy = |tier: Tier| policy_view(rulebook?, tier);
+    let details = question.caller.sight(subject, today) >= Sight::Details;
+    let seals = seals(book, subject);
+    let reasons = details.then(|| reasons_view(&rating.reasons, &seals));
+    let told = TierView {
+        subject: subject.as_str(),
+        name_zh: enterprise.map(|enterprise| enterprise.names.zh.as_str()),
+        name_en: enterprise.map(|enterprise| enterprise.names.en.as_str()),
+        example: enterprise.is_some_and(|enterprise| enterprise.example),
+        official: official.map(official_view),
+        sites: sites.iter().map(official_view).collect(),
+        worst: worst(&sites).map(Tier::as_str),
+        computed: RatingWire::new(subject, &rating, reasons),
+        agree: official.map(|official| official.tier == rating.tier),
+        tariff_tier: tariff_view(&tariff, &quantities, view.known_at),
+        policy: Policies {
+            official: official.and_then(|official| policy(official.tier)),
+            computed: policy(rating.tier),
         },
-        "details": details,
-        "client_ref": client_ref,
-    });
-    if !details {
-        answer["computed"]["reasons"] = Value::Null;
-    }
-    let receipt = receipts::sign(state, &view, &subject, &rating, &answer);
-    let noted = lookups::note(state, client, &view, Some(subject), 1, &receipt).await?;
-    answer["receipt"] = receipt.into();
-    Ok((noted, answer))
+        details,
+        client_ref: question.client_ref,
+    };
+    let printed = serde_json::to_string(&told).expect("plain data is always JSON");
+    // What a snapshot still to come will show is no fact to sign.
+    let snapped = (!tariff.is_forecast(view.known_at)).then_some(tariff.stood.tier);
+    let signed = receipts::Signed {
+        subject,
+        rating: &rating,
+        tariff_tier: snapped,
+        client_ref: question.client_ref,
+        details,
+        printed: &printed,
+    };
+    let receipt = receipts::sign(state, view, &signed);
+    Ok((printed, receipt))
 }
 
 /// Refuses a day to come to whoever may not see notices that do not act yet: a tier of that day tells of them.

@@ -338,7 +338,9 @@ pub async fn certificate(
 ) -> Result<Response, Problem> {
     let params = params.only(&["on", "known_at", "client_ref", "lang"])?;
     let lang = lang(&params)?;
-    let (noted, answer) = credit::answered(&state, &uscc, (&caller, &head), &params).await?;
+    let answered = credit::answered(&state, &uscc, (&caller, &head), &params).await?;
+    let noted = answered.noted;
+    let answer: Value = serde_json::from_str(&answered.printed).map_err(|_| Problem::Internal)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let day = |value: &Value| value.as_str().and_then(|day| day.parse().ok());
     let tier = |value: &Value| value.as_str().and_then(CreditTier::from_key);
@@ -374,7 +376,7 @@ pub async fn certificate(
             text(&computed["rulebook"]),
             text(&computed["rulebook_sha256"]),
         ),
-        receipt: text(&answer["receipt"]),
+        receipt: answered.receipt,
         record: noted[0].1.clone(),
         asked: asked.collect(),
     };

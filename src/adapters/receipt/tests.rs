@@ -86,7 +86,9 @@ fn old_receipts_outlive_their_key() {
 fn an_answer_with_another_receipt_is_found() {
     let keys = keys(&[1]);
     let mut answer = json!({"subject": "u", "computed": {"tier": "blue", "score": 9}});
-    answer["receipt"] = keys.sign(&json!({"answer_sha256": digest(&answer)})).into();
+    answer["receipt"] = keys
+        .sign(&json!({"answer_sha256": digest(&answer.to_string())}))
+        .into();
     assert!(verify_answer(&answer.to_string(), &public(&keys)).is_ok());
     answer["computed"]["tier"] = "green".into();
     let fault = verify_answer(&answer.to_string(), &public(&keys)).expect_err("changed");
@@ -143,7 +145,9 @@ fn each_item_of_a_batch_is_proved_from_the_root() {
 fn answers(keys: &Keys) -> [Value; 3] {
     let mut single = json!({"subject": "u", "official": {"tier": "red", "site": null}, "rows": [[1, "a"], []],
         "agree": false, "score": -3});
-    single["receipt"] = keys.sign(&json!({"answer_sha256": digest(&single)})).into();
+    single["receipt"] = keys
+        .sign(&json!({"answer_sha256": digest(&single.to_string())}))
+        .into();
     let mut items: Vec<Value> = (0..3)
         .map(|at| json!({"subject": at, "computed": {"tier": "blue"}}))
         .collect();

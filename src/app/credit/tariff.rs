@@ -7,7 +7,7 @@ use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
 
-use crate::adapters::credit_events::money::tariff_json;
+use crate::adapters::credit_events::money::tariff_view;
 use crate::app::credit::not_ahead;
 use crate::app::fault::bad_input;
 use crate::app::open;
@@ -87,7 +87,7 @@ pub(super) async fn run(
     let on = args.on.unwrap_or(now.date_naive());
     for (subject, events) in ledger.subjects() {
         let tariff = tariff_tier(Unit::of(events), &schedule, on, Some(known_at))?;
-        let mut line = tariff_json(&tariff, &quantities, known_at);
+        let mut line = serde_json::json!(tariff_view(&tariff, &quantities, known_at));
         line["subject"] = subject.as_str().into();
         writeln!(out, "{line}")?;
     }
