@@ -18,6 +18,7 @@ pub mod mirror;
 mod reader;
 mod recovery;
 pub mod settings;
+mod spans;
 mod spool;
 pub mod standing;
 mod windows;
@@ -104,7 +105,7 @@ pub struct Influx {
 
 struct Core {
     settings: InfluxSettings,
-    client: Client,
+    client: Arc<Client>,
     base: Arc<Embedded>,
     spool: Spool,
     access: Access,
@@ -143,7 +144,7 @@ impl Influx {
         if let Some((name, fault)) = settings.faults().first() {
             return Err(unusable(format!("{name}: {fault}")));
         }
-        let client = Client::new(&settings).map_err(unusable)?;
+        let client = Arc::new(Client::new(&settings).map_err(unusable)?);
         // Before there is a spool, which says that the directory's readings are elsewhere.
         if base.holds_readings()? {
             return Err(StoreError::Unavailable {

@@ -3,8 +3,6 @@
 //! The rules are those a server of 2.7 was seen to have. What it would refuse, or would read as something else,
 //! never leaves here: a line break in a name begins another line, and an empty tag value spoils a whole batch.
 
-use std::fmt::Write as _;
-
 use crate::domain::units::Amount;
 
 /// First and last second a server keeps, a day inside what its nanoseconds can count.
@@ -101,23 +99,45 @@ fn write(point: &Point<'_>, out: &mut String) -> Result<(), LineFault> {
         out.push('=');
         name("tag value", value, &[',', '=', ' '], out)?;
     }
+    // While names only rise, none of them was there before; one that falls is looked for among them.
+    let mut highest = "";
     for (number, (key, value)) in point.fields.iter().enumerate() {
-        let earlier = point.fields[..number].iter().map(|(key, _)| key);
-        let twice = earlier.chain(point.tags.iter().map(|(key, _)| key));
-        if *key == "time" || twice.into_iter().any(|other| other == key) {
+        let among = |names: &[(&str, FieldValue<'_>)]| names.iter().any(|(name, _)| name == key);
+        let twice = *key <= highest && among(&point.fields[..number]);
+        if *key == "time" || twice || point.tags.iter().any(|(tag, _)| tag == key) {
             return Err(taken("field", key));
         }
+        highest = highest.max(key);
         out.push(if number == 0 { ' ' } else { ',' });
         name("field", key, &[',', '=', ' '], out)?;
         out.push('=');
         field(value, out)?;
     }
-    push(out, format_args!(" {}\n", point.time));
+    out.push(' ');
+    integer(point.time, out);
+    out.push('\n');
     Ok(())
 }
 
-fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("a string takes all");
+/// Writes a whole number. Several stand beside every value, so none takes the way through the formatting machinery.
+fn integer(number: i64, out: &mut String) {
+    if number < 0 {
+        out.push('-');
+    }
+    let mut rest = number.unsigned_abs();
+    let mut digits = ['0'; 20];
+    let mut first = digits.len();
+    while rest > 0 || first == digits.len() {
+        first -= 1;
+        digits[first] = digit(rest % 10);
+        rest /= 10;
+    }
+    out.extend(&digits[first..]);
+}
+
+fn digit(number: u64) -> char {
+    const DIGITS: [char; 10] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+    DIGITS[usize::try_from(number).unwrap_or(usize::MAX)]
 }
 
 fn taken(what: &'static str, name: &str) -> LineFault {
@@ -159,21 +179,31 @@ fn name(
 
 /// Writes a value without a detour through a text of its own.
 fn number(amount: Amount, out: &mut String) {
-    const SCALE: u64 = 1_000_000;
+    const SCALE: i64 = 1_000_000;
     let micros = amount.micros();
-    let (whole, fraction) = (micros.unsigned_abs() / SCALE, micros.unsigned_abs() % SCALE);
-    let sign = if micros < 0 { "-" } else { "" };
-    push(out, format_args!("{sign}{whole}"));
+    let (whole, mut fraction) = (micros / SCALE, (micros % SCALE).unsigned_abs());
+    if micros < 0 && whole == 0 {
+        out.push('-');
+    }
+    integer(whole, out);
     if fraction > 0 {
-        push(out, format_args!(".{fraction:06}"));
-        out.truncate(out.trim_end_matches('0').len());
+        out.push('.');
+    }
+    let mut place = SCALE.unsigned_abs();
+    while fraction > 0 {
+        place /= 10;
+        out.push(digit(fraction / place));
+        fraction %= place;
     }
 }
 
 fn field(value: &FieldValue<'_>, out: &mut String) -> Result<(), LineFault> {
     match value {
         FieldValue::Number(amount) => number(*amount, out),
-        FieldValue::Integer(integer) => push(out, format_args!("{integer}i")),
+        FieldValue::Integer(number) => {
+            integer(*number, out);
+            out.push('i');
+        }
         FieldValue::Text(text) => {
             if text.contains(char::is_control) {
                 return Err(LineFault::Name {

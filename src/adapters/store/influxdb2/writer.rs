@@ -9,6 +9,10 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
+use std::sync::Arc;
+
+use tokio::task::JoinError;
+use tokio::task::JoinSet;
 
 use crate::adapters::store::influxdb2::cells::Cell;
 use crate::adapters::store::influxdb2::cells::Column;
@@ -26,6 +30,7 @@ use crate::adapters::store::influxdb2::line::LineFault;
 use crate::adapters::store::influxdb2::line::Point;
 use crate::adapters::store::influxdb2::line::TIMES;
 use crate::adapters::store::influxdb2::line::encode;
+use crate::adapters::store::influxdb2::spans::Spans;
 use crate::domain::calendar::Instant;
 use crate::domain::names::SourceId;
 use crate::domain::reading::Observation;
@@ -35,6 +40,10 @@ use crate::ports::Appended;
 
 /// Lines of one body; more gained nothing when it was measured.
 const BODY_LINES_MAX: usize = 5_000;
+/// In how many bodies a batch goes that has the lines for it, so that one is made while the one before is on its way.
+const PARTS: usize = 4;
+/// Lines that a body of such a batch has at least: a server syncs once a body.
+const PART_LINES_MIN: usize = 500;
 /// Cells kept to compare with.
 const KNOWN_CELLS_MAX: usize = 500_000;
 /// Sources asked about in one look.
@@ -47,7 +56,7 @@ const LINE_BYTES: usize = 80;
 const FIELD_BYTES: usize = 40;
 
 /// A line of readings: whose, and when.
-type LineId = (Owner, i64);
+pub(super) type LineId = (Owner, i64);
 
 /// Values of a line by column.
 type Cells = BTreeMap<Column, Cell>;
@@ -104,6 +113,28 @@ struct Change {
     corrected: u64,
 }
 
+/// Lines that go to the server together.
+#[derive(Default)]
+struct Load {
+    changes: Vec<(LineId, Change)>,
+    /// The lines of each change.
+    units: Vec<String>,
+    /// Which of them the server refuses for ever, and why.
+    refused: Vec<(usize, String)>,
+}
+
+impl Load {
+    async fn sent(mut self, client: Arc<Client>) -> Result<Self, Failure> {
+        self.refused = post(&client, &self.units).await?;
+        Ok(self)
+    }
+}
+
+/// What a part came back with.
+fn arrived(flown: Result<Result<Load, Failure>, JoinError>) -> Result<Load, Failure> {
+    flown.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))
+}
+
 /// What became of a batch.
 #[derive(Default)]
 pub(super) struct Stored {
@@ -146,7 +177,7 @@ impl Known {
     /// A [`Failure`] that is not about single lines; what is known must then be learned anew.
     pub(super) async fn store(
         &mut self,
-        (client, bucket): (&Client, &str),
+        (client, bucket): (&Arc<Client>, &str),
         received_at: Instant,
         observations: &[Observation],
     ) -> Result<Stored, Failure> {
@@ -165,38 +196,67 @@ impl Known {
         }
         let mut stored = Stored::default();
         let changes = self.changes(received_at, observations, &mut stored);
-        for change in changes.values() {
-            self.names.add(change.cells.keys());
-        }
-        let (mut units, mut written) = (Vec::new(), Vec::new());
-        for (id, change) in changes {
-            stored.appended.repeated += change.repeated;
-            if change.cells.is_empty() {
-                continue;
-            }
-            match unit(&id, &change, &self.names) {
-                Ok(unit) => {
-                    units.push(unit);
-                    written.push((id, change));
-                }
-                Err((line, fault)) => stored.refused.push((id.0.0, line, fault.to_string())),
-            }
-        }
-        let mut refused: BTreeMap<usize, String> =
-            post(client, &units).await?.into_iter().collect();
+        let lines = changes.len().div_ceil(PARTS);
+        let lines = lines.clamp(PART_LINES_MIN, BODY_LINES_MAX);
+        let mut changes = changes.into_iter();
         let mut spans = Spans::default();
-        for (number, (id, change)) in written.into_iter().enumerate() {
-            if let Some(reason) = refused.remove(&number) {
-                let unit = std::mem::take(&mut units[number]);
-                stored.refused.push((id.0.0.clone(), unit, reason));
-                continue;
+        // Given up with this one: what is on its way then must not arrive after what is written next.
+        let mut flight: JoinSet<Result<Load, Failure>> = JoinSet::new();
+        loop {
+            let part = self.part(changes.by_ref().take(lines), &mut stored);
+            let landed = flight.join_next().await.map(arrived).transpose()?;
+            let last = part.changes.is_empty();
+            if !last {
+                flight.spawn(part.sent(Arc::clone(client)));
             }
-            self.written(id, change, &mut stored, &mut spans);
+            if let Some(landed) = landed {
+                self.landed(landed, &mut stored, &mut spans);
+            }
+            if last && changes.len() == 0 {
+                break;
+            }
         }
         spans.end(&mut stored.written);
         stored.appended.touched.sort_unstable();
         stored.appended.touched.dedup();
         Ok(stored)
+    }
+
+    /// The lines of some changes.
+    fn part(
+        &mut self,
+        changes: impl Iterator<Item = (LineId, Change)>,
+        stored: &mut Stored,
+    ) -> Load {
+        let mut part = Load::default();
+        for (id, change) in changes {
+            stored.appended.repeated += change.repeated;
+            if change.cells.is_empty() {
+                continue;
+            }
+            self.names.add(change.cells.keys());
+            match unit(&id, &change, &self.names) {
+                Ok(unit) => {
+                    part.units.push(unit);
+                    part.changes.push((id, change));
+                }
+                Err((line, fault)) => stored.refused.push((id.0.0, line, fault.to_string())),
+            }
+        }
+        part
+    }
+
+    /// Takes in that a part is written, but for what the server refused of it.
+    fn landed(&mut self, mut part: Load, stored: &mut Stored, spans: &mut Spans) {
+        let mut refused: BTreeMap<usize, String> = part.refused.into_iter().collect();
+        for (number, (id, change)) in part.changes.into_iter().enumerate() {
+            if let Some(reason) = refused.remove(&number) {
+                let unit = std::mem::take(&mut part.units[number]);
+                stored.refused.push((id.0.0.clone(), unit, reason));
+                continue;
+            }
+            self.written(id, change, stored, spans);
+        }
     }
 
     /// Puts marks in the place of readings that an order takes out; when it returns, the server has them.
@@ -368,50 +428,6 @@ impl Change {
             }
         };
         self.cells.insert(column, cell);
-    }
-}
-
-/// First and last times of the columns of one owner after the other.
-#[derive(Default)]
-struct Spans {
-    owner: Option<Owner>,
-    columns: BTreeMap<Column, (i64, i64)>,
-}
-
-impl Spans {
-    /// Adds a line; lines of an owner follow one another.
-    fn add<'a>(
-        &mut self,
-        (owner, time): &LineId,
-        columns: impl Iterator<Item = &'a Column>,
-        ended: &mut Vec<(SeriesKey, (i64, i64))>,
-    ) {
-        if self.owner.as_ref() != Some(owner) {
-            self.end(ended);
-            self.owner = Some(owner.clone());
-        }
-        for column in columns {
-            match self.columns.get_mut(column) {
-                Some((first, last)) => (*first, *last) = (*time.min(first), *time.max(last)),
-                None => drop(self.columns.insert(column.clone(), (*time, *time))),
-            }
-        }
-    }
-
-    /// Hands on what was added of the last owner.
-    fn end(&mut self, ended: &mut Vec<(SeriesKey, (i64, i64))>) {
-        let Some((source, interval_s)) = self.owner.take() else {
-            return;
-        };
-        for ((factor, stat), span) in std::mem::take(&mut self.columns) {
-            let key = SeriesKey {
-                source: source.clone(),
-                factor,
-                stat,
-                interval_s,
-            };
-            ended.push((key, span));
-        }
     }
 }
 
