@@ -6,33 +6,34 @@ use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
 use serde::Deserialize;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A stored look-up.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Shape {
-    id: String,
-    asked_at: String,
-    client: Option<String>,
+struct Shape<'a> {
+    id: Cow<'a, str>,
+    asked_at: Cow<'a, str>,
+    client: Option<Cow<'a, str>>,
     /// Left out of lines of askers nobody checked, as all were once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     checked: bool,
-    subject: Option<String>,
+    subject: Option<Cow<'a, str>>,
     items: u32,
-    receipt: String,
+    receipt: Cow<'a, str>,
 }
 
 /// The line a look-up is stored as.
 #[must_use]
 pub fn to_line(lookup: &Lookup) -> String {
     let shape = Shape {
-        id: lookup.id.clone(),
-        asked_at: instant_text(lookup.asked_at),
-        client: lookup.client.clone(),
+        id: Cow::from(&lookup.id),
+        asked_at: Cow::from(instant_text(lookup.asked_at)),
+        client: lookup.client.as_deref().map(Cow::from),
         checked: lookup.checked,
-        subject: lookup.subject.map(|subject| subject.to_string()),
+        subject: lookup.subject.as_ref().map(|own| Cow::from(own.as_str())),
         items: lookup.items,
-        receipt: lookup.receipt.clone(),
+        receipt: Cow::from(&lookup.receipt),
     };
     serde_json::to_string(&shape).expect("plain structs serialise")
 }
@@ -46,13 +47,13 @@ pub fn from_line(line: &str) -> Result<Lookup, String> {
     let asked_at = DateTime::parse_from_rfc3339(&shape.asked_at);
     let subject = shape.subject.as_deref().map(Uscc::new).transpose();
     Ok(Lookup {
-        id: shape.id,
+        id: shape.id.into_owned(),
         asked_at: asked_at.map_err(|fault| format!("asked_at: {fault}"))?,
-        client: shape.client,
+        client: shape.client.map(Cow::into_owned),
         checked: shape.checked,
         subject: subject.map_err(|fault| fault.to_string())?,
         items: shape.items,
-        receipt: shape.receipt,
+        receipt: shape.receipt.into_owned(),
     })
 }
 

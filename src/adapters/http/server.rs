@@ -211,33 +211,32 @@ fn looked_up(judge: &Guard) -> Router<WebState> {
     lookup.layer(from_fn_with_state(judge.clone(), noted))
 }
 
-/// What every answer says to a browser, unless its handler said otherwise.
+/// What every answer says to a browser, unless its handler said otherwise. All of it is one layer: for each request the router
+/// copies what lies within a layer, and that again for each layer within.
 fn marked(routes: Router) -> Router {
     let set = |name, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    routes
-        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(set(header::REFERRER_POLICY, "same-origin"))
-        .layer(set(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(set(
-            header::CONTENT_SECURITY_POLICY,
-            CONTENT_SECURITY_POLICY,
-        ))
-        .layer(set(
-            HeaderName::from_static("permissions-policy"),
-            PERMISSIONS_POLICY,
-        ))
-        .layer(set(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ))
-        .layer(set(
+    routes.layer((
+        set(header::CACHE_CONTROL, "no-store"),
+        from_fn(by_tls),
+        set(
             HeaderName::from_static("cross-origin-opener-policy"),
             "same-origin",
-        ))
-        .layer(from_fn(by_tls))
-        .layer(set(header::CACHE_CONTROL, "no-store"))
+        ),
+        set(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        set(
+            HeaderName::from_static("permissions-policy"),
+            PERMISSIONS_POLICY,
+        ),
+        set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        set(header::X_FRAME_OPTIONS, "DENY"),
+        set(header::REFERRER_POLICY, "same-origin"),
+        set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ))
 }
 
 /// What answers requests that come too often, marked as all answers are and with no more work than that.
@@ -296,8 +295,10 @@ pub fn router(state: WebState) -> Router {
         .merge(entered())
         .merge(decided())
         .merge(rated())
-        .layer(from_fn_with_state(judge.clone(), noted))
-        .layer(from_fn(carried_out))
+        .layer((
+            from_fn(carried_out),
+            from_fn_with_state(judge.clone(), noted),
+        ))
         .merge(looked_up(&judge))
         .with_state(state)
         .merge(assets())

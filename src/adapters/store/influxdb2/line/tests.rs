@@ -161,11 +161,38 @@ fn check(case: &str, expected: &str) {
 }
 
 #[test]
+fn numbers_are_written_as_they_are_printed() {
+    for micros in [
+        0,
+        1,
+        -1,
+        10,
+        -500_000,
+        999_999,
+        1_000_000,
+        -1_000_001,
+        40_700_000,
+        i64::MAX,
+        i64::MIN,
+    ] {
+        for value in [
+            FieldValue::Number(Amount::from_micros(micros)),
+            FieldValue::Integer(micros),
+        ] {
+            let mut out = String::new();
+            field(&value, &mut out).expect("a number is never refused");
+            assert_eq!(out, plain(&value));
+        }
+    }
+}
+
+#[test]
 fn what_a_server_refuses_is_refused_before() {
     check("m|a=1 b=2|v|5", "m,a=1,b=2 v=1 5\n");
     check("m|a=|v|-5", "m v=1 -5\n");
     check("虹 桥|a=x,y|v w|0", "虹\\ 桥,a=x\\,y v=1,w=1 0\n");
     check("m||v|9223286400", "m v=1 9223286400\n");
+    check("m||c a b|0", "m c=1,a=1,b=1 0\n");
     for (case, refusal) in [
         ("m|a=1\\|v|0", "tag value \"1\\\\\""),
         ("m|a=1\nx|v|0", "tag value"),
@@ -178,6 +205,10 @@ fn what_a_server_refuses_is_refused_before() {
         ("m||time|0", "field \"time\" is reserved"),
         ("m|v=1|v|0", "field \"v\" is reserved or there twice"),
         ("m||v v|0", "field \"v\""),
+        // Also where names fall before.
+        ("m||b a b|0", "field \"b\""),
+        ("m||b a a|0", "field \"a\""),
+        ("m||c a b a|0", "field \"a\""),
         ("m|||0", "without fields"),
         ("m||v|9223372037", "time 9223372037 lies outside"),
     ] {
