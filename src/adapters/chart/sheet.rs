@@ -102,6 +102,8 @@ impl Type {
 pub(super) struct Pen<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
     over: String,
+    /// Words above all that.
+    top: String,
 }
 
 impl Pen<'_> {
@@ -160,13 +162,14 @@ impl Pen<'_> {
         .expect(INFALLIBLE);
     }
 
-    /// A centred text that stays legible over lines: it stands above everything, with a rim of paper.
+    /// A centred text that stays legible over lines: it stands above everything, with a rim of paper, and lets the pointer
+    /// through to what lies below.
     pub(super) fn rimmed(&mut self, (x, y): (i32, i32), text: &str, size_px: i32) {
         writeln!(
-            self.over,
+            self.top,
             "<text class=\"rim f-ink\" x=\"{x}\" y=\"{y}\" dy=\"0.5ex\" text-anchor=\"middle\" \
              font-size=\"{size_px}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"3\" \
-             stroke-linejoin=\"round\" paint-order=\"stroke\">{}</text>",
+             stroke-linejoin=\"round\" paint-order=\"stroke\" pointer-events=\"none\">{}</text>",
             hex(Paint::Ink),
             hex(Paint::Surface),
             escape(text)
@@ -309,6 +312,7 @@ fn draw_into(
     let mut pen = Pen {
         area: SVGBackend::with_string(svg, size).into_drawing_area(),
         over: String::new(),
+        top: String::new(),
     };
     let paper = Frame {
         x: 0,
@@ -319,7 +323,7 @@ fn draw_into(
     pen.fill(paper, Paint::Surface);
     picture(&mut pen);
     pen.area.present().expect(INFALLIBLE);
-    pen.over
+    pen.over + &pen.top
 }
 
 fn finish(svg: &str, over: &str, (width, height): (i32, i32), caption: Caption<'_>) -> String {
