@@ -156,7 +156,7 @@ fn act(matches: &ArgMatches, now: Instant, user: &str) -> Option<(PathBuf, Act)>
 }
 
 /// The name the system knows who runs this by.
-fn system_user() -> String {
+pub(super) fn system_user() -> String {
     #[cfg(unix)]
     let id = std::fs::metadata("/proc/self")
         .ok()

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use crate::adapters::access::Access;
 use crate::adapters::access::copy as access_copy;
 use crate::adapters::store::embedded::copy;
+use crate::app::acts;
 use crate::app::audit;
 use crate::app::cli::now;
 use crate::app::draft::Draft;
@@ -161,7 +162,13 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
     };
     if let Some(open) = Access::existing(draft.path())? {
         let about = args.from.file_name().unwrap_or_default().to_string_lossy();
-        open.end_sessions(Act::at_machine(None, now(), "backup.restore", &about))?;
+        let user = acts::system_user();
+        open.end_sessions(Act::at_machine(
+            Some(&user),
+            now(),
+            "backup.restore",
+            &about,
+        ))?;
     }
     if there && access.is_some() {
         access_copy::move_in(draft.path(), data)?;

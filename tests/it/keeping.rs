@@ -360,7 +360,12 @@ fn a_backup_holds_who_may_do_what_and_the_audit_log() {
         assert!(own.len() > 0);
         let log = run(&["audit", "--data", text(&restored), "--format", "csv"]);
         assert!(
-            log.contains("token.add") && log.contains("backup.restore,copy.db"),
+            log.contains("token.add") && log.contains(",command,backup.restore,copy.db"),
+            "{log}"
+        );
+        let restored_by = log.lines().last().and_then(|row| row.split(',').nth(2));
+        assert!(
+            restored_by.is_some_and(|who| who.starts_with("cli:")),
             "{log}"
         );
         run(&["audit", "verify", "--data", text(&restored)]);
