@@ -160,16 +160,7 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
         }
         answer => answer?,
     };
-    if let Some(open) = Access::existing(draft.path())? {
-        let about = args.from.file_name().unwrap_or_default().to_string_lossy();
-        let user = acts::system_user();
-        open.end_sessions(Act::at_machine(
-            Some(&user),
-            now(),
-            "backup.restore",
-            &about,
-        ))?;
-    }
+    begin_anew(draft.path(), &args.from)?;
     if there && access.is_some() {
         access_copy::move_in(draft.path(), data)?;
     }
@@ -190,6 +181,21 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
             "no {} is there: tokens, users, devices and the audit log were not brought back",
             access_copy::beside(&args.from).display()
         )?,
+    }
+    Ok(())
+}
+
+/// Ends the sessions a backup holds, and notes in its audit log that it was brought back.
+fn begin_anew(restored: &Path, from: &Path) -> anyhow::Result<()> {
+    if let Some(open) = Access::existing(restored)? {
+        let about = from.file_name().unwrap_or_default().to_string_lossy();
+        let user = acts::system_user();
+        open.end_sessions(Act::at_machine(
+            Some(&user),
+            now(),
+            "backup.restore",
+            &about,
+        ))?;
     }
     Ok(())
 }

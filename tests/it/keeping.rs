@@ -372,8 +372,13 @@ fn a_backup_holds_who_may_do_what_and_the_audit_log() {
         assert_eq!(let_in(&restored, &early), 200);
         assert_eq!(let_in(&restored, &late), 401);
     }
+    refused_when_changed(&folder, &file, &beside);
+}
+
+/// A copy of who may do what with a changed row, and none at all.
+fn refused_when_changed(folder: &tempfile::TempDir, file: &Path, beside: &Path) {
     // One row that was changed: nothing is restored.
-    let store = rusqlite::Connection::open(&beside).expect("a database");
+    let store = rusqlite::Connection::open(beside).expect("a database");
     store
         .execute_batch(
             "DROP TRIGGER audit_keep; UPDATE audit SET line = replace(line, 'early', 'later')",
@@ -381,15 +386,15 @@ fn a_backup_holds_who_may_do_what_and_the_audit_log() {
         .expect("changed");
     drop(store);
     let bad = folder.path().join("bad");
-    let (code, said) = fails(&["restore", "--from", text(&file), "--data", text(&bad)]);
+    let (code, said) = fails(&["restore", "--from", text(file), "--data", text(&bad)]);
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains("table audit, row 1") && !bad.exists(),
         "{said}"
     );
     // Without it there is the store alone, and that is said.
-    std::fs::remove_file(&beside).expect("there");
-    let said = run(&["restore", "--from", text(&file), "--data", text(&bad)]);
+    std::fs::remove_file(beside).expect("there");
+    let said = run(&["restore", "--from", text(file), "--data", text(&bad)]);
     assert!(said.contains("were not brought back"), "{said}");
     assert!(!bad.join("access.db").exists());
 }
