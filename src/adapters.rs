@@ -42,6 +42,8 @@ pub mod access;
 
 pub mod lang;
 
+pub mod names;
+
 pub mod words;
 
 pub mod chart;

@@ -54,6 +54,8 @@ pub mod audit;
 
 pub mod acts;
 
+pub mod lookups;
+
 pub mod delete;
 
 pub mod compact;

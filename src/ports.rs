@@ -9,6 +9,7 @@ use std::pin::Pin;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Wanted;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -361,6 +362,8 @@ pub trait Lookups: Send + Sync {
     fn note(&self, lookups: Vec<Lookup>) -> Answer<'_, u64>;
     /// The look-up of that identifier with its number; of several the first.
     fn lookup<'a>(&'a self, id: &'a str) -> Answer<'a, Option<(u64, Lookup)>>;
+    /// The look-ups that are wanted, in order with their numbers.
+    fn lookups(&self, wanted: Wanted) -> Answer<'_, Vec<(u64, Lookup)>>;
 }
 
 /// Figures that were published, each issue remembered for ever.

@@ -31,6 +31,7 @@ use crate::adapters::receipt::merkle::Leaf;
 use crate::adapters::receipt::merkle::Tree;
 use crate::domain::credit::Tier;
 use crate::domain::credit::official;
+use crate::domain::credit::prepared::Seen;
 use crate::domain::credit::sites::sites;
 use crate::domain::credit::sites::worst;
 use crate::domain::credit::tier::Schedule;
@@ -201,10 +202,21 @@ impl Snapshot<'_> {
         })
     }
 
-    /// Every unit of ledger and registry, in the order of codes.
+    /// A unit as banks may see it, whoever fetches the file: it is made to be handed on.
+    fn seen(&self, subject: &Uscc) -> Result<Seen<'_>, SnapshotFault> {
+        let (book, known_at) = (&self.view.book, self.view.known_at);
+        Ok(self.tiering.seen(book, subject, known_at, false)?)
+    }
+
+    /// Every unit of registry and ledger, in the order of codes; of those that nobody registered the ones that may be known.
     fn units(&self) -> Result<BTreeSet<Uscc>, SnapshotFault> {
         let ledger = self.view.book.ledger();
-        let mut units: BTreeSet<Uscc> = ledger.subjects().map(|(subject, _)| *subject).collect();
+        let mut units = BTreeSet::new();
+        for (subject, _) in ledger.subjects() {
+            if !self.seen(subject)?.unit().events.is_empty() {
+                units.insert(*subject);
+            }
+        }
         for enterprise in &self.registry.enterprises {
             let code = Uscc::new(&enterprise.uscc);
             units.insert(code.map_err(|fault| SnapshotFault::Code(fault.to_string()))?);
@@ -214,15 +226,14 @@ impl Snapshot<'_> {
 
     fn cells(&self, schedule: &Schedule<'_>, subject: &Uscc) -> Result<Vec<String>, SnapshotFault> {
         let known_at: Option<DateTime<FixedOffset>> = Some(self.view.known_at);
-        let unit = self.view.book.unit(subject);
+        let seen = self.seen(subject)?;
+        let unit = seen.unit();
         let brief = unit.brief(schedule, self.on, known_at);
         let brief = brief.map_err(|error| TieringError::Entries(error.to_string()))?;
         let official = official::current(unit.events, self.on, known_at);
         let official = official.as_ref();
         let worst = worst(&sites(unit.events, self.on, known_at)).map(Tier::as_str);
-        let tariff = self
-            .tiering
-            .tariff(&self.view.book, subject, self.on, known_at)?;
+        let tariff = self.tiering.tariff_as_seen(unit, self.on, known_at)?;
         // What a snapshot day still to come will show is no fact to sign.
         let tariff = (!tariff.is_forecast(self.view.known_at)).then_some(tariff);
         let tariff = tariff.as_ref();

@@ -49,6 +49,8 @@ use crate::app::index;
 use crate::app::index::IndexArgs;
 use crate::app::load;
 use crate::app::load::LoadArgs;
+use crate::app::lookups;
+use crate::app::lookups::LookupsArgs;
 use crate::app::mandates;
 use crate::app::mandates::MandatesArgs;
 use crate::app::publish;
@@ -123,6 +125,7 @@ enum Command {
     Mandates(MandatesArgs),
     Users(UsersArgs),
     Audit(AuditArgs),
+    Lookups(LookupsArgs),
     Replay(ReplayArgs),
     Assess(AssessArgs),
     Targets(TargetsArgs),
@@ -276,6 +279,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Devices(args) => devices::run(args, now(), &mut out)?,
         Command::Tokens(args) => tokens::run(args, now(), &mut out)?,
         Command::Audit(args) => audit::run(&args, &mut out)?,
+        Command::Lookups(args) => lookups::run(&args, &mut out).await?,
         Command::Users(args) => users::run(args, now(), &mut out)?,
         Command::Mandates(args) => mandates::run(args, now(), &mut out)?,
         Command::Register(args) => register::run(&args, &mut out).await?,

@@ -36,6 +36,8 @@ use crate::app::rate::parse_day;
 use crate::app::rate::parse_known_at;
 use crate::app::rulebooks;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::EventBody;
+use crate::domain::credit::disclosure::repair_acts;
 use crate::domain::credit::dossier;
 use crate::domain::credit::tier::Outlook;
 use crate::domain::credit::timeline::runs;
@@ -315,10 +317,27 @@ async fn load(
         "entered as captured now"
     };
     let old = given - entered;
-    Ok(writeln!(
-        out,
-        "{entered} entries {how}, {old} stood already"
-    )?)
+    writeln!(out, "{entered} entries {how}, {old} stood already")?;
+    early_repairs(&tiering, book.head().0, out)
+}
+
+/// Tells of repairs behind a row that were approved before the shortest time of their class: they end nothing until then.
+fn early_repairs(tiering: &Tiering, behind: u64, out: &mut impl Write) -> anyhow::Result<()> {
+    let (book, schedule) = (tiering.now(), tiering.schedule()?);
+    for row in book.after(behind) {
+        let EventBody::Repair(repair) = &row.event.body else {
+            continue;
+        };
+        let acts = repair_acts(repair, book.ledger().events_of(row.subject), &schedule);
+        if acts > repair.approved {
+            let (id, approved, rulebook) = (&repair.id, repair.approved, schedule.on(acts).id());
+            writeln!(
+                out,
+                "repair of {id:?} was approved on {approved}, too early under {rulebook}: it acts from {acts}, and seals nothing before"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Those entries that the ledger does not hold, whenever it captured what it holds. What a file says twice, the ledger must

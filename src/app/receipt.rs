@@ -139,7 +139,11 @@ fn random() -> anyhow::Result<[u8; 32]> {
     Ok(secret)
 }
 
-fn load(data: &Path) -> anyhow::Result<Option<Keys>> {
+/// The keys of a data directory, if it has any.
+///
+/// # Errors
+/// Files that cannot be read, or are none of ours.
+pub(super) fn load(data: &Path) -> anyhow::Result<Option<Keys>> {
     let folder = data.join(FOLDER);
     if !folder.is_dir() {
         return Ok(None);

@@ -22,14 +22,16 @@ use crate::app::config::Settings;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::rulebooks;
 use crate::app::webhooks::files::Folder;
 use crate::app::webhooks::files::Hook;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::hook::Progress;
 use crate::domain::credit::uscc::Uscc;
+use crate::flow::tiering::Tiering;
 
-/// Subscribers to the ledger's changes: each row is posted to them, signed, in order, until it arrives.
+/// Subscribers to changes: each is posted to them, signed, in order, until it arrives.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 A message is an entry of GET /v1/changes, posted as JSON with the heads webhook-id, webhook-timestamp and webhook-signature of
@@ -131,11 +133,13 @@ impl Place {
         })
     }
 
-    /// The number of the ledger's last row.
-    async fn head(&self) -> anyhow::Result<u64> {
+    /// How many changes there are to tell of, which is the place of the last.
+    async fn head(&self, now: Instant) -> anyhow::Result<u64> {
         let stores = open::for_reading(&self.data)?;
-        let rows = stores.ledger.events().await?.len();
-        Ok(rows as u64)
+        let tiering = Tiering::open(stores.ledger, rulebooks::named("auto")?).await?;
+        let told = tiering.now();
+        let now = Zone::beijing().local(now);
+        Ok(tiering.told(&told, now)?.count())
     }
 }
 
@@ -157,10 +161,10 @@ pub async fn run(args: &WebhooksArgs, now: Instant, out: &mut impl Write) -> any
             let settings = place.settings()?;
             HookAddress::parse(url, settings.webhooks.allow_private).map_err(bad_input)?;
             let subjects = subjects.as_deref().map(codes).transpose()?;
-            let head = place.head().await?;
+            let head = place.head(now).await?;
             if let Some(after) = after.filter(|after| *after > head) {
                 return Err(bad_input(format!(
-                    "--after {after} is beyond the last row, {head}"
+                    "--after {after} is beyond the last change, {head}"
                 )));
             }
             let hook = Hook {
@@ -178,7 +182,7 @@ pub async fn run(args: &WebhooksArgs, now: Instant, out: &mut impl Write) -> any
             Ok(writeln!(out, "{line}")?)
         }
         What::List { place } => {
-            let head = place.head().await?;
+            let head = place.head(now).await?;
             let folder = place.folder();
             for hook in folder.hooks()? {
                 let line = shown(&hook, &folder.progress(&hook)?, head);

@@ -262,6 +262,17 @@ impl Caller {
         }
     }
 
+    /// Whether whoever asks is shown notices about a unit that do not act yet.
+    pub fn sees_notices(&self, subject: &Uscc) -> bool {
+        match self.role {
+            _ if self.is_open() => true,
+            Role::Public | Role::Station | Role::Operator | Role::Bank => false,
+            Role::Enterprise => self.subject.as_ref() == Some(subject),
+            Role::Auditor | Role::Administrator => true,
+            Role::Town | Role::County | Role::Bureau | Role::Province => true,
+        }
+    }
+
     /// How much of a unit's answer is shown to whoever asks, that day.
     pub fn sight(&self, subject: &Uscc, today: NaiveDate) -> Sight {
         match self.role {

@@ -27,6 +27,8 @@ pub mod sites;
 
 pub mod timeline;
 
+pub mod disclosure;
+
 pub mod dossier;
 
 pub mod snapshot;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Wanted;
 use crate::flow::patience::Patience;
 use crate::ports::Lookups;
 use crate::ports::StoreError;
@@ -90,6 +91,14 @@ impl Noting {
         let written = written.map(|(seq, lookup)| (Some(seq), lookup));
         Ok(written.or(waits.map(|lookup| (None, lookup))))
     }
+
+    /// Records that are written, with their numbers.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn list(&self, wanted: Wanted) -> Result<Vec<(u64, Lookup)>, StoreError> {
+        self.port.lookups(wanted).await
+    }
 }
 
 impl Noter {
@@ -165,6 +174,10 @@ mod tests {
 
         fn lookup<'a>(&'a self, _: &'a str) -> Answer<'a, Option<(u64, Lookup)>> {
             Box::pin(async { Ok(None) })
+        }
+
+        fn lookups(&self, _: Wanted) -> Answer<'_, Vec<(u64, Lookup)>> {
+            Box::pin(async { Ok(Vec::new()) })
         }
     }
 

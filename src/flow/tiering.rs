@@ -6,6 +6,8 @@
 
 pub mod book;
 
+pub mod told;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -23,6 +25,8 @@ use crate::domain::credit::ledger::act;
 use crate::domain::credit::ledger::fault::LedgerFault;
 use crate::domain::credit::official;
 use crate::domain::credit::official::Official;
+use crate::domain::credit::prepared::Seen;
+use crate::domain::credit::prepared::Unit;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tariff::TariffTier;
 use crate::domain::credit::tariff::tariff_tier;
@@ -32,6 +36,7 @@ use crate::domain::credit::tier::Rating;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::book::Book;
+use crate::flow::tiering::told::Told;
 use crate::ports;
 use crate::ports::StoreError;
 
@@ -374,8 +379,51 @@ impl Tiering {
         on: NaiveDate,
         known_at: Option<DateTime<FixedOffset>>,
     ) -> Result<Rating, TieringError> {
-        let rating = book.unit(subject).rate(&self.schedule()?, on, known_at);
+        self.rated_as_seen(book.unit(subject), on, known_at)
+    }
+
+    /// As [`Self::rated`], of a unit as somebody sees it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rated_as_seen(
+        &self,
+        unit: Unit<'_>,
+        on: NaiveDate,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<Rating, TieringError> {
+        let rating = unit.rate(&self.schedule()?, on, known_at);
         rating.map_err(|error| TieringError::Entries(error.to_string()))
+    }
+
+    /// A unit as it is seen at a time: whole, or as readers outside the authority do, without what does not act yet.
+    ///
+    /// # Errors
+    /// [`TieringError::NoRulebook`].
+    pub fn seen<'b>(
+        &self,
+        book: &'b Book,
+        subject: &Uscc,
+        known_at: DateTime<FixedOffset>,
+        whole: bool,
+    ) -> Result<Seen<'b>, TieringError> {
+        let unit = book.unit(subject);
+        if whole {
+            return Ok(Seen::whole(unit));
+        }
+        Ok(unit.seen_outside(&self.schedule()?, known_at))
+    }
+
+    /// The changes that readers outside have been told of by a time.
+    ///
+    /// # Errors
+    /// [`TieringError::NoRulebook`].
+    pub fn told<'b>(
+        &'b self,
+        book: &'b Book,
+        at: DateTime<FixedOffset>,
+    ) -> Result<Told<'b>, TieringError> {
+        Ok(Told::by(book, self.schedule()?, at))
     }
 
     /// Official and computed tier of a unit, where there is an official one and they differ.
@@ -410,7 +458,20 @@ impl Tiering {
         on: NaiveDate,
         known_at: Option<DateTime<FixedOffset>>,
     ) -> Result<TariffTier<'_>, TieringError> {
-        let tariff = tariff_tier(book.unit(subject), &self.schedule()?, on, known_at);
+        self.tariff_as_seen(book.unit(subject), on, known_at)
+    }
+
+    /// As [`Self::tariff`], of a unit as somebody sees it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn tariff_as_seen(
+        &self,
+        unit: Unit<'_>,
+        on: NaiveDate,
+        known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<TariffTier<'_>, TieringError> {
+        let tariff = tariff_tier(unit, &self.schedule()?, on, known_at);
         tariff.map_err(|error| TieringError::Entries(error.to_string()))
     }
 }

@@ -36,6 +36,7 @@ mod metrics;
 mod mirror;
 mod mqtt;
 mod openapi;
+mod notices;
 mod pacing;
 mod pages;
 mod periods;

@@ -41,6 +41,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     // How much waits in it.
     ("http", "inbound"),
     ("http", "lang"),
+    ("http", "names"),
     ("http", "limits"),
     // Only the settings and counters that the health page shows.
     ("http", "mqtt"),
@@ -57,6 +58,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("mqtt", "tls"),
     ("publications", "lang"),
     ("publications", "report"),
+    ("credit_events", "names"),
     ("receipt", "credit_events"),
     ("report", "lang"),
     ("report", "words"),

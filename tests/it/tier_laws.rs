@@ -31,17 +31,17 @@ use skytier::domain::credit::tier::Schedule;
 use skytier::domain::credit::tier::rate;
 use skytier::domain::credit::uscc::Uscc;
 
-const HORIZON: u64 = 1_600;
+pub(crate) const HORIZON: u64 = 1_600;
 
-fn subject() -> Uscc {
+pub(crate) fn subject() -> Uscc {
     Uscc::new("91999999MA1ABCDE8G").expect("a right code")
 }
 
-fn day(offset: u64) -> NaiveDate {
+pub(crate) fn day(offset: u64) -> NaiveDate {
     NaiveDate::from_ymd_opt(2024, 1, 1).expect("a day") + Days::new(offset)
 }
 
-fn noon(day: NaiveDate) -> DateTime<FixedOffset> {
+pub(crate) fn noon(day: NaiveDate) -> DateTime<FixedOffset> {
     let noon = day.and_hms_opt(12, 0, 0).expect("noon");
     Zone::beijing()
         .offset()
@@ -67,7 +67,7 @@ fn rating(events: &[CreditEvent], book: &Rulebook, on: NaiveDate) -> Rating {
 
 /// One entry to come: what, on which day, how many days until it is captured, and which earlier one it names.
 #[derive(Debug, Clone)]
-struct Seed {
+pub(crate) struct Seed {
     kind: u8,
     code: &'static str,
     day: u64,
@@ -92,7 +92,7 @@ fn seed() -> impl Strategy<Value = Seed> {
     })
 }
 
-fn seeds() -> impl Strategy<Value = Vec<Seed>> {
+pub(crate) fn seeds() -> impl Strategy<Value = Vec<Seed>> {
     prop::collection::vec(seed(), 1..12)
 }
 
@@ -167,7 +167,7 @@ fn event(at: usize, seed: &Seed, earlier: &[Seed]) -> CreditEvent {
 }
 
 /// A ledger in which every entry is revoked or repaired at most once.
-fn ledger(seeds: &[Seed]) -> Vec<CreditEvent> {
+pub(crate) fn ledger(seeds: &[Seed]) -> Vec<CreditEvent> {
     let mut ended = std::collections::BTreeSet::new();
     let events = seeds
         .iter()

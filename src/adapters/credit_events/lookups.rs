@@ -6,6 +6,8 @@ use crate::domain::credit::uscc::Uscc;
 use chrono::DateTime;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
 use std::borrow::Cow;
 
 /// A stored look-up.
@@ -21,6 +23,21 @@ struct Shape<'a> {
     subject: Option<Cow<'a, str>>,
     items: u32,
     receipt: Cow<'a, str>,
+}
+
+/// A record as every interface prints it, without what its receipt signs.
+#[must_use]
+pub fn lookup_json(seq: Option<u64>, lookup: &Lookup) -> Value {
+    json!({
+        "id": lookup.id,
+        "seq": seq,
+        "asked_at": instant_text(lookup.asked_at),
+        "kept_until": instant_text(lookup.kept_until()),
+        "client": lookup.client.as_ref().filter(|_| lookup.checked),
+        "claimed_client": lookup.client.as_ref().filter(|_| !lookup.checked),
+        "subject": lookup.subject.map(|subject| subject.to_string()),
+        "items": lookup.items,
+    })
 }
 
 /// The line a look-up is stored as.

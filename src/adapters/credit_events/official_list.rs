@@ -7,6 +7,8 @@
 
 mod workbook;
 
+use crate::adapters::names::folded;
+use crate::adapters::names::narrow;
 use crate::domain::credit::Tier;
 use crate::domain::credit::uscc::Uscc;
 use std::collections::BTreeMap;
@@ -196,12 +198,8 @@ fn heading(table: &[(u64, Vec<String>)]) -> Option<(Columns, usize)> {
             let width = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
             let cell = |column: usize| {
                 let cells = rows.iter().rev().filter_map(|(_, cells)| cells.get(column));
-                let named = cells.map(|cell| cell.split_whitespace().collect::<String>());
-                named
-                    .into_iter()
-                    .find(|cell| !cell.is_empty())
-                    .unwrap_or_default()
-                    .to_lowercase()
+                let mut named = cells.map(|cell| folded(cell));
+                named.find(|cell| !cell.is_empty()).unwrap_or_default()
             };
             let cells: Vec<String> = (0..width).map(cell).collect();
             let find =
@@ -246,7 +244,10 @@ fn rows(
             (!text.is_empty()).then(|| text.to_owned())
         };
         let site = given(columns.site);
-        match (Uscc::new(cell(columns.code)), tier(cell(columns.tier))) {
+        match (
+            Uscc::new(&narrow(cell(columns.code))),
+            tier(cell(columns.tier)),
+        ) {
             (Err(fault), _) => faults.push(format!("{place}: {fault}")),
             (_, None) => faults.push(format!(
                 "{place}: {:?} is no tier; write 绿, 蓝, 黄, 红, 黑 or 不评级",
@@ -271,8 +272,7 @@ fn rows(
 
 /// The tier that the whole of a text means.
 fn tier(text: &str) -> Option<Tier> {
-    let text: String = text.split_whitespace().collect();
-    let text = text.to_lowercase();
+    let text = folded(text);
     let word = WORDS.iter().find(|(word, _)| *word == text);
     let colour = || {
         let ends = |(colour, _): &&(char, Tier)| {

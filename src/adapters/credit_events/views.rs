@@ -22,8 +22,9 @@ use crate::domain::credit::timeline::Run;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::registry::Enterprise;
 use crate::flow::tiering::Disagreement;
-use crate::flow::tiering::book::Book;
-use crate::flow::tiering::book::Row;
+use crate::flow::tiering::told::Change;
+use crate::flow::tiering::told::Told;
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
@@ -176,6 +177,10 @@ pub fn standing_json(
             "decided": entry.settled.map(|settled| day(settled.date)),
             "upheld": entry.settled.map(|settled| settled.upheld),
         })),
+        "repair": entry.repair.map(|repair| json!({
+            "approved": day(repair.approved), "acts_from": day(repair.acts_from),
+            "early": repair.acts_from > repair.approved,
+        })),
     })
 }
 
@@ -191,13 +196,22 @@ pub fn promptness_json(promptness: &Promptness) -> Value {
     })
 }
 
-/// The records of a unit whose repair is known, each with the number of its row.
+/// The records of a unit whose repair acts by a day, each with its place among what readers outside were told; `None` for one
+/// they never were told of.
 #[must_use]
-pub fn sealed_rows<'a>(book: &'a Book, subject: &Uscc) -> BTreeMap<&'a str, u64> {
-    let sealed = dossier::sealed(book.ledger().events_of(subject));
-    let rows = book.rows_of(subject);
-    let own = rows.filter_map(|row| Some((row.event.own_id()?, row.seq)));
-    own.filter(|(id, _)| sealed.contains(id)).collect()
+pub fn sealed_rows<'a>(
+    told: &Told<'a>,
+    subject: &Uscc,
+    today: NaiveDate,
+) -> BTreeMap<&'a str, Option<u64>> {
+    let book = told.book();
+    let events = book.ledger().events_of(subject);
+    let sealed = dossier::sealed(events, told.schedule(), today);
+    let own = book.rows_of(subject);
+    let own = own.filter_map(|row| Some((row.event.own_id()?, row)));
+    own.filter(|(id, _)| sealed.contains(id))
+        .map(|(id, row)| (id, told.place_of(&row)))
+        .collect()
 }
 
 /// Leaves of a change only that there was one, for whoever may not see the details of its unit.
@@ -208,18 +222,12 @@ pub fn only_that(change: &mut Value) {
     }
 }
 
-/// A row of the ledger for the feed of changes, as a bank sees it. `sealed` are the sealed records of its unit.
+/// One of the changes told to readers outside. `sealed` are the sealed records of its unit.
 #[must_use]
-pub fn change_of(row: &Row<'_>, sealed: &BTreeMap<&str, u64>) -> Value {
-    let about = row.event.own_id().or(row.event.refers_to());
+pub fn change_of(change: &Change<'_>, sealed: &BTreeMap<&str, Option<u64>>) -> Value {
+    let (row, event) = (&change.row, change.row.event);
+    let about = event.own_id().or(event.refers_to());
     let sealed = about.and_then(|id| sealed.get(id)).copied();
-    let (seq, hash) = (row.seq, row.hash);
-    change_json(Place { seq, hash }, row.subject, row.event, sealed)
-}
-
-/// A row of the ledger for the feed of changes, as a bank sees it. `sealed` names the record whose repair is known and
-/// which the row is about, with the number of that record's row.
-fn change_json(place: Place, subject: &Uscc, event: &CreditEvent, sealed: Option<u64>) -> Value {
     let op = match (&event.body, sealed) {
         (EventBody::Repair(_), _) => "sealed",
         _ => event.op(),
@@ -233,13 +241,13 @@ fn change_json(place: Place, subject: &Uscc, event: &CreditEvent, sealed: Option
     }
     let hidden = sealed.is_some() || process;
     json!({
-        "cursor": place.seq,
-        "hash": hex(&place.hash),
-        "subject": subject.as_str(),
+        "cursor": change.cursor,
+        "hash": hex(&row.hash),
+        "subject": row.subject.as_str(),
         "op": op,
         "captured_at": instant_text(event.captured_at),
         "sealed": sealed.is_some(),
-        "seals": sealed.filter(|_| op == "sealed"),
+        "seals": sealed.flatten().filter(|_| op == "sealed"),
         "entry": (!hidden).then_some(entry),
     })
 }

@@ -43,6 +43,7 @@ use crate::adapters::credit_events::views::reasons_view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
+use crate::adapters::names::folded;
 use crate::domain::access::Caller;
 use crate::domain::access::Sight;
 use crate::domain::credit::Tier;
@@ -68,10 +69,10 @@ fn uscc(text: &str) -> Result<Uscc, Problem> {
     Uscc::new(text).map_err(|fault| Problem::bad("uscc", fault))
 }
 
-/// A code of the path that is registered or in the ledger.
-fn known_unit(state: &WebState, code: &str) -> Result<Uscc, Problem> {
+/// A code of the path that is registered, or in the ledger as whoever asks sees it.
+fn known_unit(state: &WebState, code: &str, caller: &Caller) -> Result<Uscc, Problem> {
     let subject = uscc(code)?;
-    if is_known(state, &state.tiering.now(), &subject) {
+    if is_known(state, &state.tiering.now(), caller, &subject)? {
         return Ok(subject);
     }
     let said = format!("no enterprise {code} is registered or in the ledger");
@@ -83,21 +84,36 @@ async fn view(state: &WebState, known_at: Option<DateTime<FixedOffset>>) -> Resu
     Ok(state.tiering.known(known_at, state.moment()).await?)
 }
 
-fn is_known(state: &WebState, book: &Book, subject: &Uscc) -> bool {
-    let entered = || !book.ledger().events_of(subject).is_empty();
-    entered() || state.directory.now().enterprise(subject.as_str()).is_some()
+fn is_known(
+    state: &WebState,
+    book: &Book,
+    caller: &Caller,
+    subject: &Uscc,
+) -> Result<bool, Problem> {
+    if book.ledger().events_of(subject).is_empty() || caller.sees_notices(subject) {
+        let entered = !book.ledger().events_of(subject).is_empty();
+        return Ok(entered || is_registered(state, subject));
+    }
+    let seen = state.tiering.seen(book, subject, state.moment(), false)?;
+    Ok(!seen.unit().events.is_empty() || is_registered(state, subject))
+}
+
+fn is_registered(state: &WebState, subject: &Uscc) -> bool {
+    state.directory.now().enterprise(subject.as_str()).is_some()
 }
 
 /// The sealed records of a unit with the hashes of their rows.
-pub(super) fn seals(book: &Book, subject: &Uscc) -> Seals {
-    let sealed = dossier::sealed(book.ledger().events_of(subject));
+pub(super) fn seals(state: &WebState, book: &Book, subject: &Uscc) -> Result<Seals, Problem> {
+    let today = state.zone.local(state.now()).date_naive();
+    let events = book.ledger().events_of(subject);
+    let sealed = dossier::sealed(events, &state.tiering.schedule()?, today);
     if sealed.is_empty() {
-        return Seals::new();
+        return Ok(Seals::new());
     }
     let own = book.rows_of(subject);
     let own = own.filter_map(|row| Some((row.event.own_id()?, row.hash)));
     let own = own.filter(|(id, _)| sealed.contains(id));
-    own.map(|(id, hash)| (id.to_owned(), hash)).collect()
+    Ok(own.map(|(id, hash)| (id.to_owned(), hash)).collect())
 }
 
 fn client_ref(text: Option<&str>) -> Result<Option<&str>, Problem> {
@@ -212,7 +228,7 @@ pub(super) async fn answered(
     params: &Params,
 ) -> Result<Answered, Problem> {
     let client = lookups::client(caller, head)?;
-    let subject = known_unit(state, code)?;
+    let subject = known_unit(state, code, caller)?;
     let question = Question {
         caller,
         subject,
@@ -242,15 +258,18 @@ fn told(
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
     past(question.caller, subject, on, today)?;
-    let rating = state.tiering.rated(book, subject, on, known_at)?;
+    let whole = question.caller.sees_notices(subject);
+    let seen = state.tiering.seen(book, subject, view.known_at, whole)?;
+    let unit = seen.unit();
+    let rating = state.tiering.rated_as_seen(unit, on, known_at)?;
     let official = rating.official.as_ref();
-    let tariff = state.tiering.tariff(book, subject, on, known_at)?;
+    let tariff = state.tiering.tariff_as_seen(unit, on, known_at)?;
     let quantities = quantities(params)?;
-    let sites = sites(book.ledger().events_of(subject), on, known_at);
+    let sites = sites(unit.events, on, known_at);
     let rulebook = state.tiering.rulebook(on);
     let policy = |tier: Tier| policy_view(rulebook?, tier);
     let details = question.caller.sight(subject, today) >= Sight::Details;
-    let seals = seals(book, subject);
+    let seals = seals(state, book, subject)?;
     let reasons = details.then(|| reasons_view(&rating.reasons, &seals));
     let told = TierView {
         subject: subject.as_str(),
@@ -295,7 +314,7 @@ pub(super) fn past(
     on: NaiveDate,
     today: NaiveDate,
 ) -> Result<(), Problem> {
-    if on > today && caller.sight(subject, today) < Sight::Full {
+    if on > today && !caller.sees_notices(subject) {
         return Err(Problem::bad("on", format!("{on} is after today, {today}")));
     }
     Ok(())
@@ -320,24 +339,33 @@ pub(super) fn unregistered(subject: &Uscc) -> Enterprise {
 ///
 /// # Errors
 /// A problem document.
-pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<Value>, Problem> {
+pub async fn list(
+    State(state): State<WebState>,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
     let params = params.only(&["q", "after", "limit"])?;
     let limit = params
         .number("limit", 1, PAGE_ROWS_MAX)?
         .unwrap_or(PAGE_ROWS);
     let after = params.text("after").unwrap_or("");
-    let wanted = params.text("q").unwrap_or("").to_lowercase();
+    let wanted = folded(params.text("q").unwrap_or(""));
     let registry = state.directory.now();
     let book = state.tiering.now();
     let others = book.ledger().subjects().map(|(subject, _)| subject);
     let others = others.filter(|subject| registry.enterprise(subject.as_str()).is_none());
+    let (schedule, now) = (state.tiering.schedule()?, state.moment());
+    let seen = |subject: &Uscc| {
+        caller.sees_notices(subject) || {
+            let seen = book.unit(subject).seen_outside(&schedule, now);
+            !seen.unit().events.is_empty()
+        }
+    };
+    let others = others.filter(|subject| seen(subject));
     let others: Vec<Enterprise> = others.map(unregistered).collect();
     let fits = |enterprise: &&Enterprise| {
         let texts = [&enterprise.uscc, &enterprise.names.zh, &enterprise.names.en];
-        enterprise.uscc.as_str() > after
-            && texts
-                .iter()
-                .any(|text| text.to_lowercase().contains(&wanted))
+        enterprise.uscc.as_str() > after && texts.iter().any(|text| folded(text).contains(&wanted))
     };
     let all = registry.enterprises.iter().chain(&others);
     let mut found: Vec<&Enterprise> = all.filter(fits).collect();

@@ -240,7 +240,7 @@ pub fn enterprise(
     })?;
     let rating = rate(state, &found)?;
     let rulebook = state.tiering.rulebook(rating.on);
-    let seals = seals(&book, &subject);
+    let seals = seals(state, &book, &subject)?;
     let sealed = |reason: &Reason| is_sealed(reason, &rating.reasons, &seals);
     let reasons = rating.reasons.iter().map(|reason| ReasonRow {
         shown: (!sealed(reason)).then(|| ReasonShown {

@@ -199,6 +199,8 @@ fn rated() -> Router<WebState> {
         .route("/v1/enterprises/{uscc}/{act}", post(credit::acts::unknown))
         .merge(confirmed())
         .route("/v1/disagreements", get(credit::behind::disagreements))
+        .route("/v1/lookups", get(credit::lookups::list))
+        .route("/lookups", get(credit::lookups::page))
         .route("/v1/lookups/{id}", get(credit::lookups::one))
         .route("/v1/snapshots/{file}", get(credit::snapshots::file))
         .route("/v1/receipts/keys", get(credit::receipts::keys))

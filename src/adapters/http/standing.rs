@@ -33,6 +33,7 @@ use crate::adapters::http::pages::lang;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
+use crate::adapters::names::folded;
 use crate::adapters::words;
 use crate::domain::access::Caller;
 use crate::domain::credit::Tier;
@@ -115,7 +116,7 @@ pub async fn search(State(state): State<WebState>, params: Params) -> Result<Res
     let lang = lang(&params)?;
     let wish = (wanted(&params, "computed")?, wanted(&params, "official")?);
     let text = params.text("q").unwrap_or("").trim().to_owned();
-    let lower = text.to_lowercase();
+    let wanted = folded(&text);
     let after = params.text("after").unwrap_or("").to_owned();
     let book = state.tiering.now();
     let day = today(&state);
@@ -123,10 +124,7 @@ pub async fn search(State(state): State<WebState>, params: Params) -> Result<Res
         let (mut rows, mut found, mut more) = (Vec::new(), 0, false);
         for unit in units(&state, &book) {
             let texts = [&unit.uscc, &unit.names.zh, &unit.names.en];
-            if !texts
-                .iter()
-                .any(|text| text.to_lowercase().contains(&lower))
-            {
+            if !texts.iter().any(|text| folded(text).contains(&wanted)) {
                 continue;
             }
             let subject = code(&unit.uscc)?;

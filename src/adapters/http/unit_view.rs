@@ -80,7 +80,7 @@ pub(super) fn unit(
     let outlook = Outlook::new(events, &schedule, None).map_err(folded)?;
     let rulebook = schedule.on(today);
     let entries = dossier::entries(events, &outlook, today, None);
-    let sealed = dossier::sealed(events);
+    let sealed = dossier::sealed(events, &schedule, today);
     let rows = entries.iter().map(|entry| {
         let row = asked
             .book

@@ -63,6 +63,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Wanted;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -509,6 +510,14 @@ impl Lookups for Embedded {
     fn lookup<'a>(&'a self, id: &'a str) -> Answer<'a, Option<(u64, Lookup)>> {
         let id = id.to_owned();
         Box::pin(self.read(move |connection| LOOKUPS.find(connection, &id)))
+    }
+
+    fn lookups(&self, wanted: Wanted) -> Answer<'_, Vec<(u64, Lookup)>> {
+        Box::pin(self.read(move |connection| {
+            LOOKUPS.some(connection, wanted.after, wanted.limit, |lookup| {
+                wanted.has(lookup)
+            })
+        }))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::adapters::store::embedded::chain::link;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Wanted;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -352,6 +353,17 @@ impl Lookups for Memory {
         let mut numbered = (1..).zip(&state.lookups);
         let found = numbered.find(|(_, lookup)| lookup.id == id);
         ready(found.map(|(seq, lookup)| (seq, lookup.clone())))
+    }
+
+    fn lookups(&self, wanted: Wanted) -> Answer<'_, Vec<(u64, Lookup)>> {
+        let state = self.state();
+        let later = (1..)
+            .zip(&state.lookups)
+            .skip_while(|(seq, _)| *seq <= wanted.after);
+        let found = later
+            .filter(|(_, lookup)| wanted.has(lookup))
+            .take(wanted.limit);
+        ready(found.map(|(seq, lookup)| (seq, lookup.clone())).collect())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::adapters::credit_events::official_list::List;
 use crate::adapters::credit_events::official_list::ListRow;
 use crate::adapters::credit_events::views::disagreement_json;
 use crate::adapters::credit_events::views::official_json;
+use crate::adapters::names::folded;
 use crate::app::credit::refused;
 use crate::app::fault::bad_input;
 use crate::app::open;
@@ -137,7 +138,9 @@ pub(super) async fn list(
 fn preview(row: &ListRow, known: Option<&Enterprise>, rating: &Rating, stands: bool) -> Value {
     json!({
         "sheet": row.sheet, "line": row.line, "subject": row.subject.as_str(), "name": row.name,
-        "name_registered": known.map(|known| &known.names.zh), "site": row.site,
+        "name_registered": known.map(|known| &known.names.zh),
+        "name_agrees": known.zip(row.name.as_ref()).map(|(known, name)| folded(&known.names.zh) == folded(name)),
+        "site": row.site,
         "tier": row.tier.as_str(), "before": official_json(rating.official.as_ref()),
         "computed": {"tier": rating.tier.as_str(), "score": rating.score},
         "agree": rating.tier == row.tier, "stands": stands,

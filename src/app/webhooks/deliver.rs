@@ -31,8 +31,9 @@ use crate::domain::credit::hook::Progress;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::health::Health;
 use crate::flow::tiering::Tiering;
-use crate::flow::tiering::book::Book;
 use crate::flow::tiering::book::Row;
+use crate::flow::tiering::told::Change;
+use crate::flow::tiering::told::Told;
 
 /// Pause between two looks at the ledger and the folder.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -195,23 +196,25 @@ impl Deliverer {
             progress.retry();
             self.folder.keep(hook, &progress)?;
         }
-        let book = self.tiering.now();
-        let (head, _) = book.head();
+        let now = self.zone.local(clock());
+        let view = self.tiering.known(None, now).await?;
+        let told = self.tiering.told(&view.book, view.known_at)?;
+        let head = told.count();
         let mut passed = 0;
         let mut kept = progress.done;
         while progress.is_due(clock()) && passed < TURN_ROWS {
-            let row = progress.next(head).and_then(|seq| book.row(seq));
-            let Some(row) = row else { break };
+            let change = progress.next(head).and_then(|place| told.change(place));
+            let Some(change) = change else { break };
             passed += 1;
             if hook
                 .subjects
                 .as_ref()
-                .is_some_and(|all| !all.contains(row.subject))
+                .is_some_and(|all| !all.contains(change.row.subject))
             {
-                progress.arrived(row.seq);
+                progress.arrived(change.cursor);
                 continue;
             }
-            let arrived = self.send(hook, &book, &row, &mut progress, clock).await;
+            let arrived = self.send(hook, &told, &change, &mut progress, clock).await;
             // A subscriber that was removed meanwhile leaves nothing behind.
             if self.folder.hook(&hook.name)?.is_none() {
                 return Ok(None);
@@ -237,41 +240,43 @@ impl Deliverer {
     async fn send(
         &self,
         hook: &Hook,
-        book: &Book,
-        row: &Row<'_>,
+        told: &Told<'_>,
+        change: &Change<'_>,
         progress: &mut Progress,
         clock: fn() -> Instant,
     ) -> bool {
-        let (id, at) = (message_id(row), clock());
-        let mut change = change_of(row, &sealed_rows(book, row.subject));
+        let (id, at) = (message_id(change), clock());
         let today = self.zone.local(at).date_naive();
-        if !(self.sees)(hook.bank.as_deref(), row.subject, today) {
-            only_that(&mut change);
+        let subject = change.row.subject;
+        let mut shown = change_of(change, &sealed_rows(told, subject, today));
+        if !(self.sees)(hook.bank.as_deref(), subject, today) {
+            only_that(&mut shown);
         }
-        let body = change.to_string();
+        let body = shown.to_string();
         let message = Message {
             id: &id,
             at,
             body: &body,
         };
         let Err(cause) = self.sender.send(&hook.url, &hook.secret, message).await else {
-            progress.arrived(row.seq);
+            progress.arrived(change.cursor);
             return true;
         };
         let first = progress.failing.is_none();
         if first {
             tracing::warn!(
                 hook.name,
-                row = row.seq,
+                change = change.cursor,
                 cause,
                 "a change did not arrive; those after it wait"
             );
         }
-        let seed = seed(&hook.name, row);
-        if progress.failed(row.seq, clock(), self.patience, seed, cause) == Outcome::LaidAside {
+        let seed = seed(&hook.name, &change.row);
+        if progress.failed(change.cursor, clock(), self.patience, seed, cause) == Outcome::LaidAside
+        {
             tracing::error!(
                 hook.name,
-                row = row.seq,
+                change = change.cursor,
                 "a change was laid aside; `skytier webhooks retry` sends it again"
             );
         }
@@ -279,13 +284,13 @@ impl Deliverer {
     }
 }
 
-/// A message's identifier: the row's number, and the beginning of its hash, so that a restored ledger that went on in
+/// A message's identifier: the change's place, and the beginning of its row's hash, so that a restored ledger that went on in
 /// another way has others.
 #[must_use]
-pub fn message_id(row: &Row<'_>) -> String {
-    let mut hash = hex(&row.hash);
+pub fn message_id(change: &Change<'_>) -> String {
+    let mut hash = hex(&change.row.hash);
     hash.truncate(ID_DIGITS);
-    format!("change_{}_{hash}", row.seq)
+    format!("change_{}_{hash}", change.cursor)
 }
 
 /// Spreads the pauses of many subscribers to one place.

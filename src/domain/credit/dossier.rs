@@ -4,10 +4,12 @@ use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
 use crate::domain::credit::Settlement;
+use crate::domain::credit::disclosure::repair_acts;
 use crate::domain::credit::ledger::Span;
 use crate::domain::credit::rulebook::EntryLimit;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tier::Outlook;
+use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::workdays::Workdays;
 use chrono::DateTime;
 use chrono::Days;
@@ -60,6 +62,17 @@ pub struct Entry<'a> {
     pub objection: Option<NaiveDate>,
     /// The decision on the objection.
     pub settled: Option<&'a Settlement>,
+    /// Its repair, if one was approved.
+    pub repair: Option<Repaired>,
+}
+
+/// A repair of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repaired {
+    /// The day of approval.
+    pub approved: NaiveDate,
+    /// The day from which it acts: the same, unless it was approved before the shortest time of its class.
+    pub acts_from: NaiveDate,
 }
 
 /// What was known of a unit at an instant, as its entries stand on a day.
@@ -92,12 +105,29 @@ pub fn entries<'a>(
                 _ => None,
             });
             let disputed = objection.is_some() && settled.is_none();
+            let repair = known.iter().find_map(|event| match &event.body {
+                EventBody::Repair(repair) if repair.id == id => {
+                    let (rulebook, _) = outlook.on(repair.approved);
+                    Some(Repaired {
+                        approved: repair.approved,
+                        acts_from: repair_acts(repair, events, &Schedule::single(rulebook)),
+                    })
+                }
+                _ => None,
+            });
+            let repaired = repair.is_some_and(|repair| repair.acts_from <= on);
+            let state = match state(id, &known, span.as_ref(), disputed, on) {
+                State::Revoked => State::Revoked,
+                _ if repaired => State::Repaired,
+                other => other,
+            };
             Entry {
                 event,
-                state: state(id, &known, span.as_ref(), disputed, on),
+                state,
                 span,
                 objection,
                 settled,
+                repair,
             }
         })
         .collect()
@@ -110,21 +140,14 @@ fn state(
     disputed: bool,
     on: NaiveDate,
 ) -> State {
-    let ends = |event: &&CreditEvent| match &event.body {
+    let revoked = known.iter().any(|event| match &event.body {
         EventBody::Revoke(revocation) if revocation.id == id => {
-            (revocation.void_ab_initio || revocation.date <= on).then_some(State::Revoked)
+            revocation.void_ab_initio || revocation.date <= on
         }
-        EventBody::Repair(repair) if repair.id == id => {
-            (repair.approved <= on).then_some(State::Repaired)
-        }
-        _ => None,
-    };
-    let ended: Vec<State> = known.iter().filter_map(ends).collect();
-    if ended.contains(&State::Revoked) {
+        _ => false,
+    });
+    if revoked {
         return State::Revoked;
-    }
-    if let Some(ended) = ended.first() {
-        return *ended;
     }
     match span {
         Some(span) if span.end.is_some_and(|end| end <= on) => State::Expired,
@@ -135,14 +158,20 @@ fn state(
     }
 }
 
-/// Identifiers of the records whose repair is known: their details are sealed for everybody but the authority.
+/// Identifiers of the records whose repair is known and acts by a day: their details are sealed for everybody but the
+/// authority and the unit. One approved before its time seals nothing until that time is over.
 #[must_use]
-pub fn sealed(events: &[CreditEvent]) -> BTreeSet<&str> {
+pub fn sealed<'a>(
+    events: &'a [CreditEvent],
+    schedule: &Schedule<'_>,
+    today: NaiveDate,
+) -> BTreeSet<&'a str> {
     let repaired = events.iter().filter_map(|event| match &event.body {
-        EventBody::Repair(repair) => Some(repair.id.as_str()),
+        EventBody::Repair(repair) => Some(repair),
         _ => None,
     });
-    repaired.collect()
+    let acts = repaired.filter(|repair| repair_acts(repair, events, schedule) <= today);
+    acts.map(|repair| repair.id.as_str()).collect()
 }
 
 /// Until when a document must have been entered, and when it was.

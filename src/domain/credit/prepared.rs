@@ -6,6 +6,8 @@
 
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::disclosure::in_the_open;
+use crate::domain::credit::disclosure::open_from;
 use crate::domain::credit::ledger::fault::LedgerError;
 use crate::domain::credit::snapshot::midnight;
 use crate::domain::credit::snapshot::snapshot_before;
@@ -18,6 +20,7 @@ use crate::domain::credit::tier::rating;
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::NaiveDate;
+use std::borrow::Cow;
 
 /// Snapshots kept of a unit, the newest; older ones are worked out when asked for.
 const SNAPSHOTS_MAX: usize = 4;
@@ -27,6 +30,8 @@ const SNAPSHOTS_MAX: usize = 4;
 pub struct Prepared {
     /// When the last entry was captured; `None` without entries.
     newest: Option<DateTime<FixedOffset>>,
+    /// The day by which every entry acts, and nothing is withheld from readers outside; `None` without entries.
+    open_by: Option<NaiveDate>,
     /// How the unit stands from a day on, all entries known; the first for ever before the second.
     steps: Box<[(NaiveDate, Bare)]>,
     /// How it stood at the end of a snapshot's day as known then, where later entries are known now.
@@ -72,8 +77,11 @@ impl Prepared {
             let earlier = events.iter().any(|event| event.captured_at <= known);
             snapshot = earlier.then(|| snapshot_before(day));
         }
+        let open_by = events.iter();
+        let open_by = open_by.filter_map(|event| open_from(event, events, schedule));
         Ok(Prepared {
             newest,
+            open_by: open_by.max(),
             steps: steps.into(),
             snapshots: snapshots.into(),
         })
@@ -121,6 +129,26 @@ impl<'a> Unit<'a> {
         Unit {
             events,
             prepared: None,
+        }
+    }
+
+    /// The unit as readers outside the authority see it at an instant: without what does not act yet.
+    #[must_use]
+    pub fn seen_outside(
+        &self,
+        schedule: &Schedule<'_>,
+        known_at: DateTime<FixedOffset>,
+    ) -> Seen<'a> {
+        let here = known_at.with_timezone(&Zone::beijing().offset());
+        let all_acts = |days: &&Prepared| days.open_by.is_none_or(|day| day <= here.date_naive());
+        if self.prepared.filter(all_acts).is_some() {
+            return Seen::whole(*self);
+        }
+        let events = in_the_open(self.events, schedule, known_at);
+        let whole = matches!(events, Cow::Borrowed(_));
+        Seen {
+            events,
+            prepared: self.prepared.filter(|_| whole),
         }
     }
 
@@ -195,6 +223,33 @@ impl<'a> Unit<'a> {
         match kept {
             Some((_, bare)) => Ok(*bare),
             None => bare(self.events, schedule, on, known_at),
+        }
+    }
+}
+
+/// A unit as somebody may see it.
+#[derive(Debug, Clone)]
+pub struct Seen<'a> {
+    events: Cow<'a, [CreditEvent]>,
+    prepared: Option<&'a Prepared>,
+}
+
+impl<'a> Seen<'a> {
+    /// All of it.
+    #[must_use]
+    pub fn whole(unit: Unit<'a>) -> Seen<'a> {
+        Seen {
+            events: Cow::Borrowed(unit.events),
+            prepared: unit.prepared,
+        }
+    }
+
+    /// What is seen.
+    #[must_use]
+    pub fn unit(&self) -> Unit<'_> {
+        Unit {
+            events: &self.events,
+            prepared: self.prepared,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::credit::prepared::Unit;
 use crate::domain::credit::rulebook::Rulebook;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::uscc::Uscc;
+use crate::flow::tiering::told::Feed;
 use crate::ports::LedgerRow;
 
 /// Rows of one piece of the list of places. A copy of the list copies its last piece alone.
@@ -61,6 +62,7 @@ pub struct Book {
     places: Vec<Arc<Vec<Place>>>,
     kept: Shards<Uscc, Arc<Kept>>,
     latest: Option<DateTime<FixedOffset>>,
+    feed: Feed,
 }
 
 impl Book {
@@ -120,6 +122,9 @@ impl Book {
                 .kept
                 .insert(subject, Arc::new(Kept { seqs, prepared }));
         }
+        let mut feed = std::mem::take(&mut grown.feed);
+        feed.grow(&grown, self.rows, Schedule::by_date(rulebooks).as_ref());
+        grown.feed = feed;
         Ok(grown)
     }
 
@@ -137,6 +142,11 @@ impl Book {
                 self.places.push(Arc::new(piece));
             }
         }
+    }
+
+    /// Which rows readers outside were told of.
+    pub(super) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// The entries by unit.

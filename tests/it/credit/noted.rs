@@ -7,6 +7,9 @@ use crate::credit::UNIT;
 use crate::credit::done;
 use crate::credit::fine;
 use crate::support::Daemon;
+use crate::support::fails;
+use crate::support::run;
+use crate::support::text;
 
 /// Asks, with a name in the head where one is given; status, the record's identifier, the answer.
 fn ask(url: &str, client: Option<&str>, body: Option<&Value>) -> (u16, Option<String>, Value) {
@@ -87,6 +90,39 @@ fn each_look_up_leaves_a_record_that_outlives_the_daemon() {
     assert_eq!(told, (&json!(2), &Value::Null, &Value::Null, &json!(2)));
     let (status, _, problem) = ask(&format!("{}/v1/lookups/0f", site.http), None, None);
     assert_eq!(status, 404, "{problem}");
+    let listed = site.json("/v1/lookups?limit=2");
+    let rows = listed["lookups"].as_array().expect("a list");
+    let ids: Vec<&str> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
+    assert_eq!((ids, &listed["next"]), (vec![&one[..], &many], &json!(2)));
+    let about = site.json(&format!("/v1/lookups?subject={UNIT}"));
+    assert_eq!(
+        about["lookups"].as_array().map(Vec::len),
+        Some(1),
+        "{about}"
+    );
+    let page = site.fetch("/lookups?lang=en").text;
+    assert!(page.contains(&one) && page.contains("bank 7"), "{page}");
+    let data = text(&site.data);
+    let listed = run(&["lookups", "list", "--data", data, "--format", "json"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    assert!(run(&["lookups", "list", "--data", data]).contains(&many));
+    let shown: Value =
+        serde_json::from_str(&run(&["lookups", "show", &one, "--data", data])).expect("JSON");
+    assert_eq!(
+        (&shown["signed"]["client_ref"], &shown["seq"]),
+        (&json!("loan-7"), &json!(1))
+    );
+    let year = |text: &Value| text.as_str().and_then(|text| text[..4].parse::<i32>().ok());
+    assert_eq!(
+        year(&shown["kept_until"]),
+        year(&shown["asked_at"]).map(|year| year + 10)
+    );
+    let (code, said) = fails(&["lookups", "show", "0f", "--data", data]);
+    assert_eq!(
+        (code, said.contains("no look-up \"0f\"")),
+        (2, true),
+        "{said}"
+    );
     assert!(
         site.verify().contains("look-ups: 3 checked"),
         "{}",

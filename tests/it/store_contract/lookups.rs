@@ -8,6 +8,8 @@ use skytier::adapters::store::Stores;
 use skytier::adapters::store::embedded::Access;
 use skytier::adapters::store::embedded::Embedded;
 use skytier::domain::credit::lookup::Lookup;
+use skytier::domain::credit::lookup::Wanted;
+use skytier::domain::credit::uscc::Uscc;
 use tempfile::TempDir;
 
 fn lookup(id: &str, client: Option<&str>) -> Lookup {
@@ -76,4 +78,93 @@ fn a_changed_look_up_is_refused_and_found() {
         "DELETE FROM lookup WHERE seq = 2",
         "table lookup: 1 rows where 2 belong",
     );
+}
+
+#[test]
+fn look_ups_are_listed_by_who_asked_about_whom_and_when() {
+    on_every_store(async |kind, stores| {
+        let subject = Uscc::new("91999999MA1ABCDE8G").expect("a right code");
+        let mut rows = vec![
+            lookup("a1", Some("bank 7")),
+            lookup("b2", None),
+            lookup("c3", Some("b")),
+            lookup("d4", Some("bank 7")),
+        ];
+        rows[3].subject = Some(subject);
+        rows[3].asked_at = "2026-07-16T00:00:00+08:00".parse().expect("a time");
+        stores.lookups.note(rows).await.expect("noted");
+        let all = Wanted {
+            limit: 10,
+            ..Wanted::default()
+        };
+        let at = |text: &str| text.parse().ok();
+        for (wanted, expected) in [
+            (all.clone(), "1 2 3 4"),
+            (
+                Wanted {
+                    after: 2,
+                    ..all.clone()
+                },
+                "3 4",
+            ),
+            (
+                Wanted {
+                    limit: 2,
+                    ..all.clone()
+                },
+                "1 2",
+            ),
+            (
+                Wanted {
+                    after: u64::MAX,
+                    ..all.clone()
+                },
+                "",
+            ),
+            (
+                Wanted {
+                    client: Some("bank 7".to_owned()),
+                    ..all.clone()
+                },
+                "1 4",
+            ),
+            // Nobody checked that it was.
+            (
+                Wanted {
+                    client: Some("b".to_owned()),
+                    ..all.clone()
+                },
+                "",
+            ),
+            (
+                Wanted {
+                    subject: Some(subject),
+                    ..all.clone()
+                },
+                "4",
+            ),
+            (
+                Wanted {
+                    from: at("2026-07-16T00:00:00+08:00"),
+                    ..all.clone()
+                },
+                "4",
+            ),
+            (
+                Wanted {
+                    before: at("2026-07-16T00:00:00+08:00"),
+                    ..all.clone()
+                },
+                "1 2 3",
+            ),
+        ] {
+            let found = stores
+                .lookups
+                .lookups(wanted.clone())
+                .await
+                .expect("answered");
+            let found: Vec<String> = found.iter().map(|(seq, _)| seq.to_string()).collect();
+            assert_eq!(found.join(" "), expected, "{kind}: {wanted:?}");
+        }
+    });
 }

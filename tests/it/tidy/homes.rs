@@ -40,6 +40,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
     ),
     ("maud", &["src/adapters/bulletin", "src/adapters/http"]),
     ("unicode_linebreak", &["src/adapters/bulletin"]),
+    ("unicode_normalization", &["src/adapters/names"]),
     (
         "unicode_width",
         &["src/adapters/bulletin", "src/adapters/report"],

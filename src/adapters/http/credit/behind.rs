@@ -69,7 +69,7 @@ pub async fn records(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at"])?;
-    let subject = known_unit(&state, &code)?;
+    let subject = known_unit(&state, &code, &caller)?;
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
     let view = view(&state, params.time("known_at")?).await?;
@@ -88,7 +88,7 @@ pub async fn records(
     let entries = dossier::entries(events, &outlook, on, known_at);
     let hidden = match caller.sight(&subject, today) {
         Sight::Whole => BTreeSet::new(),
-        _ => dossier::sealed(events),
+        _ => dossier::sealed(events, &schedule, today),
     };
     let rows = entries.iter().filter_map(|entry| {
         let place = places.get(entry.event.own_id()?)?;
@@ -124,7 +124,7 @@ pub async fn history(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["from", "to", "known_at"])?;
-    let subject = known_unit(&state, &code)?;
+    let subject = known_unit(&state, &code, &caller)?;
     let today = state.zone.local(state.now()).date_naive();
     let sight = caller.sight(&subject, today);
     if sight < Sight::Details {
@@ -133,12 +133,13 @@ pub async fn history(
         )));
     }
     let view = view(&state, params.time("known_at")?).await?;
-    let (book, known_at) = (view.book, Some(view.known_at));
-    let events = book.ledger().events_of(&subject);
+    let (book, known_at) = (&view.book, Some(view.known_at));
+    let whole = caller.sees_notices(&subject);
+    let seen = state.tiering.seen(book, &subject, view.known_at, whole)?;
     let schedule = state.tiering.schedule()?;
-    let outlook = Outlook::new(events, &schedule, known_at).map_err(folded)?;
+    let outlook = Outlook::new(seen.unit().events, &schedule, known_at).map_err(folded)?;
     let to = params.date("to")?.unwrap_or(today);
-    if to > today && sight < Sight::Full {
+    if to > today && !whole {
         // What is to come shows notices that do not act yet.
         return Err(Problem::bad("to", format!("{to} is after today, {today}")));
     }
@@ -148,7 +149,7 @@ pub async fn history(
     if from > to {
         return Err(Problem::bad("from", format!("{from} is after to, {to}")));
     }
-    let seals = seals(&book, &subject);
+    let seals = seals(&state, book, &subject)?;
     let runs: Vec<Value> = runs(&outlook, from, to)
         .iter()
         .map(|run| run_json(run, &seals))
@@ -299,7 +300,7 @@ pub async fn what_if(
         "revoked",
         "void_ab_initio",
     ])?;
-    let subject = known_unit(&state, &code)?;
+    let subject = known_unit(&state, &code, &caller)?;
     let now = state.zone.local(state.now());
     let on = params.on(state.zone)?.unwrap_or(now.date_naive());
     let ahead = on
@@ -322,7 +323,7 @@ pub async fn what_if(
     // What is sealed stays so for whoever may not read it without a reason.
     let hidden = match caller.sight(&subject, now.date_naive()) {
         Sight::Whole => Seals::new(),
-        _ => seals(&book, &subject),
+        _ => seals(&state, &book, &subject)?,
     };
     let side = |ledger: &crate::domain::credit::ledger::Ledger| -> Result<Value, Problem> {
         let mut rating = state.tiering.rate(ledger, &subject, on, None)?;
@@ -344,8 +345,8 @@ pub async fn what_if(
     })))
 }
 
-/// `GET /v1/changes?after=`: rows of the ledger in their order, for banks: a repair arrives as `sealed`, and from then on
-/// the record it repairs has no details. Of a unit whose details are not for whoever asks, only that something changed.
+/// `GET /v1/changes?after=`: what happened, in the order readers outside may know of it: a record as it begins to act, a repair as
+/// `sealed`, from when on the record it repairs has no details. Of a unit whose details are not for whoever asks, only that something changed.
 ///
 /// # Errors
 /// A problem document.
@@ -358,31 +359,34 @@ pub async fn changes(
     let after = params.number("after", 0, usize::MAX)?.unwrap_or(0) as u64;
     let limit = params.number("limit", 1, CHANGES_MAX)?.unwrap_or(CHANGES);
     let today = state.zone.local(state.now()).date_naive();
-    let book = state.tiering.now();
-    let (head, head_hash) = book.head();
+    let view = view(&state, None).await?;
+    let told = state.tiering.told(&view.book, view.known_at)?;
+    let head = told.count();
     if after > head {
         return Err(Problem::bad(
             "after",
-            format!("{after} is beyond the last row, {head}"),
+            format!("{after} is beyond the last change, {head}"),
         ));
     }
-    let mut records: BTreeMap<&Uscc, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut records: BTreeMap<&Uscc, BTreeMap<&str, Option<u64>>> = BTreeMap::new();
     let mut changes = Vec::new();
-    for row in book.after(after).take(limit) {
-        let sealed = records.entry(row.subject);
-        let sealed = sealed.or_insert_with(|| sealed_rows(&book, row.subject));
-        let mut change = change_of(&row, sealed);
-        if caller.sight(row.subject, today) < Sight::Details {
-            only_that(&mut change);
+    for change in told.after(after).take(limit) {
+        let subject = change.row.subject;
+        let sealed = records.entry(subject);
+        let sealed = sealed.or_insert_with(|| sealed_rows(&told, subject, today));
+        let mut shown = change_of(&change, sealed);
+        if caller.sight(subject, today) < Sight::Details {
+            only_that(&mut shown);
         }
-        changes.push(change);
+        changes.push(shown);
     }
     let last = after + changes.len() as u64;
+    let newest = told.change(head).map_or([0; 32], |change| change.row.hash);
     Ok(Json(json!({
         "changes": changes,
         "next": last,
         "more": last < head,
         "head": head,
-        "head_hash": hex(&head_hash),
+        "head_hash": hex(&newest),
     })))
 }

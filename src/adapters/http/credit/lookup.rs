@@ -29,9 +29,11 @@ use crate::adapters::http::state::WebState;
 use crate::adapters::receipt::merkle::Leaf;
 use crate::domain::access::Caller;
 use crate::domain::calendar::YEARS;
+use crate::domain::calendar::Zone;
 use crate::domain::credit::Tier;
 use crate::domain::credit::official;
 use crate::domain::credit::official::Official;
+use crate::domain::credit::prepared::Seen;
 use crate::domain::credit::sites::sites;
 use crate::domain::credit::sites::worst;
 use crate::domain::credit::tier::Schedule;
@@ -48,7 +50,7 @@ const ITEMS_OF_THREAD_MIN: usize = 256;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
-    on: Option<NaiveDate>,
+    on: Option<Day>,
     known_at: Option<DateTime<FixedOffset>>,
     proofs: Option<bool>,
     items: Vec<Item>,
@@ -60,8 +62,26 @@ pub struct Asked {
 struct Item {
     subject: String,
     client_ref: Option<String>,
-    on: Option<NaiveDate>,
+    on: Option<Day>,
     known_at: Option<DateTime<FixedOffset>>,
+}
+
+/// A day, or a time that stands for the day it lies in.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Day(String);
+
+impl Day {
+    fn in_zone(&self, zone: Zone) -> Result<NaiveDate, Problem> {
+        let day = zone.day_asked(&self.0);
+        let day = day.filter(|day| YEARS.contains(&chrono::Datelike::year(day)));
+        day.ok_or_else(|| {
+            Problem::bad(
+                "on",
+                "a date such as 2020-06-30, or a time such as 2020-06-30T09:00:00+08:00, is expected",
+            )
+        })
+    }
 }
 
 /// An item that cannot be answered.
@@ -130,9 +150,13 @@ struct Tariff {
     red_repeated: bool,
 }
 
+/// An item with the day of its own.
+type OnDay<'a> = (&'a Item, Option<NaiveDate>);
+
 /// What every item of a request is answered with.
 struct Desk<'a> {
     state: &'a WebState,
+    caller: &'a Caller,
     book: &'a Book,
     schedule: Schedule<'a>,
     on: NaiveDate,
@@ -158,17 +182,16 @@ pub async fn lookup(
     }
     let client = lookups::client(&caller, &head)?;
     let today = state.zone.local(state.now()).date_naive();
-    let on = asked.on.unwrap_or(today);
-    let days = asked.items.iter().filter_map(|item| item.on);
-    let wrong = |day: &NaiveDate| !YEARS.contains(&chrono::Datelike::year(day));
-    if std::iter::once(on).chain(days).any(|day| wrong(&day)) {
-        return Err(Problem::bad("on", "a date such as 2020-06-30 is expected"));
-    }
+    let day = |day: &Option<Day>| day.as_ref().map(|day| day.in_zone(state.zone)).transpose();
+    let on = day(&asked.on)?.unwrap_or(today);
+    let mut days = Vec::with_capacity(asked.items.len());
     for item in &asked.items {
         client_ref(item.client_ref.as_deref())?;
+        let own = day(&item.on)?;
         if let Ok(subject) = Uscc::new(&item.subject) {
-            past(&caller, &subject, item.on.unwrap_or(on), today)?;
+            past(&caller, &subject, own.unwrap_or(on), today)?;
         }
+        days.push(own);
     }
     // Every item's knowledge must have come to pass, and stays as it is from now on. Without one it is now's, the latest.
     let own = asked.items.iter().filter_map(|item| item.known_at);
@@ -182,6 +205,7 @@ pub async fn lookup(
     let answered = state.compute(|| {
         let desk = Desk {
             state: &state,
+            caller: &caller,
             book: &view.book,
             schedule: state.tiering.schedule()?,
             on,
@@ -194,7 +218,8 @@ pub async fn lookup(
             rulebook: rulebook.id(),
             rulebook_sha256: rulebook.sha256(),
         };
-        let leaves = desk.answers(&asked.items)?;
+        let asked_for: Vec<_> = asked.items.iter().zip(days).collect();
+        let leaves = desk.answers(&asked_for)?;
         let proofs = asked.proofs.unwrap_or(false);
         Ok::<_, Problem>(sign_batch(&state, &view, &head, leaves, proofs))
     });
@@ -206,9 +231,9 @@ pub async fn lookup(
 
 impl Desk<'_> {
     /// The answers in the order of the items, on all cores when they are many.
-    fn answers(&self, items: &[Item]) -> Result<Vec<Leaf>, Problem> {
-        let answers = |items: &[Item]| -> Result<Vec<Leaf>, Problem> {
-            let texts = items.iter().map(|item| self.answer(item));
+    fn answers(&self, items: &[OnDay<'_>]) -> Result<Vec<Leaf>, Problem> {
+        let answers = |items: &[OnDay<'_>]| -> Result<Vec<Leaf>, Problem> {
+            let texts = items.iter().map(|item| self.answer(*item));
             texts.map(|text| Ok(Leaf::new(text?))).collect()
         };
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -232,7 +257,7 @@ impl Desk<'_> {
         Ok(all)
     }
 
-    fn answer(&self, item: &Item) -> Result<String, Problem> {
+    fn answer(&self, (item, day): OnDay<'_>) -> Result<String, Problem> {
         let client_ref = item.client_ref.as_deref();
         let failed = |error: String| {
             Ok(text(&Failed {
@@ -245,22 +270,24 @@ impl Desk<'_> {
             Ok(subject) => subject,
             Err(fault) => return failed(fault.to_string()),
         };
-        if !is_known(self.state, self.book, &subject) {
+        if !is_known(self.state, self.book, self.caller, &subject)? {
             return failed("not registered and not in the ledger".to_owned());
         }
-        let on = item.on.unwrap_or(self.on);
+        let on = day.unwrap_or(self.on);
         let at = item.known_at.unwrap_or(self.known_at);
         let known_at = Some(at);
         let unit = self.book.unit(&subject);
+        let seen = match self.caller.sees_notices(&subject) {
+            true => Seen::whole(unit),
+            false => unit.seen_outside(&self.schedule, at),
+        };
+        let unit = seen.unit();
         let folded = |error: &dyn std::fmt::Display| TieringError::Entries(error.to_string());
         let brief = unit.brief(&self.schedule, on, known_at);
         let brief = brief.map_err(|error| folded(&error))?;
         let official = official::current(unit.events, on, known_at);
-        let tariff = self
-            .state
-            .tiering
-            .tariff(self.book, &subject, on, known_at)?;
-        let own = (item.on.is_some() || item.known_at.is_some()).then(|| {
+        let tariff = self.state.tiering.tariff_as_seen(unit, on, known_at)?;
+        let own = (day.is_some() || item.known_at.is_some()).then(|| {
             let rulebook = self.schedule.on(on);
             Own {
                 on: on.to_string(),

@@ -5,21 +5,35 @@ use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
+use axum::response::Response;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::adapters::credit_events::instant_text;
+use crate::adapters::credit_events::lookups::lookup_json;
+use crate::adapters::http::credit::uscc;
+use crate::adapters::http::desk::name;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::page::lookups::LookupRow;
+use crate::adapters::http::page::lookups::LookupsView;
+use crate::adapters::http::page::lookups::lookups;
+use crate::adapters::http::pages::html;
+use crate::adapters::http::pages::lang;
+use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt;
 use crate::adapters::receipt::PublicKey;
 use crate::domain::access::Caller;
 use crate::domain::access::Role;
+use crate::domain::calendar::Instant;
 use crate::domain::credit::lookup::CLIENT_BYTES_MAX;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Wanted;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::View;
 
+/// Records of one answer unless asked for fewer, and at most.
+const ROWS: usize = 100;
+const ROWS_MAX: usize = 10_000;
 /// Header by which whoever asks says who that is.
 const CLIENT: &str = "x-skytier-client";
 /// Header that names the record of an answer.
@@ -116,15 +130,104 @@ pub async fn one(
         .into_iter()
         .map(|(key, _)| key)
         .collect();
-    Ok(Json(json!({
-        "id": lookup.id,
-        "seq": seq,
-        "asked_at": instant_text(lookup.asked_at),
-        "client": lookup.client.as_ref().filter(|_| lookup.checked),
-        "claimed_client": lookup.client.as_ref().filter(|_| !lookup.checked),
-        "subject": lookup.subject.map(|subject| subject.to_string()),
-        "items": lookup.items,
-        "signed": receipt::verify(&lookup.receipt, &keys).ok(),
-        "receipt": lookup.receipt,
+    let mut shown = lookup_json(seq, &lookup);
+    shown["signed"] = receipt::verify(&lookup.receipt, &keys).ok().into();
+    shown["receipt"] = lookup.receipt.into();
+    Ok(Json(shown))
+}
+
+/// What the parameters ask for, one more than `limit`, which tells whether there are more.
+fn wanted(state: &WebState, caller: &Caller, params: &Params) -> Result<(Wanted, usize), Problem> {
+    let zone = state.zone;
+    let day = |name| -> Result<Option<_>, Problem> { params.date(name) };
+    let subject = params.text("subject").map(uscc).transpose()?;
+    let limit = params.number("limit", 1, ROWS_MAX)?.unwrap_or(ROWS);
+    let client = params.text("client").map(str::to_owned);
+    let own = || caller.name.clone().unwrap_or_default();
+    let wanted = Wanted {
+        after: params.number("after", 0, usize::MAX)?.unwrap_or(0) as u64,
+        limit: limit + 1,
+        // A bank finds its own alone.
+        client: if caller.role == Role::Bank {
+            Some(own())
+        } else {
+            client
+        },
+        subject,
+        from: day("from")?.map(|day| zone.local(zone.day_start(day))),
+        before: day("to")?.map(|day| zone.local(zone.day_end(day))),
+    };
+    Ok((wanted, limit))
+}
+
+/// One page of records, and whether there are more.
+async fn found(
+    state: &WebState,
+    caller: &Caller,
+    params: &Params,
+) -> Result<(Vec<(u64, Lookup)>, bool), Problem> {
+    let (wanted, limit) = wanted(state, caller, params)?;
+    let mut rows = state.lookups.list(wanted).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    Ok((rows, more))
+}
+
+/// `GET /v1/lookups?client=&subject=&from=&to=&after=&limit=`: records in order, paged by number; a bank gets its own.
+///
+/// # Errors
+/// A problem document.
+pub async fn list(
+    State(state): State<WebState>,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["client", "subject", "from", "to", "after", "limit"])?;
+    let (rows, more) = found(&state, &caller, &params).await?;
+    let next = rows.last().filter(|_| more).map(|(seq, _)| *seq);
+    let shown = rows
+        .iter()
+        .map(|(seq, lookup)| lookup_json(Some(*seq), lookup));
+    let shown: Vec<Value> = shown.collect();
+    Ok(Json(json!({"lookups": shown, "next": next})))
+}
+
+/// `GET /lookups`: the same as a page, for auditors.
+///
+/// # Errors
+/// A problem document.
+pub async fn page(
+    State(state): State<WebState>,
+    caller: Caller,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["client", "subject", "from", "to", "after", "lang"])?;
+    let lang = lang(&params)?;
+    let (rows, more) = found(&state, &caller, &params).await?;
+    let next = rows.last().filter(|_| more).map(|(seq, _)| *seq);
+    let registry = state.directory.now();
+    let row = |(seq, lookup): &(u64, Lookup)| LookupRow {
+        seq: *seq,
+        at: state
+            .zone
+            .text(Instant::from_unix(lookup.asked_at.timestamp())),
+        client: lookup.client.clone(),
+        checked: lookup.checked,
+        subject: lookup.subject.map(|subject| {
+            let unit = registry.enterprise(subject.as_str());
+            let name = unit.map(|unit| name(&unit.names, lang));
+            (subject.to_string(), name.filter(|name| !name.is_empty()))
+        }),
+        items: lookup.items,
+        id: lookup.id.clone(),
+        kept_until: lookup.kept_until().date_naive(),
+    };
+    let asked = ["client", "subject", "from", "to"];
+    let asked = asked.map(|name| (name, params.text(name).unwrap_or("").to_owned()));
+    Ok(html(lookups(&LookupsView {
+        lang,
+        asked: asked.into(),
+        rows: rows.iter().map(row).collect(),
+        next,
     })))
 }

@@ -39,10 +39,10 @@ pub async fn open(
     caller: Caller,
     Body(asked): Body<Asked>,
 ) -> Result<(Extension<Audited>, Json<Value>), Problem> {
-    let subject = known_unit(&state, &code)?;
+    let subject = known_unit(&state, &code, &caller)?;
     check_document(&asked.reason).map_err(|fault| Problem::bad("reason", fault))?;
     let book = state.tiering.now();
-    let sealed = seals(&book, &subject);
+    let sealed = seals(&state, &book, &subject)?;
     let own = |id: Option<&str>| id == Some(asked.id.as_str());
     let row = book.rows_of(&subject).find(|row| own(row.event.own_id()));
     let row = row.filter(|_| sealed.contains_key(&asked.id));

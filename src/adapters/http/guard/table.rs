@@ -83,6 +83,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/commissioning/{id}", Who::Roles(INSIDE)),
     ("GET", "/year", Who::Roles(INSIDE)),
     ("GET", "/live", Who::Roles(INSIDE)),
+    ("GET", "/lookups", Who::Roles(OVERSEERS)),
     (
         "GET",
         "/enterprises/{uscc}",
@@ -180,6 +181,7 @@ pub const TABLE: &[Row] = &[
         Who::Roles(AUDITOR),
     ),
     ("GET", "/v1/disagreements", Who::Roles(INSIDE)),
+    ("GET", "/v1/lookups", Who::Roles(OVERSEERS.and(BANK))),
     ("GET", "/v1/lookups/{id}", Who::Roles(INSIDE.and(BANK))),
     ("GET", "/v1/changes", Who::Roles(INSIDE.and(BANK))),
     ("GET", "/v1/snapshots/{file}", Who::Roles(INSIDE.and(BANK))),

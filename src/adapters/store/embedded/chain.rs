@@ -180,6 +180,32 @@ impl<T, E: Display> Chain<T, E> {
         Ok(entries)
     }
 
+    /// Entries behind a number that are wanted, in order with their numbers, as many as asked for at most.
+    pub(super) fn some(
+        &self,
+        connection: &Connection,
+        after: u64,
+        limit: usize,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<Vec<(u64, T)>, Fault> {
+        let table = self.table;
+        let select = format!("SELECT seq, line FROM {table} WHERE seq > ?1 ORDER BY seq");
+        let mut statement = connection.prepare_cached(&select)?;
+        let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)])?;
+        let mut entries = Vec::new();
+        while entries.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);
+            let entry = (self.from_line)(&line);
+            let entry = entry.map_err(|fault| Fault::Row(self.place(seq, &fault)))?;
+            if wanted(&entry) {
+                entries.push((seq.cast_unsigned(), entry));
+            }
+        }
+        Ok(entries)
+    }
+
     /// The first entry of an identifier, with its number, in a table that has such a column.
     pub(super) fn find(
         &self,
