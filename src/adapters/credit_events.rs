@@ -21,10 +21,12 @@ pub mod lookups;
 
 use crate::adapters::credit_events::object::Object;
 use crate::adapters::credit_events::object::Writer;
+use crate::domain::credit::Application;
 use crate::domain::credit::Bonus;
 use crate::domain::credit::Code;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::Notification;
 use crate::domain::credit::Objection;
 use crate::domain::credit::OfficialTier;
 use crate::domain::credit::Override;
@@ -46,7 +48,9 @@ pub const ID_BYTES_MAX: usize = 128;
 /// Most persons an override names.
 pub const APPROVERS_MAX: usize = 16;
 
-const OPS: &str = "list, record, bonus, revoke, repair, override, halt, resume, delist, objection, settle, official";
+const OPS: &str = "list, record, bonus, revoke, repair, override, halt, resume, delist, objection, settle, notify, apply, official";
+/// Operations that name an earlier entry, which says whose they are.
+const REFERRING: [&str; 6] = ["revoke", "repair", "objection", "settle", "notify", "apply"];
 /// Fields that whoever takes an act fills in.
 const GIVEN: [&str; 3] = ["op", "subject", "captured_at"];
 
@@ -135,7 +139,7 @@ pub fn from_fields(
     let mut object = Object::parse(fields)?;
     object.refuse(op, &GIVEN)?;
     object.give("op", op);
-    if !["revoke", "repair", "objection", "settle"].contains(&op) {
+    if !REFERRING.contains(&op) {
         object.give("subject", subject.as_str());
     }
     object.give("captured_at", &instant_text(captured_at));
@@ -175,6 +179,16 @@ fn event(mut object: Object) -> Result<CreditEvent, LineFault> {
             id: id(&mut object)?,
             date: object.date("date")?,
             upheld: object.flag("upheld")?,
+        }),
+        "notify" => EventBody::Notify(Notification {
+            id: id(&mut object)?,
+            date: object.date("date")?,
+            how: object.text("how")?,
+        }),
+        "apply" => EventBody::Apply(Application {
+            id: id(&mut object)?,
+            date: object.date("date")?,
+            dossier: object.text("dossier")?,
         }),
         "official" => EventBody::Official(OfficialTier {
             subject: subject(&mut object)?,
@@ -248,6 +262,16 @@ pub fn to_line(event: &CreditEvent) -> String {
             line.text("id", &settlement.id);
             line.date("date", settlement.date);
             line.flag("upheld", settlement.upheld);
+        }
+        EventBody::Notify(notification) => {
+            line.text("id", &notification.id);
+            line.date("date", notification.date);
+            line.text("how", &notification.how);
+        }
+        EventBody::Apply(application) => {
+            line.text("id", &application.id);
+            line.date("date", application.date);
+            line.text("dossier", &application.dossier);
         }
         EventBody::Official(official) => {
             line.text("subject", official.subject.as_str());

@@ -25,6 +25,7 @@ use crate::adapters::credit_events::views::Place;
 use crate::adapters::credit_events::views::Seals;
 use crate::adapters::credit_events::views::entry_json;
 use crate::adapters::credit_events::views::hex;
+use crate::adapters::credit_events::views::notice_json;
 use crate::adapters::credit_events::views::promptness_json;
 use crate::adapters::credit_events::views::run_json;
 use crate::adapters::credit_events::views::standing_json;
@@ -59,8 +60,10 @@ An act has the fields that `skytier rate` reads, without op, subject and capture
   bonus       id code date
   revoke      id date [void_ab_initio=true]
   repair      id approved
+  notify      id date how
   objection   id date reason
   settle      id date upheld=true|false
+  apply       id date dossier
   override    id tier from to reason legal_basis approved_by=NAME,NAME
   list, delist, halt, resume   date
   official    tier as_of source [site]
@@ -90,7 +93,7 @@ enum What {
         /// What kind of act.
         #[arg(value_parser = clap::builder::PossibleValuesParser::new([
             "record", "bonus", "revoke", "repair", "objection", "settle", "override", "list", "delist",
-            "halt", "resume", "official",
+            "halt", "resume", "official", "notify", "apply",
         ]))]
         act: String,
         /// The data directory.
@@ -389,7 +392,8 @@ async fn records(
         let (seq, hash) = (row.seq, row.hash);
         let promptness = dossier::promptness(entry.event, rulebook, &workdays);
         let clock = dossier::objection_clock(&entry, rulebook, &workdays);
-        let line = standing_json(Place { seq, hash }, &entry, promptness, clock);
+        let notice = notice_json(&entry, &outlook, on);
+        let line = standing_json(Place { seq, hash }, &entry, promptness, clock, notice);
         writeln!(out, "{line}")?;
     }
     Ok(())

@@ -249,6 +249,10 @@ pub enum EventBody {
     Objection(Objection),
     /// The authority decides on an objection.
     Settle(Settlement),
+    /// The unit was told that a record is going to be scored.
+    Notify(Notification),
+    /// The unit applies for the repair of a record.
+    Apply(Application),
     /// The authority's own published tier; kept beside the computed one, never mixed with it.
     Official(OfficialTier),
 }
@@ -333,6 +337,28 @@ pub struct Settlement {
     pub upheld: bool,
 }
 
+/// That the unit was told of a record that is going to be scored, and of what it may do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// The record.
+    pub id: String,
+    /// Day it was told.
+    pub date: NaiveDate,
+    /// By which way, such as the system, a message, a letter.
+    pub how: String,
+}
+
+/// A unit's application for a repair; what comes of it is a [`Repair`], or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The record.
+    pub id: String,
+    /// Day it was filed.
+    pub date: NaiveDate,
+    /// What was handed in: commitment, proof of performance and so on.
+    pub dossier: String,
+}
+
 /// An approved repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
@@ -394,6 +420,8 @@ impl CreditEvent {
             EventBody::Delist(_) => "delist",
             EventBody::Objection(_) => "objection",
             EventBody::Settle(_) => "settle",
+            EventBody::Notify(_) => "notify",
+            EventBody::Apply(_) => "apply",
             EventBody::Official(_) => "official",
         }
     }
@@ -413,7 +441,9 @@ impl CreditEvent {
             EventBody::Revoke(_)
             | EventBody::Repair(_)
             | EventBody::Objection(_)
-            | EventBody::Settle(_) => None,
+            | EventBody::Settle(_)
+            | EventBody::Notify(_)
+            | EventBody::Apply(_) => None,
         }
     }
 
@@ -436,6 +466,8 @@ impl CreditEvent {
             EventBody::Repair(repair) => Some(&repair.id),
             EventBody::Objection(objection) => Some(&objection.id),
             EventBody::Settle(settlement) => Some(&settlement.id),
+            EventBody::Notify(notification) => Some(&notification.id),
+            EventBody::Apply(application) => Some(&application.id),
             _ => None,
         }
     }

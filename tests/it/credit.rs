@@ -6,6 +6,7 @@ mod entering;
 mod hooks;
 mod lists;
 mod noted;
+mod process;
 mod receipts;
 mod refusals;
 mod sheets;

@@ -191,6 +191,8 @@ fn shifted(event: &CreditEvent, days: u64) -> CreditEvent {
         EventBody::Halt(at) | EventBody::Resume(at) => at.date = at.date + by,
         EventBody::Objection(objection) => objection.date = objection.date + by,
         EventBody::Settle(settlement) => settlement.date = settlement.date + by,
+        EventBody::Notify(notification) => notification.date = notification.date + by,
+        EventBody::Apply(application) => application.date = application.date + by,
         EventBody::Record(record) => record.doc_date = record.doc_date + by,
         EventBody::Bonus(bonus) => bonus.date = bonus.date + by,
         EventBody::Revoke(revocation) => revocation.date = revocation.date + by,

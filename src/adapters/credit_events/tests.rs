@@ -5,10 +5,12 @@ use crate::adapters::credit_events::LINE_BYTES_MAX;
 use crate::adapters::credit_events::LineFault;
 use crate::adapters::credit_events::from_line;
 use crate::adapters::credit_events::to_line;
+use crate::domain::credit::Application;
 use crate::domain::credit::Bonus;
 use crate::domain::credit::Code;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::Notification;
 use crate::domain::credit::Objection;
 use crate::domain::credit::OfficialTier;
 use crate::domain::credit::Override;
@@ -237,6 +239,16 @@ fn body() -> impl Strategy<Value = EventBody> {
         })),
         (text(), date(), any::<bool>())
             .prop_map(|(id, date, upheld)| EventBody::Settle(Settlement { id, date, upheld })),
+        (text(), date(), text()).prop_map(|(id, date, how)| EventBody::Notify(Notification {
+            id,
+            date,
+            how
+        })),
+        (text(), date(), text()).prop_map(|(id, date, dossier)| EventBody::Apply(Application {
+            id,
+            date,
+            dossier
+        })),
         record().prop_map(EventBody::Record),
         (text(), subject(), code(), date()).prop_map(|(id, subject, code, date)| EventBody::Bonus(
             Bonus {

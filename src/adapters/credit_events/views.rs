@@ -15,7 +15,9 @@ use crate::domain::credit::dossier::ObjectionClock;
 use crate::domain::credit::dossier::Promptness;
 use crate::domain::credit::official::Official;
 use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::tier::Bare;
 use crate::domain::credit::tier::CASE_CAP;
+use crate::domain::credit::tier::Outlook;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::tier::Reason;
 use crate::domain::credit::timeline::Run;
@@ -157,6 +159,7 @@ pub fn standing_json(
     entry: &Entry<'_>,
     promptness: Option<Promptness>,
     clock: Option<ObjectionClock>,
+    notice: Option<Value>,
 ) -> Value {
     let span = entry.span.as_ref();
     let day = |day: chrono::NaiveDate| day.to_string();
@@ -173,15 +176,42 @@ pub fn standing_json(
         "objection": clock.map(|clock| json!({
             "file_by": clock.file_by.map(day),
             "filed": entry.objection.map(day),
+            "filed_late": clock.filed_late,
             "decide_by": clock.decide_by.map(day),
+            "decide_by_if_complex": clock.decide_by_if_complex.map(day),
             "decided": entry.settled.map(|settled| day(settled.date)),
             "upheld": entry.settled.map(|settled| settled.upheld),
+            "correct_by": clock.correct_by.map(day),
+            "corrected": clock.corrected.map(day),
+        })),
+        "notice": notice,
+        "application": entry.applied.map(|applied| json!({
+            "filed": day(applied.date), "dossier": applied.dossier,
         })),
         "repair": entry.repair.map(|repair| json!({
             "approved": day(repair.approved), "acts_from": day(repair.acts_from),
             "early": repair.acts_from > repair.approved,
         })),
     })
+}
+
+/// The notice that a unit is to be given of a record: when it was due and given, and what the record will do.
+#[must_use]
+pub fn notice_json(entry: &Entry<'_>, outlook: &Outlook<'_>, on: NaiveDate) -> Option<Value> {
+    let clock = dossier::notice_clock(entry)?;
+    let drop = dossier::drop_of(entry, outlook);
+    let stood = |bare: Bare| json!({"score": bare.score, "tier": bare.tier.as_str()});
+    Some(json!({
+        "due": clock.due.to_string(),
+        "given": clock.given.map(|given| given.date.to_string()),
+        "how": clock.given.map(|given| &given.how),
+        "late": clock.is_late(on),
+        "counts_from": clock.counts_from.to_string(),
+        "acts_from": drop.map(|drop| drop.from.to_string()),
+        "before": drop.map(|drop| stood(drop.before)),
+        "then": drop.map(|drop| stood(drop.then)),
+        "tier_drop": drop.map(|drop| drop.is_tier_drop()),
+    }))
 }
 
 /// How promptly a document was entered, null with the reason where the calendar does not reach.
@@ -232,7 +262,10 @@ pub fn change_of(change: &Change<'_>, sealed: &BTreeMap<&str, Option<u64>>) -> V
         (EventBody::Repair(_), _) => "sealed",
         _ => event.op(),
     };
-    let process = matches!(event.body, EventBody::Objection(_) | EventBody::Settle(_));
+    let process = matches!(
+        event.body,
+        EventBody::Objection(_) | EventBody::Settle(_) | EventBody::Notify(_) | EventBody::Apply(_)
+    );
     let mut entry = entry_json(event);
     if let Some(fields) = entry.as_object_mut() {
         for field in INTERNAL {

@@ -4,6 +4,8 @@ pub mod acts;
 
 pub mod behind;
 
+pub mod forms;
+
 pub mod lookup;
 
 pub mod lookups;

@@ -4,10 +4,12 @@ use chrono::NaiveDate;
 
 use crate::adapters::chart::palette::CreditTier;
 use crate::adapters::credit_events::views::is_sealed;
+use crate::adapters::http::credit::forms::process;
 use crate::adapters::http::credit::seals;
 use crate::adapters::http::credit::unregistered;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::form::FormKey;
 use crate::adapters::http::page::today::TierChange;
 use crate::adapters::http::page::today::TierChanges;
 use crate::adapters::http::page::view::ENTERPRISES_PER_PAGE;
@@ -24,6 +26,7 @@ use crate::adapters::http::unit_view::Asked;
 use crate::adapters::http::unit_view::unit;
 use crate::adapters::lang::Lang;
 use crate::adapters::words;
+use crate::domain::access::Caller;
 use crate::domain::credit::Code;
 use crate::domain::credit::Tier;
 use crate::domain::credit::rulebook::Rulebook;
@@ -226,6 +229,7 @@ pub fn enterprise(
     lang: Lang,
     code: &str,
     params: &Params,
+    (caller, key): (&Caller, Option<FormKey>),
 ) -> Result<EnterpriseView, Problem> {
     let subject = Uscc::new(code).map_err(|fault| Problem::bad("uscc", fault))?;
     let registry = state.directory.now();
@@ -256,6 +260,7 @@ pub fn enterprise(
         confidence: reason.confidence.as_str().to_owned(),
     });
     let asked = Asked {
+        process: process(state, &subject, caller, key)?,
         subject,
         rating: &rating,
         example: found.example,

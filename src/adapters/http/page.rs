@@ -13,6 +13,7 @@ pub mod door;
 pub mod frame;
 pub mod lookups;
 pub mod pictures;
+pub mod process;
 pub mod sheet;
 pub mod standing;
 pub(in crate::adapters::http) mod tables;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -17,10 +18,12 @@ use crate::adapters::http::credit_view;
 use crate::adapters::http::desk;
 use crate::adapters::http::desk::Wish;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::form::FormKey;
 use crate::adapters::http::page;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
+use crate::domain::access::Caller;
 use crate::flow::area::Area;
 
 /// Earliest and latest year a page may be asked for.
@@ -222,9 +225,12 @@ pub async fn dashboard(State(state): State<WebState>, params: Params) -> Result<
 pub async fn enterprise(
     State(state): State<WebState>,
     Path(code): Path<String>,
+    caller: Caller,
+    key: Option<Extension<FormKey>>,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["lang", "code", "doc_date", "repair", "approved"])?;
-    let view = credit_view::enterprise(&state, lang(&params)?, &code, &params)?;
+    let who = (&caller, key.map(|Extension(key)| key));
+    let view = credit_view::enterprise(&state, lang(&params)?, &code, &params, who)?;
     Ok(html(page::enterprise(&view)))
 }

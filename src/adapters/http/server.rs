@@ -177,6 +177,7 @@ fn rated() -> Router<WebState> {
             "/enterprises/{uscc}/certificate",
             get(standing::certificate),
         )
+        .route("/enterprises/{uscc}/acts", post(credit::forms::act))
         .route("/enterprises", get(standing::search))
         .route("/tiers", get(standing::wall))
         .route("/changes", get(standing::changes))

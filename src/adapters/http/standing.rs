@@ -313,6 +313,8 @@ fn kind(op: &str, lang: Lang) -> &'static str {
         "override" => lang.pick("人工调整", "override"),
         "objection" => lang.pick("异议", "objection"),
         "settle" => lang.pick("异议处理", "decision on an objection"),
+        "notify" => lang.pick("告知", "notice to the unit"),
+        "apply" => lang.pick("修复申请", "application for a repair"),
         "list" => lang.pick("列入", "listing"),
         "delist" => lang.pick("移出", "delisting"),
         "halt" => lang.pick("停产", "halt"),

@@ -11,6 +11,7 @@ use crate::adapters::http::credit::behind::thoughts;
 use crate::adapters::http::credit_view::meaning;
 use crate::adapters::http::credit_view::shown;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::page::process::Process;
 use crate::adapters::http::page::unit::Ahead;
 use crate::adapters::http::page::unit::EntryRow;
 use crate::adapters::http::page::unit::EntryShown;
@@ -53,6 +54,8 @@ fn folded(error: impl std::fmt::Display) -> Problem {
 
 /// The unit whose page it is, and how it stands.
 pub(super) struct Asked<'a> {
+    /// What whoever reads the page may do.
+    pub(super) process: Process,
     /// The unit.
     pub(super) subject: Uscc,
     /// How it stands today.
@@ -120,6 +123,7 @@ pub(super) fn unit(
         today,
         thought,
         refused,
+        process: asked.process.clone(),
     })
 }
 

@@ -100,6 +100,8 @@ pub(super) fn parts(root: &Reader<'_>, sha256: String) -> RulebookParts {
         repair: repair(&root.table("repair")),
         objection_file: count(&objection, "file_working_days"),
         objection_decide: count(&objection, "decide_working_days"),
+        objection_complex: count(&objection, "complex_working_days"),
+        objection_correct: count(&objection, "correct_working_days"),
         red_repeat: figure(&tariffs, "red_repeat", |at| at.word("value", &RED_REPEATS)),
         tariffs: root
             .list("tariff")
@@ -277,6 +279,7 @@ fn bonus(at: &Reader<'_>) -> BonusRow {
         term: term(at, "term"),
         max_active: count(at, "max_active"),
         enabled: !at.has("enabled") || at.flag("enabled"),
+        by_unit: at.has("by_unit") && at.flag("by_unit"),
     };
     at.finish();
     row

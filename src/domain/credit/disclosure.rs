@@ -86,7 +86,10 @@ pub fn first_day(
         | EventBody::Halt(at)
         | EventBody::Resume(at) => Some(at.date),
         EventBody::Official(official) => Some(official.as_of),
-        EventBody::Objection(_) | EventBody::Settle(_) => None,
+        EventBody::Objection(_)
+        | EventBody::Settle(_)
+        | EventBody::Notify(_)
+        | EventBody::Apply(_) => None,
     }
 }
 

@@ -1,13 +1,17 @@
 //! The entries behind a unit's tier, each with how it stands on a day.
 
 use crate::domain::calendar::Zone;
+use crate::domain::credit::Application;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::EventBody;
+use crate::domain::credit::Notification;
 use crate::domain::credit::Settlement;
+use crate::domain::credit::Tier;
 use crate::domain::credit::disclosure::repair_acts;
 use crate::domain::credit::ledger::Span;
 use crate::domain::credit::rulebook::EntryLimit;
 use crate::domain::credit::rulebook::Rulebook;
+use crate::domain::credit::tier::Bare;
 use crate::domain::credit::tier::Outlook;
 use crate::domain::credit::tier::Schedule;
 use crate::domain::credit::workdays::Workdays;
@@ -62,6 +66,12 @@ pub struct Entry<'a> {
     pub objection: Option<NaiveDate>,
     /// The decision on the objection.
     pub settled: Option<&'a Settlement>,
+    /// The notice to the unit, if it was entered.
+    pub notified: Option<&'a Notification>,
+    /// The unit's application for a repair.
+    pub applied: Option<&'a Application>,
+    /// The day from which it was taken back.
+    pub revoked: Option<NaiveDate>,
     /// Its repair, if one was approved.
     pub repair: Option<Repaired>,
 }
@@ -94,43 +104,62 @@ pub fn entries<'a>(
         .filter_map(|event| Some((event.own_id()?, *event)));
     own.filter(|(id, _)| seen.insert(*id))
         .map(|(id, event)| {
-            // The entry's own span comes before those that follow from it.
-            let span = history.spans().find(|span| span.id == id).cloned();
-            let objection = known.iter().find_map(|event| match &event.body {
-                EventBody::Objection(objection) if objection.id == id => Some(objection.date),
-                _ => None,
-            });
-            let settled = known.iter().find_map(|event| match &event.body {
-                EventBody::Settle(settlement) if settlement.id == id => Some(settlement),
-                _ => None,
-            });
-            let disputed = objection.is_some() && settled.is_none();
-            let repair = known.iter().find_map(|event| match &event.body {
-                EventBody::Repair(repair) if repair.id == id => {
-                    let (rulebook, _) = outlook.on(repair.approved);
-                    Some(Repaired {
-                        approved: repair.approved,
-                        acts_from: repair_acts(repair, events, &Schedule::single(rulebook)),
-                    })
-                }
-                _ => None,
-            });
-            let repaired = repair.is_some_and(|repair| repair.acts_from <= on);
-            let state = match state(id, &known, span.as_ref(), disputed, on) {
+            let mut entry = Entry {
+                event,
+                state: State::Pending,
+                // The entry's own span comes before those that follow from it.
+                span: history.spans().find(|span| span.id == id).cloned(),
+                objection: None,
+                settled: None,
+                notified: None,
+                applied: None,
+                revoked: None,
+                repair: None,
+            };
+            for remark in known.iter().filter(|event| event.refers_to() == Some(id)) {
+                entry.remark(remark, events, outlook);
+            }
+            let disputed = entry.objection.is_some() && entry.settled.is_none();
+            let repaired = entry.repair.is_some_and(|repair| repair.acts_from <= on);
+            entry.state = match state(id, &known, entry.span.as_ref(), disputed, on) {
                 State::Revoked => State::Revoked,
                 _ if repaired => State::Repaired,
                 other => other,
             };
-            Entry {
-                event,
-                state,
-                span,
-                objection,
-                settled,
-                repair,
-            }
+            entry
         })
         .collect()
+}
+
+impl<'a> Entry<'a> {
+    /// Takes in what another entry of the unit says of this one; of several of one kind the first counts.
+    fn remark(&mut self, remark: &'a CreditEvent, events: &[CreditEvent], outlook: &Outlook<'_>) {
+        match &remark.body {
+            EventBody::Objection(objection) => {
+                self.objection.get_or_insert(objection.date);
+            }
+            EventBody::Settle(settlement) => {
+                self.settled.get_or_insert(settlement);
+            }
+            EventBody::Notify(notification) => {
+                self.notified.get_or_insert(notification);
+            }
+            EventBody::Apply(application) => {
+                self.applied.get_or_insert(application);
+            }
+            EventBody::Revoke(revocation) => {
+                self.revoked.get_or_insert(revocation.date);
+            }
+            EventBody::Repair(repair) => {
+                let (rulebook, _) = outlook.on(repair.approved);
+                self.repair.get_or_insert_with(|| Repaired {
+                    approved: repair.approved,
+                    acts_from: repair_acts(repair, events, &Schedule::single(rulebook)),
+                });
+            }
+            _ => {}
+        }
+    }
 }
 
 fn state(
@@ -208,13 +237,57 @@ pub fn promptness(
     })
 }
 
-/// The last days for an objection to be filed and for the decision on one.
+/// When the unit was told that a record is going to be scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeClock<'a> {
+    /// The day on which it had to be told: that of the entry.
+    pub due: NaiveDate,
+    /// When and how it was, if that was entered.
+    pub given: Option<&'a Notification>,
+    /// The day from which it may object: that of the notice, else of the document's service, else of the entry.
+    pub counts_from: NaiveDate,
+}
+
+impl NoticeClock<'_> {
+    /// Whether the notice came late, or is still missing after its day.
+    #[must_use]
+    pub fn is_late(&self, on: NaiveDate) -> bool {
+        self.given.map_or(on, |given| given.date) > self.due
+    }
+}
+
+/// When the unit was to be told of a record, and was; `None` for an entry that is no document.
+#[must_use]
+pub fn notice_clock<'a>(entry: &Entry<'a>) -> Option<NoticeClock<'a>> {
+    let EventBody::Record(record) = &entry.event.body else {
+        return None;
+    };
+    let zone = Zone::beijing().offset();
+    let due = entry.event.captured_at.with_timezone(&zone).date_naive();
+    let given = entry.notified;
+    let told = given.map(|given| given.date).or(record.served);
+    Some(NoticeClock {
+        due,
+        given,
+        counts_from: told.unwrap_or(due),
+    })
+}
+
+/// The last days for an objection to be filed, for the decision on one, and for the correction that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectionClock {
     /// Last day to object.
     pub file_by: Option<NaiveDate>,
+    /// Whether it was filed after that day; `None` without an objection, or where the calendar does not reach.
+    pub filed_late: Option<bool>,
     /// Last day to decide, once an objection was filed.
     pub decide_by: Option<NaiveDate>,
+    /// The same for a complex one.
+    pub decide_by_if_complex: Option<NaiveDate>,
+    /// Last day to correct the record, once it was decided that the unit is right.
+    pub correct_by: Option<NaiveDate>,
+    /// The day from which it was corrected.
+    pub corrected: Option<NaiveDate>,
 }
 
 /// The clocks of an objection to a record; `None` for an entry that is no document.
@@ -224,17 +297,54 @@ pub fn objection_clock(
     rulebook: &Rulebook,
     workdays: &Workdays,
 ) -> Option<ObjectionClock> {
-    let EventBody::Record(record) = &entry.event.body else {
-        return None;
-    };
-    let zone = Zone::beijing().offset();
-    let entered = entry.event.captured_at.with_timezone(&zone).date_naive();
-    let told = record.served.unwrap_or(entered);
-    let parts = rulebook.parts();
+    let told = notice_clock(entry)?.counts_from;
+    let (parts, filed) = (rulebook.parts(), entry.objection);
+    let after = |day: Option<NaiveDate>, count: u32| workdays.after(day?, count);
+    let (decide, complex) = (parts.objection_decide.value, parts.objection_complex.value);
+    let file_by = workdays.after(told, parts.objection_file.value);
+    let upheld = entry.settled.filter(|settled| settled.upheld);
     Some(ObjectionClock {
-        file_by: workdays.after(told, parts.objection_file.value),
-        decide_by: entry
-            .objection
-            .and_then(|filed| workdays.after(filed, parts.objection_decide.value)),
+        file_by,
+        filed_late: filed.zip(file_by).map(|(filed, by)| filed > by),
+        decide_by: after(filed, decide),
+        decide_by_if_complex: after(filed, decide + complex),
+        correct_by: after(
+            upheld.map(|settled| settled.date),
+            parts.objection_correct.value,
+        ),
+        corrected: entry.revoked.filter(|_| upheld.is_some()),
+    })
+}
+
+/// What a record that is going to act will do, for the notice that tells the unit of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drop {
+    /// The first day.
+    pub from: NaiveDate,
+    /// How the unit stands the day before, all it knows of being counted.
+    pub before: Bare,
+    /// And then.
+    pub then: Bare,
+}
+
+impl Drop {
+    /// Whether a notice of its own is due: the tier becomes worse, and is yellow or worse.
+    #[must_use]
+    pub fn is_tier_drop(&self) -> bool {
+        self.then.tier > self.before.tier && self.then.tier >= Tier::Yellow
+    }
+}
+
+/// What a record does on its first day; `None` for an entry that is none, or never acts.
+#[must_use]
+pub fn drop_of(entry: &Entry<'_>, outlook: &Outlook<'_>) -> Option<Drop> {
+    let span = entry.span.as_ref();
+    let from = span
+        .filter(|_| matches!(entry.event.body, EventBody::Record(_)))?
+        .start;
+    Some(Drop {
+        from,
+        before: outlook.bare_on(from.pred_opt()?),
+        then: outlook.bare_on(from),
     })
 }

@@ -252,6 +252,7 @@ impl History {
                 EventBody::List(_) | EventBody::Delist(_) => {}
                 EventBody::Revoke(_) | EventBody::Repair(_) => {}
                 EventBody::Objection(_) | EventBody::Settle(_) => {}
+                EventBody::Notify(_) | EventBody::Apply(_) => {}
                 EventBody::Halt(_) | EventBody::Resume(_) => {}
             }
         }

@@ -154,6 +154,8 @@ pub struct BonusRow {
     pub max_active: Figure<u32>,
     /// Whether events may use it.
     pub enabled: bool,
+    /// Whether the unit enters it itself.
+    pub by_unit: bool,
 }
 
 /// A row that forces a tier.
@@ -256,6 +258,10 @@ pub struct RulebookParts {
     pub objection_file: Figure<u32>,
     /// Working days the authority has to decide on an objection.
     pub objection_decide: Figure<u32>,
+    /// Working days it has on top of these for a complex one.
+    pub objection_complex: Figure<u32>,
+    /// Working days from a decision that upholds an objection to the correction of the record.
+    pub objection_correct: Figure<u32>,
     /// Which earlier snapshot makes a red one a repeated one.
     pub red_repeat: Figure<RedRepeat>,
     /// Surcharges.

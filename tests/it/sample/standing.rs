@@ -5,6 +5,8 @@ use skytier::adapters::chart::palette::CreditTier;
 use skytier::adapters::chart::timeline::Stretch;
 use skytier::adapters::chart::timeline::TimelineChart;
 use skytier::adapters::http::page::certificate::CertificateView;
+use skytier::adapters::http::page::process::Process;
+use skytier::adapters::http::page::process::ProcessForm;
 use skytier::adapters::http::page::standing::ChangesView;
 use skytier::adapters::http::page::standing::Made;
 use skytier::adapters::http::page::standing::SearchView;
@@ -126,6 +128,21 @@ pub(crate) fn unit(lang: Lang) -> UnitView {
             would: aheads(),
         }),
         refused: both("与台账不符", "it contradicts the ledger"),
+        process: process(),
+    }
+}
+
+fn process() -> Process {
+    let acts = ["notifications", "objections", "applications", "bonuses"];
+    let form = |act| ProcessForm {
+        act,
+        choices: vec!["record-2025-05-08-1".to_owned(), "record-2".to_owned()],
+    };
+    Process {
+        key: Some("key-of-a-session".to_owned()),
+        asks_name: true,
+        today: date("2025-11-21"),
+        forms: acts.map(form).into(),
     }
 }
 

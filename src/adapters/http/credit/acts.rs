@@ -19,17 +19,21 @@ use crate::adapters::http::credit::uscc;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
 use crate::domain::access::Caller;
+use crate::domain::access::Role;
 use crate::domain::credit::CreditEvent;
+use crate::domain::credit::EventBody;
 use crate::domain::credit::dossier;
 use crate::domain::credit::tier::Rating;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::Entered;
 
 /// The paths under a unit, and the kind of entry each takes.
-pub const ACTS: [(&str, &str); 12] = [
+pub const ACTS: [(&str, &str); 14] = [
     ("records", "record"),
     ("bonuses", "bonus"),
     ("revocations", "revoke"),
+    ("notifications", "notify"),
+    ("applications", "apply"),
     ("repairs", "repair"),
     ("objections", "objection"),
     ("settlements", "settle"),
@@ -72,8 +76,46 @@ pub async fn act(
     event.entered_by = caller
         .actor(event.entered_by.as_deref())
         .map_err(|fault| Problem::bad("entered_by", fault))?;
+    own_alone(&state, &caller, &event)?;
     let entered = enter(&state, &subject, event).await?;
     Ok(entered.into_response())
+}
+
+/// Refuses a unit what the authority gives: of bonuses it enters its commitment alone, on the day it is uploaded.
+pub(super) fn own_alone(
+    state: &WebState,
+    caller: &Caller,
+    event: &CreditEvent,
+) -> Result<(), Problem> {
+    let EventBody::Bonus(bonus) = &event.body else {
+        return Ok(());
+    };
+    if caller.role != Role::Enterprise {
+        return Ok(());
+    }
+    let today = state.zone.local(state.now()).date_naive();
+    let rulebook = state.tiering.schedule()?.on(bonus.date);
+    let row = rulebook.bonus(&bonus.code).filter(|row| row.by_unit);
+    if row.is_none() {
+        let own = rulebook.parts().bonuses.iter().filter(|row| row.by_unit);
+        let own: Vec<&str> = own.map(|row| row.code.as_str()).collect();
+        return Err(Problem::Forbidden(format!(
+            "{} is entered by the authority; a unit itself enters {}",
+            bonus.code,
+            own.join(", ")
+        )));
+    }
+    if bonus.date != today {
+        let (date, own) = (
+            bonus.date,
+            "a commitment counts from the day it is uploaded",
+        );
+        return Err(Problem::bad(
+            "date",
+            format!("{date} is not today, {today}; {own}"),
+        ));
+    }
+    Ok(())
 }
 
 /// Enters an act: its row, and the tier before and after.

@@ -19,6 +19,7 @@ use crate::adapters::credit_events::views::Seals;
 use crate::adapters::credit_events::views::change_of;
 use crate::adapters::credit_events::views::disagreement_json;
 use crate::adapters::credit_events::views::hex;
+use crate::adapters::credit_events::views::notice_json;
 use crate::adapters::credit_events::views::official_json;
 use crate::adapters::credit_events::views::only_that;
 use crate::adapters::credit_events::views::rating_view;
@@ -45,6 +46,17 @@ use crate::domain::credit::timeline::runs;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::tiering::TieringError;
 
+/// Fields of an entry that nobody outside reads once it is sealed.
+const DETAILS: [&str; 8] = [
+    "entered",
+    "promptness",
+    "objection",
+    "notice",
+    "application",
+    "repair",
+    "start",
+    "end",
+];
 /// Changes of one answer unless asked for fewer, and at most.
 const CHANGES: usize = 1_000;
 const CHANGES_MAX: usize = 10_000;
@@ -94,9 +106,10 @@ pub async fn records(
         let place = places.get(entry.event.own_id()?)?;
         let promptness = dossier::promptness(entry.event, rulebook, &state.workdays);
         let clock = dossier::objection_clock(entry, rulebook, &state.workdays);
-        let mut row = standing_json(*place, entry, promptness, clock);
+        let notice = notice_json(entry, &outlook, on);
+        let mut row = standing_json(*place, entry, promptness, clock, notice);
         if entry.event.own_id().is_some_and(|id| hidden.contains(id)) {
-            for field in ["entered", "promptness", "objection", "start", "end"] {
+            for field in DETAILS {
                 row[field] = Value::Null;
             }
             row["sealed"] = true.into();

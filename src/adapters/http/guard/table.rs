@@ -194,7 +194,17 @@ pub const TABLE: &[Row] = &[
     (
         "POST",
         "/v1/enterprises/{uscc}/bonuses",
+        Who::Roles(OFFICES.and(ENTERPRISE)),
+    ),
+    (
+        "POST",
+        "/v1/enterprises/{uscc}/notifications",
         Who::Roles(OFFICES),
+    ),
+    (
+        "POST",
+        "/v1/enterprises/{uscc}/applications",
+        Who::Roles(OFFICES.and(ENTERPRISE)),
     ),
     (
         "POST",
@@ -214,7 +224,7 @@ pub const TABLE: &[Row] = &[
     (
         "POST",
         "/v1/enterprises/{uscc}/settlements",
-        Who::Roles(COUNTY_UP),
+        Who::Roles(BUREAU_UP),
     ),
     (
         "POST",
@@ -245,6 +255,12 @@ pub const TABLE: &[Row] = &[
         "POST",
         "/v1/enterprises/{uscc}/officials",
         Who::Roles(BUREAU_UP),
+    ),
+    // An act by a form of the enterprise's page: who may do which is said above, once.
+    (
+        "POST",
+        "/enterprises/{uscc}/acts",
+        Who::Roles(OFFICES.and(ENTERPRISE)),
     ),
     // Acts that wait for a second person.
     ("GET", "/v1/pending", Who::Roles(BUREAU_UP.and(OVERSEERS))),

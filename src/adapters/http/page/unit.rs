@@ -13,6 +13,8 @@ use crate::adapters::http::page::credit::computed_badge;
 use crate::adapters::http::page::credit::path;
 use crate::adapters::http::page::frame::both;
 use crate::adapters::http::page::frame::query;
+use crate::adapters::http::page::process::Process;
+use crate::adapters::http::page::process::section;
 use crate::adapters::lang::Lang;
 
 /// Score and tier from a day on.
@@ -127,6 +129,8 @@ pub struct UnitView {
     pub thought: Option<Thought>,
     /// Why it cannot be.
     pub refused: Option<String>,
+    /// What whoever reads it may do.
+    pub process: Process,
 }
 
 /// The sections under the two tiers.
@@ -142,6 +146,7 @@ pub(super) fn sections(view: &UnitView, uscc: &str, lang: Lang) -> Markup {
             (tariff(view.tariff.as_ref(), lang))
         }
         (treatments(&view.treatments, lang))
+        (section(&view.process, uscc, lang))
         (what_if(view, uscc, lang))
         (entries(&view.entries, lang))
     }

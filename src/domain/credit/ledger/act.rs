@@ -143,6 +143,8 @@ fn done(body: &EventBody) -> impl Iterator<Item = (&'static str, NaiveDate)> {
         EventBody::Repair(repair) => (Some(("approved", repair.approved)), None),
         EventBody::Objection(objection) => (Some(("date", objection.date)), None),
         EventBody::Settle(settlement) => (Some(("date", settlement.date)), None),
+        EventBody::Notify(notification) => (Some(("date", notification.date)), None),
+        EventBody::Apply(application) => (Some(("date", application.date)), None),
         EventBody::Official(official) => (Some(("as_of", official.as_of)), None),
         EventBody::List(at)
         | EventBody::Delist(at)

@@ -373,11 +373,22 @@ fn check_ending<'a>(
     let (date, void) = match &event.body {
         EventBody::Revoke(revocation) => (revocation.date, revocation.void_ab_initio),
         EventBody::Repair(repair) => {
-            let takes_points = matches!(&owner.body, EventBody::Record(record) if record.code.as_str().starts_with('D'));
-            if !takes_points {
+            if !takes_points(owner) {
                 return Err(LedgerError::NotRepairable { id: owned() });
             }
             (repair.approved, false)
+        }
+        EventBody::Apply(application) => {
+            if !takes_points(owner) {
+                return Err(LedgerError::NotRepairable { id: owned() });
+            }
+            (application.date, false)
+        }
+        EventBody::Notify(notification) => {
+            if !matches!(owner.body, EventBody::Record(_)) {
+                return Err(LedgerError::NotDisputable { id: owned() });
+            }
+            (notification.date, false)
         }
         EventBody::Objection(objection) => {
             if !matches!(owner.body, EventBody::Record(_)) {
@@ -397,6 +408,11 @@ fn check_ending<'a>(
         });
     }
     Ok(())
+}
+
+/// Whether an entry is a record that takes points.
+fn takes_points(owner: &CreditEvent) -> bool {
+    matches!(&owner.body, EventBody::Record(record) if record.code.as_str().starts_with('D'))
 }
 
 /// The first objection to each entry.
