@@ -68,7 +68,7 @@ An act has the fields that `skytier rate` reads, without op, subject and capture
   list, delist, halt, resume   date
   official    tier as_of source [site]
 Nothing is ever changed or removed: a wrong entry is revoked. The directory must not be in use by a daemon; a running one
-takes the same fields at POST /v1/enterprises/CODE/records, bonuses, revocations, repairs, objections, settlements,
+takes the same fields at POST /v1/enterprises/CODE/records, bonuses, revocations, repairs, objections, settlements, notifications, applications,
 overrides, listings, delistings, halts, resumptions, officials. records, history and head work beside it.
 
 Examples:

@@ -5,6 +5,7 @@
 //! a bonus, then `list`, `halt`, `resume`, `revoke e1 2026-03-10`, `void e1 2026-03-10`, `repair e1 2026-07-22`.
 //! Each entry is captured at nine in the morning of its own day.
 
+mod hard;
 mod listing;
 
 use serde_json::Value;
@@ -41,7 +42,7 @@ fn entry(at: usize, piece: &str) -> Value {
             json!({"op": "official", "subject": SUBJECT, "tier": tier, "as_of": day, "source": "example list",
                 "captured_at": captured(day)})
         }
-        [op @ ("list" | "halt" | "resume"), day] => {
+        [op @ ("list" | "halt" | "resume" | "delist"), day] => {
             json!({"op": op, "subject": SUBJECT, "date": day, "captured_at": captured(day)})
         }
         [code, day] if code.starts_with('B') => {

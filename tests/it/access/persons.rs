@@ -415,7 +415,8 @@ fn a_unit_does_what_is_its_own_on_its_page() {
     let (_folder, data) = seeded(&["jiangyin"]);
     let today = chrono::Utc::now() + chrono::Duration::hours(8);
     let today = today.date_naive().to_string();
-    let line = format!("credit act record --subject {UNIT} --by Li id=p1 code=D01 doc_date={today}");
+    let line =
+        format!("credit act record --subject {UNIT} --by Li id=p1 code=D01 doc_date={today}");
     run(&words(&data, &line));
     let line = format!("users add --name wang --role enterprise --subject {UNIT}");
     assert_eq!(told(&data, &line, PASSWORD).0, Some(0));
@@ -430,29 +431,59 @@ fn a_unit_does_what_is_its_own_on_its_page() {
         (true, "Sign a commitment"),
         (false, "Tell the unit"),
     ] {
-        assert_eq!(page.contains(&format!("<h3>{title}")), offered, "{title}: {page}");
+        assert_eq!(
+            page.contains(&format!("<h3>{title}")),
+            offered,
+            "{title}: {page}"
+        );
     }
     let key = unit.form_key();
     let send = |browser: &Browser<'_>, unit: &str, key: &str, fields: &[(&str, &str)]| {
-        let own = [&[("form_key", key), ("lang", "en"), ("date", &today)], fields].concat();
+        let own = [
+            &[("form_key", key), ("lang", "en"), ("date", &today)],
+            fields,
+        ]
+        .concat();
         browser.form(&format!("/enterprises/{unit}/acts"), &own)
     };
-    let objection = [("act", "objections"), ("id", "p1"), ("reason", "the meter was wrong")];
+    let objection = [
+        ("act", "objections"),
+        ("id", "p1"),
+        ("reason", "the meter was wrong"),
+    ];
     let commitment = [("act", "bonuses"), ("id", "c1"), ("code", "B01")];
     for (whose, key, fields, status) in [
         (UNIT, "another", &objection[..], 403),
         (OTHER, &key, &objection[..], 403),
-        (UNIT, &key, &[("act", "notifications"), ("id", "p1"), ("how", "letter")][..], 403),
+        (
+            UNIT,
+            &key,
+            &[("act", "notifications"), ("id", "p1"), ("how", "letter")][..],
+            403,
+        ),
         (UNIT, &key, &[("act", "revocations"), ("id", "p1")][..], 400),
-        (UNIT, &key, &[("act", "bonuses"), ("id", "c2"), ("code", "B02")][..], 403),
-        (UNIT, &key, &[("act", "objections"), ("id", "p9"), ("reason", "x")][..], 409),
+        (
+            UNIT,
+            &key,
+            &[("act", "bonuses"), ("id", "c2"), ("code", "B02")][..],
+            403,
+        ),
+        (
+            UNIT,
+            &key,
+            &[("act", "objections"), ("id", "p9"), ("reason", "x")][..],
+            409,
+        ),
         (UNIT, &key, &objection[..], 303),
         (UNIT, &key, &commitment[..], 303),
     ] {
         let answer = send(&unit, whose, key, fields);
         assert_eq!(answer.status, status, "{fields:?}: {}", answer.text);
         if status == 303 {
-            assert_eq!(answer.location, format!("/enterprises/{UNIT}?lang=en#process"));
+            assert_eq!(
+                answer.location,
+                format!("/enterprises/{UNIT}?lang=en#process")
+            );
         }
     }
     let mut office = Browser::new(&daemon.http);
@@ -463,10 +494,23 @@ fn a_unit_does_what_is_its_own_on_its_page() {
     let records = office.get(&format!("/v1/enterprises/{UNIT}/records")).text;
     let records: Value = serde_json::from_str(&records).expect("JSON");
     let rows = records["records"].as_array().expect("a list");
-    let row = |id: &str| rows.iter().find(|row| row["entered"]["id"] == id).expect("a row");
-    assert_eq!((&row("p1")["notice"]["given"], &row("p1")["objection"]["filed"]), (&today.clone().into(), &today.clone().into()));
+    let row = |id: &str| {
+        rows.iter()
+            .find(|row| row["entered"]["id"] == id)
+            .expect("a row")
+    };
+    assert_eq!(
+        (
+            &row("p1")["notice"]["given"],
+            &row("p1")["objection"]["filed"]
+        ),
+        (&today.clone().into(), &today.clone().into())
+    );
     assert_eq!(row("c1")["entered"]["entered_by"], "wang");
     drop(daemon);
     let log = run(&words(&data, "audit --format json --what objections"));
-    assert!(log.contains("\"who\":\"wang\"") && log.contains("by a form"), "{log}");
+    assert!(
+        log.contains("\"who\":\"wang\"") && log.contains("by a form"),
+        "{log}"
+    );
 }

@@ -103,7 +103,9 @@ fn a_record_goes_its_way_with_its_clocks() {
 fn a_unit_applies_and_the_authority_repairs() {
     let (_folder, site) = daemon();
     done(&site, "records", fine("r1", "2026-01-12"));
-    let data = text(&site.data);
+    let data = site.data.clone();
+    let data = text(&data);
+    drop(site);
     let act = |op: &str, fields: &[&str]| {
         let args = [
             "credit",
@@ -122,7 +124,6 @@ fn a_unit_applies_and_the_authority_repairs() {
             String::from_utf8_lossy(&refused.stderr).into_owned(),
         )
     };
-    drop(site);
     let (done, said) = act(
         "apply",
         &["id=r1", "date=2026-04-01", "dossier=commitment 7"],

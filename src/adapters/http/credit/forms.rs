@@ -83,7 +83,7 @@ pub async fn act(
         .actor(fields.given("entered_by"))
         .map_err(|fault| Problem::bad("entered_by", fault))?;
     own_alone(&state, &caller, &event)?;
-    enter(&state, &subject, event).await?;
+    drop(enter(&state, &subject, event).await?);
     let path = format!("/v1/enterprises/{subject}/{act}");
     let what = format!("POST /v1/enterprises/{{uscc}}/{act}");
     let done = Act::by(&caller, state.now(), &what, &path).with("by a form");
