@@ -224,14 +224,9 @@ fn record() -> impl Strategy<Value = Record> {
     })
 }
 
-fn body() -> impl Strategy<Value = EventBody> {
-    let at = || (subject(), date()).prop_map(|(subject, date)| SubjectDay { subject, date });
-    let tier = || prop::sample::select(Tier::ALL.to_vec());
+/// What is said of a record.
+fn process() -> impl Strategy<Value = EventBody> {
     prop_oneof![
-        at().prop_map(EventBody::List),
-        at().prop_map(EventBody::Halt),
-        at().prop_map(EventBody::Resume),
-        at().prop_map(EventBody::Delist),
         (text(), date(), text()).prop_map(|(id, date, reason)| EventBody::Objection(Objection {
             id,
             date,
@@ -249,6 +244,18 @@ fn body() -> impl Strategy<Value = EventBody> {
             date,
             dossier
         })),
+    ]
+}
+
+fn body() -> impl Strategy<Value = EventBody> {
+    let at = || (subject(), date()).prop_map(|(subject, date)| SubjectDay { subject, date });
+    let tier = || prop::sample::select(Tier::ALL.to_vec());
+    prop_oneof![
+        at().prop_map(EventBody::List),
+        at().prop_map(EventBody::Halt),
+        at().prop_map(EventBody::Resume),
+        at().prop_map(EventBody::Delist),
+        process(),
         record().prop_map(EventBody::Record),
         (text(), subject(), code(), date()).prop_map(|(id, subject, code, date)| EventBody::Bonus(
             Bonus {

@@ -410,9 +410,27 @@ fn users_that_cannot_be_made_say_why() {
     );
 }
 
-#[test]
-fn a_unit_does_what_is_its_own_on_its_page() {
-    let (_folder, data) = seeded(&["jiangyin"]);
+/// A day's forms of one unit's page, with the key of a session.
+struct Forms<'a> {
+    key: String,
+    today: &'a str,
+}
+
+impl Forms<'_> {
+    fn send(&self, browser: &Browser<'_>, unit: &str, fields: &[(&str, &str)]) -> Page {
+        let own = [
+            ("form_key", &self.key[..]),
+            ("lang", "en"),
+            ("date", self.today),
+        ];
+        let path = format!("/enterprises/{unit}/acts");
+        browser.form(&path, &[&own[..], fields].concat())
+    }
+}
+
+/// Today's date, and a directory in which the unit has a warning of today, a user of its own, and a town office.
+fn warned() -> (tempfile::TempDir, std::path::PathBuf, String) {
+    let (folder, data) = seeded(&["jiangyin"]);
     let today = chrono::Utc::now() + chrono::Duration::hours(8);
     let today = today.date_naive().to_string();
     let line =
@@ -421,6 +439,12 @@ fn a_unit_does_what_is_its_own_on_its_page() {
     let line = format!("users add --name wang --role enterprise --subject {UNIT}");
     assert_eq!(told(&data, &line, PASSWORD).0, Some(0));
     user(&data, "town", "town");
+    (folder, data, today)
+}
+
+#[test]
+fn a_unit_does_what_is_its_own_on_its_page() {
+    let (_folder, data, today) = warned();
     let daemon = Daemon::start(&data, &[]);
     let mut unit = Browser::new(&daemon.http);
     unit.log_in("wang", PASSWORD);
@@ -431,86 +455,66 @@ fn a_unit_does_what_is_its_own_on_its_page() {
         (true, "Sign a commitment"),
         (false, "Tell the unit"),
     ] {
-        assert_eq!(
-            page.contains(&format!("<h3>{title}")),
-            offered,
-            "{title}: {page}"
-        );
+        let found = page.contains(&format!("<h3>{title}"));
+        assert_eq!(found, offered, "{title}: {page}");
     }
-    let key = unit.form_key();
-    let send = |browser: &Browser<'_>, unit: &str, key: &str, fields: &[(&str, &str)]| {
-        let own = [
-            &[("form_key", key), ("lang", "en"), ("date", &today)],
-            fields,
-        ]
-        .concat();
-        browser.form(&format!("/enterprises/{unit}/acts"), &own)
-    };
+    let forms = |key: String| Forms { key, today: &today };
+    let (own, foreign) = (forms(unit.form_key()), forms("another".to_owned()));
     let objection = [
         ("act", "objections"),
         ("id", "p1"),
-        ("reason", "the meter was wrong"),
+        ("reason", "it was wrong"),
     ];
-    let commitment = [("act", "bonuses"), ("id", "c1"), ("code", "B01")];
-    for (whose, key, fields, status) in [
-        (UNIT, "another", &objection[..], 403),
-        (OTHER, &key, &objection[..], 403),
+    let unknown = [("act", "objections"), ("id", "p9"), ("reason", "x")];
+    let notice = [("act", "notifications"), ("id", "p1"), ("how", "letter")];
+    for (unit_of, forms, fields, status) in [
+        (UNIT, &foreign, &objection[..], 403),
+        (OTHER, &own, &objection[..], 403),
+        (UNIT, &own, &notice[..], 403),
+        (UNIT, &own, &[("act", "revocations"), ("id", "p1")][..], 400),
         (
             UNIT,
-            &key,
-            &[("act", "notifications"), ("id", "p1"), ("how", "letter")][..],
-            403,
-        ),
-        (UNIT, &key, &[("act", "revocations"), ("id", "p1")][..], 400),
-        (
-            UNIT,
-            &key,
+            &own,
             &[("act", "bonuses"), ("id", "c2"), ("code", "B02")][..],
             403,
         ),
+        (UNIT, &own, &unknown[..], 409),
+        (UNIT, &own, &objection[..], 303),
         (
             UNIT,
-            &key,
-            &[("act", "objections"), ("id", "p9"), ("reason", "x")][..],
-            409,
+            &own,
+            &[("act", "bonuses"), ("id", "c1"), ("code", "B01")][..],
+            303,
         ),
-        (UNIT, &key, &objection[..], 303),
-        (UNIT, &key, &commitment[..], 303),
     ] {
-        let answer = send(&unit, whose, key, fields);
+        let answer = forms.send(&unit, unit_of, fields);
         assert_eq!(answer.status, status, "{fields:?}: {}", answer.text);
-        if status == 303 {
-            assert_eq!(
-                answer.location,
-                format!("/enterprises/{UNIT}?lang=en#process")
-            );
-        }
+        let back = answer.location == format!("/enterprises/{UNIT}?lang=en#process");
+        assert_eq!(back, status == 303, "{}", answer.location);
     }
     let mut office = Browser::new(&daemon.http);
     office.log_in("town", PASSWORD);
-    let key = office.form_key();
-    let notice = [("act", "notifications"), ("id", "p1"), ("how", "letter")];
-    assert_eq!(send(&office, UNIT, &key, &notice).status, 303);
+    let sent = forms(office.form_key()).send(&office, UNIT, &notice);
+    assert_eq!(sent.status, 303, "{}", sent.text);
     let records = office.get(&format!("/v1/enterprises/{UNIT}/records")).text;
-    let records: Value = serde_json::from_str(&records).expect("JSON");
-    let rows = records["records"].as_array().expect("a list");
-    let row = |id: &str| {
-        rows.iter()
-            .find(|row| row["entered"]["id"] == id)
-            .expect("a row")
-    };
-    assert_eq!(
-        (
-            &row("p1")["notice"]["given"],
-            &row("p1")["objection"]["filed"]
-        ),
-        (&today.clone().into(), &today.clone().into())
-    );
-    assert_eq!(row("c1")["entered"]["entered_by"], "wang");
+    entered_by_forms(&records, &today);
     drop(daemon);
     let log = run(&words(&data, "audit --format json --what objections"));
     assert!(
         log.contains("\"who\":\"wang\"") && log.contains("by a form"),
         "{log}"
+    );
+}
+
+fn entered_by_forms(records: &str, today: &str) {
+    let records: Value = serde_json::from_str(records).expect("JSON");
+    let rows = records["records"].as_array().expect("a list");
+    let row = |id: &str| rows.iter().find(|row| row["entered"]["id"] == id);
+    let warning = row("p1").expect("the warning");
+    let told = (&warning["notice"]["given"], &warning["objection"]["filed"]);
+    assert_eq!(told, (&today.into(), &today.into()));
+    assert_eq!(
+        row("c1").expect("the commitment")["entered"]["entered_by"],
+        "wang"
     );
 }

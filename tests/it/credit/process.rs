@@ -8,6 +8,7 @@ use crate::credit::daemon;
 use crate::credit::done;
 use crate::credit::fine;
 use crate::credit::records;
+use crate::support::Site;
 use crate::support::run;
 use crate::support::text;
 
@@ -17,19 +18,22 @@ fn told(rows: &[Value], pointers: &[&str]) -> Vec<Value> {
     pointers.iter().map(at).collect()
 }
 
+/// A shutdown served on Friday 8 May 2020, the day after which is worked.
+fn shut(site: &Site) {
+    let mut record = fine("r1", "2020-05-06");
+    record["code"] = "D09".into();
+    record["served"] = "2020-05-08".into();
+    done(site, "records", record);
+}
+
 #[test]
-fn a_record_goes_its_way_with_its_clocks() {
+fn a_unit_is_told_what_a_record_will_do_and_until_when_it_may_object() {
     let (_folder, site) = daemon();
-    let mut large = fine("r1", "2020-05-06");
-    large["code"] = "D09".into();
-    large["served"] = "2020-05-08".into();
-    done(&site, "records", large);
-    // 15 working days after Friday 8 May, the Saturday of which is worked.
-    let file_by = ["/objection/file_by", "/notice/counts_from", "/notice/given"];
-    assert_eq!(
-        told(&records(&site, "on=2020-05-10"), &file_by),
-        [json!("2020-05-28"), json!("2020-05-08"), Value::Null]
-    );
+    shut(&site);
+    let clock = ["/objection/file_by", "/notice/counts_from", "/notice/how"];
+    let at = |on: &str, pointers: &[&str]| told(&records(&site, on), pointers);
+    let before = [json!("2020-05-28"), json!("2020-05-08"), Value::Null];
+    assert_eq!(at("on=2020-05-10", &clock), before);
     let drop = [
         "/notice/acts_from",
         "/notice/before/tier",
@@ -37,66 +41,41 @@ fn a_record_goes_its_way_with_its_clocks() {
         "/notice/tier_drop",
         "/notice/late",
     ];
-    assert_eq!(
-        told(&records(&site, "on=2020-05-10"), &drop),
-        [
-            json!("2020-05-21"),
-            json!("blue"),
-            json!("yellow"),
-            json!(true),
-            json!(false)
-        ]
-    );
+    let expected = json!(["2020-05-21", "blue", "yellow", true, false]);
+    assert_eq!(json!(at("on=2020-05-10", &drop)), expected);
     let notice = json!({"id": "r1", "date": "2020-05-11", "how": "letter"});
     done(&site, "notifications", notice);
-    assert_eq!(
-        told(
-            &records(&site, "on=2020-05-12"),
-            &[file_by[0], file_by[1], "/notice/how"]
-        ),
-        [json!("2020-06-01"), json!("2020-05-11"), json!("letter")]
-    );
-    done(
-        &site,
-        "objections",
-        json!({"id": "r1", "date": "2020-06-02", "reason": "the meter was wrong"}),
-    );
-    let objection = [
+    let after = [json!("2020-06-01"), json!("2020-05-11"), json!("letter")];
+    assert_eq!(at("on=2020-05-12", &clock), after);
+    let feed = site.json("/v1/changes").to_string();
+    assert!(!feed.contains("letter"), "{feed}");
+}
+
+#[test]
+fn an_objection_is_decided_and_corrected_by_its_clocks() {
+    let (_folder, site) = daemon();
+    shut(&site);
+    let objection = json!({"id": "r1", "date": "2020-05-29", "reason": "the meter was wrong"});
+    done(&site, "objections", objection);
+    let clock = [
         "/objection/filed_late",
         "/objection/decide_by",
         "/objection/decide_by_if_complex",
         "/objection/correct_by",
         "/objection/corrected",
     ];
-    assert_eq!(
-        told(&records(&site, "on=2020-06-03"), &objection),
-        [
-            json!(true),
-            json!("2020-06-23"),
-            json!("2020-07-01"),
-            Value::Null,
-            Value::Null
-        ]
-    );
-    done(
-        &site,
-        "settlements",
-        json!({"id": "r1", "date": "2020-06-24", "upheld": true}),
-    );
-    done(
-        &site,
-        "revocations",
-        json!({"id": "r1", "date": "2020-06-28"}),
-    );
-    // The Sunday after Dragon Boat Festival is worked.
-    assert_eq!(
-        told(&records(&site, "on=2020-06-28"), &objection)[3..],
-        [json!("2020-06-28"), json!("2020-06-28")]
-    );
+    let at = |on: &str| json!(told(&records(&site, on), &clock));
+    // 25 to 27 June are off, and Sunday 28 June is worked.
+    let filed = json!([true, "2020-06-19", "2020-06-29", null, null]);
+    assert_eq!(at("on=2020-06-03"), filed);
+    let decision = json!({"id": "r1", "date": "2020-06-24", "upheld": true});
+    done(&site, "settlements", decision);
+    let correction = json!({"id": "r1", "date": "2020-06-28"});
+    done(&site, "revocations", correction);
+    let corrected = json!([true, "2020-06-19", "2020-06-29", "2020-06-28", "2020-06-28"]);
+    assert_eq!(at("on=2020-06-28"), corrected);
     let feed = site.json("/v1/changes").to_string();
-    for own in ["letter", "the meter was wrong"] {
-        assert!(!feed.contains(own), "{feed}");
-    }
+    assert!(!feed.contains("the meter was wrong"), "{feed}");
 }
 
 #[test]
