@@ -28,6 +28,8 @@ pub mod deletions;
 
 pub mod removals;
 
+pub mod imports;
+
 pub mod report;
 
 pub mod export;

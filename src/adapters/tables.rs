@@ -5,6 +5,7 @@
 //! together with it.
 
 mod checks;
+mod chiefs;
 mod decisions;
 mod exclusions;
 mod kinds;

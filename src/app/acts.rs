@@ -219,7 +219,8 @@ mod tests {
                           rulebook chart snapshot export restatements doctor verify crosscheck load restore stats gaps qc";
     /// Parts of commands that change nothing.
     const PARTS: &str = "dead-letters list,dead-letters export,credit records,credit history,credit tariff,\
-                         credit disagreements,credit head,webhooks list,receipt verify";
+                         credit disagreements,credit head,webhooks list,receipt verify,\
+                         lookups list,lookups show";
 
     fn names(command: &clap::Command, before: &str, all: &mut Vec<String>) {
         for part in command

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
+use crate::adapters::imports;
+use crate::adapters::imports::Import;
 use crate::adapters::layout;
 use crate::adapters::layout::Layout;
 use crate::adapters::store::Stores;
@@ -73,6 +76,11 @@ async fn refuse_astray(
     )))
 }
 
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
 /// Runs the command with a progress bar on standard error.
 ///
 /// # Errors
@@ -129,6 +137,18 @@ pub async fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> 
         }
     }
     bar.finish_and_clear();
+    let note = stores.registrar.mark(imports::NOTE).await?;
+    let import = Import {
+        at: now().unix(),
+        files: args.input.iter().map(|path| file_name(path)).collect(),
+        layout: args.layout.key().to_owned(),
+        rows,
+        new,
+        repeated,
+        corrected,
+    };
+    let note = imports::with(note.as_deref(), &import);
+    stores.registrar.set_mark(imports::NOTE, &note).await?;
     writeln!(
         out,
         "{rows} rows: {new} readings new, {repeated} known already, {corrected} corrected"

@@ -38,6 +38,9 @@ Tables and their columns:
               (mean|percentile|composite|ranking|good_days), empty for what the reason dust takes out
   unmonitored station,pollutant,from,to,document
               what a station does not monitor by plan, with the plan (HJ 633-2026 5.3.2)
+  chiefs      station,name,unit
+              who answers for a station, shown on Today and on the station's page; the name of a person, or
+              empty, and the unit, no telephone numbers
   grid        id,parent,level,name_zh,name_en
   targets     id,group,item,year,limit,issuer,document[,edition]
   published   group,period,item,value,change,source

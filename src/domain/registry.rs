@@ -127,6 +127,17 @@ pub struct Unmonitored {
     pub document: String,
 }
 
+/// Who answers for a station (点位长), and for what: who is called when it is silent or its air is bad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chief {
+    /// The station.
+    pub station: SourceId,
+    /// The person's name; `None` when only the unit is to be named.
+    pub name: Option<String>,
+    /// The unit the person is of.
+    pub unit: String,
+}
+
 /// A named set of stations whose mean is an area's figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -338,6 +349,8 @@ pub struct Registry {
     pub exclusions: Vec<Exclusion>,
     /// Pollutants not monitored by plan.
     pub unmonitored: Vec<Unmonitored>,
+    /// Who answers for a station.
+    pub chiefs: Vec<Chief>,
     /// The supervision network.
     pub grid: Vec<GridUnit>,
     /// Targets.
@@ -358,6 +371,11 @@ impl Registry {
     /// The station of that id.
     pub fn station(&self, id: &SourceId) -> Option<&Station> {
         self.stations.iter().find(|station| station.id == *id)
+    }
+
+    /// Who answers for the station.
+    pub fn chief(&self, station: &SourceId) -> Option<&Chief> {
+        self.chiefs.iter().find(|chief| chief.station == *station)
     }
 
     /// The interval the source is to report in, in seconds.
@@ -393,6 +411,7 @@ impl Registry {
             + self.groups.len()
             + self.exclusions.len()
             + self.unmonitored.len()
+            + self.chiefs.len()
             + self.grid.len()
             + self.targets.len()
             + self.published.len()
@@ -413,6 +432,9 @@ impl Registry {
         });
         replace(&mut self.unmonitored, other.unmonitored, |a, b| {
             (&a.station, a.pollutant.key(), a.from).cmp(&(&b.station, b.pollutant.key(), b.from))
+        });
+        replace(&mut self.chiefs, other.chiefs, |a, b| {
+            a.station.cmp(&b.station)
         });
         replace(&mut self.grid, other.grid, |a, b| a.id.cmp(&b.id));
         replace(&mut self.targets, other.targets, |a, b| a.id.cmp(&b.id));

@@ -47,7 +47,7 @@ pub const DUE_HOUR: i64 = 12;
 /// First day with such an hour: from when that document is in force. The one before it names none.
 const DUE_SINCE: Option<NaiveDate> = NaiveDate::from_ymd_opt(2026, 3, 1);
 /// Kinds of period a bulletin is made for.
-const KINDS: [PeriodKind; 6] = [
+pub const KINDS: [PeriodKind; 6] = [
     PeriodKind::Day,
     PeriodKind::Xun,
     PeriodKind::Month,

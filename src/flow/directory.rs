@@ -52,6 +52,14 @@ impl Directory {
         self.current.subscribe()
     }
 
+    /// A note kept under a name.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.registrar.mark(name).await
+    }
+
     /// Merges entries in, durably, and shows them to everybody.
     ///
     /// # Errors

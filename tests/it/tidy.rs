@@ -38,6 +38,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "chart"),
     ("http", "credit_events"),
     ("http", "deletions"),
+    ("http", "imports"),
     // How much waits in it.
     ("http", "inbound"),
     ("http", "lang"),

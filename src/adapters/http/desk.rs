@@ -41,6 +41,7 @@ use crate::adapters::chart::calendar::DayState;
 use crate::adapters::chart::palette::AqiLevel;
 use crate::adapters::http::credit_view;
 use crate::adapters::http::desk::sides::Shown;
+use crate::adapters::http::desk::station_tables::printed;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::view::Against;
 use crate::adapters::http::page::view::AgainstKind;
@@ -65,6 +66,7 @@ use crate::domain::names::SourceId;
 use crate::domain::pollutant::Averaging;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Review;
+use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Item;
 use crate::domain::registry::Names;
 use crate::domain::standards::Edition;
@@ -76,6 +78,7 @@ use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
 use crate::flow::hours::AreaHour;
+use crate::flow::hours::HoursOf;
 use crate::flow::pacing::Paces;
 use crate::flow::reviewed::over;
 use crate::flow::rollup::Recipe;
@@ -98,6 +101,11 @@ pub struct Wish {
 /// The name in the page's language.
 pub fn name(names: &Names, lang: Lang) -> String {
     lang.pick(names.zh.as_str(), names.en.as_str()).to_owned()
+}
+
+/// The unit of an item's figures as pages write it.
+fn unit(item: Item, lang: Lang) -> String {
+    printed(words::unit(item, lang))
 }
 
 struct Desk<'a> {
@@ -365,6 +373,29 @@ impl Desk<'_> {
             Some((named, self.state.zone.text(last)))
         });
         told.collect()
+    }
+
+    /// The area's hours as the page is asked about them, from these columns.
+    fn hours_of<'d>(&'d self, keys: &'d [SeriesKey]) -> HoursOf<'d> {
+        HoursOf {
+            recipe: &self.recipe,
+            assessor: &self.assessor,
+            keys,
+            edition: &EditionChoice::Auto,
+            choices: self.choices,
+            any_station: false,
+            known_at: None,
+        }
+    }
+
+    /// Who answers for a station, with the unit.
+    fn chief(&self, id: &SourceId) -> Option<String> {
+        let chief = self.assessor.registry.chief(id)?;
+        Some(match (&chief.name, self.lang) {
+            (None, _) => chief.unit.clone(),
+            (Some(name), Lang::Zh) => format!("{name}（{}）", chief.unit),
+            (Some(name), Lang::En) => format!("{name} ({})", chief.unit),
+        })
     }
 
     fn years(&self) -> Vec<i32> {

@@ -4,18 +4,34 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
+use crate::adapters::http::assets::CONTENT_SECURITY_POLICY;
+use crate::adapters::http::page::mishap;
+use crate::adapters::lang::Lang;
 use crate::flow::area::AreaFault;
 use crate::flow::tiering::TieringError;
 use crate::ports::StoreError;
 
 /// Media type of a problem document.
 const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// What a problem document says, for whoever shows it otherwise.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The end of its type.
+    pub kind: &'static str,
+    /// Which parameter is wrong.
+    pub parameter: Option<&'static str>,
+    /// What is wrong and what would be right, in English.
+    pub detail: Option<String>,
+}
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -231,7 +247,16 @@ impl IntoResponse for Problem {
             Self::TooOften(wait) => Some(*wait),
             _ => None,
         };
+        let parameter = match &self {
+            Self::BadRequest { parameter, .. } => Some(*parameter),
+            _ => None,
+        };
         let (status, kind, title, detail) = self.told();
+        let fault = Fault {
+            kind,
+            parameter,
+            detail: detail.clone(),
+        };
         let body = serde_json::json!({
             "type": Self::urn(kind),
             "title": title,
@@ -244,8 +269,44 @@ impl IntoResponse for Problem {
             let seconds = HeaderValue::from(wait.as_secs() + 1);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
+        response.extensions_mut().insert(fault);
         response
     }
+}
+
+/// Whether whoever asks is a browser that shows a page: it is no path of the interface, and text is what it takes.
+fn takes_page(request: &Request) -> bool {
+    let accepted = request.headers().get(header::ACCEPT);
+    let text = accepted.and_then(|kinds| kinds.to_str().ok());
+    let other = ["/v1/", "/assets/"].map(|lead| request.uri().path().starts_with(lead));
+    text.is_some_and(|kinds| kinds.contains("text/html")) && !other.contains(&true)
+}
+
+/// Gives a browser the words of a problem document as a page in its language. Status and headers stay.
+pub async fn as_page(request: Request, next: Next) -> Response {
+    let page = takes_page(&request);
+    let query = request.uri().query().unwrap_or_default();
+    let english = query.split('&').any(|pair| pair == "lang=en");
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !page || kind.is_none_or(|kind| kind != PROBLEM_TYPE) {
+        return response;
+    }
+    let lang = if english { Lang::En } else { Lang::Zh };
+    let (mut parts, _) = response.into_parts();
+    let fault = parts.extensions.remove::<Fault>();
+    let shown = mishap::mishap(lang, &path, parts.status.as_u16(), fault.as_ref());
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.insert(header::CONTENT_TYPE, html);
+    // That of a page: without it the answer would have the one of a document, which loads nothing.
+    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+    parts
+        .headers
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    Response::from_parts(parts, Body::from(shown.into_string()))
 }
 
 /// The answer to a path nobody serves.

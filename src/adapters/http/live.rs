@@ -1,4 +1,4 @@
-//! Server-sent events: tells open pages that figures changed, not what they are. A page then asks for itself again, so
+//! Server-sent events: tells open pages that figures changed or something was entered, not what it is. A page then asks for itself again, so
 //! what it shows is always what the server would show.
 
 use std::sync::Arc;
@@ -30,6 +30,7 @@ const QUIET: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct Live {
     places: Arc<Semaphore>,
+    entered: Arc<watch::Sender<u64>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -38,14 +39,21 @@ impl Live {
     pub fn new(stop: watch::Receiver<bool>) -> Self {
         Self {
             places: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            entered: Arc::new(watch::Sender::new(0)),
             stop,
         }
+    }
+
+    /// Tells open pages that somebody entered something they may show: a decision, an entry of the registry, an issue.
+    pub fn tell(&self) {
+        self.entered.send_modify(|times| *times += 1);
     }
 }
 
 /// One listening page.
 struct Listener {
     shown: watch::Receiver<u64>,
+    entered: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 }
@@ -59,15 +67,16 @@ impl Listener {
                 return None;
             }
             changed = self.shown.changed() => changed.ok()?,
+            entered = self.entered.changed() => entered.ok()?,
         }
         tokio::time::sleep(PAUSE).await;
-        let times = *self.shown.borrow_and_update();
+        let times = *self.shown.borrow_and_update() + *self.entered.borrow_and_update();
         let event = Event::default().event("figures").id(times.to_string());
         Some((Ok(event.data(times.to_string())), self))
     }
 }
 
-/// `GET /live`: an event `figures` whenever figures changed.
+/// `GET /live`: an event `figures` whenever figures changed, or a person entered what pages show.
 ///
 /// # Errors
 /// A problem document when too many pages listen already.
@@ -75,6 +84,7 @@ pub async fn live(State(state): State<WebState>) -> Result<Response, Problem> {
     let place = Arc::clone(&state.live.places).try_acquire_owned();
     let listener = Listener {
         shown: state.rollup.shown(),
+        entered: state.live.entered.subscribe(),
         stop: state.live.stop.clone(),
         _place: place.map_err(|_| Problem::Unavailable)?,
     };

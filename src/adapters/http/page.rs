@@ -12,6 +12,8 @@ pub mod docs;
 pub mod door;
 pub mod frame;
 pub mod lookups;
+
+pub mod mishap;
 pub mod pictures;
 pub mod process;
 pub mod sheet;
@@ -40,8 +42,8 @@ use crate::adapters::http::page::view::EnterpriseView;
 use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
-use crate::domain::calendar::PeriodKind;
 use crate::domain::reading::Review;
+use crate::flow::bulletin::KINDS;
 
 /// Silent stations that are named; the rest are counted.
 const SILENT_NAMED: usize = 10;
@@ -155,14 +157,6 @@ fn heading(view: &DashboardView) -> Markup {
 /// Links to the bulletins of the newest day shown.
 fn bulletins(view: &DashboardView) -> Markup {
     let words = phrases(view.lang);
-    let kinds = [
-        PeriodKind::Day,
-        PeriodKind::Xun,
-        PeriodKind::Month,
-        PeriodKind::Quarter,
-        PeriodKind::Half,
-        PeriodKind::Year,
-    ];
     let mut pairs = vec![("area", view.area.id.as_str()), ("lang", view.lang.key())];
     pairs.extend(review_pair(view.basis.review));
     let query = query(&pairs);
@@ -170,7 +164,7 @@ fn bulletins(view: &DashboardView) -> Markup {
         @if let Some(newest) = view.days.last() {
             p.bulletins {
                 (words.bulletins)
-                @for (kind, name) in kinds.into_iter().zip(words.bulletin_kinds) {
+                @for (kind, name) in KINDS.into_iter().zip(words.bulletin_kinds) {
                     " " a href={ "/v1/bulletins/" (kind.containing(newest.day).label) "?" (query) } { (name) }
                 }
             }

@@ -56,6 +56,16 @@ pub(super) fn html(markup: maud::Markup) -> Response {
     (policy, Html(markup.into_string())).into_response()
 }
 
+/// A page of blocks; or of one of them the rows of its table as CSV.
+fn sheet(view: &page::sheet::Sheet, csv: Option<&str>) -> Result<Response, Problem> {
+    let Some(anchor) = csv else {
+        return Ok(html(page::sheet::sheet(view)));
+    };
+    let rows = page::sheet::csv(view, anchor);
+    let rows = rows.ok_or_else(|| Problem::bad("csv", "no block of that name has a table"))?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], rows).into_response())
+}
+
 /// `GET /`: the first screen. With a year or a place in the list of enterprises, which earlier versions took here, on to
 /// the page of the year.
 ///
@@ -118,9 +128,10 @@ pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Re
 /// # Errors
 /// A problem document.
 pub async fn trends(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "review", "lang"])?;
+    let params = params.only(&["area", "year", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::trends(&state, wish(&params)?).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /trends/{chart}`: the figures behind a picture of that page.
@@ -132,9 +143,10 @@ pub async fn trend_table(
     Path(chart): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "review", "lang"])?;
+    let params = params.only(&["area", "year", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::trend_table(&state, wish(&params)?, &chart).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /stations`: an area's stations on a map and by rank.
@@ -142,9 +154,10 @@ pub async fn trend_table(
 /// # Errors
 /// A problem document.
 pub async fn stations(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "review", "lang"])?;
+    let params = params.only(&["area", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::stations(&state, wish(&params)?).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /stations/{id}`: one station with its gaps, findings and decisions.
@@ -156,9 +169,10 @@ pub async fn station(
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["area", "review", "lang"])?;
+    let params = params.only(&["area", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::station(&state, wish(&params)?, &id).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /bulletins`: a bulletin to read, print and keep, and those issued.
@@ -166,9 +180,10 @@ pub async fn station(
 /// # Errors
 /// A problem document.
 pub async fn bulletins(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "period", "review", "lang"])?;
+    let params = params.only(&["area", "period", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::bulletins(&state, wish(&params)?, params.text("period")).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /restatements`: published figures that would be said otherwise now.
@@ -179,9 +194,10 @@ pub async fn restatements(
     State(state): State<WebState>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["area", "review", "lang"])?;
+    let params = params.only(&["area", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::restatements(&state, wish(&params)?).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /data`: what came in and was not simply used.
@@ -189,9 +205,10 @@ pub async fn restatements(
 /// # Errors
 /// A problem document.
 pub async fn data(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "review", "lang"])?;
+    let params = params.only(&["area", "review", "lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::data(&state, wish(&params)?).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /commissioning/{id}`: how a station or logger is coming in.
@@ -203,9 +220,10 @@ pub async fn commissioning(
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["lang"])?;
+    let params = params.only(&["lang", "csv"])?;
+    let csv = params.text("csv");
     let view = desk::commissioning(&state, wish(&params)?, &id).await?;
-    Ok(html(page::sheet::sheet(&view)))
+    sheet(&view, csv)
 }
 
 /// `GET /year`: a year at a glance.

@@ -69,6 +69,7 @@ pub async fn enter(
         .map_err(|faults| Problem::bad("csv", faults.join("; ")))?;
     let changes = tables::changes(&tables, &registered, &entries);
     state.directory.register(entries).await?;
+    state.live.tell();
     let (rows, fresh) = changes
         .first()
         .map_or((0, 0), |(_, rows, fresh)| (*rows, *fresh));

@@ -106,6 +106,7 @@ pub async fn enter(
             }
             ReviewFault::Store(error) => error.into(),
         })?;
+    state.live.tell();
     Ok(Json(serde_json::json!({
         "entered": entered.new,
         "stood_already": entered.repeated,

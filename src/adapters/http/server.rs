@@ -32,6 +32,7 @@ use crate::adapters::http::charts;
 use crate::adapters::http::credit;
 use crate::adapters::http::deletions;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::error::as_page;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::gaps;
@@ -315,6 +316,7 @@ pub fn router(state: WebState) -> Router {
             StatusCode::GATEWAY_TIMEOUT,
             REQUEST_TIMEOUT,
         ))
-        .layer(map_response(as_problem));
+        .layer(map_response(as_problem))
+        .layer(from_fn(as_page));
     marked(routes).layer(from_fn_with_state(observed, observe))
 }

@@ -2,6 +2,7 @@
 
 use crate::adapters::tables::Kind;
 use crate::adapters::tables::checks;
+use crate::adapters::tables::chiefs;
 use crate::adapters::tables::exclusions;
 use crate::adapters::tables::peers;
 use crate::adapters::tables::sheet::Line;
@@ -25,7 +26,7 @@ use crate::domain::registry::peer::is_division_code;
 use crate::domain::units::Amount;
 
 /// Every table there is; one comes after those its rows refer to.
-pub static KINDS: [Kind; 9] = [
+pub static KINDS: [Kind; 10] = [
     Kind {
         name: "stations",
         columns: &[
@@ -106,6 +107,21 @@ pub static KINDS: [Kind; 9] = [
             }
         },
         rows: |registry| registry.unmonitored.iter().map(unmonitored_row).collect(),
+    },
+    Kind {
+        name: "chiefs",
+        columns: &chiefs::COLUMNS,
+        optional: 0,
+        read: |sheet| {
+            let entries = sheet.entries(chiefs::chief);
+            chiefs::check(&entries, sheet.known, sheet.faults);
+            let chiefs = values(entries);
+            Registry {
+                chiefs,
+                ..Registry::default()
+            }
+        },
+        rows: |registry| registry.chiefs.iter().map(chiefs::row).collect(),
     },
     Kind {
         name: "grid",

@@ -147,8 +147,8 @@ fn faults_name_their_key_and_come_together() {
         &["deduction[25].code: \"26\" is no code"],
     );
     check(
-        "value = 5, mark",
-        "value = 13, mark",
+        "points = { value = 5, mark",
+        "points = { value = 13, mark",
         &["deduction.D06.points: 13 is outside 1 to 12"],
     );
     check(

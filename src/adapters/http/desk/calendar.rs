@@ -35,7 +35,6 @@ use crate::domain::standards::Edition;
 use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
 use crate::flow::hours::AreaHour;
-use crate::flow::hours::HoursOf;
 
 /// Builds the view of the calendar.
 ///
@@ -53,15 +52,7 @@ pub async fn calendar(state: &WebState, wish: Wish) -> Result<CalendarView, Prob
 pub async fn day(state: &WebState, wish: Wish, day: NaiveDate) -> Result<DayView, Problem> {
     let desk = Desk::open(state, &wish).await?;
     let keys = desk.recipe.series.keys().await?;
-    let of = HoursOf {
-        recipe: &desk.recipe,
-        assessor: &desk.assessor,
-        keys: &keys,
-        edition: &EditionChoice::Auto,
-        choices: desk.choices,
-        any_station: false,
-        known_at: None,
-    };
+    let of = desk.hours_of(&keys);
     let span = Span { from: day, to: day };
     let hours = of.hours(&desk.area, span).await?;
     Ok(state.compute(|| desk.day_view(day, &hours)).await)

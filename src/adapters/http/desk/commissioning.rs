@@ -6,8 +6,10 @@ use serde_json::Value;
 use crate::adapters::http::desk::Desk;
 use crate::adapters::http::desk::Wish;
 use crate::adapters::http::desk::station_tables::columns;
+use crate::adapters::http::desk::station_tables::in_unit;
 use crate::adapters::http::desk::station_tables::moment;
 use crate::adapters::http::desk::station_tables::shown;
+use crate::adapters::http::desk::station_tables::with_unit;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::spaced;
@@ -98,6 +100,7 @@ pub async fn commissioning(state: &WebState, wish: Wish, id: &str) -> Result<She
             words_of.label_side.to_owned(),
             Cell::text(words_of.label_side_note),
         ),
+        (words_of.crc.to_owned(), Cell::text(words_of.crc_none)),
     ];
     Ok(Sheet {
         lang: desk.lang,
@@ -217,7 +220,10 @@ impl Desk<'_> {
                 Cell::text(own.key.factor.as_str()),
                 Cell::text(own.key.stat.as_str()),
                 Cell::text(own.key.interval_s.to_string()),
-                Cell::text(value.unwrap_or_else(|| "–".to_owned())),
+                Cell::text(value.map_or_else(
+                    || "–".to_owned(),
+                    |value| with_unit(&value, own.key.factor.as_str()),
+                )),
                 Cell::text(own.reading.flag.as_str()),
                 Cell::text(spaced(&zone.text(own.received))),
                 Cell::text(delay.to_string()),
@@ -239,7 +245,7 @@ impl Desk<'_> {
                     (words_of.col_when, false),
                     (words_of.col_pollutant, false),
                     (words_of.col_stat, false),
-                    (words_of.interval, true),
+                    (&in_unit(words_of.interval, "s"), true),
                     (words_of.col_value, true),
                     (words_of.col_flag, false),
                     (words_of.col_received, false),

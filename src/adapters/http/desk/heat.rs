@@ -19,8 +19,6 @@ use crate::domain::calendar::HOURS_PER_DAY;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Exact;
-use crate::flow::assess::EditionChoice;
-use crate::flow::hours::HoursOf;
 
 /// Hours a cell of the heat map needs: half of a month's days.
 const CELL_HOURS_MIN: i64 = 14;
@@ -37,15 +35,7 @@ pub(super) async fn heat_of(desk: &Desk<'_>) -> Result<HeatChart, Problem> {
     let mut keys = desk.recipe.series.keys().await?;
     // Nothing else is drawn, so nothing else is read.
     keys.retain(|key| key.factor.as_str() == Pollutant::Pm25.key());
-    let of = HoursOf {
-        recipe: &desk.recipe,
-        assessor: &desk.assessor,
-        keys: &keys,
-        edition: &EditionChoice::Auto,
-        choices: desk.choices,
-        any_station: false,
-        known_at: None,
-    };
+    let of = desk.hours_of(&keys);
     let at = Pollutant::Pm25.index();
     let mut cells = Vec::new();
     for month in PeriodKind::Month.cut(desk.span) {

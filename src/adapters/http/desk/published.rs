@@ -1,6 +1,7 @@
 //! Figures the city published itself, beside ours of the same period.
 
 use crate::adapters::http::desk::Desk;
+use crate::adapters::http::desk::unit;
 use crate::adapters::http::page::view::PublishedRow;
 use crate::adapters::words;
 use crate::domain::assessment::Assessment;
@@ -28,7 +29,7 @@ impl Desk<'_> {
     }
 
     fn published_row(&self, figure: &PublishedFigure) -> PublishedRow {
-        let unit = words::unit(figure.item, self.lang);
+        let unit = unit(figure.item, self.lang);
         let with_unit = |value: String| format!("{value} {unit}").trim_end().to_owned();
         let ours = Period::parse(&figure.period).and_then(|period| {
             let auto = EditionChoice::Auto;
@@ -43,7 +44,7 @@ impl Desk<'_> {
         let printed = Exact::amount(figure.value);
         let change_unit = match figure.item {
             Item::GoodDayRatio => self.lang.pick("个百分点", "percentage points"),
-            Item::GoodDays | Item::HeavyDays => unit,
+            Item::GoodDays | Item::HeavyDays => unit.as_str(),
             _ => "%",
         };
         PublishedRow {

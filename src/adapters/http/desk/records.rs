@@ -16,6 +16,7 @@ use crate::adapters::http::desk::station_tables::shown;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::query;
+use crate::adapters::http::page::frame::spaced;
 use crate::adapters::http::page::sheet::Block;
 use crate::adapters::http::page::sheet::Cell;
 use crate::adapters::http::page::sheet::Form;
@@ -27,27 +28,20 @@ use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::http::publications;
 use crate::adapters::http::state::WebState;
+use crate::adapters::imports;
+use crate::adapters::imports::Import;
 use crate::adapters::publications::issue_json;
 use crate::adapters::publications::print;
 use crate::adapters::report::letters;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::publication::Issue;
+use crate::flow::bulletin::KINDS;
 use crate::ports::Kept;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
 
 /// Rows of a table here; the interface has all.
 const ROWS_MAX: usize = 50;
-/// The kinds of bulletins, as the names on the page are in order.
-const KINDS: [PeriodKind; 6] = [
-    PeriodKind::Day,
-    PeriodKind::Xun,
-    PeriodKind::Month,
-    PeriodKind::Quarter,
-    PeriodKind::Half,
-    PeriodKind::Year,
-];
-
 /// Builds the page of bulletins: the one asked for, and those issued.
 ///
 /// # Errors
@@ -317,6 +311,7 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
             parts: vec![Part::Table(letters_table(&desk, &kept))],
         });
     }
+    sections.push(imported(&desk).await?);
     sections.push(Block {
         anchor: "decisions",
         title: words_of.decisions_title.to_owned(),
@@ -335,6 +330,50 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
         basis: None,
         simulated: false,
         blocks: sections,
+    })
+}
+
+/// What `skytier import` loaded, the newest first.
+async fn imported(desk: &Desk<'_>) -> Result<Block, Problem> {
+    let words_of = phrases(desk.lang);
+    let note = desk.state.directory.note(imports::NOTE).await?;
+    let runs = imports::read(note.as_deref()).map_err(|fault| {
+        tracing::error!(%fault, "the note on imports cannot be read");
+        Problem::Internal
+    })?;
+    let row = |own: &Import| {
+        vec![
+            Cell::text(spaced(&desk.state.zone.text(own.ended()))),
+            Cell::text(own.files.join(", ")),
+            Cell::text(own.layout.clone()),
+            Cell::text(own.rows.to_string()),
+            Cell::text(own.new.to_string()),
+            Cell::text(own.repeated.to_string()),
+            Cell::text(own.corrected.to_string()),
+        ]
+    };
+    Ok(Block {
+        anchor: "imports",
+        title: words_of.imports_title.to_owned(),
+        notes: vec![fill(
+            words_of.imports_note,
+            &[("most", &imports::KEPT.to_string())],
+        )],
+        parts: vec![Part::Table(Table {
+            columns: columns(&[
+                (words_of.col_when, false),
+                (words_of.col_files, false),
+                (words_of.col_layout, false),
+                (words_of.col_rows, true),
+                (words_of.col_new_readings, true),
+                (words_of.col_repeated, true),
+                (words_of.col_corrected, true),
+            ]),
+            rows: runs.iter().rev().map(row).collect(),
+            empty: words_of.imports_none.to_owned(),
+            csv: None,
+            folded: false,
+        })],
     })
 }
 

@@ -37,6 +37,35 @@ pub(super) fn columns(names: &[(&str, bool)]) -> Vec<(String, bool)> {
         .collect()
 }
 
+/// A unit as pages write it.
+pub(super) fn printed(unit: &str) -> String {
+    unit.replace("ug/", "µg/").replace("/m3", "/m³")
+}
+
+/// The name of a column with the unit of its values.
+pub(super) fn in_unit(name: &str, unit: &str) -> String {
+    format!("{name} ({})", printed(unit))
+}
+
+/// A value with the unit of its pollutant, as far as it is one of the six.
+pub(super) fn with_unit(value: &str, factor: &str) -> String {
+    let mut all = Pollutant::ALL.into_iter();
+    let own = all.find(|own| own.factor().as_str() == factor || own.key() == factor);
+    own.map_or_else(
+        || value.to_owned(),
+        |own| format!("{value} {}", printed(own.unit())),
+    )
+}
+
+/// The value of an entry about a factor, with its unit.
+fn measured(own: &Value) -> Cell {
+    let factor = own["factor"].as_str().unwrap_or_default();
+    match &own["value"] {
+        Value::Null => Cell::text("–"),
+        value => Cell::text(with_unit(&shown(value).text, factor)),
+    }
+}
+
 impl Desk<'_> {
     pub(super) fn completeness_table(&self, days: &Value, csv: Option<String>) -> Table {
         let words_of = phrases(self.lang);
@@ -98,7 +127,7 @@ impl Desk<'_> {
             vec![
                 moment(&own["time"]),
                 shown(&own["factor"]),
-                shown(&own["value"]),
+                measured(own),
                 shown(&own["flag"]),
                 Cell::text(match excluded {
                     true => words_of.effect_excluded,
@@ -146,7 +175,7 @@ impl Desk<'_> {
                 moment(from),
                 moment(&own["to"]),
                 shown(&own["decision"]),
-                shown(&own["value"]),
+                measured(own),
                 shown(&own["reason"]),
                 shown(&own["reviewer"]),
                 moment(&own["decided_at"]),

@@ -364,8 +364,11 @@ impl Desk<'_> {
             place: Place::Stations,
             path: format!("/stations/{id}"),
             own: self.own_pairs(),
+            subject: match named.as_deref() {
+                Some(name) if name != id.as_str() => id.to_string(),
+                _ => String::new(),
+            },
             heading: named.unwrap_or_else(|| id.to_string()),
-            subject: id.to_string(),
             choose: None,
             basis: Some(self.basis(self.assessor.editions.on(span.to))),
             simulated: station.is_some_and(|station| station.simulated),
@@ -429,6 +432,9 @@ impl Desk<'_> {
                 ),
             ]);
         }
+        let chief = self.chief(id);
+        let chief = chief.unwrap_or_else(|| words_of.chief_none.to_owned());
+        facts.push((words_of.chief.to_owned(), Cell::text(chief)));
         let seen = seen.as_deref().map_or_else(none, spaced);
         facts.push((words_of.col_last_time.to_owned(), Cell::text(seen)));
         facts.push((

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 
 use crate::adapters::http::desk::Desk;
 use crate::adapters::http::desk::Wish;
+use crate::adapters::http::desk::unit;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::targets::EditionRow;
 use crate::adapters::http::page::targets::Fact;
@@ -91,7 +92,7 @@ impl Desk<'_> {
         TargetCard {
             id: own.id.clone(),
             item: words::item(own.item, self.lang).to_owned(),
-            unit: words::unit(own.item, self.lang).to_owned(),
+            unit: unit(own.item, self.lang),
             year: own.year,
             at_most: own.item.at_most(),
             limit: own.limit.to_string(),
@@ -117,7 +118,7 @@ impl Desk<'_> {
     /// The figures that belong to the item, each with its value or why there is none.
     fn facts(&self, own: &Standing) -> Vec<Fact> {
         let words_of = phrases(self.lang);
-        let unit = words::unit(own.item, self.lang);
+        let unit = unit(own.item, self.lang);
         let days = self.lang.pick("天", "days");
         let count = |value: Option<i64>| value.map(|value| format!("{value} {days}"));
         let control = own.remaining_days_control;

@@ -98,13 +98,9 @@ impl Desk<'_> {
         };
         let keys = self.recipe.series.keys().await?;
         let of = HoursOf {
-            recipe: &self.recipe,
-            assessor: &self.assessor,
-            keys: &keys,
-            edition: &EditionChoice::Auto,
             choices: Choices::default(),
             any_station: true,
-            known_at: None,
+            ..self.hours_of(&keys)
         };
         let span = Span { from: day, to: day };
         let loaded = of.load(&self.area, span).await?;
@@ -295,6 +291,7 @@ impl Desk<'_> {
                     id: id.to_string(),
                     name: named.unwrap_or_else(|| id.to_string()),
                     class: station.map_or(StationClass::Micro, |station| station.class),
+                    chief: self.chief(id),
                     why,
                     simulated: station.is_some_and(|station| station.simulated),
                 },

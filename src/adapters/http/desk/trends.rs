@@ -17,6 +17,7 @@ use crate::adapters::http::desk::heat::heat_of;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::desk::signed;
 use crate::adapters::http::desk::station_tables::columns;
+use crate::adapters::http::desk::station_tables::in_unit;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::query;
@@ -104,6 +105,11 @@ fn ozone(report: &PeriodReport) -> Option<String> {
     let figure = &report.assessment.pollutants[Pollutant::O3.index()];
     let percentile = figure.percentile.as_ref();
     percentile.map(|own| own.published.to_string())
+}
+
+/// The name of a column in micrograms.
+fn micrograms(name: &str) -> String {
+    in_unit(name, PM25_UNIT)
 }
 
 fn percent(change: Option<Percent>) -> Cell {
@@ -235,16 +241,16 @@ impl Desk<'_> {
         let words_of = phrases(self.lang);
         columns(&[
             (words_of.year, false),
-            (words_of.col_pm25_mean, true),
+            (&micrograms(words_of.col_pm25_mean), true),
             (words_of.yoy, true),
-            (words_of.col_fixed, true),
-            (words_of.ratio_title_plain, true),
+            (&micrograms(words_of.col_fixed), true),
+            (&in_unit(words_of.ratio_title_plain, "%"), true),
             (words_of.col_points_change, true),
-            (words_of.col_o3, true),
-            ("PM2.5 P95", true),
-            ("PM10 P95", true),
-            ("NO2 P98", true),
-            ("CO P95", true),
+            (&micrograms(words_of.col_o3), true),
+            (&micrograms("PM2.5 P95"), true),
+            (&micrograms("PM10 P95"), true),
+            (&micrograms("NO2 P98"), true),
+            (&in_unit("CO P95", Pollutant::Co.unit()), true),
             (words_of.item_composite, true),
             (words_of.edition, false),
         ])
@@ -362,7 +368,7 @@ impl Desk<'_> {
         };
         Block {
             anchor: "months",
-            title: words_of.trend_months.to_owned(),
+            title: micrograms(words_of.trend_months),
             notes: vec![words_of.trend_months_note.to_owned()],
             parts: vec![
                 Self::picture(&chart),
@@ -421,9 +427,9 @@ impl Desk<'_> {
                 Part::Table(Table {
                     columns: columns(&[
                         (words_of.col_month, false),
-                        (words_of.col_pm25_mean, true),
+                        (&micrograms(words_of.col_pm25_mean), true),
                         (words_of.yoy, true),
-                        (words_of.col_o3, true),
+                        (&micrograms(words_of.col_o3), true),
                         (words_of.yoy, true),
                     ]),
                     rows: months.iter().map(row).collect(),
@@ -458,10 +464,10 @@ impl Desk<'_> {
             parts: vec![Part::Table(Table {
                 columns: columns(&[
                     (words_of.col_period, false),
-                    (words_of.col_pm25_mean, true),
+                    (&micrograms(words_of.col_pm25_mean), true),
                     (words_of.yoy, true),
-                    (words_of.ratio_title_plain, true),
-                    (words_of.col_o3, true),
+                    (&in_unit(words_of.ratio_title_plain, "%"), true),
+                    (&micrograms(words_of.col_o3), true),
                     (words_of.col_valid_days, true),
                     (words_of.col_void_days, true),
                 ]),
@@ -529,7 +535,7 @@ impl Desk<'_> {
         ];
         Some(Block {
             anchor: "compared",
-            title: words_of.compared_title.to_owned(),
+            title: micrograms(words_of.compared_title),
             notes: vec![fill(words_of.compared_note, &counts)],
             parts: vec![
                 Self::picture(&chart),

@@ -9,6 +9,7 @@ use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::around;
 use crate::adapters::http::page::frame::basis_line;
 use crate::adapters::http::page::frame::chooser;
+use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::simulated_chip;
 use crate::adapters::http::page::frame::simulated_notice;
 use crate::adapters::http::page::view::Basis;
@@ -92,7 +93,7 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// What to say when there is none.
     pub empty: String,
-    /// Where the same rows are as CSV.
+    /// Where a path of the interface has the same rows as CSV; `None` lets the page give them itself.
     pub csv: Option<String>,
     /// Whether it is folded away behind a picture.
     pub folded: bool,
@@ -151,6 +152,27 @@ pub struct Form {
     pub fields: Vec<Field>,
 }
 
+/// The rows of a block's table as CSV, as they stand on the page; `None` when no such block has one.
+pub fn csv(view: &Sheet, anchor: &str) -> Option<Vec<u8>> {
+    let block = view.blocks.iter().find(|block| block.anchor == anchor)?;
+    let table = block.parts.iter().find_map(|part| match part {
+        Part::Table(table) => Some(table),
+        _ => None,
+    })?;
+    let heads = table.columns.iter().map(|(name, _)| name.as_str());
+    let rows = table.rows.iter();
+    let rows = rows.map(|row| {
+        row.iter()
+            .map(|cell| cell.text.as_str())
+            .collect::<Vec<_>>()
+    });
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in std::iter::once(heads.collect::<Vec<_>>()).chain(rows) {
+        writer.write_record(row).ok()?;
+    }
+    writer.into_inner().ok()
+}
+
 /// The page.
 pub fn sheet(view: &Sheet) -> Markup {
     let own: Vec<(&str, &str)> = view.own.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -182,18 +204,26 @@ fn block(block: &Block, view: &Sheet) -> Markup {
         section.card id=(block.anchor) {
             h2 { (block.title) (simulated_chip(view.simulated, view.lang)) }
             @for note in &block.notes { p.meta { (note) } }
-            @for part in &block.parts { (self::part(part, view.lang)) }
+            @for part in &block.parts { (self::part(part, block.anchor, view)) }
         }
     }
 }
 
-fn part(part: &Part, lang: Lang) -> Markup {
+/// Where a block's rows are as CSV when no path of the interface has them.
+fn own_csv(anchor: &str, view: &Sheet) -> String {
+    let mut pairs: Vec<(&str, &str)> = view.own.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    pairs.extend([("lang", view.lang.key()), ("csv", anchor)]);
+    format!("{}?{}", view.path, query(&pairs))
+}
+
+fn part(part: &Part, anchor: &str, view: &Sheet) -> Markup {
+    let lang = view.lang;
     html! {
         @match part {
             Part::Facts(rows) => {
                 dl.facts { @for (name, value) in rows { dt { (name) } dd { (cell(value)) } } }
             }
-            Part::Table(own) => { (table(own, lang)) }
+            Part::Table(own) => { (table(own, &own_csv(anchor, view), lang)) }
             Part::Picture { wide, narrow } => {
                 div.chart.wide { (PreEscaped(wide)) }
                 div.chart.narrow { (PreEscaped(narrow)) }
@@ -222,7 +252,7 @@ fn cell(cell: &Cell) -> Markup {
     }
 }
 
-fn table(table: &Table, lang: Lang) -> Markup {
+fn table(table: &Table, own_csv: &str, lang: Lang) -> Markup {
     let words = phrases(lang);
     let rows = html! {
         table.stack {
@@ -240,7 +270,9 @@ fn table(table: &Table, lang: Lang) -> Markup {
         @else if table.folded {
             details { summary { (words.as_table) } div.scroll tabindex="0" { (rows) } }
         } @else { div.across tabindex="0" { (rows) } }
-        @if let Some(href) = &table.csv { p.csv { a href=(href) download { (words.as_csv) } } }
+        @if table.csv.is_some() || !table.rows.is_empty() {
+            p.csv { a href=(table.csv.as_deref().unwrap_or(own_csv)) download { (words.as_csv) } }
+        }
     }
 }
 
@@ -268,6 +300,7 @@ mod tests {
     use super::Part;
     use super::Sheet;
     use super::Table;
+    use super::csv;
     use super::sheet;
     use crate::adapters::http::page::frame::Place;
     use crate::adapters::lang::Lang;
@@ -303,6 +336,10 @@ mod tests {
         let page = sheet(&view(vec![vec![hostile, Cell::text("1")]])).into_string();
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("data-label=\"b\""), "{page}");
+        assert!(page.contains("/stations?lang=en&amp;csv=x"), "{page}");
+        let rows = csv(&view(vec![vec![Cell::text("1,5"), Cell::text("2")]]), "x");
+        assert_eq!(rows.as_deref(), Some("a,b\n\"1,5\",2\n".as_bytes()));
+        assert_eq!(csv(&view(Vec::new()), "y"), None);
         assert!(
             sheet(&view(Vec::new()))
                 .into_string()

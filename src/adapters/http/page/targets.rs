@@ -386,7 +386,7 @@ fn editions(view: &TargetsView) -> Markup {
                 thead { tr {
                     th scope="col" { (words.edition) }
                     th.number scope="col" { (words.col_pm25_mean) " (" (PM25_UNIT) ")" }
-                    th.number scope="col" { (words.col_limit) }
+                    th.number scope="col" { (words.col_limit) " (" (PM25_UNIT) ")" }
                     th scope="col" { (words.met) }
                     th.number scope="col" { (words.ratio_title_plain) " (%)" }
                     th.number scope="col" { (words.item_good_days) }

@@ -141,6 +141,8 @@ pub struct Call {
     pub name: String,
     /// Kind of point.
     pub class: StationClass,
+    /// Who answers for it, in words.
+    pub chief: Option<String>,
     /// The reasons, in words.
     pub why: Vec<String>,
     /// Whether its readings are simulated.
@@ -394,11 +396,16 @@ fn calls(view: &TodayView) -> Markup {
                     thead { tr {
                         th scope="col" { (words.col_station) }
                         th scope="col" { (words.col_class) }
+                        th scope="col" { (words.chief) }
                         th scope="col" { (words.col_why) }
                     } }
                     tbody { @for call in &view.calls { tr {
-                        th scope="row" { (call.name) " " small { (call.id) } (simulated_chip(call.simulated, view.lang)) }
+                        th scope="row" {
+                            a href={ "/stations/" (call.id) "?lang=" (view.lang.key()) } { (call.name) }
+                            " " small { (call.id) } (simulated_chip(call.simulated, view.lang))
+                        }
                         td data-label=(words.col_class) { (class_name(call.class, view.lang)) }
+                        td data-label=(words.chief) { (call.chief.as_deref().unwrap_or(words.chief_none)) }
                         td data-label=(words.col_why) { (call.why.join(view.lang.pick("；", "; "))) }
                     } } }
                 }

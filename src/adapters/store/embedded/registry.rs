@@ -1,5 +1,6 @@
 //! What is registered, as rows: one table a kind, plain enough to read with any SQLite shell.
 
+mod chiefs;
 mod exclusions;
 mod peers;
 mod unmonitored;
@@ -51,6 +52,10 @@ pub(super) fn save(connection: &Connection, entries: &Registry) -> Result<(), Fa
         .unmonitored
         .iter()
         .try_for_each(|plan| unmonitored::save(connection, plan))?;
+    entries
+        .chiefs
+        .iter()
+        .try_for_each(|chief| chiefs::save(connection, chief))?;
     entries
         .grid
         .iter()
@@ -251,6 +256,7 @@ pub(super) fn load(connection: &Connection) -> Result<Registry, Fault> {
             "station, pollutant, from_day",
             unmonitored::load,
         )?,
+        chiefs: all(connection, "chief", "station", chiefs::load)?,
         grid: all(connection, "grid_unit", "id", grid_unit)?,
         targets: all(connection, "target", "id", target)?,
         published: all(

@@ -436,3 +436,10 @@ CREATE VIEW summary AS
 CREATE VIEW daily AS
     SELECT source, factor, stat, interval_s, from_day AS day, readings, sum, min, max, first, last, removed
     FROM summary WHERE interval_s < 3600;
+
+-- Who answers for a station.
+CREATE TABLE chief (
+    station TEXT PRIMARY KEY,
+    name    TEXT,
+    unit    TEXT NOT NULL
+) STRICT;
