@@ -23,7 +23,8 @@ TEST_NEEDS := openssl=openssl mosquitto=mosquitto mosquitto_pub=mosquitto-client
 	victoria-metrics=victoria-metrics promtool=prometheus \
 	/usr/bin/python3=python3 /usr/lib/python3/dist-packages/paho/mqtt/client.py=python3-paho-mqtt \
 	/usr/lib/python3/dist-packages/jsonschema/__init__.py=python3-jsonschema \
-	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt
+	/usr/bin/node=nodejs /usr/share/nodejs/mqtt/package.json=node-mqtt \
+	/usr/lib/node_modules/axe-core/axe.min.js=npm:axe-core@4.11.0
 
 # The release directory, wherever CARGO_TARGET_DIR or cargo's own settings put it.
 RELEASE = $$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
@@ -41,7 +42,7 @@ MINUTES ?= 30
 # How many times the inputs of the tests `make fuzz` tries.
 FUZZ ?= 50
 
-.PHONY: help run install demo test check bench simulate kill soak fuzz bless build-needs test-needs cargo
+.PHONY: help run install demo test check bench simulate kill soak fuzz bless screenshots build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -98,6 +99,9 @@ fuzz: build-needs ## mutated payloads, topics, files, tables, databases and pack
 
 bless: build-needs ## accept the charts as they are drawn now
 	SKYTIER_BLESS=1 cargo test --release $(FEATURES) --test it charts
+
+screenshots: build-needs test-needs ## take the pictures of pages in the README anew
+	SKYTIER_PICTURES=1 cargo test --release $(FEATURES) --test it whole::the_readme
 
 build-needs: cargo
 	@.ci/need $(BUILD_NEEDS)

@@ -92,6 +92,15 @@ const family = getComputedStyle(document.body).fontFamily;
 })().catch(e => done({seen: 0, tofu: String(e)}));
 "#;
 
+/// Runs the accessibility rules and hands on what is serious: the rule, and where.
+const AXE_RUN: &str = r#"
+const done = arguments[arguments.length - 1], faults = 'viola' + 'tions';
+axe.run(document, {resultTypes: [faults]}).then(
+    r => done(r[faults].filter(v => ['serious', 'critical'].includes(v.impact))
+        .map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' ' + n.html.slice(0, 120)).join(' | '))),
+    e => done([String(e)]));
+"#;
+
 /// A browser window and the driver behind it.
 pub(crate) struct Browser {
     driver: Child,
@@ -186,7 +195,7 @@ impl Browser {
     }
 
     /// Opens an address at a width, light or dark.
-    fn open(&mut self, url: &str, width_px: u32, dark: bool) {
+    pub(crate) fn open(&mut self, url: &str, width_px: u32, dark: bool) {
         self.cdp(
             "Emulation.setDeviceMetricsOverride",
             json!({"width": width_px, "height": 900, "deviceScaleFactor": 1, "mobile": width_px < 700}),
@@ -206,6 +215,14 @@ impl Browser {
         self.post("/execute/sync", json!({"script": script, "args": args}))
     }
 
+    /// What the accessibility rules find serious in the page that is open, in light of `rules`, their program.
+    pub(crate) fn barriers(&mut self, rules: &str) -> Vec<String> {
+        self.run(rules, &[]);
+        let found = self.post("/execute/async", json!({"script": AXE_RUN, "args": []}));
+        assert!(found.is_array(), "the rules answer: {found}");
+        texts(&found)
+    }
+
     /// The whole page as a PNG in base 64.
     pub(crate) fn picture(&mut self) -> String {
         let answer = self.cdp(
@@ -213,6 +230,12 @@ impl Browser {
             json!({"format": "png", "captureBeyondViewport": true}),
         );
         answer["data"].as_str().unwrap().to_owned()
+    }
+
+    /// What is in sight as a PNG in base 64.
+    pub(crate) fn sight(&mut self) -> String {
+        let answer = self.cdp("Page.captureScreenshot", json!({"format": "png"}));
+        answer["data"].as_str().expect("a picture").to_owned()
     }
 
     fn log(&mut self, kind: &str) -> Vec<Value> {

@@ -1,57 +1,9 @@
-//! The pages of the bureau: every page is whole in a browser, in both languages, light and dark, on a desk and on a
-//! telephone; and its figures are those of the interface.
+//! The pages of the bureau: their figures are those of the interface.
 
 use serde_json::Value;
 
-use crate::browser::Browser;
-use crate::pages::keep_picture;
 use crate::support::Site;
 use crate::support::full::full;
-
-/// Every page, by the name of its picture.
-const PAGES: [(&str, &str); 11] = [
-    ("calendar", "/calendar?area=group:beijing6&year=2016"),
-    ("calendar-simulated", "/calendar?area=group:city"),
-    ("day", "/days/2016-12-20?area=group:beijing6"),
-    ("day-void", "/days/2017-02-27?area=group:beijing6"),
-    ("targets", "/targets?area=group:city&on=2020-04-30"),
-    ("targets-expired", "/targets?area=group:city"),
-    ("stations", "/stations?area=group:beijing6"),
-    ("station", "/stations/Dongsi"),
-    ("restatements", "/restatements?area=group:city"),
-    ("data", "/data"),
-    ("targets-none", "/targets?area=group:beijing6&on=2016-09-30"),
-];
-
-/// Width in pixels, whether dark, and the language: each page is seen in all of them by two looks a language.
-const LOOKS: [(u32, bool, &str); 4] = [
-    (1440, false, "zh"),
-    (390, true, "zh"),
-    (1440, true, "en"),
-    (390, false, "en"),
-];
-
-#[test]
-fn every_page_is_whole_in_a_browser() {
-    let site = &full().site;
-    let profile = tempfile::tempdir().expect("a temporary folder");
-    let mut browser = Browser::start(profile.path());
-    let mut complaints = String::new();
-    for (name, path) in PAGES {
-        for (width, dark, lang) in LOOKS {
-            let joint = if path.contains('?') { '&' } else { '?' };
-            let url = format!("{}{path}{joint}lang={lang}", site.http);
-            let found = browser.look(&url, width, dark);
-            let shot = format!("desk-{name}-{lang}-{width}");
-            keep_picture(&mut browser, &shot);
-            assert!(found.characters > 0, "{shot}: no character was looked at");
-            if !found.complaints().is_empty() {
-                complaints.push_str(&format!("{shot}:\n{}\n", found.complaints()));
-            }
-        }
-    }
-    assert!(complaints.is_empty(), "{complaints}");
-}
 
 /// Also seconds later: the moment a page is made is no part of its tag.
 #[test]

@@ -1,0 +1,257 @@
+//! What pages say when they cannot be, whom they name, what they are told while they are open, and their tables as CSV.
+
+use std::io::BufRead;
+use std::io::BufReader;
+
+use serde_json::json;
+
+use crate::register::post_json;
+use crate::reviews::day;
+use crate::support::Daemon;
+use crate::support::Reply;
+use crate::support::run;
+use crate::support::text;
+
+const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,source\n\
+    a,甲,A,national,120.5,31.25,false,feed\n\
+    b,乙,B,town,120.5,31.25,false,feed\n";
+const CHIEFS: &str = "station,name,unit\na,王某,虹桥街道\nb,,璜土镇\n";
+
+/// A daemon with two stations, a day of one of them, and nobody who answers for them.
+fn daemon(folder: &std::path::Path) -> Daemon {
+    let data = folder.join("data");
+    let stations = folder.join("stations.csv");
+    std::fs::write(&stations, STATIONS).expect("room on the disk");
+    run(&["register", "--data", text(&data), text(&stations)]);
+    let file = folder.join("day.csv");
+    std::fs::write(&file, day(|hour| format!("{}", hour * 10))).expect("room on the disk");
+    let import = [
+        "import",
+        "--layout",
+        "canonical",
+        "--data",
+        text(&data),
+        "--input",
+        text(&file),
+    ];
+    for _ in 0..2 {
+        run(&import);
+    }
+    Daemon::start(&data, &[])
+}
+
+/// What a browser gets, or with `accept` somebody else.
+fn asked(daemon: &Daemon, path: &str, accept: &str) -> Reply {
+    let url = format!("{}{path}", daemon.http);
+    let request = ureq::get(&url).config().http_status_as_error(false).build();
+    let answer = request.header("accept", accept).call();
+    Reply::of(answer.expect("an answer"))
+}
+
+const PAGE: &str = "text/html,application/xhtml+xml";
+
+/// Addresses that lead nowhere: status, and what the page says in each language.
+const WRONG: [(&str, u16, &str, &str); 12] = [
+    (
+        "/?area=group:nowhere",
+        404,
+        "没有找到",
+        "There is nothing of that name",
+    ),
+    (
+        "/trends?area=here",
+        400,
+        "区域写作 group:编号",
+        "An area is written group:ID",
+    ),
+    (
+        "/stations/nobody",
+        404,
+        "没有找到",
+        "There is nothing of that name",
+    ),
+    (
+        "/commissioning/nobody",
+        404,
+        "没有找到",
+        "There is nothing of that name",
+    ),
+    (
+        "/days/2026-02-30",
+        400,
+        "日期写作 2026-01-31",
+        "A date is written 2026-01-31",
+    ),
+    (
+        "/days/soon",
+        400,
+        "日期写作 2026-01-31",
+        "A date is written 2026-01-31",
+    ),
+    (
+        "/targets?on=x",
+        400,
+        "日期写作 2026-01-31",
+        "A date is written 2026-01-31",
+    ),
+    (
+        "/bulletins?period=2026-13",
+        400,
+        "时段写作 2026-H1",
+        "A period is written 2026-H1",
+    ),
+    (
+        "/trends?year=1",
+        400,
+        "年份写作四位数字",
+        "A year is written with four digits",
+    ),
+    ("/data?csv=none", 400, "参数 csv", "The parameter csv"),
+    (
+        "/enterprises/91999999MA1X00017B",
+        404,
+        "没有找到",
+        "There is nothing of that name",
+    ),
+    ("/nowhere", 404, "没有找到", "There is nothing of that name"),
+];
+
+#[test]
+fn a_browser_gets_a_page_that_says_what_is_wrong_and_others_a_document() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = daemon(folder.path());
+    for (path, status, zh, en) in WRONG {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        for (lang, tag, expected) in [("zh", "zh-CN", zh), ("en", "en", en)] {
+            let path = format!("{path}{joint}lang={lang}");
+            let page = asked(&daemon, &path, PAGE);
+            assert_eq!(page.status, status, "{path}: {}", page.text);
+            assert!(page.kind.starts_with("text/html"), "{path}: {}", page.kind);
+            assert!(page.text.contains(expected), "{path}: {}", page.text);
+            assert!(
+                page.text.contains(&format!("<html lang=\"{tag}\"")),
+                "{path}"
+            );
+        }
+        for accept in ["*/*", "application/json"] {
+            let document = asked(&daemon, path, accept);
+            assert_eq!(document.status, status, "{path}");
+            assert_eq!(document.kind, "application/problem+json", "{path}");
+        }
+    }
+    // The interface answers a browser too as the interface does.
+    let document = asked(&daemon, "/v1/air/days?area=here", PAGE);
+    assert_eq!(document.kind, "application/problem+json");
+}
+
+/// Waits for the next event `figures` of an open page.
+fn next_event(events: &mut impl BufRead) {
+    let mut line = String::new();
+    while line.trim_end() != "event: figures" {
+        line.clear();
+        assert!(
+            events.read_line(&mut line).expect("text") > 0,
+            "the stream goes on"
+        );
+    }
+}
+
+#[test]
+fn who_answers_for_a_station_is_named_and_open_pages_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = daemon(folder.path());
+    let unnamed = daemon.fetch("/stations/a?lang=en").text;
+    assert!(
+        unnamed.contains("<dt>Site chief</dt><dd>not registered</dd>"),
+        "{unnamed}"
+    );
+    let live = ureq::get(format!("{}/live", daemon.http))
+        .call()
+        .expect("a stream");
+    let mut events = BufReader::new(live.into_body().into_reader());
+    let url = format!("{}/v1/registry/chiefs", daemon.http);
+    let entered = post_json(&url, &json!({"csv": CHIEFS}));
+    assert_eq!(entered.status, 200, "{}", entered.text);
+    next_event(&mut events);
+    for (path, expected) in [
+        ("/stations/a?lang=zh", "王某（虹桥街道）"),
+        ("/stations/a?lang=en", "王某 (虹桥街道)"),
+        ("/stations/b?lang=zh", "<dd>璜土镇</dd>"),
+        // The newest hour of a has bad air.
+        ("/?area=station:a&lang=zh", "王某（虹桥街道）"),
+    ] {
+        let page = daemon.fetch(path).text;
+        assert!(page.contains(expected), "{path}: {page}");
+    }
+    let decision = json!({"reviewer": "Li Na", "csv": "source,factor,stat,interval_s,time,from,to,decision,value,reason\n\
+        a,pm25,avg,3600,2020-01-01T01:00:00+08:00,,,void,,a stuck pump\n"});
+    let entered = post_json(&format!("{}/v1/reviews", daemon.http), &decision);
+    assert_eq!(entered.status, 200, "{}", entered.text);
+    next_event(&mut events);
+    assert_eq!(daemon.fetch("/v1/registry/chiefs").text, CHIEFS);
+    for (table, fault) in [
+        ("station,name,unit\nc,王某,x\n", "c is not registered"),
+        ("station,name,unit\na,王某,x\na,李某,y\n", "stands already"),
+        ("station,name,unit\na,王某 13800000000,x\n", "name"),
+        ("station,name,unit\na,王某,\n", "unit"),
+    ] {
+        let refused = post_json(&url, &json!({"csv": table}));
+        assert_eq!(refused.status, 400, "{table}");
+        assert!(refused.text.contains(fault), "{table}: {}", refused.text);
+    }
+    // A row without the name takes it out.
+    let entered = post_json(&url, &json!({"csv": "station,name,unit\na,,虹桥街道\n"}));
+    assert_eq!(entered.status, 200, "{}", entered.text);
+    assert!(!daemon.fetch("/stations/a").text.contains("王某"));
+}
+
+#[test]
+fn every_table_has_its_rows_as_csv() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = daemon(folder.path());
+    let mut looked = 0;
+    for path in [
+        "/trends?area=mean&year=2020",
+        "/trends/hours?area=mean&year=2020",
+        "/trends/rose?area=mean&year=2020",
+        "/stations?area=mean",
+        "/stations/a",
+        "/data",
+        "/commissioning/a",
+        "/bulletins?area=mean",
+        "/restatements?area=mean",
+    ] {
+        let page = daemon.fetch(path).text;
+        for block in page.split("<section class=\"card\"").skip(1) {
+            let table = block.contains("<table");
+            let links: Vec<&str> = block.split("<p class=\"csv\"><a href=\"").skip(1).collect();
+            assert!(!table || !links.is_empty(), "{path}: {block}");
+            for link in links {
+                let (href, _) = link.split_once('"').expect("an address");
+                let rows = daemon.fetch(&href.replace("&amp;", "&"));
+                assert_eq!(rows.status, 200, "{href}: {}", rows.text);
+                assert!(rows.kind.starts_with("text/csv"), "{href}: {}", rows.kind);
+                looked += 1;
+            }
+        }
+    }
+    assert!(looked >= 10, "{looked}");
+    let runs = daemon.fetch("/data?lang=en&csv=imports").text;
+    let runs: Vec<&str> = runs
+        .lines()
+        .skip(1)
+        .filter_map(|row| Some(row.split_once(',')?.1))
+        .collect();
+    assert_eq!(
+        runs,
+        [
+            "day.csv,canonical,24,0,144,0",
+            "day.csv,canonical,24,144,0,0"
+        ]
+    );
+    let rows = daemon
+        .fetch("/trends/hours?area=mean&year=2020&lang=en&csv=table")
+        .text;
+    assert!(rows.starts_with("Month,01,02"), "{rows}");
+    assert_eq!(rows.lines().count(), 2, "{rows}");
+}
