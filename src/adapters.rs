@@ -2,6 +2,8 @@
 
 pub mod inbound;
 
+pub mod cells;
+
 pub mod limits;
 
 pub mod tls;

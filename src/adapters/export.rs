@@ -8,6 +8,7 @@ mod xlsx;
 
 use std::io::Write;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::export::parquet::Table;
 pub use crate::adapters::export::parquet::read as read_parquet;
 use crate::adapters::export::xlsx::Book;
@@ -83,7 +84,7 @@ pub enum ExportFault {
 /// A file being written.
 pub enum Sheet<W: Write + Send> {
     /// As CSV.
-    Csv(Box<csv::Writer<W>>),
+    Csv(Box<Cells<W>>),
     /// As Parquet.
     Parquet(Box<Table<W>>),
     /// As a workbook.
@@ -98,7 +99,7 @@ impl<W: Write + Send> Sheet<W> {
     pub fn begin(form: Form, columns: &[Column], out: W) -> Result<Self, ExportFault> {
         match form {
             Form::Csv => {
-                let mut writer = csv::Writer::from_writer(out);
+                let mut writer = Cells::new(out);
                 writer.write_record(columns.iter().map(|column| column.name))?;
                 Ok(Self::Csv(Box::new(writer)))
             }
@@ -113,9 +114,7 @@ impl<W: Write + Send> Sheet<W> {
     /// When writing fails, or a text does not fit its column.
     pub fn row<T: AsRef<str>>(&mut self, cells: &[T]) -> Result<(), ExportFault> {
         match self {
-            Self::Csv(writer) => {
-                Ok(writer.write_record(cells.iter().map(|cell| cell.as_ref().as_bytes()))?)
-            }
+            Self::Csv(writer) => Ok(writer.write_record(cells)?),
             Self::Parquet(table) => table.row(cells),
             Self::Xlsx(book) => book.row(cells),
         }

@@ -23,6 +23,8 @@ use chrono::Timelike;
 use csv::StringRecord;
 use flate2::read::MultiGzDecoder;
 
+use crate::adapters::cells;
+use crate::adapters::cells::Cells;
 use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -243,7 +245,7 @@ impl Rows {
         let field = |at: usize| Field {
             place: &place,
             name: names[at],
-            text: &self.record[self.frame[at]],
+            text: cells::read(&self.record[self.frame[at]]),
         };
         let (station, time, interval_s) = match self.layout {
             Layout::BeijingUci => (field(4), hour_start(&field)?, 3_600),
@@ -496,7 +498,7 @@ pub fn write_canonical(
     rows: impl IntoIterator<Item = Row>,
     zone: Zone,
 ) -> io::Result<u64> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = Cells::new(out);
     let (frame, pollutants) = Layout::Canonical.columns();
     writer.write_record(frame.iter().chain(&pollutants))?;
     let mut count = 0;

@@ -21,6 +21,7 @@ pub mod targets;
 use serde_json::Number;
 use serde_json::Value;
 
+use crate::adapters::cells::Cells;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::reading::Review;
@@ -98,11 +99,11 @@ impl<T> CsvForm<'_, T> {
         &self,
         columns: impl IntoIterator<Item = &'c &'c str>,
         mut out: W,
-    ) -> csv::Result<csv::Writer<W>> {
+    ) -> csv::Result<Cells<W>> {
         if self.bom {
             out.write_all("\u{feff}".as_bytes())?;
         }
-        let mut writer = csv::Writer::from_writer(out);
+        let mut writer = Cells::new(out);
         let last = self.settings.as_ref().map(|_| &SETTINGS_COLUMN);
         writer.write_record(columns.into_iter().chain(last))?;
         Ok(writer)

@@ -12,6 +12,7 @@ mod kinds;
 mod peers;
 mod sheet;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::tables::sheet::Sheet;
 use crate::domain::exclusion::Reasons;
 use crate::domain::registry::Registry;
@@ -89,7 +90,7 @@ impl Kind {
     /// # Errors
     /// When writing fails.
     pub fn write(&self, registry: &Registry, out: impl std::io::Write) -> csv::Result<()> {
-        let mut writer = csv::Writer::from_writer(out);
+        let mut writer = Cells::new(out);
         let rows = self.rows(registry);
         let columns = self.columns_in_use(&rows);
         writer.write_record(&self.columns[..columns])?;

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use crate::adapters::access::Access;
 use crate::adapters::access::search::Search;
 use crate::adapters::access::search::act_json;
+use crate::adapters::cells::Cells;
 use crate::adapters::report::table::table;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
@@ -111,10 +112,10 @@ pub fn run(args: &AuditArgs, out: &mut impl Write) -> anyhow::Result<()> {
             write!(out, "{}", table(&HEADER, rows))?;
         }
         Form::Csv => {
-            let mut csv = csv::Writer::from_writer(out);
+            let mut csv = Cells::new(out);
             csv.write_record(HEADER)?;
             for (seq, act) in &acts {
-                csv.write_record(cells(*seq, act).iter().map(|cell| plain(cell)))?;
+                csv.write_record(cells(*seq, act))?;
             }
             csv.flush()?;
         }
@@ -153,33 +154,4 @@ fn cells(seq: u64, act: &Act) -> Vec<String> {
         act.detail.clone(),
         act.count.to_string(),
     ]
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn plain(cell: &str) -> String {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{cell}"),
-        false => cell.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn formulas_are_text() {
-        for (cell, expected) in [
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\tx"),
-            ("Li Na", "Li Na"),
-            ("a=b", "a=b"),
-            ("", ""),
-        ] {
-            assert_eq!(plain(cell), expected);
-        }
-    }
 }

@@ -13,6 +13,7 @@ use axum::response::Response;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
@@ -156,7 +157,7 @@ pub(super) fn csv_of<const N: usize>(
     header: &[&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<Response, Problem> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = Cells::new(Vec::new());
     let written = writer.write_record(header).and_then(|()| {
         let mut rows = rows;
         rows.try_for_each(|row| writer.write_record(row))

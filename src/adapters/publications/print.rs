@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::lang::Lang;
 use crate::adapters::publications::value;
 use crate::adapters::report;
@@ -168,7 +169,7 @@ pub fn restatements_csv(
     restatements: &[Restatement],
     out: impl std::io::Write,
 ) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = Cells::new(out);
     writer.write_record(COLUMNS)?;
     for restatement in restatements {
         let issue = &restatement.issue;

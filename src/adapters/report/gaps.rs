@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::lang::Lang;
 use crate::adapters::report::number;
 use crate::adapters::report::table::table;
@@ -234,7 +235,7 @@ impl By {
 /// # Errors
 /// When writing fails.
 pub fn csv(by: By, zone: Zone, all: &[Answered], out: impl std::io::Write) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = Cells::new(out);
     writer.write_record(by.columns())?;
     for row in all.iter().flat_map(|one| by.rows(zone, one, None)) {
         writer.write_record(row)?;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::lang::Lang;
 use crate::adapters::report::amount;
 use crate::adapters::report::optional;
@@ -101,7 +102,7 @@ pub fn index_json(calculated: &Calculated) -> Value {
 /// # Errors
 /// When writing fails.
 pub fn indices_csv(all: &[Calculated], out: impl std::io::Write) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = Cells::new(out);
     writer.write_record(COLUMNS)?;
     for calculated in all {
         let mut fields = vec![calculated.edition.clone()];

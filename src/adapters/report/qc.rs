@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::cells::Cells;
 use crate::adapters::report;
 use crate::domain::calendar::Zone;
 use crate::domain::flag::MARKS;
@@ -73,7 +74,7 @@ pub fn finding(zone: Zone, found: &Found) -> Value {
 /// # Errors
 /// When writing fails.
 pub fn csv(zone: Zone, found: &[Found], out: impl Write) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = Cells::new(out);
     writer.write_record(COLUMNS)?;
     for found in found {
         let reading = &found.finding.reading;

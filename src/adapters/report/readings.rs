@@ -1,5 +1,6 @@
 //! Stored readings as CSV.
 
+use crate::adapters::cells::Cells;
 use crate::adapters::report::optional;
 use crate::domain::calendar::Zone;
 use crate::domain::reading::Reading;
@@ -14,7 +15,7 @@ pub fn readings_csv(
     readings: impl Iterator<Item = (SeriesKey, Reading)>,
     out: impl std::io::Write,
 ) -> csv::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = Cells::new(out);
     writer.write_record(READING_COLUMNS)?;
     for (key, reading) in readings {
         reading_row(&mut writer, zone, &key, &reading)?;
@@ -40,7 +41,7 @@ pub const READING_COLUMNS: [&str; 8] = [
 /// # Errors
 /// When writing fails.
 pub fn reading_row(
-    writer: &mut csv::Writer<impl std::io::Write>,
+    writer: &mut Cells<impl std::io::Write>,
     zone: Zone,
     key: &SeriesKey,
     reading: &Reading,

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::adapters::cells;
 use crate::adapters::tables::Rules;
 use crate::adapters::tables::Table;
 use crate::domain::names::SourceId;
@@ -159,7 +160,9 @@ impl<'a> Line<'a> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let at = self.columns.iter().position(|name| *name == column);
-        let text = at.and_then(|at| self.record.get(at)).unwrap_or("");
+        let text = at
+            .and_then(|at| self.record.get(at))
+            .map_or("", cells::read);
         let value = (text.len() <= FIELD_BYTES_MAX)
             .then(|| parse(text))
             .flatten();
