@@ -85,4 +85,8 @@ pub mod login;
 
 pub mod audit;
 
+pub mod office;
+
+pub mod signed;
+
 pub mod server;

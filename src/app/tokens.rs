@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::adapters::access::tokens::DAYS_MAX;
 use crate::adapters::access::tokens::NewToken;
 use crate::adapters::access::tokens::Token;
 use crate::adapters::report::table::table;
@@ -19,9 +20,8 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::uscc::Uscc;
 
-/// Days a token stands unless told, and at most.
+/// Days a token stands unless told.
 const DAYS: i64 = 365;
-const DAYS_MAX: i64 = 1_830;
 /// Seconds of a day.
 const DAY_S: i64 = 86_400;
 

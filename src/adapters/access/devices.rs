@@ -9,6 +9,7 @@ use rusqlite::params;
 use crate::adapters::access::Access;
 use crate::adapters::access::AccessFault;
 use crate::adapters::access::Refusal;
+use crate::adapters::password;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::access::Act;
 use crate::domain::access::check_name;
@@ -43,6 +44,19 @@ pub enum Proof {
     Password(String),
     /// By a client certificate with this name.
     Certificate(String),
+}
+
+impl Proof {
+    /// A password that nobody chose, and what is kept of it.
+    ///
+    /// # Errors
+    /// A system without randomness or memory.
+    pub fn made_up() -> Result<(Self, String), AccessFault> {
+        let told = |fault: password::PasswordFault| AccessFault::Random(fault.to_string());
+        let made = password::made_up().map_err(told)?;
+        let kept = password::kept(&made).map_err(told)?;
+        Ok((Self::Password(kept), made))
+    }
 }
 
 /// A device as it is listed.

@@ -27,7 +27,7 @@ const WAIT_S_MAX: i64 = 900;
 const KNOWN_WAIT_S_MAX: i64 = 30;
 /// Seconds without a failure after which it is forgotten.
 const FORGET_S: i64 = 3_600;
-/// Accounts, addresses and pairs that are remembered; beyond, the oldest failure is forgotten.
+/// Accounts, addresses and pairs that are remembered; beyond, the oldest failures are forgotten.
 const KEPT_MAX: usize = 10_000;
 /// Letters and digits of codes that are not taken for one another; how many a code has, and a group of it.
 const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
@@ -106,14 +106,7 @@ impl Waits {
     fn failed(&mut self, of: Try<'_>, now: i64) {
         for whose in self.whose(of) {
             if self.failures.len() >= KEPT_MAX && !self.failures.contains_key(&whose) {
-                self.failures.retain(|_, kept| now - kept.last < FORGET_S);
-                let oldest = self.failures.iter().min_by_key(|(_, kept)| kept.last);
-                let oldest = oldest.map(|(whose, _)| whose.clone());
-                if self.failures.len() >= KEPT_MAX
-                    && let Some(oldest) = oldest
-                {
-                    self.failures.remove(&oldest);
-                }
+                self.make_room(now);
             }
             let none = Failures {
                 count: 0,
@@ -125,6 +118,22 @@ impl Waits {
             }
             (kept.count, kept.last) = (kept.count.saturating_add(1), now);
         }
+    }
+
+    /// Forgets what is over, or else the oldest tenth, so that a flood does not look through all of them each time.
+    fn make_room(&mut self, now: i64) {
+        self.failures.retain(|_, kept| now - kept.last < FORGET_S);
+        if self.failures.len() < KEPT_MAX {
+            return;
+        }
+        let mut times: Vec<i64> = self.failures.values().map(|kept| kept.last).collect();
+        times.sort_unstable();
+        let (oldest, mut left) = (times[KEPT_MAX / 10], KEPT_MAX / 10);
+        self.failures.retain(|_, kept| {
+            let goes = left > 0 && kept.last <= oldest;
+            left -= usize::from(goes);
+            !goes
+        });
     }
 
     fn let_in(&mut self, name: &str, address: &str) {

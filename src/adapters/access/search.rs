@@ -15,6 +15,8 @@ use crate::ports::StoreError;
 pub struct Search {
     /// Those with greater numbers.
     pub after: u64,
+    /// Those with lesser numbers, newest first; `None`: oldest first.
+    pub below: Option<u64>,
     /// At most this many; 0: all.
     pub limit: usize,
     /// At this time or later.
@@ -60,9 +62,17 @@ impl Access {
         mut visit: impl FnMut(u64, Act),
     ) -> Result<bool, StoreError> {
         self.read(|connection| {
-            let select = "SELECT seq, line FROM audit WHERE seq > ?1 ORDER BY seq";
-            let mut statement = connection.prepare_cached(select)?;
-            let mut rows = statement.query([search.after.cast_signed()])?;
+            let order = match search.below {
+                Some(_) => "DESC",
+                None => "ASC",
+            };
+            let select = format!(
+                "SELECT seq, line FROM audit WHERE seq > ?1 AND seq < ?2 ORDER BY seq {order}"
+            );
+            let mut statement = connection.prepare_cached(&select)?;
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            let below = search.below.map_or(i64::MAX, number);
+            let mut rows = statement.query([number(search.after), below])?;
             let mut count = 0;
             while let Some(row) = rows.next()? {
                 let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);

@@ -37,6 +37,8 @@ const ID_BYTES: usize = 6;
 const SECRET_BYTES: usize = 32;
 /// Tokens that may stand at once; those that ended do not count.
 const TOKENS_MAX: i64 = 10_000;
+/// Days a token may stand.
+pub const DAYS_MAX: i64 = 1_830;
 /// How exactly the last use is kept, in seconds.
 const USED_STEP_S: i64 = 60;
 

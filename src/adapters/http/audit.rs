@@ -29,6 +29,7 @@ pub async fn list(State(state): State<WebState>, params: Params) -> Result<Json<
     let before = params.date("to")?.map(|day| zone.day_end(day));
     let search = Search {
         after: params.number("after", 0, usize::MAX)?.unwrap_or(0) as u64,
+        below: None,
         limit: params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT),
         from,
         before,

@@ -14,6 +14,8 @@ pub mod frame;
 pub mod lookups;
 
 pub mod mishap;
+
+pub mod office;
 pub mod pictures;
 pub mod process;
 pub mod sheet;

@@ -47,6 +47,7 @@ use crate::adapters::http::live;
 use crate::adapters::http::login;
 use crate::adapters::http::metrics;
 use crate::adapters::http::observe::observe;
+use crate::adapters::http::office;
 use crate::adapters::http::openapi;
 use crate::adapters::http::pages;
 use crate::adapters::http::publications;
@@ -55,6 +56,7 @@ use crate::adapters::http::ranking;
 use crate::adapters::http::registry;
 use crate::adapters::http::reviews;
 use crate::adapters::http::rose;
+use crate::adapters::http::signed::signed;
 use crate::adapters::http::standing;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations;
@@ -115,6 +117,18 @@ fn entered() -> Router<WebState> {
         .route("/setup", get(login::first_form).post(login::first))
         .route("/v1/whoami", get(login::whoami))
         .route("/v1/audit", get(audit::list))
+        .route("/tokens", get(office::tokens).post(office::change_tokens))
+        .route("/users", get(office::users).post(office::change_users))
+        .route(
+            "/devices",
+            get(office::devices).post(office::change_devices),
+        )
+        .route(
+            "/mandates",
+            get(office::mandates).post(office::change_mandates),
+        )
+        .route("/audit", get(office::audit))
+        .layer(from_fn(signed))
 }
 
 /// What people decide about readings.
@@ -133,7 +147,7 @@ fn kept() -> Router<WebState> {
         .route("/trends", get(pages::trends))
         .route("/trends/{chart}", get(pages::trend_table))
         .route("/v1/charts/{file}", get(charts::chart))
-        .layer(from_fn(tagged))
+        .layer((from_fn(tagged), from_fn(signed)))
 }
 
 /// The pages, and what tells them of changes.
@@ -148,6 +162,7 @@ fn shown() -> Router<WebState> {
         .route("/commissioning/{id}", get(pages::commissioning))
         .route("/year", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
+        .layer(from_fn(signed))
         .route("/live", get(live::live))
 }
 
@@ -182,6 +197,7 @@ fn rated() -> Router<WebState> {
         .route("/enterprises", get(standing::search))
         .route("/tiers", get(standing::wall))
         .route("/changes", get(standing::changes))
+        .layer(from_fn(signed))
         .route(
             "/v1/enterprises/{uscc}/records",
             get(credit::behind::records),

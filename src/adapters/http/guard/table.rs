@@ -34,6 +34,7 @@ const BUREAU_UP: Roles = Roles::of(&[Role::Bureau, Role::Province]);
 const OVERSEERS: Roles = Roles::of(&[Role::Auditor, Role::Administrator]);
 const INSIDE: Roles = OFFICES.and(OVERSEERS);
 const OPERATOR: Roles = Roles::of(&[Role::Operator]);
+const ADMINISTRATOR: Roles = Roles::of(&[Role::Administrator]);
 const AUDITOR: Roles = Roles::of(&[Role::Auditor]);
 const BANK: Roles = Roles::of(&[Role::Bank]);
 const ENTERPRISE: Roles = Roles::of(&[Role::Enterprise]);
@@ -68,6 +69,16 @@ pub const TABLE: &[Row] = &[
     ("POST", "/setup", Who::Anyone),
     ("GET", "/v1/whoami", ALL),
     ("GET", "/v1/audit", Who::Roles(OVERSEERS)),
+    // Where access is given.
+    ("GET", "/tokens", Who::Roles(OVERSEERS)),
+    ("POST", "/tokens", Who::Roles(ADMINISTRATOR)),
+    ("GET", "/users", Who::Roles(OVERSEERS)),
+    ("POST", "/users", Who::Roles(ADMINISTRATOR)),
+    ("GET", "/devices", Who::Roles(OVERSEERS)),
+    ("POST", "/devices", Who::Roles(ADMINISTRATOR)),
+    ("GET", "/mandates", Who::Roles(OVERSEERS)),
+    ("POST", "/mandates", Who::Roles(ADMINISTRATOR)),
+    ("GET", "/audit", Who::Roles(OVERSEERS)),
     // Pages.
     ("GET", "/", Who::Roles(INSIDE)),
     ("GET", "/calendar", Who::Roles(INSIDE)),

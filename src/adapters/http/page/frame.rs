@@ -10,6 +10,8 @@ use maud::html;
 
 use crate::adapters::http::assets::live_script;
 use crate::adapters::http::assets::style_sheet;
+use crate::adapters::http::form::KEY_FIELD;
+use crate::adapters::http::page::door;
 use crate::adapters::http::page::view::Basis;
 use crate::adapters::http::page::view::Choice;
 use crate::adapters::http::phrases::fill;
@@ -17,6 +19,8 @@ use crate::adapters::http::phrases::phrases;
 use crate::adapters::http::typeface::SHEET;
 use crate::adapters::http::typeface::named;
 use crate::adapters::lang::Lang;
+use crate::domain::access::Caller;
+use crate::domain::access::Role;
 use crate::domain::reading::Review;
 
 /// A part of the page that can be jumped to.
@@ -204,6 +208,7 @@ fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body:
                         }
                     }
                 }
+                (PreEscaped(WHO))
                 main #content { (body) }
                 footer { div.inner { (words.footer) } }
             }
@@ -212,6 +217,41 @@ fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body:
     // Known only now: which characters the page has.
     let address = format!("{SHEET}{}", named(&whole.0));
     PreEscaped(whole.0.replacen(SHEET, &address, 1))
+}
+
+/// Where a page has who is signed in; whoever knows it puts it there.
+pub const WHO: &str = "<!--who-->";
+/// The pages of whoever gives access.
+const OFFICE: [(&str, &str, &str); 5] = [
+    ("/tokens", "访问令牌", "Tokens"),
+    ("/users", "用户", "Users"),
+    ("/devices", "设备", "Devices"),
+    ("/mandates", "银行授权", "Mandates"),
+    ("/audit", "审计日志", "Audit log"),
+];
+
+/// Who is signed in, how to leave, and the pages that are for those alone who may see them.
+pub fn who(caller: &Caller, key: Option<&str>, lang: Lang) -> Markup {
+    let office = matches!(caller.role, Role::Administrator | Role::Auditor);
+    let query = query(&[("lang", lang.key())]);
+    html! {
+        @match &caller.name {
+            None if caller.is_open() => {}
+            None => { div.who { div.inner { a href={ "/login?" (query) } { (lang.pick("登录", "Log in")) } } } }
+            Some(name) => { div.who { div.inner {
+                @if office { nav aria-label=(lang.pick("权限管理", "Access")) {
+                    @for (path, zh, en) in OFFICE { a href={ (path) "?" (query) } { (lang.pick(zh, en)) } }
+                } }
+                span.name { (name) " · " (door::role(caller.role, lang)) }
+                @if let Some(key) = key {
+                    form method="post" action="/logout" {
+                        input type="hidden" name=(KEY_FIELD) value=(key);
+                        button type="submit" { (lang.pick("退出登录", "Log out")) }
+                    }
+                }
+            } } }
+        }
+    }
 }
 
 /// The form that chooses area and readings.
