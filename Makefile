@@ -42,7 +42,10 @@ MINUTES ?= 30
 # How many times the inputs of the tests `make fuzz` tries.
 FUZZ ?= 50
 
-.PHONY: help run install demo test check bench simulate kill soak fuzz bless screenshots build-needs test-needs cargo
+# Where the advisory database of RustSec is, for `make audit`.
+ADVISORIES ?= $(HOME)/.cargo/advisory-db
+
+.PHONY: help run install demo test check audit bench simulate kill soak fuzz bless screenshots build-needs test-needs cargo
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -69,7 +72,17 @@ check: build-needs ## format, lints, documentation, then make test
 	cargo fmt --all --check
 	cargo clippy --release --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release $(FEATURES)
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
+
+audit: ## known advisories of the dependencies, where cargo-audit and a database of them are at hand (ADVISORIES=DIR)
+	@if ! command -v cargo-audit > /dev/null; then \
+	  echo "NOT RUN: the dependency audit: cargo-audit is not installed"; \
+	elif [ ! -d "$(ADVISORIES)/crates" ]; then \
+	  echo "NOT RUN: the dependency audit: $(ADVISORIES) is no advisory database; ADVISORIES=DIR names one"; \
+	else \
+	  cargo audit --no-fetch --stale --db "$(ADVISORIES)"; \
+	fi
 
 bench: build-needs ## MQTT to disk beside Mosquitto, which keeps nothing; the store, InfluxDB's adapter, one late hour, pages, scans, a nation's year, credit under load; some minutes
 	@.ci/need mosquitto=mosquitto mosquitto_sub=mosquitto-clients

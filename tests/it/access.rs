@@ -3,6 +3,8 @@
 mod attacks;
 mod audit;
 mod certified;
+mod forms;
+mod office;
 mod persons;
 mod proxied;
 mod views;

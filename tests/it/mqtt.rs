@@ -10,3 +10,4 @@ pub(crate) mod raw;
 mod replay;
 pub(crate) mod support;
 mod tls;
+mod who;

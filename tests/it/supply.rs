@@ -190,6 +190,52 @@ fn unsafe_is_forbidden() {
     assert_eq!(manifest["package"]["publish"].as_bool(), Some(false));
 }
 
+/// `make audit` says so where it has nothing to look advisories up in, and fails by what is found where it has.
+#[test]
+fn the_dependency_audit_is_told_of_when_it_is_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let database = folder.path().join("database");
+    let programs = folder.path().join("bin");
+    std::fs::create_dir_all(&programs).expect("a folder");
+    let make = || {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let ended = std::process::Command::new("make")
+            .args([
+                "-C",
+                env!("CARGO_MANIFEST_DIR"),
+                "--no-print-directory",
+                "audit",
+            ])
+            .arg(format!("ADVISORIES={}", database.display()))
+            .env("PATH", format!("{}:{path}", programs.display()))
+            .env_remove("MAKEFLAGS")
+            .env_remove("MAKELEVEL")
+            .output()
+            .expect("make runs");
+        (
+            ended.status.success(),
+            String::from_utf8_lossy(&ended.stdout).into_owned(),
+        )
+    };
+    let (well, said) = make();
+    assert!(
+        well && said.contains("NOT RUN: the dependency audit"),
+        "{said}"
+    );
+    // With both at hand it is run, and what it finds counts.
+    std::fs::create_dir_all(database.join("crates")).expect("a folder");
+    let script = "#!/bin/sh\necho looked at \"$@\"\nexit 1\n";
+    let audit = programs.join("cargo-audit");
+    std::fs::write(&audit, script).expect("written");
+    let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&audit, runs).expect("set");
+    let (well, said) = make();
+    assert!(
+        !well && said.contains("looked at audit --no-fetch"),
+        "{said}"
+    );
+}
+
 /// The locked TLS of rustls is none with the advisories that `SECURITY.md` names.
 #[test]
 fn what_has_advisories_is_not_built_in() {

@@ -6,7 +6,6 @@
 use axum::body::Body;
 use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::IntoResponse as _;
@@ -44,8 +43,6 @@ pub async fn signed(request: Request, next: Next) -> Response {
     };
     let key = key.as_ref().map(|FormKey(key)| key.as_str());
     let filled = text.replacen(WHO, &who(&caller, key, lang).into_string(), 1);
-    parts
-        .headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(filled.len()));
+    parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(filled))
 }
