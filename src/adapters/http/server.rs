@@ -162,6 +162,7 @@ fn shown() -> Router<WebState> {
         .route("/commissioning/{id}", get(pages::commissioning))
         .route("/year", get(pages::dashboard))
         .route("/enterprises/{uscc}", get(pages::enterprise))
+        .route("/docs", get(openapi::docs))
         .layer(from_fn(signed))
         .route("/live", get(live::live))
 }
@@ -311,7 +312,6 @@ pub fn router(state: WebState) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::json))
-        .route("/docs", get(openapi::docs))
         .merge(entered())
         .merge(decided())
         .merge(rated())
