@@ -205,9 +205,27 @@ pub fn verify(receipt: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFault> 
     let signed = &receipt[..receipt.len() - parts[3].len() - 1];
     let fits = key.0.verify_strict(signed.as_bytes(), &signature);
     fits.map_err(|_| ReceiptFault::Signature)?;
+    unpacked(payload)
+}
+
+fn unpacked(payload: &str) -> Result<Value, ReceiptFault> {
     let json = URL_SAFE_NO_PAD.decode(payload);
     let json = json.map_err(|_| ReceiptFault::Form("the payload is not base64url"))?;
     serde_json::from_slice(&json).map_err(|_| ReceiptFault::Form("the payload is not JSON"))
+}
+
+/// The rows of the ledger a receipt names, by number and hash, whoever signed it: the last one there was, and those it rests
+/// on. None of what is no receipt.
+#[must_use]
+pub fn rows_named(receipt: &str) -> Vec<(u64, String)> {
+    let payload = receipt.split('.').nth(2).map(unpacked);
+    let Some(Ok(payload)) = payload else {
+        return Vec::new();
+    };
+    let row = |named: &Value| Some((named[0].as_u64()?, named[1].as_str()?.to_owned()));
+    let behind = payload["row_hashes"].as_array();
+    let behind = behind.into_iter().flatten().filter_map(row);
+    row(&payload["ledger"]).into_iter().chain(behind).collect()
 }
 
 /// Identifier of a receipt: the first digits of its SHA-256.

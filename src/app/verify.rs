@@ -1,15 +1,23 @@
 //! `skytier verify`: reads everything stored and compares it with its checksums and links.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::adapters::credit_events::instant_text;
+use crate::adapters::credit_events::views::hex;
+use crate::adapters::receipt::rows_named;
 use crate::adapters::store::Stores;
 use crate::app::audit;
 use crate::app::fault::AnswerIsNo;
 use crate::app::open;
 use crate::app::rulebooks;
+use crate::domain::credit::lookup::Wanted;
 use crate::flow::tiering::Tiering;
 use crate::flow::tiering::TieringError;
+
+/// Look-ups read at once.
+const PAGE_ROWS: usize = 1_000;
 
 /// Check every stored checksum, key order and ledger link; exit 1 at the first fault.
 #[derive(clap::Args, Debug)]
@@ -33,7 +41,10 @@ pub async fn run(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         writeln!(out, "{what}: {count} checked")?;
     }
     let mut fault = match verified.fault {
-        None => contradiction(&stores).await?,
+        None => match contradiction(&stores).await? {
+            None => disowned(&stores).await?,
+            fault => fault,
+        },
         fault => fault,
     };
     if let Some((count, own)) = audit::checked(&args.data)? {
@@ -57,5 +68,39 @@ async fn contradiction(stores: &Stores) -> anyhow::Result<Option<String>> {
         Err(TieringError::Entries(said)) => Ok(Some(format!("table ledger: {said}"))),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(None),
+    }
+}
+
+/// A row of the ledger that a receipt names and that is gone or another now: a chain that was written anew from some row on
+/// fits in itself, and not with what was signed over it.
+async fn disowned(stores: &Stores) -> anyhow::Result<Option<String>> {
+    let rows = stores.ledger.rows(0).await?;
+    let hashes: HashMap<u64, String> = rows.iter().map(|row| (row.seq, hex(&row.hash))).collect();
+    let mut wanted = Wanted {
+        limit: PAGE_ROWS,
+        ..Wanted::default()
+    };
+    loop {
+        let page = stores.lookups.lookups(wanted.clone()).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(None);
+        };
+        wanted.after = *last;
+        for (_, lookup) in &page {
+            // Number 0 stands for a ledger without entries.
+            let named = rows_named(&lookup.receipt)
+                .into_iter()
+                .filter(|(seq, _)| *seq > 0);
+            let strange = named
+                .into_iter()
+                .find(|(seq, hash)| hashes.get(seq) != Some(hash));
+            if let Some((seq, _)) = strange {
+                let (id, when) = (&lookup.id, instant_text(lookup.asked_at));
+                let fault = format!(
+                    "table ledger, row {seq}: not the one that look-up {id} of {when} has signed"
+                );
+                return Ok(Some(fault));
+            }
+        }
     }
 }

@@ -71,10 +71,22 @@ fn uscc(text: &str) -> Result<Uscc, Problem> {
     Uscc::new(text).map_err(|fault| Problem::bad("uscc", fault))
 }
 
-/// A code of the path that is registered, or in the ledger as whoever asks sees it.
-fn known_unit(state: &WebState, code: &str, caller: &Caller) -> Result<Uscc, Problem> {
+/// A code of the path that is registered, or in the ledger as whoever asks sees it, as known at a time or now.
+fn known_unit(
+    state: &WebState,
+    code: &str,
+    caller: &Caller,
+    known_at: Option<DateTime<FixedOffset>>,
+) -> Result<Uscc, Problem> {
     let subject = uscc(code)?;
-    if is_known(state, &state.tiering.now(), caller, &subject)? {
+    let book = state.tiering.now();
+    // An entry is captured later than all before it, be that a little ahead of the clock.
+    let newest = || {
+        book.latest()
+            .map_or(state.moment(), |latest| latest.max(state.moment()))
+    };
+    let known_at = known_at.unwrap_or_else(newest);
+    if is_known(state, &book, caller, (&subject, known_at))? {
         return Ok(subject);
     }
     let said = format!("no enterprise {code} is registered or in the ledger");
@@ -86,22 +98,20 @@ async fn view(state: &WebState, known_at: Option<DateTime<FixedOffset>>) -> Resu
     Ok(state.tiering.known(known_at, state.moment()).await?)
 }
 
+/// Whether a unit is registered, or had an entry that the caller may see by a time: what came later changes no answer.
 fn is_known(
     state: &WebState,
     book: &Book,
     caller: &Caller,
-    subject: &Uscc,
+    (subject, known_at): (&Uscc, DateTime<FixedOffset>),
 ) -> Result<bool, Problem> {
-    if book.ledger().events_of(subject).is_empty() || caller.sees_notices(subject) {
-        let entered = !book.ledger().events_of(subject).is_empty();
-        return Ok(entered || is_registered(state, subject));
+    if state.directory.now().enterprise(subject.as_str()).is_some() {
+        return Ok(true);
     }
-    let seen = state.tiering.seen(book, subject, state.moment(), false)?;
-    Ok(!seen.unit().events.is_empty() || is_registered(state, subject))
-}
-
-fn is_registered(state: &WebState, subject: &Uscc) -> bool {
-    state.directory.now().enterprise(subject.as_str()).is_some()
+    let whole = caller.sees_notices(subject);
+    let seen = state.tiering.seen(book, subject, known_at, whole)?;
+    let mut events = seen.unit().events.iter();
+    Ok(events.any(|event| event.captured_at <= known_at))
 }
 
 /// The sealed records of a unit with the hashes of their rows.
@@ -230,7 +240,7 @@ pub(super) async fn answered(
     params: &Params,
 ) -> Result<Answered, Problem> {
     let client = lookups::client(caller, head)?;
-    let subject = known_unit(state, code, caller)?;
+    let subject = known_unit(state, code, caller, params.time("known_at")?)?;
     let question = Question {
         caller,
         subject,

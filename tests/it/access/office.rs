@@ -53,7 +53,7 @@ fn gives_a_token(site: &str, admin: &Browser<'_>) {
         ("days", "90"),
         ("subject", ""),
     ];
-    let token = secret(&send(&admin, "/tokens", &add));
+    let token = secret(&send(admin, "/tokens", &add));
     let whoami = |token: &str| ask(site, "GET", "/v1/whoami", Some(token), "");
     assert_eq!(whoami(&token).json()["name"], "icbc");
     let listed = admin.get("/tokens?lang=en").text;
@@ -63,7 +63,7 @@ fn gives_a_token(site: &str, admin: &Browser<'_>) {
     );
     let id = token.split('_').nth(1).expect("an identifier");
     assert_eq!(
-        send(&admin, "/tokens", &[("do", "revoke"), ("id", id)]).status,
+        send(admin, "/tokens", &[("do", "revoke"), ("id", id)]).status,
         303
     );
     assert_eq!(whoami(&token).status, 401);
@@ -78,11 +78,11 @@ fn gives_a_user(site: &str, admin: &Browser<'_>) {
         ("role", "county"),
         ("password", PASSWORD),
     ];
-    assert_eq!(send(&admin, "/users", &add).status, 303);
+    assert_eq!(send(admin, "/users", &add).status, 303);
     let zhou = inside(site, "Zhou");
     assert_eq!(zhou.get("/tokens").status, 403);
     assert_eq!(
-        send(&admin, "/users", &[("do", "disable"), ("id", "Zhou")]).status,
+        send(admin, "/users", &[("do", "disable"), ("id", "Zhou")]).status,
         303
     );
     assert_eq!(zhou.get("/").status, 303, "the session is over");
@@ -91,9 +91,9 @@ fn gives_a_user(site: &str, admin: &Browser<'_>) {
         ("id", "Zhou"),
         ("password", "snow over the Yangtze"),
     ];
-    assert_eq!(send(&admin, "/users", &password).status, 303);
+    assert_eq!(send(admin, "/users", &password).status, 303);
     assert_eq!(
-        send(&admin, "/users", &[("do", "enable"), ("id", "Zhou")]).status,
+        send(admin, "/users", &[("do", "enable"), ("id", "Zhou")]).status,
         303
     );
     let mut again = Browser::new(site);
@@ -108,9 +108,9 @@ fn gives_a_device_and_a_mandate(admin: &Browser<'_>) {
         ("stations", "1999A 2000A"),
         ("loggers", ""),
     ];
-    assert_eq!(secret(&send(&admin, "/devices", &add)).len(), 26);
+    assert_eq!(secret(&send(admin, "/devices", &add)).len(), 26);
     assert_eq!(
-        send(&admin, "/devices", &[("do", "disable"), ("id", "gate")]).status,
+        send(admin, "/devices", &[("do", "disable"), ("id", "gate")]).status,
         303
     );
     let shown = admin.get("/devices?lang=en").text;
@@ -126,7 +126,7 @@ fn gives_a_device_and_a_mandate(admin: &Browser<'_>) {
         ("from", "2026-01-05"),
         ("until", ""),
     ];
-    assert_eq!(send(&admin, "/mandates", &add).status, 303);
+    assert_eq!(send(admin, "/mandates", &add).status, 303);
     assert_eq!(
         send(
             &admin,
@@ -194,7 +194,7 @@ fn refuses(admin: &Browser<'_>) {
             "a date such as",
         ),
     ] {
-        let got = send(&admin, path, fields);
+        let got = send(admin, path, fields);
         assert_eq!(got.status, 400, "{path} {fields:?}");
         assert!(got.text.contains(said), "{said}: {}", got.text);
     }

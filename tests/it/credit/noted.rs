@@ -3,7 +3,9 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::credit::OTHER;
 use crate::credit::UNIT;
+use crate::credit::act;
 use crate::credit::done;
 use crate::credit::fine;
 use crate::support::Daemon;
@@ -134,4 +136,55 @@ fn found_again(site: &Site, one: &str, many: &str) {
         (2, true),
         "{said}"
     );
+}
+
+#[test]
+fn a_unit_of_nobody_is_not_known_at_a_time_before_its_first_entry() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let site = Daemon::start(&folder.path().join("data"), &[]);
+    let (status, answer) = act(&site, OTHER, "records", fine("r1", "2020-05-06"));
+    assert_eq!(status, 200, "{answer}");
+    let known = site.json(&format!("/v1/enterprises/{OTHER}/tier"));
+    let before = known["computed"]["known_at"].as_str().expect("a time");
+    let before = before.replace('+', "%2B");
+    done(&site, "records", fine("r2", "2020-05-06"));
+    for (unit, expected) in [(OTHER, 200), (UNIT, 404)] {
+        let path = format!("/v1/enterprises/{unit}/tier?known_at={before}");
+        let (status, _, answer) = ask(&format!("{}{path}", site.http), None, None);
+        assert_eq!(status, expected, "{unit}: {answer}");
+    }
+    let batch = json!({"known_at": before.replace("%2B", "+"), "items": [{"subject": UNIT}]});
+    let url = format!("{}/v1/tiers/lookup", site.http);
+    let (_, _, answer) = ask(&url, None, Some(&batch));
+    assert_eq!(
+        answer["items"][0]["error"],
+        "not registered and not in the ledger"
+    );
+    assert_eq!(
+        site.json(&format!("/v1/enterprises/{UNIT}/tier"))["computed"]["score"],
+        6
+    );
+}
+
+#[test]
+fn a_ledger_that_contradicts_what_was_signed_over_it_is_found() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let site = Daemon::start(&data, &[]);
+    done(&site, "records", fine("r1", "2020-05-06"));
+    done(&site, "records", fine("r2", "2020-05-06"));
+    let url = format!("{}/v1/enterprises/{UNIT}/tier", site.http);
+    let (_, id, _) = ask(&url, None, None);
+    let id = id.expect("a record");
+    site.stop("TERM");
+    run(&["verify", "--data", text(&data)]);
+    let store = rusqlite::Connection::open(data.join("skytier.db")).expect("a database");
+    let cut =
+        "DROP TRIGGER ledger_keep; DROP TRIGGER ledger_hold; DELETE FROM ledger WHERE seq = 2;
+               UPDATE tally SET rows = 1 WHERE what = 'ledger'";
+    store.execute_batch(cut).expect("cut");
+    drop(store);
+    let (code, said) = fails(&["verify", "--data", text(&data)]);
+    let expected = format!("row 2: not the one that look-up {id}");
+    assert!(code == 1 && said.contains(&expected), "{code} {said}");
 }

@@ -81,7 +81,7 @@ pub async fn records(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at"])?;
-    let subject = known_unit(&state, &code, &caller)?;
+    let subject = known_unit(&state, &code, &caller, params.time("known_at")?)?;
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
     let view = view(&state, params.time("known_at")?).await?;
@@ -137,7 +137,7 @@ pub async fn history(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["from", "to", "known_at"])?;
-    let subject = known_unit(&state, &code, &caller)?;
+    let subject = known_unit(&state, &code, &caller, params.time("known_at")?)?;
     let today = state.zone.local(state.now()).date_naive();
     let sight = caller.sight(&subject, today);
     if sight < Sight::Details {
@@ -313,7 +313,7 @@ pub async fn what_if(
         "revoked",
         "void_ab_initio",
     ])?;
-    let subject = known_unit(&state, &code, &caller)?;
+    let subject = known_unit(&state, &code, &caller, None)?;
     let now = state.zone.local(state.now());
     let on = params.on(state.zone)?.unwrap_or(now.date_naive());
     let ahead = on

@@ -270,11 +270,11 @@ impl Desk<'_> {
             Ok(subject) => subject,
             Err(fault) => return failed(fault.to_string()),
         };
-        if !is_known(self.state, self.book, self.caller, &subject)? {
-            return failed("not registered and not in the ledger".to_owned());
-        }
         let on = day.unwrap_or(self.on);
         let at = item.known_at.unwrap_or(self.known_at);
+        if !is_known(self.state, self.book, self.caller, (&subject, at))? {
+            return failed("not registered and not in the ledger".to_owned());
+        }
         let known_at = Some(at);
         let unit = self.book.unit(&subject);
         let seen = match self.caller.sees_notices(&subject) {

@@ -39,7 +39,7 @@ pub async fn open(
     caller: Caller,
     Body(asked): Body<Asked>,
 ) -> Result<(Extension<Audited>, Json<Value>), Problem> {
-    let subject = known_unit(&state, &code, &caller)?;
+    let subject = known_unit(&state, &code, &caller, None)?;
     check_document(&asked.reason).map_err(|fault| Problem::bad("reason", fault))?;
     let book = state.tiering.now();
     let sealed = seals(&state, &book, &subject)?;
