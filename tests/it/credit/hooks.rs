@@ -355,7 +355,7 @@ fn hooks_are_refused_with_what_would_be_right() {
         (format!("{good} ../a"), "is no name"),
         (
             format!("{good} a --after 1"),
-            "--after 1 is beyond the last row, 0",
+            "--after 1 is beyond the last change, 0",
         ),
         (format!("{good} a --subjects CODES"), "codes.txt:3: "),
         ("test a".to_owned(), "there is no hook \"a\""),
