@@ -303,7 +303,7 @@ impl AssessArgs {
 /// Bad input, an unreadable file or data directory, or a failed write.
 pub async fn assess(args: AssessArgs, now: Instant, mut out: impl Write) -> anyhow::Result<()> {
     let editions = Arc::new(standards::editions()?);
-    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let known_at = open::known_at(args.known_at, now)?;
     let mut asked = Asked::of(&args, &editions)?;
     let stores = args.stores()?;
     let zone = match args.zone {

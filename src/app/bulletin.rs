@@ -23,6 +23,7 @@ use crate::flow::bulletin::Issue;
 use crate::flow::bulletin::gather;
 use crate::flow::publishing::PublishFault;
 use crate::flow::publishing::publish;
+use crate::flow::publishing::settled;
 use crate::flow::ranking::read_division;
 
 /// A bulletin of an area, Chinese or English, as text or as a page to print on A4.
@@ -85,7 +86,7 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     let area = Area::parse(&args.area).map_err(bad_input)?;
     let edition = EditionChoice::parse(&args.edition, &editions)
         .map_err(|fault| bad_input(format!("--edition {fault}")))?;
-    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let known_at = open::known_at(args.known_at, now)?;
     let stores = if args.issue {
         open::for_writing(&args.data)?
     } else {
@@ -112,7 +113,10 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     let release = match args.issue {
         true => {
             let release = gathered.release(edition, bulletin::digest(&text));
-            Some(release.map_err(|fault| bad_input(format!("--issue: {fault}")))?)
+            let release = release.map_err(|fault| bad_input(format!("--issue: {fault}")))?;
+            let settled = settled(&*stores.series, &assessor, &release, || now).await;
+            settled.map_err(refused)?;
+            Some(release)
         }
         false => None,
     };
@@ -122,14 +126,18 @@ pub async fn run(args: BulletinArgs, now: Instant, stdout: &mut dyn Write) -> an
     }
     if let Some(release) = release {
         let published = publish(&*stores.publications, &assessor, &release).await;
-        let published = published.map_err(|fault| match fault {
-            PublishFault::Store(cause) => anyhow::Error::new(cause),
-            other => bad_input(format!("--issue: {other}")),
-        })?;
+        let published = published.map_err(refused)?;
         for (number, issue) in published {
             let sha256 = issue.text_sha256.unwrap_or_default();
             writeln!(std::io::stderr(), "issue {number}, sha256 {sha256}")?;
         }
     }
     Ok(())
+}
+
+fn refused(fault: PublishFault) -> anyhow::Error {
+    match fault {
+        PublishFault::Store(cause) => anyhow::Error::new(cause),
+        other => bad_input(format!("--issue: {other}")),
+    }
 }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::DateTime;
+use chrono::FixedOffset;
 
 use crate::adapters::store::Stores;
 use crate::adapters::store::embedded::Access;
@@ -240,6 +242,23 @@ pub async fn view(
         },
         seen,
     })
+}
+
+/// The moment as known at which figures are asked for, which is over.
+///
+/// # Errors
+/// One that lies ahead of now.
+pub fn known_at(
+    given: Option<DateTime<FixedOffset>>,
+    now: Instant,
+) -> anyhow::Result<Option<Instant>> {
+    let known_at = given.map(|at| Instant::from_unix(at.timestamp()));
+    if known_at.is_some_and(|at| at > now) {
+        let now = Zone::beijing().text(now);
+        let said = format!("--known-at lies ahead of now, {now}; give a moment that is over");
+        return Err(bad_input(said));
+    }
+    Ok(known_at)
 }
 
 fn place(directory: &Path) -> String {

@@ -174,13 +174,19 @@ pub async fn publish(
         .area
         .check(&assessor.registry, &assessor.days)
         .map_err(bad_input)?;
+    let settled = publishing::settled(&*stores.series, &assessor, &release, clock).await;
+    settled.map_err(refused)?;
     let published = publishing::publish(&*stores.publications, &assessor, &release).await;
-    let published = published.map_err(|fault| match fault {
-        PublishFault::Store(cause) => cause.into(),
-        fault => bad_input(fault),
-    })?;
+    let published = published.map_err(refused)?;
     publishing::pass(clock, now).await;
     print_issues(zone, &published, &mut out)
+}
+
+fn refused(fault: PublishFault) -> anyhow::Error {
+    match fault {
+        PublishFault::Store(cause) => cause.into(),
+        fault => bad_input(fault),
+    }
 }
 
 /// Reads whether excluded days are left out.
@@ -198,10 +204,7 @@ fn release(args: &PublishArgs, zone: Zone, now: Instant) -> anyhow::Result<Relea
     let span = Span::checked(from.context(missing)?, to.context(missing)?)
         .map_err(|fault| bad_input(format!("--from/--to: {fault}")))?;
     let yes = |choice: YesNo| matches!(choice, YesNo::Yes);
-    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
-    if known_at.is_some_and(|at| at > now) {
-        return Err(bad_input("--known-at lies in the future"));
-    }
+    let known_at = open::known_at(args.known_at, now)?;
     Ok(Release {
         kind: IssueKind::Snapshot,
         area: Area::parse(area.context(missing)?).map_err(bad_input)?,

@@ -93,7 +93,7 @@ pub async fn run(args: RankArgs, now: Instant, out: &mut impl Write) -> anyhow::
         &editions,
     )
     .map_err(|(name, fault)| bad_input(format!("--{name}: {fault}")))?;
-    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let known_at = open::known_at(args.known_at, now)?;
     let stores = open::for_reading(&args.data)?;
     let zone = open::zone(&stores).await?;
     let viewed = open::view(&stores, editions, &area, known_at, args.review).await?;

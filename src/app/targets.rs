@@ -81,7 +81,7 @@ pub async fn run(args: TargetsArgs, now: Instant, out: &mut impl Write) -> anyho
     let year = PeriodKind::Year.containing(on).span;
     Span::checked(year.from, on).map_err(|fault| bad_input(format!("--on: {fault}")))?;
     let area = Area::parse(&args.area).map_err(|fault| bad_input(format!("--area: {fault}")))?;
-    let known_at = args.known_at.map(|at| Instant::from_unix(at.timestamp()));
+    let known_at = open::known_at(args.known_at, now)?;
     let viewed = open::view(&stores, editions, &area, known_at, args.review).await?;
     let assessor = viewed.assessor;
     area.check(&assessor.registry, &assessor.days)

@@ -165,7 +165,7 @@ impl Area {
     }
 
     /// Whether the station ever belongs to the area. Micro-stations are not told apart here.
-    fn may_include(&self, registry: &Registry, source: &SourceId) -> bool {
+    pub(super) fn may_include(&self, registry: &Registry, source: &SourceId) -> bool {
         match self {
             Self::Station(id) => id == source,
             Self::Mean => true,

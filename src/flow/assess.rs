@@ -64,10 +64,13 @@ impl EditionChoice {
         let mut ids: Vec<String> = Vec::new();
         for id in text.split(',') {
             if !known.contains(&id) {
-                return Err(format!(
-                    "{id:?} is not auto, {}; several of these are joined by commas",
-                    known.join(", ")
-                ));
+                let known = known.join(", ");
+                return Err(match id {
+                    "auto" => format!("auto stands alone; {known} are joined by commas"),
+                    _ => format!(
+                        "{id:?} is not auto, {known}; several of these are joined by commas"
+                    ),
+                });
             }
             if ids.iter().any(|other| other == id) {
                 return Err(format!("{id} is given twice"));

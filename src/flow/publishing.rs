@@ -22,16 +22,21 @@ use crate::domain::publication::figures_of_period;
 use crate::domain::publication::is_excluded_from;
 use crate::domain::publication::items;
 use crate::domain::reading::Review;
+use crate::domain::reading::SeriesKey;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
 use crate::flow::beside::ExclusionView;
 use crate::ports::Publications;
+use crate::ports::Range;
+use crate::ports::Series;
 use crate::ports::StoreError;
 
 /// Issues made at once at most: the days of a year.
 pub const ISSUES_MAX: usize = 366;
+/// Readings fetched at a time.
+const CHUNK_READINGS: usize = 100_000;
 /// Pause between two looks at the clock.
 const STEP: Duration = Duration::from_millis(20);
 
@@ -80,6 +85,20 @@ pub enum PublishFault {
     /// Days are to be published with exclusions.
     #[error("a day is published as measured; excluded days are left out of longer periods only")]
     Measured,
+    /// Readings were received while the clock was ahead: they count in every figure, but not in one as known now.
+    #[error(
+        "{count} readings of these days were received by a clock that was ahead, up to {until}, and now is {now}: what is \
+         published as known now would leave them out; set the clock right and publish after {until}, or give a \
+         known_at before they came"
+    )]
+    Ahead {
+        /// Readings received later than now.
+        count: usize,
+        /// The latest time of receipt.
+        until: String,
+        /// The present moment.
+        now: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,6 +129,50 @@ pub async fn remember(
     let last = publications.remember(issues.clone()).await?;
     let first = last + 1 - issues.len() as u64;
     Ok((first..).zip(issues).collect())
+}
+
+/// Checks that what is published as known now is all there is: that no reading of its days was received later.
+///
+/// # Errors
+/// [`PublishFault::Ahead`], or those of the store.
+pub async fn settled(
+    series: &dyn Series,
+    assessor: &Assessor,
+    release: &Release,
+    clock: impl Fn() -> Instant,
+) -> Result<(), PublishFault> {
+    if release.known_at < release.issued_at {
+        return Ok(());
+    }
+    let mut later = Vec::new();
+    let keys = series.keys().await?;
+    let own = |key: &&SeriesKey| release.area.may_include(&assessor.registry, &key.source);
+    for key in keys.iter().filter(own) {
+        let mut range = Range {
+            after: release.zone.day_start(release.span.from),
+            upto: release.zone.day_end(release.span.to),
+            known_at: None,
+            limit: CHUNK_READINGS,
+        };
+        loop {
+            let chunk = series.received(key, range).await?;
+            let Some((_, last)) = chunk.last() else { break };
+            range.after = last.time;
+            let receipts = chunk.iter().map(|(at, _)| *at);
+            later.extend(receipts.filter(|at| *at > release.known_at));
+        }
+    }
+    // What came while we looked is no sign of a wrong clock.
+    let now = clock();
+    later.retain(|at| *at > now);
+    match later.iter().max() {
+        None => Ok(()),
+        Some(until) => Err(PublishFault::Ahead {
+            count: later.len(),
+            until: release.zone.text(*until),
+            now: release.zone.text(now),
+        }),
+    }
 }
 
 /// Waits until a moment is over. Receipts are kept to the second, so figures as known at a moment are settled only

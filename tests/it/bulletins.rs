@@ -259,7 +259,7 @@ fn check_issued_over_http(daemon: &Daemon, this_year: &str) {
         (
             "2020-H1",
             r#"{"area":"city","known_at":"2999-01-01T00:00:00+08:00"}"#,
-            "known-at lies ahead",
+            "lies ahead of now",
         ),
     ] {
         let (status, problem) = ask(path, body);

@@ -9,6 +9,22 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use serde_json::json;
 
+use skytier::adapters::store::Stores;
+use skytier::adapters::store::embedded::Access;
+use skytier::adapters::store::embedded::Embedded;
+use skytier::domain::calendar::Instant;
+use skytier::domain::names::Factor;
+use skytier::domain::names::Flag;
+use skytier::domain::names::SourceId;
+use skytier::domain::names::Stat;
+use skytier::domain::reading::Observation;
+use skytier::domain::reading::Qc;
+use skytier::domain::reading::Reading;
+use skytier::domain::reading::Review;
+use skytier::domain::reading::SeriesKey;
+use skytier::domain::units::Amount;
+use skytier::ports::Batch;
+
 use crate::register::post_json;
 use crate::route::lines;
 use crate::support::Daemon;
@@ -324,7 +340,7 @@ async fn what_cannot_be_published_says_why() {
         "known_at",
         "2999-01-01T00:00:00+08:00",
         400,
-        "a moment that is not over",
+        "lies ahead of now",
     );
     check(
         "known_at",
@@ -386,4 +402,70 @@ async fn the_command_publishes_where_no_daemon_writes() {
     let line = run(&args);
     assert_eq!(lines(&line)[0]["figures"]["pm25"], 30, "{line}");
     verify(&data);
+}
+
+/// Stores one hour as received at a time.
+async fn receive(data: &Path, station: &str, time: &str, received_at: i64) {
+    let store = Embedded::open(data, Access::Write).expect("opened for writing");
+    let stores = Stores::embedded(store);
+    let time = chrono::DateTime::parse_from_rfc3339(time).expect("a time");
+    let observation = Observation {
+        key: SeriesKey {
+            source: SourceId::new(station).expect("a station"),
+            factor: Factor::new("pm25").expect("a factor"),
+            stat: Stat::new("avg").expect("a statistic"),
+            interval_s: 3_600,
+        },
+        reading: Reading {
+            time: Instant::from_unix(time.timestamp()),
+            value: Some(Amount::from_units(77)),
+            flag: Flag::normal(),
+            qc: Qc::Passed,
+            review: Review::Raw,
+        },
+    };
+    let batch = Batch {
+        observations: vec![observation],
+        ..Batch::new(Instant::from_unix(received_at))
+    };
+    stores.series.append(batch).await.expect("stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_published_of_days_received_ahead_of_the_clock() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let year_2090 = 3_786_883_200;
+    receive(&data, "1999A", "2016-12-02T05:00:00+08:00", year_2090).await;
+    let daemon = Daemon::start(&data, &[]);
+    let days = [
+        hours("2016-12-02", 1, 24, "30"),
+        hours("2017-01-02", 1, 24, "30"),
+    ];
+    send(&daemon, "1999A", &days).await;
+    let body = |from: &str, to: &str| {
+        publish(
+            &daemon,
+            &json!({"area": "station:1999A", "from": from, "to": to}),
+        )
+    };
+    let refused = body("2016-12-01", "2016-12-31");
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    let told =
+        refused.text.contains("1 readings of these days") && refused.text.contains("2090-01-01");
+    assert!(told, "{}", refused.text);
+    assert_eq!(body("2017-01-01", "2017-01-31").status, 201);
+    daemon.stop("TERM");
+    let args = [
+        "publish",
+        "--data",
+        text(&data),
+        "--area",
+        "station:1999A",
+        "--from",
+    ];
+    let (code, said) = fails(&[&args[..], &["2016-12-01", "--to", "2016-12-31"]].concat());
+    assert!(
+        code == 2 && said.contains("a clock that was ahead"),
+        "{code} {said}"
+    );
 }

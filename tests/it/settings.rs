@@ -18,7 +18,12 @@ use crate::support::text;
 
 const STATIONS: &str = "id,name_zh,name_en,class,longitude,latitude,simulated,source\n\
     a,甲,A,national,120.5,31.25,false,feed\n";
-const KNOWN_AT: &str = "2027-01-01T00:00:00+08:00";
+/// The present moment, as known at which everything sent so far counts.
+fn present() -> String {
+    let zone = chrono::FixedOffset::east_opt(8 * 3_600).expect("an offset");
+    let now = chrono::Utc::now().with_timezone(&zone);
+    now.to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
+}
 
 /// The settings of a JSON row as CSV writes them.
 fn pairs(settings: &Value) -> BTreeMap<String, String> {
@@ -59,9 +64,10 @@ fn check(daemon: &Daemon, (by, route): (&str, &str), expected: &[(&str, &str)]) 
     let more =
         "--area station:a --from 2020-01-01 --to 2020-01-01 --round-first yes --review reviewed";
     let more: Vec<&str> = more.split(' ').collect();
+    let known_at = present();
     let command = |form: &str| {
         let form: Vec<&str> = form.split(' ').collect();
-        run(&[&own[..], &more, &["--known-at", KNOWN_AT], &form].concat())
+        run(&[&own[..], &more, &["--known-at", &known_at], &form].concat())
     };
     let json = lines(&command("--format json"));
     let csv = command("--format csv --settings");
@@ -72,11 +78,11 @@ fn check(daemon: &Daemon, (by, route): (&str, &str), expected: &[(&str, &str)]) 
     for (row, told) in settings.iter().zip(&told) {
         // JSON has the moment beside its settings.
         let mut row = row.clone();
-        assert_eq!(row.remove("known_at").as_deref(), Some(KNOWN_AT), "{by}");
+        assert_eq!(row.remove("known_at").as_deref(), Some(&*known_at), "{by}");
         assert_eq!(row, *told, "{by}");
     }
     assert_eq!(settings.len(), told.len(), "{by}");
-    assert_eq!(json[0]["known_at"], KNOWN_AT, "{by}");
+    assert_eq!(json[0]["known_at"], *known_at, "{by}");
     let all = [("review", "reviewed"), ("zone", "+08:00")];
     let all = all.iter().chain(&[("round_first", "yes")]);
     for (name, value) in all.chain(expected) {
@@ -85,7 +91,7 @@ fn check(daemon: &Daemon, (by, route): (&str, &str), expected: &[(&str, &str)]) 
     }
     let query = "area=station:a&from=2020-01-01&to=2020-01-01&round_first=yes&review=reviewed";
     let served = |more: &str| daemon.fetch(&format!("/v1/air/{route}{query}{more}"));
-    let moment = KNOWN_AT.replace('+', "%2B");
+    let moment = known_at.replace('+', "%2B");
     let rows = served(&format!("&known_at={moment}&format=csv&settings=yes"));
     assert_eq!(rows.text, csv, "{by}");
     let refused = served("&settings=yes");

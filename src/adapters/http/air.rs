@@ -86,7 +86,7 @@ impl Asked {
             .text("min_stations")
             .map(MinStations::parse)
             .transpose();
-        let known_at = params.instant("known_at")?;
+        let known_at = params.known_at(state.zone, state.now())?;
         let moment = known_at.unwrap_or_else(|| state.now());
         let exclusions = chosen_word(params, "exclusions", ExclusionView::parse)?;
         let review = params.review()?;

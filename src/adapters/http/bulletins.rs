@@ -135,16 +135,15 @@ pub async fn issue(
         return Err(Problem::bad("area", "an area is needed"));
     }
     let form = form(&params)?;
-    let known_at = params.instant("known_at")?.unwrap_or(now);
-    if known_at <= now {
-        // Whoever asks may have had readings acknowledged within this very second; they are to count.
-        publishing::pass(state.clock, known_at).await;
-    }
+    let known_at = params.known_at(state.zone, now)?.unwrap_or(now);
+    // Whoever asks may have had readings acknowledged within this very second; they are to count.
+    publishing::pass(state.clock, known_at).await;
     let printed = print(&state, &period, &params, form).await?;
     let digest = bulletin::digest(&printed.text);
     let release = printed
         .bulletin
         .release(edition(&state, &params)?, digest)?;
+    publishing::settled(&*state.series, &printed.assessor, &release, state.clock).await?;
     let issues = || publishing::issues(&printed.assessor, &release);
     let issues = state.compute(issues).await?;
     let published = publishing::remember(&*state.publications, issues).await?;

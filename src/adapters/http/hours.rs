@@ -100,11 +100,9 @@ pub async fn now(State(state): State<WebState>, params: Params) -> Result<Json<V
         hour_missing: params.hour_missing()?,
         ..Choices::default()
     };
-    let (review, known_at) = (params.review()?, params.instant("known_at")?);
+    let review = params.review()?;
+    let known_at = params.known_at(state.zone, state.now())?;
     let moment = known_at.unwrap_or_else(|| state.now());
-    if moment > state.now() {
-        return Err(Problem::bad("known_at", "a moment that is not over"));
-    }
     let assessor = state.assessor();
     let area = chosen(&params, &assessor)?;
     let (assessor, _) = known(&state, assessor, &area, known_at, review).await?;

@@ -116,9 +116,10 @@ impl Params {
     /// When it is given but none.
     pub fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, Problem> {
         let within = |day: &NaiveDate| YEARS.contains(&day.year());
-        self.parse(name, "a date such as 2020-06-30 is expected", |text| {
-            text.parse().ok().filter(within)
-        })
+        let (first, last) = (YEARS.start(), YEARS.end());
+        let expected =
+            format!("a date such as 2020-06-30 is expected, of the years {first} to {last}");
+        self.parse(name, &expected, |text| text.parse().ok().filter(within))
     }
 
     /// The day that `on` names: a date, to its end, or a time for the day it lies in, 24:00 being the end of a day.
@@ -156,6 +157,25 @@ impl Params {
         Ok(self
             .time(name)?
             .map(|time| Instant::from_unix(time.timestamp())))
+    }
+
+    /// The moment as known at which an answer is asked for, which is over.
+    ///
+    /// # Errors
+    /// When it is given but none, or lies ahead of now.
+    pub fn known_at(&self, zone: Zone, now: Instant) -> Result<Option<Instant>, Problem> {
+        let known_at = self.instant("known_at")?;
+        match known_at.filter(|at| *at > now) {
+            None => Ok(known_at),
+            Some(ahead) => Err(Problem::bad(
+                "known_at",
+                format!(
+                    "{} lies ahead of now, {}; give a moment that is over",
+                    zone.text(ahead),
+                    zone.text(now)
+                ),
+            )),
+        }
     }
 
     /// A whole number within bounds.

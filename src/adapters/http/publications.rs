@@ -40,7 +40,9 @@ impl From<PublishFault> for Problem {
     fn from(fault: PublishFault) -> Self {
         match fault {
             PublishFault::Store(cause) => cause.into(),
-            PublishFault::TooMany { .. } | PublishFault::Nothing => Self::bad("from", fault),
+            PublishFault::TooMany { .. } | PublishFault::Nothing | PublishFault::Ahead { .. } => {
+                Self::bad("from", fault)
+            }
             PublishFault::Measured => Self::bad("exclusions", fault),
         }
     }
@@ -68,10 +70,7 @@ pub async fn publish(
     let by = params.text("by").unwrap_or("period");
     let by = PeriodKind::from_key(by)
         .ok_or_else(|| Problem::bad("by", "a kind of period is expected, or day"))?;
-    let known_at = params.instant("known_at")?.unwrap_or(now);
-    if known_at > now {
-        return Err(Problem::bad("known_at", "a moment that is not over"));
-    }
+    let known_at = params.known_at(state.zone, now)?.unwrap_or(now);
     // Whoever asks may have had readings acknowledged within this very second; they are to count.
     publishing::pass(state.clock, known_at).await;
     let mut asked = Asked::read(&state, &params).await?;
@@ -89,6 +88,7 @@ pub async fn publish(
         known_at,
         text_sha256: None,
     };
+    publishing::settled(&*state.series, &asked.assessor, &release, state.clock).await?;
     let issues = || publishing::issues(&asked.assessor, &release);
     let issues = state.compute(issues).await?;
     let published = publishing::remember(&*state.publications, issues).await?;

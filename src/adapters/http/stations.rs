@@ -199,7 +199,7 @@ impl Asked {
         let range = Range {
             after: params.instant("from")?.unwrap_or(Range::ALL.after),
             upto: params.instant("to")?.unwrap_or(Range::ALL.upto),
-            known_at: params.instant("known_at")?,
+            known_at: params.known_at(state.zone, state.now())?,
             limit: limit.unwrap_or(if csv { usize::MAX } else { PAGE_ROWS }),
         };
         Ok(Self {

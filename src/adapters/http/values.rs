@@ -33,7 +33,7 @@ impl Values {
     /// # Errors
     /// A parameter that is wrong, or those of the store.
     pub(super) async fn read(state: &WebState, params: &Params) -> Result<Self, Problem> {
-        let known_at = params.instant("known_at")?;
+        let known_at = params.known_at(state.zone, state.now())?;
         let review = params.review()?;
         let now = state.assessor();
         let area = chosen(params, &now)?;

@@ -209,3 +209,39 @@ fn hours_and_days_of_a_station_have_no_holes() {
     );
     assert!(stations.contains("\nDongsi,"), "{stations}");
 }
+
+#[test]
+fn what_will_be_known_is_asked_of_nobody() {
+    let site = &full().site;
+    let days = "area=group:city&from=2020-01-01&to=2020-01-02";
+    for path in [
+        format!("/v1/air/days?{days}"),
+        format!("/v1/air/assessment?{days}"),
+        format!("/v1/air/hours?{days}"),
+        "/v1/air/targets?area=group:city&on=2020-06-30".to_owned(),
+        "/v1/air/now?area=group:city".to_owned(),
+        "/v1/stations/1999A/readings?factor=pm25".to_owned(),
+    ] {
+        let asked = format!("{path}&known_at=2090-01-01T00:00:00Z");
+        let reply = site.fetch(&asked);
+        is_problem(&reply, 400, "bad-parameter", &asked);
+        assert!(reply.text.contains("lies ahead of now, "), "{}", reply.text);
+        let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ");
+        let asked = format!("{path}&known_at={now}");
+        assert_eq!(site.fetch(&asked).status, 200, "{asked}");
+    }
+    for (path, expected) in [
+        (
+            "/v1/air/days?from=1899-01-01&to=2020-01-02",
+            "of the years 1900 to 9998",
+        ),
+        (
+            "/v1/air/days?from=2020-01-01&to=2020-01-02&edition=2012,auto",
+            "auto stands alone",
+        ),
+    ] {
+        let reply = site.fetch(path);
+        is_problem(&reply, 400, "bad-parameter", path);
+        assert!(reply.text.contains(expected), "{}", reply.text);
+    }
+}
