@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use crate::adapters::access::Access;
 use crate::adapters::access::copy as access_copy;
+use crate::adapters::store::embedded::FILE_FORMAT;
 use crate::adapters::store::embedded::copy;
 use crate::app::acts;
 use crate::app::audit;
@@ -18,6 +19,7 @@ use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::domain::access::Act;
 use crate::domain::calendar::Zone;
+use crate::ports::StoreError;
 
 /// Copy a data directory into one file, beside a running daemon too, and check the copy.
 #[derive(clap::Args, Debug)]
@@ -60,20 +62,47 @@ pub struct RestoreArgs {
 type Counted = Vec<(&'static str, u64)>;
 
 /// Checks a data directory, its audit log too; what was counted.
-async fn checked(folder: &Path, what: &Path) -> anyhow::Result<Counted> {
+async fn checked(folder: &Path, what: &str) -> anyhow::Result<Counted> {
     let said = |fault: String| anyhow::Error::new(AnswerIsNo(fault));
     let verified = open::for_reading(folder)?.verify.verify().await?;
     if let Some(fault) = verified.fault {
-        return Err(said(format!("{}: {fault}", what.display())));
+        let place = format!("{}: ", folder.join(FILE_FORMAT.0).display());
+        let fault = fault.strip_prefix(&place).unwrap_or(&fault);
+        return Err(said(format!("{what}: {fault}")));
     }
     let mut counted = verified.counted;
     if let Some((rows, fault)) = audit::checked(folder)? {
         if let Some(fault) = fault {
-            return Err(said(format!("{}: {fault}", what.display())));
+            return Err(said(format!("{what}: {fault}")));
         }
         counted.push(("rows of the audit log", rows));
     }
     Ok(counted)
+}
+
+/// What was said of a folder that passes, said of the file it was made of.
+fn of_file(error: anyhow::Error, what: &str) -> anyhow::Error {
+    let found = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<StoreError>());
+    let place = what.to_owned();
+    let said = match found.cloned() {
+        Some(StoreError::Damaged { fault, .. }) => {
+            return anyhow::anyhow!("{what}: {fault}; it is no whole backup, take another");
+        }
+        Some(StoreError::Newer { found, known, .. }) => StoreError::Newer {
+            place,
+            found,
+            known,
+        },
+        Some(StoreError::Older { found, known, .. }) => StoreError::Older {
+            place,
+            found,
+            known,
+        },
+        _ => return error,
+    };
+    said.into()
 }
 
 /// Runs `backup`.
@@ -103,7 +132,7 @@ pub async fn backup(args: &BackupArgs, out: &mut impl Write) -> anyhow::Result<(
         access_copy::copy_live(&from, &to)
     });
     let has_access = has_access.await??;
-    let counted = checked(draft.path(), &file).await?;
+    let counted = checked(draft.path(), &file.display().to_string()).await?;
     if has_access {
         access_copy::move_out(draft.path(), &access)?;
     }
@@ -151,12 +180,14 @@ pub async fn restore(args: &RestoreArgs, out: &mut impl Write) -> anyhow::Result
         }
     })
     .await??;
-    let counted = match checked(draft.path(), &args.from).await {
+    let what = format!("--from {}", args.from.display());
+    let counted = match checked(draft.path(), &what).await {
         // An older program's backup lacks tables, which opening it for writing adds.
         Err(fault) if !fault.is::<AnswerIsNo>() => {
-            drop(open::for_writing(draft.path())?);
+            let added = open::for_writing(draft.path());
+            drop(added.map_err(|error| of_file(error, &what))?);
             copy::forget_before(draft.path())?;
-            checked(draft.path(), &args.from).await?
+            checked(draft.path(), &what).await?
         }
         answer => answer?,
     };

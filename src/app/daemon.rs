@@ -243,7 +243,7 @@ impl Daemon {
         ask_server(&stores, clock()).await?;
         open::keep_zone(&stores, settings.zone).await?;
         let flows = flows(&stores, settings, clock()).await?;
-        let health = Arc::new(Health::default());
+        let health = beside::health(settings);
         let identity = Identity::start(settings, &health)?;
         let (policy, policies) = watch::channel(settings.retention);
         let followers = Followers::new(

@@ -139,7 +139,15 @@ fn random() -> anyhow::Result<[u8; 32]> {
     Ok(secret)
 }
 
-/// The keys of a data directory, if it has any.
+/// How many keys a data directory has, and what is wrong with the first faulty one.
+pub fn checked(data: &Path) -> (usize, Option<String>) {
+    match load(data) {
+        Ok(keys) => (keys.map_or(0, |keys| keys.public().len()), None),
+        Err(fault) => (0, Some(format!("{fault:#}"))),
+    }
+}
+
+/// The keys of a data directory, if it has any. A file bears the name of its key, so that none is taken for another.
 ///
 /// # Errors
 /// Files that cannot be read, or are none of ours.
@@ -159,7 +167,15 @@ pub(super) fn load(data: &Path) -> anyhow::Result<Option<Keys>> {
         let file: KeyFile = serde_json::from_str(&text).with_context(place)?;
         let secret = unhex(&file.secret).filter(|_| file.format == FORMAT);
         let secret = secret.ok_or_else(|| anyhow::anyhow!("{}: not a key of format 1", place()))?;
-        secrets.push((secret, file.created));
+        let key = (secret, file.created);
+        let own = Keys::new(std::slice::from_ref(&key)).context("failed to use one key")?;
+        let id = own.public()[0].0.id();
+        if path.file_stem().is_none_or(|name| *name != *id) {
+            let found = "its secret is that of key";
+            let remedy = "it was damaged or renamed; take it from a copy of the folder";
+            anyhow::bail!("{}: {found} {id}; {remedy}", place());
+        }
+        secrets.push(key);
         if secrets.len() > KEYS_MAX {
             anyhow::bail!("{}: more than {KEYS_MAX} keys", folder.display());
         }

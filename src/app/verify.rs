@@ -8,13 +8,17 @@ use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::receipt::rows_named;
 use crate::adapters::store::Stores;
+use crate::adapters::store::embedded::cut;
 use crate::app::audit;
 use crate::app::fault::AnswerIsNo;
 use crate::app::open;
+use crate::app::receipt;
 use crate::app::rulebooks;
+use crate::app::webhooks::files::Folder;
 use crate::domain::credit::lookup::Wanted;
 use crate::flow::tiering::Tiering;
 use crate::flow::tiering::TieringError;
+use crate::ports::StoreError;
 
 /// Look-ups read at once.
 const PAGE_ROWS: usize = 1_000;
@@ -35,6 +39,24 @@ pub struct VerifyArgs {
 /// # Errors
 /// [`AnswerIsNo`] naming the first fault; those of the store.
 pub async fn run(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    check(args, out).await.map_err(answered)
+}
+
+/// Damage that keeps the store from being opened is what was asked about.
+fn answered(error: anyhow::Error) -> anyhow::Error {
+    let damage = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(StoreError::Damaged { place, fault }) => Some(format!("{place}: {fault}")),
+        _ => None,
+    });
+    match damage {
+        Some(damage) => {
+            anyhow::Error::new(AnswerIsNo(format!("{damage}; restore the last backup")))
+        }
+        None => error,
+    }
+}
+
+async fn check(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let stores = open::for_reading(&args.data)?;
     let verified = stores.verify.verify().await?;
     for (what, count) in &verified.counted {
@@ -51,6 +73,16 @@ pub async fn run(args: VerifyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         writeln!(out, "audit log: {count} checked")?;
         fault = fault.or(own);
     }
+    let (keys, own) = receipt::checked(&args.data);
+    writeln!(out, "receipt keys: {keys} checked")?;
+    fault = fault.or(own);
+    let (hooks, own) = Folder::of(&args.data).checked();
+    writeln!(out, "webhooks: {hooks} checked")?;
+    fault = fault.or(own);
+    let logs = cut::kept(&args.data)?;
+    fault = fault.or(logs
+        .first()
+        .map(|name| format!("{}; {}", cut::told(name), cut::REMEDY)));
     match fault {
         None => Ok(writeln!(out, "all is well")?),
         Some(fault) => {

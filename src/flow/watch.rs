@@ -42,6 +42,9 @@ pub const STRANGERS_MAX: usize = 10_000;
 /// Allowance for a station of which no interval is known, in seconds.
 const INTERVAL_S_UNKNOWN: u32 = 3_600;
 
+/// Seconds a clock may stand before what was noted by it: it is set right now and then.
+const CLOCK_BEHIND_S_MAX: i64 = 300;
+
 /// What counts as silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchSettings {
@@ -115,6 +118,8 @@ pub struct Watch {
     writing: tokio::sync::Mutex<()>,
     wake: Notify,
     retained_stale: AtomicU64,
+    /// The last moment that was noted before this run.
+    before: Option<Instant>,
 }
 
 impl Watch {
@@ -140,15 +145,20 @@ impl Watch {
             *shortest = (*shortest).min(key.interval_s);
         }
         let ways = store.ways().await?;
-        let spells = match ways.first() {
-            Some(way) => store.spells(&way.source).await?,
-            None => Vec::new(),
+        let nobody = || Source {
+            kind: SourceKind::Station,
+            id: SourceId::new("nobody").expect("a sound identifier"),
         };
+        let source = ways.first().map_or_else(nobody, |way| way.source.clone());
+        let spells = store.spells(&source).await?;
         let earlier = Earlier {
             open: store.open_spells().await?,
             spells,
             ways,
         };
+        let spells = earlier.open.iter().chain(&earlier.spells);
+        let heard = earlier.ways.iter().map(|way| way.last);
+        let before = spells.map(|spell| spell.upto).chain(heard).max();
         let roll = Roll::begin(earlier, &intervals, &settings, now);
         let watch = Self {
             store,
@@ -158,12 +168,19 @@ impl Watch {
             writing: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             retained_stale: AtomicU64::new(0),
+            before,
         };
         match watch.keep().await {
             // A full disk keeps nobody from reading; the first beat tries again.
             Ok(()) | Err(StoreError::Full { .. } | StoreError::Unavailable { .. }) => Ok(watch),
             Err(error) => Err(error),
         }
+    }
+
+    /// The last moment that was noted before this run, when a clock stands well before it: one of them is wrong.
+    pub fn noted_ahead_of(&self, now: Instant) -> Option<Instant> {
+        self.before
+            .filter(|before| now.plus_s(CLOCK_BEHIND_S_MAX) < *before)
     }
 
     fn roll(&self) -> MutexGuard<'_, Roll> {

@@ -10,6 +10,7 @@ mod bulletins;
 mod charts;
 mod comparison;
 mod credit;
+mod damage;
 mod day_laws;
 mod deleting;
 mod desk;

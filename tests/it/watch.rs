@@ -5,6 +5,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use serde_json::json;
+use skytier::adapters::store::Stores;
+use skytier::adapters::store::embedded::Access;
+use skytier::adapters::store::embedded::Embedded;
+use skytier::domain::calendar::Instant;
+use skytier::domain::presence::Party;
+use skytier::domain::presence::Spell;
+use skytier::ports::Attended;
 
 use crate::mqtt::raw;
 use crate::mqtt::raw::Raw;
@@ -193,4 +200,40 @@ async fn what_a_source_says_before_it_is_registered_is_kept() {
     assert_eq!(own["status"]["online"], json!(false), "{own}");
     daemon.stop("TERM");
     verify(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_went_back_is_told() {
+    let (_folder, data) = registered();
+    for (ahead_s, ready) in [(240, 200), (7_200, 503)] {
+        let store = Embedded::open(&data, Access::Write).expect("opened for writing");
+        let now = chrono::Utc::now().timestamp();
+        let beat = Spell {
+            party: Party::Daemon,
+            online: true,
+            from: Instant::from_unix(now - 60),
+            upto: Instant::from_unix(now + ahead_s),
+            open: true,
+        };
+        let attended = Attended {
+            spells: vec![beat],
+            ways: Vec::new(),
+        };
+        let stores = Stores::embedded(store);
+        stores.attendance.attend(attended).await.expect("kept");
+        drop(stores);
+        let daemon = Daemon::start(&data, &QUICK);
+        // The first look comes with the start; a daemon that is well was looked at too.
+        let looked = "skytier_disk_free_bytes ";
+        wait_for("a look", PATIENCE, || daemon.metric_by_now(looked));
+        let (status, told) = daemon.get("/readyz");
+        assert_eq!(status, ready, "{told}");
+        if ready == 503 {
+            let trouble = &told["troubles"][0];
+            let said = trouble["trouble"].as_str().expect("words");
+            assert_eq!(trouble["part"], "clock", "{told}");
+            assert!(said.contains("it went back, or was ahead then"), "{told}");
+        }
+        daemon.kill9();
+    }
 }

@@ -17,6 +17,7 @@ pub(crate) mod chain;
 mod checkpoint;
 pub mod copy;
 pub mod counts;
+pub mod cut;
 mod delete;
 mod index;
 mod letters;
@@ -36,6 +37,7 @@ mod writer;
 
 use std::fs::File;
 use std::fs::TryLockError;
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -158,6 +160,7 @@ impl Embedded {
                 let cause = "no such data directory; run `skytier seed` or `skytier demo` first";
                 return Err(unavailable(&path, cause));
             }
+            cut::keep(directory)?;
             let connection = readers.connect()?;
             schema::check_for_reading(&connection, &path)?;
             return Ok(Self {
@@ -168,8 +171,14 @@ impl Embedded {
             });
         }
         std::fs::create_dir_all(directory).map_err(|cause| unavailable(directory, cause))?;
+        let cut = cut::keep(directory)?;
         let lock = lock(directory)?;
         let connection = schema::open_for_writing(&path)?;
+        if cut {
+            // What is behind the cut must not be met again once the log has grown beyond it.
+            let begun = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            begun.map_err(|cause| unavailable(&path, cause))?;
+        }
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
         let waiting = Arc::clone(&readers.waiting);
@@ -217,6 +226,14 @@ impl Embedded {
     pub fn mark_now(&self, name: &str) -> Result<Option<String>, StoreError> {
         self.readers
             .with(|connection| registry::mark(connection, name))
+    }
+
+    /// The last moment at which a daemon noted who was there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn newest_beat(&self) -> Result<Option<Instant>, StoreError> {
+        self.readers.with(presence::newest)
     }
 
     async fn submit<T>(
@@ -319,14 +336,25 @@ pub fn in_use(directory: &Path) -> bool {
 
 fn lock(directory: &Path) -> Result<File, StoreError> {
     let path = directory.join(LOCK);
-    let file = File::create(&path).map_err(|cause| unavailable(&path, cause))?;
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let fault = |cause: std::io::Error| unavailable(&path, cause);
+    let mut file = options.open(&path).map_err(fault)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            let boot = cut::boot().unwrap_or_default();
+            // A full disk keeps nobody from starting; then nothing tells which run of the machine wrote last.
+            drop(
+                file.set_len(0)
+                    .and_then(|()| file.write_all(boot.as_bytes())),
+            );
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => Err(unavailable(
             directory,
             "another skytier process is writing this data directory; stop it or use another with --data",
         )),
-        Err(TryLockError::Error(cause)) => Err(unavailable(&path, cause)),
+        Err(TryLockError::Error(cause)) => Err(fault(cause)),
     }
 }
 

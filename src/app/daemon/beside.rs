@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use tokio::sync::watch;
 
 use crate::adapters::store::Stores;
+use crate::adapters::store::embedded::cut;
 use crate::adapters::store::influxdb2::Influx;
 use crate::adapters::store::inspect;
 use crate::app::cli;
@@ -22,13 +23,32 @@ use crate::app::mirror::Mirroring;
 use crate::app::retention::Keeper;
 use crate::app::webhooks::deliver::Deliverer;
 use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
 use crate::domain::credit::uscc::Uscc;
 use crate::domain::retention::Policy;
 use crate::flow::health::Health;
 use crate::flow::rollup::Rollup;
+use crate::flow::watch::Watch;
 
 /// Pause between two looks at how a part is.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
+
+/// The health page of a daemon that starts: it tells of damaged logs that were kept.
+pub(super) fn health(settings: &Settings) -> Arc<Health> {
+    let health = Health::default();
+    let kept = match settings.store {
+        StoreKind::Memory => Vec::new(),
+        StoreKind::Embedded | StoreKind::Influxdb2 => {
+            cut::kept(&settings.data_dir).unwrap_or_default()
+        }
+    };
+    let said = kept.first();
+    health.note(
+        "log",
+        said.map(|name| format!("{}; {}", cut::told(name), cut::REMEDY)),
+    );
+    Arc::new(health)
+}
 
 /// Tells the health page of an InfluxDB that is away, and of what waits for it.
 async fn look(influx: Arc<Influx>, health: Arc<Health>) {
@@ -77,14 +97,17 @@ async fn look_at_copy(feed: Arc<Feed>, health: Arc<Health>, clock: fn() -> Insta
 /// What is looked at for metrics.
 struct LookedAt {
     rollup: Arc<Rollup>,
+    watch: Arc<Watch>,
     /// The data directory, if anything is kept.
     directory: Option<PathBuf>,
 }
 
 impl LookedAt {
-    /// Tells the metrics since when days wait to be computed again, and how much room is left.
-    async fn look(self, health: Arc<Health>) {
+    /// Tells the metrics since when days wait to be computed again, and how much room is left; and whether the clock went
+    /// back.
+    async fn look(self, health: Arc<Health>, clock: fn() -> Instant) {
         let mut settled = cli::elapsed();
+        let mut behind = false;
         loop {
             let now = cli::elapsed();
             if self.rollup.waiting() == 0 {
@@ -95,6 +118,7 @@ impl LookedAt {
                 "Seconds since every station day was computed; 0 when none waits.",
                 now.saturating_sub(settled).as_secs(),
             ));
+            behind = self.look_at_clock(&health, clock(), behind);
             // A directory that cannot be looked at is told of by whoever writes there.
             if let Some(Ok(free)) = self.directory.as_deref().map(inspect::free_bytes) {
                 health.gauge((
@@ -105,6 +129,26 @@ impl LookedAt {
             }
             tokio::time::sleep(WATCH_PAUSE).await;
         }
+    }
+
+    /// Tells of a clock that stands before what was noted by it; whether it does. The log hears of it once.
+    fn look_at_clock(&self, health: &Health, now: Instant, told: bool) -> bool {
+        let Some(before) = self.watch.noted_ahead_of(now) else {
+            health.well("clock");
+            return false;
+        };
+        let utc = Zone::parse("+00:00").expect("UTC is an offset");
+        let said = format!(
+            "the clock says {}, and this directory was written until {}: it went back, or was ahead then. What comes is \
+             judged by it, and times of receipt are kept; set it by NTP (chrony or systemd-timesyncd) and restart skytier",
+            utc.text(now),
+            utc.text(before)
+        );
+        if !told {
+            tracing::error!("{said}");
+        }
+        health.trouble("clock", said);
+        true
     }
 }
 
@@ -142,6 +186,7 @@ impl Followers {
             telling: kept.then(deliverer).transpose()?,
             looked_at: LookedAt {
                 rollup: Arc::clone(&flows.rollup),
+                watch: Arc::clone(&flows.watch),
                 directory: kept.then(|| settings.data_dir.clone()),
             },
             clock,
@@ -158,7 +203,7 @@ pub(super) async fn beside(
     served: impl Future<Output = ()>,
 ) {
     let clock = followers.clock;
-    let looked = followers.looked_at.look(Arc::clone(&health));
+    let looked = followers.looked_at.look(Arc::clone(&health), clock);
     let kept = async {
         if let Some(influx) = influx {
             look(influx, Arc::clone(&health)).await;

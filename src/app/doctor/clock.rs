@@ -25,6 +25,18 @@ pub(super) fn examine(now: Instant, kept: &Kept) -> Vec<Finding> {
         let said = format!("it says {text}, which is not likely");
         return vec![Finding::wrong(Part::Clock, said, REMEDY)];
     }
+    if let Some(beat) = kept.beat {
+        // What a daemon noted is by its clock; a file's time is that of whoever copied it.
+        let ahead = beat.unix() - now.unix();
+        if ahead <= AHEAD_S_MAX {
+            return vec![Finding::fine(Part::Clock, text)];
+        }
+        let beat = utc.text(beat);
+        let said = format!(
+            "it says {text}; a daemon noted who was there at {beat}, {ahead} s after that: it went back, or was ahead"
+        );
+        return vec![Finding::wrong(Part::Clock, said, REMEDY)];
+    }
     match &kept.newest {
         Some((name, written)) if written - now.unix() > AHEAD_S_MAX => {
             let ahead = written - now.unix();
@@ -62,11 +74,11 @@ mod tests {
 
     #[test]
     fn a_clock_is_believed_when_nothing_speaks_against_it() {
+        let at = |text: &str| {
+            let time = chrono::DateTime::parse_from_rfc3339(text).expect(text);
+            Instant::from_unix(time.timestamp())
+        };
         let check = |now: &str, written: Option<&str>, expected: Verdict| {
-            let at = |text: &str| {
-                let time = chrono::DateTime::parse_from_rfc3339(text).expect(text);
-                Instant::from_unix(time.timestamp())
-            };
             let newest = written.map(|text| ("skytier.db".to_owned(), at(text).unix()));
             let kept = Kept {
                 newest,
@@ -81,6 +93,14 @@ mod tests {
         check(now, Some("2026-11-22T08:00:05Z"), Verdict::Fine);
         check(now, Some("2026-11-22T08:00:06Z"), Verdict::Wrong);
         check("1970-01-01T00:10:00Z", None, Verdict::Wrong);
+        let noted = |text: &str| Kept {
+            newest: Some(("skytier.db".to_owned(), i64::MAX)),
+            beat: Some(at(text)),
+            ..Kept::default()
+        };
+        let verdict = |kept: Kept| examine(at(now), &kept)[0].verdict;
+        assert_eq!(verdict(noted("2026-11-22T08:00:05Z")), Verdict::Fine);
+        assert_eq!(verdict(noted("2026-11-22T08:00:06Z")), Verdict::Wrong);
         check("2099-01-01T00:00:00Z", None, Verdict::Wrong);
     }
 

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::Embedded;
+use crate::adapters::store::embedded::cut;
 use crate::adapters::store::embedded::in_use;
 use crate::adapters::store::inspect;
 use crate::adapters::store::inspect::Database;
 use crate::app::doctor::Finding;
 use crate::app::doctor::Part;
+use crate::app::receipt;
+use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::ports::StoreError;
 
@@ -25,6 +28,8 @@ pub(super) struct Kept {
     pub(super) in_use: bool,
     /// The file that was written last, and when, in seconds since 1970.
     pub(super) newest: Option<(String, i64)>,
+    /// When a daemon last noted who was there.
+    pub(super) beat: Option<Instant>,
     /// The zone it was last served in.
     pub(super) zone: Option<Zone>,
 }
@@ -62,6 +67,7 @@ pub(super) fn examine(directory: &Path, findings: &mut Vec<Finding>) -> Kept {
         let said = format!("{place}: a skytier is writing it");
         findings.push(Finding::fine(Part::Data, said));
     }
+    findings.extend(beside(directory));
     let databases = match inspect::databases(directory) {
         Ok(databases) => databases,
         Err(cause) => {
@@ -75,13 +81,31 @@ pub(super) fn examine(directory: &Path, findings: &mut Vec<Finding>) -> Kept {
         }
     };
     findings.extend(databases.iter().map(judge));
-    let zone = opened(directory, &databases, findings);
+    let (zone, beat) = opened(directory, &databases, findings);
     let newest = databases.into_iter().max_by_key(|file| file.written);
     Kept {
         in_use,
         newest: newest.map(|file| (file.name, file.written)),
+        beat,
         zone,
     }
+}
+
+/// Logs that were cut short, and keys. The log is looked at before any database is opened.
+fn beside(directory: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(error) = cut::keep(directory) {
+        let remedy = "let the user that runs skytier read and write the directory";
+        findings.push(Finding::wrong(Part::Data, error.to_string(), remedy));
+    }
+    for name in cut::kept(directory).unwrap_or_default() {
+        findings.push(Finding::wrong(Part::Data, cut::told(&name), cut::REMEDY));
+    }
+    if let (_, Some(fault)) = receipt::checked(directory) {
+        let remedy = "put the file back from a copy of receipt-keys/; the daemon does not start with this one";
+        findings.push(Finding::wrong(Part::Data, fault, remedy));
+    }
+    findings
 }
 
 fn writable(directory: &Path) -> Option<Finding> {
@@ -139,27 +163,32 @@ fn judge(file: &Database) -> Finding {
     }
 }
 
-/// What only shows when the store is opened; gives the zone it was last served in.
-fn opened(directory: &Path, databases: &[Database], findings: &mut Vec<Finding>) -> Option<Zone> {
+/// What only shows when the store is opened; gives the zone it was last served in, and when that was.
+fn opened(
+    directory: &Path,
+    databases: &[Database],
+    findings: &mut Vec<Finding>,
+) -> (Option<Zone>, Option<Instant>) {
     if databases.is_empty() {
         let said = format!("{}: empty", directory.display());
         let remedy =
             "none is needed if it is new; else give the directory that was used with --data";
         findings.push(Finding::odd(Part::Data, said, remedy));
-        return None;
+        return (None, None);
     }
     let sound = databases.iter().all(|file| file.fault.is_none());
-    match Embedded::open(directory, Access::Read).and_then(|store| store.mark_now("zone")) {
+    let asked = |store: Embedded| Ok((store.mark_now("zone")?, store.newest_beat()?));
+    match Embedded::open(directory, Access::Read).and_then(asked) {
         // One that was served in the usual zone alone has no mark.
-        Ok(None) => Some(Zone::beijing()),
-        Ok(Some(zone)) => Zone::parse(&zone),
+        Ok((None, beat)) => (Some(Zone::beijing()), beat),
+        Ok((Some(zone), beat)) => (Zone::parse(&zone), beat),
         // These were told already.
-        Err(StoreError::Newer { .. }) => None,
-        Err(_) if !sound => None,
+        Err(StoreError::Newer { .. }) => (None, None),
+        Err(_) if !sound => (None, None),
         Err(error) => {
             let remedy = "do as it says; if it cannot be done, `skytier restore` the last backup";
             findings.push(Finding::wrong(Part::Data, error.to_string(), remedy));
-            None
+            (None, None)
         }
     }
 }

@@ -127,6 +127,17 @@ impl Folder {
         hooks.filter_map(Result::transpose).collect()
     }
 
+    /// How many subscribers there are, and what is wrong with the first faulty file.
+    #[must_use]
+    pub fn checked(&self) -> (usize, Option<String>) {
+        let hooks = match self.hooks() {
+            Ok(hooks) => hooks,
+            Err(fault) => return (0, Some(format!("{fault:#}"))),
+        };
+        let faulty = hooks.iter().find_map(|hook| self.progress(hook).err());
+        (hooks.len(), faulty.map(|fault| format!("{fault:#}")))
+    }
+
     /// One subscriber; `None` when there is none of that name.
     ///
     /// # Errors

@@ -63,6 +63,13 @@ pub(super) fn save(connection: &Connection, attended: &Attended) -> Result<(), F
     Ok(())
 }
 
+/// The last moment that was noted.
+pub(super) fn newest(connection: &Connection) -> Result<Option<Instant>, Fault> {
+    let select = "SELECT max(at) FROM (SELECT max(upto_at) AS at FROM spell UNION ALL SELECT max(last_at) FROM way)";
+    let newest: Option<i64> = connection.query_row(select, [], |row| row.get(0))?;
+    Ok(newest.map(Instant::from_unix))
+}
+
 /// A row of [`SPELL_COLUMNS`] and its hash.
 fn spell(row: &Row<'_>) -> Result<(Spell, i64), Fault> {
     let party: String = row.get(0)?;
