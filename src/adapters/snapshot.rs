@@ -338,11 +338,18 @@ pub fn verify_lines(mut from: impl BufRead, keys: &[PublicKey]) -> Result<Value,
 /// # Errors
 /// What makes it no proof.
 pub fn verify_parquet(file: std::fs::File, keys: &[PublicKey]) -> Result<Value, ReceiptFault> {
-    let mut leaves = Vec::new();
-    let read = crate::adapters::export::read_parquet(file, &COLUMNS, |cells| {
-        leaves.push(Leaf::of(&line(cells)));
-    });
-    let remarks = read.map_err(|fault| ReceiptFault::Answer(fault.to_string()))?;
+    let reading = move || {
+        let mut leaves = Vec::new();
+        let read = crate::adapters::export::read_parquet(file, &COLUMNS, |cells| {
+            leaves.push(Leaf::of(&line(cells)));
+        });
+        read.map(|remarks| (remarks, leaves))
+    };
+    // The library panics on some damaged bytes; in a thread of its own that ends the thread alone.
+    let read = std::thread::spawn(reading).join();
+    let damaged = |_| ReceiptFault::Answer("it is damaged and cannot be read".to_owned());
+    let read = read.map_err(damaged)?;
+    let (remarks, leaves) = read.map_err(|fault| ReceiptFault::Answer(fault.to_string()))?;
     let remark = |name: &str| remarks.iter().find(|(known, _)| known == name);
     match (remark(HEAD), remark(RECEIPT)) {
         (Some((_, head)), Some((_, receipt))) => checked(head, receipt, &leaves, keys),

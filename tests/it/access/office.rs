@@ -129,7 +129,7 @@ fn gives_a_device_and_a_mandate(admin: &Browser<'_>) {
     assert_eq!(send(admin, "/mandates", &add).status, 303);
     assert_eq!(
         send(
-            &admin,
+            admin,
             "/mandates",
             &[("do", "end"), ("id", "1"), ("on", "2026-02-01")]
         )

@@ -145,6 +145,102 @@ fn a_bank_sees_details_where_it_has_a_mandate() {
     }
 }
 
+/// An answer without what names the moment it was given at, at any depth.
+fn timeless(mut answer: Value) -> Value {
+    match &mut answer {
+        Value::Object(fields) => {
+            fields.retain(|field, _| !["receipt", "known_at"].contains(&field.as_str()));
+            for value in fields.values_mut() {
+                *value = timeless(value.take());
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                *value = timeless(value.take());
+            }
+        }
+        _ => (),
+    }
+    answer
+}
+
+/// A unit that nobody registered.
+const FRESH: &str = "91999999MA1ABCDE8G";
+
+/// All that somebody outside is shown of the unit on a day, without what names the moment.
+fn outside(town: &Town, who: &str, today: &str) -> Vec<Value> {
+    let tier = timeless(town.good(who, &format!("/v1/enterprises/{UNIT}/tier")));
+    if who == "public" {
+        return vec![tier];
+    }
+    let asked = [
+        json!({"subject": UNIT}),
+        json!({"subject": FRESH}),
+        json!({"subject": UNIT, "on": "2026-01-01"}),
+    ];
+    let (status, batch) = town.call(who, "POST", "/v1/tiers/lookup", json!({"items": asked}));
+    assert_eq!(status, 200, "{batch}");
+    let token = town.tokens.iter().find(|(name, _)| *name == who);
+    let token = token.map(|(_, token)| token.as_str());
+    let path = format!("/v1/snapshots/{today}.jsonl");
+    let file = ask(&town.daemon.http, "GET", &path, token, "");
+    assert_eq!(file.status, 200, "{}", file.text);
+    let lines: Vec<&str> = file.text.lines().collect();
+    let (status, history) = town.get(who, &format!("/v1/enterprises/{UNIT}/history"));
+    let fresh = town.get(who, &format!("/v1/enterprises/{FRESH}/tier"));
+    assert_eq!(fresh.0, 404, "{}", fresh.1);
+    vec![
+        tier,
+        timeless(batch),
+        if status == 200 {
+            timeless(history)
+        } else {
+            Value::Null
+        },
+        json!(lines[1..lines.len() - 1]),
+        town.good(who, "/v1/enterprises?limit=1000"),
+        town.good(who, "/v1/changes?limit=10000"),
+    ]
+}
+
+#[test]
+fn a_notice_that_does_not_act_is_shown_to_no_bank() {
+    const BANKS: [&str; 3] = ["bank-1", "bank-2", "public"];
+    let town = Town::new(&["bank-1", "bank-2", "public", "county"], |data| {
+        let given = format!("mandates add --bank bank-1 --document L1 --from 2026-01-01 {UNIT}");
+        run(&words(data, &given));
+    });
+    let today = chrono::Utc::now() + chrono::Duration::hours(8);
+    let today = today.date_naive().to_string();
+    let before = BANKS.map(|who| outside(&town, who, &today));
+    let act = |unit: &str, path: &str, fields: Value| {
+        let path = format!("/v1/enterprises/{unit}/{path}");
+        let (status, answer) = town.call("county", "POST", &path, fields);
+        assert_eq!(status, 200, "{answer}");
+    };
+    for (unit, id) in [(UNIT, "notice-1"), (FRESH, "notice-2")] {
+        let record = json!({"id": id, "code": "D09", "doc_date": today});
+        act(unit, "records", record);
+    }
+    let objection = json!({"id": "notice-1", "date": today, "reason": "the meter was wrong"});
+    act(UNIT, "objections", objection);
+    for (who, before) in BANKS.into_iter().zip(before) {
+        let after = outside(&town, who, &today);
+        for (at, (after, before)) in after.into_iter().zip(before).enumerate() {
+            assert_eq!(after, before, "{who}, view {at}");
+        }
+    }
+    // Whoever enters it sees it.
+    let own = town.good("county", &format!("/v1/enterprises/{UNIT}/records"));
+    assert!(own.to_string().contains("notice-1"), "{own}");
+    let fresh = town.good("county", &format!("/v1/enterprises/{FRESH}/tier"));
+    assert_eq!(fresh["computed"]["next_change"]["score"], 3, "{fresh}");
+    let void = json!({"id": "notice-1", "date": today, "void_ab_initio": true});
+    act(UNIT, "revocations", void);
+    let feed = town.good("bank-1", "/v1/changes?limit=10000").to_string();
+    assert!(!feed.contains("notice-1"), "{feed}");
+}
+
 #[test]
 fn a_bank_finds_its_own_look_ups_and_the_log_refers_to_them() {
     let town = Town::new(&["bank-1", "bank-2", "auditor"], |_| ());
