@@ -83,7 +83,7 @@ fn no_page_takes_more_than_it_may() {
         .iter()
         .filter(|own| own.method == "GET" && own.group == "pages")
     {
-        if own.answers != ["html"] {
+        if own.answers.first().is_none_or(|first| first != "html") {
             continue;
         }
         let parts = [

@@ -160,10 +160,8 @@ fn a_unit_of_nobody_is_not_known_at_a_time_before_its_first_entry() {
         answer["items"][0]["error"],
         "not registered and not in the ledger"
     );
-    assert_eq!(
-        site.json(&format!("/v1/enterprises/{UNIT}/tier"))["computed"]["score"],
-        6
-    );
+    let now = site.json(&format!("/v1/enterprises/{UNIT}/tier?on=2020-06-30"));
+    assert_eq!(now["computed"]["score"], 6);
 }
 
 #[test]
