@@ -162,6 +162,33 @@ fn a_snapshot_says_what_a_look_up_says_and_proves_it() {
     );
 }
 
+/// A bit of each of 400 bytes over the whole file: a changed file proves nothing, or, where no reader looks, such as in the
+/// statistics of a column, it proves the very same rows.
+fn flipped(folder: &Path, whole: &[u8], key: &str) {
+    let keys = [receipt::PublicKey::parse(key).expect("a key")];
+    let proved = |content: &[u8]| {
+        let mut rows = Vec::new();
+        let path = folder.join("b.parquet");
+        std::fs::write(&path, content).expect("written");
+        let open = || std::fs::File::open(&path).expect("there");
+        let payload = skytier::adapters::snapshot::verify_parquet(open(), &keys).ok()?;
+        let read = read_parquet(open(), &COLUMNS, |cells| rows.push(cells.to_vec()));
+        read.ok().map(|_| (payload, rows))
+    };
+    let sound = proved(whole).expect("it is sound");
+    let mut refused = 0;
+    for step in 0..400 {
+        let (at, bit) = (step * whole.len() / 400, step % 8);
+        let mut changed = whole.to_vec();
+        changed[at] ^= 1 << bit;
+        match proved(&changed) {
+            None => refused += 1,
+            Some(found) => assert_eq!(found, sound, "byte {at}, bit {bit}"),
+        }
+    }
+    assert!(refused > 100, "{refused} of 400");
+}
+
 #[test]
 fn a_changed_snapshot_proves_nothing() {
     let (folder, site) = daemon();
@@ -204,30 +231,7 @@ fn a_changed_snapshot_proves_nothing() {
         );
     }
     let whole = bytes(&site, "/v1/snapshots/2020-06-30.parquet");
-    // A bit of each of 400 bytes over the whole file: a changed file proves nothing, or, where no reader looks, such as in the
-    // statistics of a column, it proves the very same rows.
-    let keys = [receipt::PublicKey::parse(&key).expect("a key")];
-    let proved = |content: &[u8]| {
-        let mut rows = Vec::new();
-        let path = folder.path().join("b.parquet");
-        std::fs::write(&path, content).expect("written");
-        let open = || std::fs::File::open(&path).expect("there");
-        let payload = skytier::adapters::snapshot::verify_parquet(open(), &keys).ok()?;
-        let read = read_parquet(open(), &COLUMNS, |cells| rows.push(cells.to_vec()));
-        read.ok().map(|_| (payload, rows))
-    };
-    let sound = proved(&whole).expect("it is sound");
-    let mut refused = 0;
-    for step in 0..400 {
-        let (at, bit) = (step * whole.len() / 400, step % 8);
-        let mut changed = whole.clone();
-        changed[at] ^= 1 << bit;
-        match proved(&changed) {
-            None => refused += 1,
-            Some(found) => assert_eq!(found, sound, "byte {at}, bit {bit}"),
-        }
-    }
-    assert!(refused > 100, "{refused} of 400");
+    flipped(folder.path(), &whole, &key);
     let mut green = whole.clone();
     let at = whole
         .windows(6)
