@@ -32,7 +32,7 @@ pub(super) fn rule(text: &str) -> String {
 /// A TrueType file with these characters, as far as the embedded typeface has them.
 ///
 /// # Panics
-/// As [`rule`].
+/// A typeface that cannot be read.
 pub fn cut(characters: &BTreeSet<char>) -> Vec<u8> {
     let data = ReadScope::new(HAN_TTF).read::<FontData<'_>>();
     let data = data.expect("the embedded typeface is a font");

@@ -81,7 +81,7 @@ use crate::ports::Visit;
 const DRAIN_VALUES: usize = 20_000;
 /// What is said of a directory that is not to be used with an InfluxDB.
 const OWN_READINGS: &str = "the data directory holds readings of its own, which would not be seen; go on \
-    without store.kind = \"influxdb2\", use another directory, or `skytier export` them and `skytier import` them there";
+    without store.kind = \"influxdb2\", or use another directory and have the readings sent there again";
 /// What kept letters of refused lines are said to come from.
 const ORIGIN: &str = "influxdb2";
 

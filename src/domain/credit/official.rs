@@ -40,7 +40,7 @@ impl Official {
     }
 }
 
-/// The official tier that stands on a day, as known at an instant; see [`standing_on`].
+/// The official tier that stands on a day, as known at an instant; where lists tell its sites apart, the worst of what stands.
 #[must_use]
 pub fn current(
     events: &[CreditEvent],
