@@ -11,9 +11,10 @@ use crate::adapters::access::persons::Person;
 use crate::adapters::access::tokens::Token;
 use crate::adapters::http::form::KEY_FIELD;
 use crate::adapters::http::page::door::role;
-use crate::adapters::http::page::door::sheet;
+use crate::adapters::http::page::frame::page;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::spaced;
+use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 use crate::domain::access::Act;
 use crate::domain::access::NAME_CHARS_MAX;
@@ -73,6 +74,7 @@ impl Office {
     /// The page: what is said, a form to add one where that may be, the table.
     fn page(&self, path: &str, title: &str, add: Option<Markup>, table: &Markup) -> Markup {
         let body = html! {
+            h1 { (title) }
             @match &self.said {
                 None => {}
                 Some(Said::Refused(said)) => { p.notice.warning role="alert" { (said) } }
@@ -83,10 +85,16 @@ impl Office {
                     }
                 }
             }
-            (table)
-            @if let Some(add) = add.filter(|_| self.may) { (add) }
+            section.card { (table) }
+            @match add {
+                Some(add) if self.may => { (add) }
+                Some(_) => { p.meta { (self.pick("登录的管理员可在此修改，也可用命令：", "An administrator who is signed in changes this here, or by the command ")) code { "skytier " (path.trim_start_matches('/')) } } }
+                None => {}
+            }
         };
-        sheet(self.lang, path, title, body)
+        let whole = format!("{title} · {}", phrases(self.lang).product);
+        let other = format!("{path}?lang={}", self.lang.other().key());
+        page(self.lang, &whole, &other, &[], body)
     }
 
     /// What every form carries.
