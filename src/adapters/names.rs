@@ -3,6 +3,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::domain::names::is_unseen;
+
 /// Brackets that stand for round ones, opening and closing; full-width ones are made narrow before.
 const BRACKETS: [(char, char); 12] = [
     ('〔', '('),
@@ -44,14 +46,6 @@ pub fn folded(text: &str) -> String {
 pub fn narrow(text: &str) -> String {
     let seen = |c: &char| !c.is_whitespace() && !is_unseen(*c);
     text.nfkc().filter(seen).collect()
-}
-
-/// Characters that take no room: they come with texts that were copied.
-fn is_unseen(c: char) -> bool {
-    matches!(
-        c,
-        '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}'
-    )
 }
 
 #[cfg(test)]
