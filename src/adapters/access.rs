@@ -52,6 +52,7 @@ use crate::adapters::access::persons::Person;
 use crate::adapters::access::sessions::Session;
 use crate::adapters::access::tokens::Token;
 use crate::adapters::store::embedded::Fault;
+use crate::adapters::store::reading;
 use crate::domain::access::Act;
 use crate::domain::access::Mandates;
 use crate::domain::credit::uscc::Uscc;
@@ -200,10 +201,14 @@ impl Access {
             return Ok(None);
         }
         let place = path.display().to_string();
+        let told = |error: rusqlite::Error| Fault::Sql(error).store_error(&place, false);
+        if reading::is_closed(&path) {
+            let connection = reading::connect(&path).map_err(told)?;
+            ours(&connection, &place).map_err(|unready| unready.told(&place))?;
+            return Self::ready(connection, place, false).map(Some);
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags);
-        let connection =
-            connection.map_err(|error| Fault::Sql(error).store_error(&place, false))?;
+        let connection = Connection::open_with_flags(&path, flags).map_err(told)?;
         Self::on(connection, place, false).map(Some)
     }
 
@@ -221,10 +226,11 @@ impl Access {
 
     fn on(mut connection: Connection, place: String, required: bool) -> Result<Self, StoreError> {
         let ready = prepare(&mut connection, &place);
-        ready.map_err(|fault| match fault {
-            Unready::Store(error) => error,
-            Unready::Sql(error) => Fault::Sql(error).store_error(&place, false),
-        })?;
+        ready.map_err(|unready| unready.told(&place))?;
+        Self::ready(connection, place, required)
+    }
+
+    fn ready(connection: Connection, place: String, required: bool) -> Result<Self, StoreError> {
         let access = Self {
             place,
             required,
@@ -387,9 +393,39 @@ enum Unready {
     Sql(rusqlite::Error),
 }
 
+impl Unready {
+    fn told(self, place: &str) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Sql(error) => Fault::Sql(error).store_error(place, false),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Unready {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+/// Refuses another's file, and one of a later format; whether the file has tables.
+fn ours(connection: &Connection, place: &str) -> Result<bool, Unready> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
+    let (application, version): (u32, u32) = (pragma("application_id")?, pragma("user_version")?);
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: u32 = connection.query_row(tables, [], |row| row.get(0))?;
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(false),
+        (APPLICATION_ID, FORMAT, _) => Ok(true),
+        (APPLICATION_ID, found, _) => Err(Unready::Store(StoreError::Newer {
+            place: place.to_owned(),
+            found,
+            known: FORMAT,
+        })),
+        _ => Err(Unready::Store(StoreError::Damaged {
+            place: place.to_owned(),
+            fault: "not a skytier database".to_owned(),
+        })),
     }
 }
 
@@ -399,30 +435,10 @@ fn prepare(connection: &mut Connection, place: &str) -> Result<(), Unready> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get(0));
-    let (application, version): (u32, u32) = (pragma("application_id")?, pragma("user_version")?);
-    let tables = "SELECT count(*) FROM sqlite_schema";
-    let tables: u32 = transaction.query_row(tables, [], |row| row.get(0))?;
-    match (application, version, tables) {
-        (0, 0, 0) => {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", FORMAT)?;
-        }
-        (APPLICATION_ID, FORMAT, _) => {}
-        (APPLICATION_ID, found, _) => {
-            return Err(Unready::Store(StoreError::Newer {
-                place: place.to_owned(),
-                found,
-                known: FORMAT,
-            }));
-        }
-        _ => {
-            return Err(Unready::Store(StoreError::Damaged {
-                place: place.to_owned(),
-                fault: "not a skytier database".to_owned(),
-            }));
-        }
+    if !ours(&transaction, place)? {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     // A table that a file of before has not.
     transaction.execute_batch(devices::SCHEMA)?;

@@ -8,6 +8,8 @@ pub mod inspect;
 
 pub mod memory;
 
+pub mod reading;
+
 use std::sync::Arc;
 
 use crate::adapters::store::embedded::Embedded;

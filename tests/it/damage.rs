@@ -1,12 +1,19 @@
 //! Files of a data directory that were damaged behind the daemon's back: what notices it, and what is kept.
 
+use std::fs::Permissions;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
 
 use crate::support::Daemon;
+use crate::support::failed;
 use crate::support::fails;
 use crate::support::run;
 use crate::support::seeded;
+use crate::support::skytier;
 use crate::support::station::Station;
 use crate::support::station::hourly;
 use crate::support::station::readings_topic;
@@ -124,4 +131,103 @@ fn verify_reads_keys_and_subscribers() {
     let hook = data.join("webhooks").join("bank.json");
     std::fs::write(&hook, "{\"format\": 1").expect("room on the disk");
     check(&hook);
+}
+
+/// A command over a directory in which it cannot write, by a mount of its own or, without the right to mount, by the
+/// directory's mode.
+fn closed(data: &Path, args: &[&str]) -> Output {
+    let mut command = skytier(args);
+    if std::fs::metadata(data).expect("ours").uid() != 0 {
+        let mode = |bits| Permissions::from_mode(bits);
+        std::fs::set_permissions(data, mode(0o555)).expect("our own");
+        let ended = command.output().expect("the program starts");
+        std::fs::set_permissions(data, mode(0o755)).expect("our own");
+        return ended;
+    }
+    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && exec \"$@\"";
+    let mut apart = Command::new("unshare");
+    apart.args(["--mount", "sh", "-c", mount, text(data)]);
+    apart.arg(command.get_program()).args(args);
+    apart.output().expect("util-linux is there")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_nobody_can_write_is_read_as_it_is() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let own = folder.path().join("odd #1? 100%");
+    std::fs::rename(&data, &own).expect("one disk");
+    let export = ["export", "--data", text(&own), "--what", "readings"];
+    let export = [&export[..], &["--format", "csv", "--out", "-"]].concat();
+    let daemon = Daemon::start(&own, &[]);
+    let mut station = Station::connect(&daemon, "station").await;
+    let reading = hourly("2020-07-27T10:00:00+08:00", "7");
+    station.send(&readings_topic("1999A"), &reading).await;
+    daemon.kill9();
+    std::fs::remove_file(own.join("skytier.db-shm")).expect("there while the daemon is");
+    let (code, said) = failed(&closed(&own, &["verify", "--data", text(&own)]));
+    assert!(
+        code == 3 && said.contains("skytier.db-wal"),
+        "{code} {said}"
+    );
+    let all = run(&export);
+    assert!(
+        all.contains("\n1999A,pm25,avg,2020-07-27T10:00:00+08:00,"),
+        "{all}"
+    );
+    let asked = |command| [command, "--data", text(&own)];
+    for args in [&export[..], &asked("verify"), &asked("stats")] {
+        let here = run(args);
+        let ended = closed(&own, args);
+        let (_, complaint) = failed(&ended);
+        assert_eq!(String::from_utf8_lossy(&ended.stdout), here, "{complaint}");
+    }
+    let ended = closed(&own, &asked("doctor"));
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(said.contains("no file can be made there"), "{said}");
+    assert!(
+        said.contains("skytier.db: format 2, 1 MiB, sound"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_flipped_bit_in_a_tables_name_is_damage() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let file = data.join("skytier.db");
+    let whole = std::fs::read(&file).expect("a database");
+    // Name and table of the record, then its text; free pages may have the same.
+    let record = b"tableledgerledger";
+    let parts = whole.windows(record.len()).enumerate();
+    let places: Vec<usize> = parts
+        .filter(|(_, part)| part == record)
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty());
+    let text_at = |at: usize| {
+        let mut rest = whole[at..].windows(13);
+        rest.position(|part| part == b"CREATE TABLE ")
+            .expect("a definition")
+            + 13
+    };
+    for part in ["name", "table", "text"] {
+        let mut bytes = whole.clone();
+        for at in &places {
+            let further = match part {
+                "name" => 5,
+                "table" => 11,
+                _ => text_at(*at),
+            };
+            bytes[at + further] ^= 1;
+        }
+        std::fs::write(&file, &bytes).expect("room on the disk");
+        for command in ["verify", "serve"] {
+            let (code, said) = fails(&[command, "--data", text(&data)]);
+            assert!(
+                code != 0 && said.contains("skytier.db"),
+                "{part} {command}: {code} {said}"
+            );
+        }
+    }
+    std::fs::write(&file, &whole).expect("room on the disk");
+    verify(&data);
 }

@@ -61,6 +61,7 @@ use crate::adapters::store::embedded::scan::Scan;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::adapters::store::embedded::writer::Task;
 use crate::adapters::store::embedded::writer::Writer;
+use crate::adapters::store::reading;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
@@ -182,7 +183,7 @@ impl Embedded {
         let (tasks, queue) = mpsc::channel(TASKS_MAX);
         let place = path.display().to_string();
         let waiting = Arc::clone(&readers.waiting);
-        let own = schema::connect_for_reading(&path).map_err(|cause| unavailable(&path, cause))?;
+        let own = reading::connect(&path).map_err(|cause| unavailable(&path, cause))?;
         let packer = pack::start(own, Arc::clone(&waiting));
         let packer = packer.map_err(|cause| unavailable(&path, cause))?;
         let own = schema::connect_for_checkpoints(&path);
@@ -378,7 +379,7 @@ impl Embedded {
 impl Readers {
     fn connect(&self) -> Result<Connection, StoreError> {
         let place = self.path.display().to_string();
-        let connection = schema::connect_for_reading(&self.path);
+        let connection = reading::connect(&self.path);
         connection.map_err(|error| Fault::Sql(error).store_error(&place, false))
     }
 

@@ -6,14 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use rusqlite::Connection;
-use rusqlite::OpenFlags;
-
 use crate::adapters::store::embedded::FILE_FORMAT;
 use crate::adapters::store::influxdb2::SPOOL_FORMAT;
+use crate::adapters::store::reading;
 
-/// How long a look waits for whoever writes.
-const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Faults that are listed of one file.
 const FAULTS_MAX: u32 = 3;
 
@@ -81,9 +77,7 @@ fn database(path: &Path) -> io::Result<Database> {
 
 /// Its format and what SQLite finds wrong.
 fn look(path: &Path) -> rusqlite::Result<(u32, Option<String>)> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.busy_timeout(BUSY_WAIT)?;
-    connection.pragma_update(None, "query_only", true)?;
+    let connection = reading::connect(path)?;
     let format = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let mut statement = connection.prepare(&format!("PRAGMA quick_check({FAULTS_MAX})"))?;
     let said = statement.query_map([], |row| row.get::<_, String>(0))?;

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::OpenFlags;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::copy;
 use crate::adapters::store::embedded::unavailable;
+use crate::adapters::store::reading;
 use crate::ports::StoreError;
 
 /// Marks the file as ours: "sky1".
@@ -80,18 +80,9 @@ pub(super) fn sync(connection: &Connection, synced: Synced) -> Result<(), Fault>
     Ok(connection.pragma_update(None, "synchronous", level)?)
 }
 
-/// Opens the file for queries.
-pub(super) fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_WAIT)?;
-    connection.pragma_update(None, "query_only", true)?;
-    Ok(connection)
-}
-
 /// Opens the file to move its log, with a sync of both.
 pub(super) fn connect_for_checkpoints(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = connect_for_reading(path)?;
+    let connection = reading::connect(path)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
