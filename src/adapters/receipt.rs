@@ -1,23 +1,24 @@
 //! Receipts: what was answered, signed so that a stranger can check it later without us.
 //!
-//! A receipt is one word of printable characters, `skr1.KEY.PAYLOAD.SIGNATURE`: the version, the key's identifier, the
-//! payload as JSON in base64url, and an Ed25519 signature over all that stands before it. There is one way to write each,
-//! so a receipt with any byte changed is no receipt. A batch has one receipt over the root of a tree of its answers
-//! ([`merkle`]), and each answer can be proved from it alone.
+//! A receipt is one word of printable characters, `skr1.KEY.PAYLOAD.SIGNATURE`: the version with the algorithm, the key's
+//! identifier, the payload as JSON in base64url, and a signature of 64 bytes over all that stands before it, Ed25519 or, with
+//! `skr1-sm2`, SM2 ([`key`]). There is one way to write each, so a receipt with any byte changed is no receipt. A batch has
+//! one receipt over the root of a tree of its answers ([`merkle`]), and each answer can be proved from it alone.
 //!
 //! Keys are renewed: the newest signs, older ones go on verifying what they signed.
 
+pub mod key;
 pub mod merkle;
 
 mod strict;
 
 use crate::adapters::credit_events::views::hex;
+use crate::adapters::receipt::key::Algorithm;
+use crate::adapters::receipt::key::PublicKey;
+use crate::adapters::receipt::key::Secret;
+use crate::adapters::receipt::key::Signing;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::Signature;
-use ed25519_dalek::Signer;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -25,16 +26,12 @@ use serde_json::json;
 use sha2::Digest;
 use sha2::Sha256;
 
-/// What a receipt begins with; another format has another number.
-const VERSION: &str = "skr1";
 /// Longest receipt, in bytes.
 pub const RECEIPT_BYTES_MAX: usize = 2_048;
 /// What the receipt of a batch vouches for beside its items.
 const BATCH_HEAD: [&str; 4] = ["on", "known_at", "rulebook", "rulebook_sha256"];
 /// Characters of a receipt's identifier.
 const RECEIPT_ID_CHARS: usize = 32;
-/// Characters of a key's identifier.
-const KEY_ID_CHARS: usize = 16;
 
 /// Why a receipt proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,51 +55,19 @@ pub enum ReceiptFault {
     Answer(String),
     /// The text of a key is none.
     #[error(
-        "{0:?} is no public key; write the 64 hexadecimal digits that `skytier receipt key` prints"
+        "{0:?} is no public key; write the 64 hexadecimal digits (SM2: 130) that `skytier receipt key` prints"
     )]
     Key(String),
 }
 
-/// A key that others check with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
-
-impl PublicKey {
-    /// Reads 64 hexadecimal digits.
-    ///
-    /// # Errors
-    /// [`ReceiptFault::Key`].
-    pub fn parse(text: &str) -> Result<PublicKey, ReceiptFault> {
-        let fault = || ReceiptFault::Key(text.chars().take(80).collect());
-        let bytes = unhex(text).ok_or_else(fault)?;
-        VerifyingKey::from_bytes(&bytes)
-            .map(PublicKey)
-            .map_err(|_| fault())
-    }
-
-    /// 64 hexadecimal digits.
-    #[must_use]
-    pub fn text(&self) -> String {
-        hex(self.0.as_bytes())
-    }
-
-    /// The identifier: the first digits of the key's SHA-256.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let mut id = hex(&Sha256::digest(self.0.as_bytes()));
-        id.truncate(KEY_ID_CHARS);
-        id
-    }
-}
-
-/// Thirty-two bytes as 64 hexadecimal digits in small letters.
+/// Bytes as hexadecimal digits in small letters, two each.
 #[must_use]
-pub fn unhex(text: &str) -> Option<[u8; 32]> {
+pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let small = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    if text.len() != 64 || !text.as_bytes().iter().all(small) {
+    if text.len() != 2 * N || !text.as_bytes().iter().all(small) {
         return None;
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; N];
     for (at, byte) in bytes.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
     }
@@ -112,39 +77,40 @@ pub fn unhex(text: &str) -> Option<[u8; 32]> {
 /// The keys of a daemon, oldest first: the last signs.
 #[derive(Clone)]
 pub struct Keys {
-    keys: Vec<(SigningKey, String)>,
-    /// Identifier of the last.
-    signing: String,
+    keys: Vec<(Signing, String)>,
+    /// Identifier and algorithm of the last.
+    signing: (String, Algorithm),
 }
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids = self
-            .keys
-            .iter()
-            .map(|(key, _)| PublicKey(key.verifying_key()).id());
+        let ids = self.keys.iter().map(|(key, _)| key.public().id());
         f.debug_list().entries(ids).finish()
     }
 }
 
 impl Keys {
-    /// From secrets with when each was made, oldest first; `None` without any.
+    /// From secrets, oldest first; `None` without any, or with one that is none of its algorithm.
     #[must_use]
-    pub fn new(secrets: &[([u8; 32], String)]) -> Option<Keys> {
-        let key = |(secret, created): &([u8; 32], String)| {
-            (SigningKey::from_bytes(secret), created.clone())
-        };
-        let keys: Vec<_> = secrets.iter().map(key).collect();
-        let (last, _) = keys.last()?;
-        let signing = PublicKey(last.verifying_key()).id();
+    pub fn new(secrets: &[Secret]) -> Option<Keys> {
+        let key = |secret: &Secret| Some((Signing::new(secret)?, secret.created.clone()));
+        let keys: Vec<_> = secrets.iter().map(key).collect::<Option<_>>()?;
+        let last = keys.last()?.0.public();
+        let signing = (last.id(), last.algorithm());
         Some(Keys { keys, signing })
+    }
+
+    /// How the key that signs does so.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.signing.1
     }
 
     /// The public keys with when each was made, oldest first.
     #[must_use]
     pub fn public(&self) -> Vec<(PublicKey, &str)> {
         let keys = self.keys.iter();
-        keys.map(|(key, created)| (PublicKey(key.verifying_key()), created.as_str()))
+        keys.map(|(key, created)| (key.public(), created.as_str()))
             .collect()
     }
 
@@ -155,7 +121,8 @@ impl Keys {
         let last = public.len() - 1;
         let line = |(at, (key, created)): (usize, &(PublicKey, &str))| {
             let signs = at == last;
-            json!({"key_id": key.id(), "public_key": key.text(), "created": created, "signs": signs})
+            json!({"key_id": key.id(), "algorithm": key.algorithm().name(), "public_key": key.text(),
+                "created": created, "signs": signs})
         };
         public.iter().enumerate().map(line).collect()
     }
@@ -164,12 +131,13 @@ impl Keys {
     #[must_use]
     pub fn sign(&self, payload: &impl Serialize) -> String {
         let (key, _) = self.keys.last().expect("there is a key at least");
-        let mut text = format!("{VERSION}.{}.", self.signing);
+        let (id, algorithm) = &self.signing;
+        let mut text = format!("{}.{id}.", algorithm.head());
         let payload = serde_json::to_string(payload).expect("plain data is always JSON");
         URL_SAFE_NO_PAD.encode_string(payload, &mut text);
-        let signature = key.sign(text.as_bytes());
+        let signature = key.sign(&text);
         text.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut text);
+        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
         text
     }
 }
@@ -183,13 +151,15 @@ pub fn verify(receipt: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFault> 
         return Err(ReceiptFault::Form("longer than 2,048 bytes"));
     }
     let parts: Vec<&str> = receipt.split('.').collect();
-    let [version, id, payload, signature] = parts.as_slice() else {
+    let [head, id, payload, signature] = parts.as_slice() else {
         return Err(ReceiptFault::Form(
             "four parts with points between are expected",
         ));
     };
-    if *version != VERSION {
-        return Err(ReceiptFault::Form("it does not begin with skr1"));
+    if Algorithm::ALL.iter().all(|one| one.head() != *head) {
+        return Err(ReceiptFault::Form(
+            "it begins with neither skr1 nor skr1-sm2",
+        ));
     }
     let Some(key) = keys.iter().find(|key| key.id() == *id) else {
         let given: Vec<String> = keys.iter().map(PublicKey::id).collect();
@@ -198,13 +168,19 @@ pub fn verify(receipt: &str, keys: &[PublicKey]) -> Result<Value, ReceiptFault> 
             given: given.join(", "),
         });
     };
+    if key.algorithm().head() != *head {
+        return Err(ReceiptFault::Form(
+            "its head names another algorithm than its key has",
+        ));
+    }
     let bytes = URL_SAFE_NO_PAD.decode(signature);
     let bytes = bytes.map_err(|_| ReceiptFault::Form("the signature is not base64url"))?;
-    let signature = Signature::from_slice(&bytes);
-    let signature = signature.map_err(|_| ReceiptFault::Form("the signature has not 64 bytes"))?;
+    let bytes = <[u8; 64]>::try_from(bytes);
+    let signature = bytes.map_err(|_| ReceiptFault::Form("the signature has not 64 bytes"))?;
     let signed = &receipt[..receipt.len() - parts[3].len() - 1];
-    let fits = key.0.verify_strict(signed.as_bytes(), &signature);
-    fits.map_err(|_| ReceiptFault::Signature)?;
+    if !key.fits(signed, &signature) {
+        return Err(ReceiptFault::Signature);
+    }
     unpacked(payload)
 }
 

@@ -20,6 +20,7 @@ use crate::adapters::http::listener::WebSettings;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
+use crate::adapters::receipt::key::Algorithm;
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::hook;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub retention: Policy,
     /// How subscribers are told of changes.
     pub webhooks: HookSettings,
+    /// How receipts are signed; as by the newest key when nothing is said.
+    pub receipts: Option<Algorithm>,
 }
 
 /// How subscribers are told of the ledger's changes.
@@ -141,6 +144,7 @@ impl Default for Settings {
             watch: WatchSettings::default(),
             retention: Policy::default(),
             webhooks: HookSettings::default(),
+            receipts: None,
         }
     }
 }

@@ -454,9 +454,9 @@ impl Noted {
 /// The keys of the data directory, or passing ones for a store that is not kept either.
 fn receipts(settings: &Settings, now: Instant) -> anyhow::Result<Keys> {
     match settings.store {
-        StoreKind::Memory => receipt::passing(now),
+        StoreKind::Memory => receipt::passing(settings.receipts, now),
         StoreKind::Embedded | StoreKind::Influxdb2 => {
-            receipt::load_or_make(&settings.data_dir, now)
+            receipt::load_or_make(&settings.data_dir, settings.receipts, now)
         }
     }
 }

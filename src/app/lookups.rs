@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::lookups::lookup_json;
-use crate::adapters::receipt::PublicKey;
+use crate::adapters::receipt::key::PublicKey;
 use crate::adapters::receipt::verify;
 use crate::adapters::report::table::table;
 use crate::app::fault::AnswerIsNo;

@@ -15,8 +15,10 @@ use serde_json::Value;
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::receipt;
 use crate::adapters::receipt::Keys;
-use crate::adapters::receipt::PublicKey;
 use crate::adapters::receipt::ReceiptFault;
+use crate::adapters::receipt::key::Algorithm;
+use crate::adapters::receipt::key::PublicKey;
+use crate::adapters::receipt::key::Secret;
 use crate::adapters::receipt::unhex;
 use crate::adapters::snapshot::LINES_BEGIN;
 use crate::adapters::snapshot::PARQUET_BEGIN;
@@ -29,8 +31,9 @@ use crate::domain::calendar::Zone;
 
 /// Folder of the keys in a data directory.
 const FOLDER: &str = "receipt-keys";
-/// The format of a key's file.
+/// The format of a key's file: of one that only Ed25519 was in, which older programs read, and of one that names its algorithm.
 const FORMAT: u32 = 1;
+const FORMAT_NAMED: u32 = 2;
 /// Most keys of a directory.
 const KEYS_MAX: usize = 1_000;
 /// Largest answer that is checked, in bytes.
@@ -41,7 +44,8 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 #[command(after_help = "\
 A daemon makes its first key by itself, in receipt-keys/ of its data directory, and publishes the public ones at
 GET /v1/receipts/keys. Keep a copy of that folder: a backup of the store does not hold it. --new makes a key that signs
-from the daemon's next start; older keys stay, so that their receipts can still be checked.
+from the daemon's next start; older keys stay, so that their receipts can still be checked. --algorithm says how a key that
+is made signs: ed25519, or sm2, which is SM2 with SM3 (GB/T 32918). Left out it is as the newest key's.
 
 FILE of verify is a receipt by itself, the whole answer of a look-up, the answer of a batch, a snapshot (.jsonl, .parquet), or
 {\"item\": .., \"receipt\": ..} with one item of a batch that was asked for with \"proofs\": true.
@@ -49,6 +53,7 @@ FILE of verify is a receipt by itself, the whole answer of a look-up, the answer
 Examples:
   skytier receipt key --data var/city
   skytier receipt key --data var/city --new
+  skytier receipt key --data var/city --new --algorithm sm2
   skytier receipt verify answer.json --key d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")]
 pub struct ReceiptArgs {
     #[command(subcommand)]
@@ -65,6 +70,9 @@ enum What {
         /// Make a further key.
         #[arg(long)]
         new: bool,
+        /// How a key that is made signs: ed25519 or sm2.
+        #[arg(long, value_name = "NAME", value_parser = algorithm)]
+        algorithm: Option<Algorithm>,
     },
     /// Check a receipt or an answer that carries one; exit code 1 when it proves nothing.
     Verify {
@@ -80,8 +88,45 @@ enum What {
 #[serde(deny_unknown_fields)]
 struct KeyFile {
     format: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    algorithm: Option<String>,
     created: String,
     secret: String,
+}
+
+impl KeyFile {
+    fn new(secret: &Secret) -> KeyFile {
+        let named = Some(secret.algorithm).filter(|one| *one != Algorithm::Ed25519);
+        KeyFile {
+            format: named.map_or(FORMAT, |_| FORMAT_NAMED),
+            algorithm: named.map(|one| one.name().to_owned()),
+            created: secret.created.clone(),
+            secret: hex(&secret.bytes),
+        }
+    }
+
+    /// `None` of a format that is none of ours.
+    fn secret(&self) -> Option<Secret> {
+        let algorithm = match (self.format, &self.algorithm) {
+            (FORMAT, None) => Algorithm::Ed25519,
+            (FORMAT_NAMED, Some(name)) => Algorithm::named(name)?,
+            _ => return None,
+        };
+        Some(Secret {
+            algorithm,
+            bytes: unhex(&self.secret)?,
+            created: self.created.clone(),
+        })
+    }
+}
+
+/// Reads the name of an algorithm.
+///
+/// # Errors
+/// Which names there are.
+pub fn algorithm(name: &str) -> Result<Algorithm, String> {
+    let fault = || format!("{name:?} is no algorithm of receipts; write ed25519 or sm2");
+    Algorithm::named(name).ok_or_else(fault)
 }
 
 /// Runs the command.
@@ -90,7 +135,11 @@ struct KeyFile {
 /// A receipt that proves nothing, input that is wrong, or files that cannot be read or written.
 pub fn run(args: &ReceiptArgs, now: Instant, out: &mut impl Write) -> anyhow::Result<()> {
     match &args.what {
-        What::Key { data, new } => {
+        What::Key {
+            data,
+            new,
+            algorithm,
+        } => {
             if !data.is_dir() {
                 return Err(bad_input(format!(
                     "{}: there is no such data directory",
@@ -99,8 +148,13 @@ pub fn run(args: &ReceiptArgs, now: Instant, out: &mut impl Write) -> anyhow::Re
             }
             let mut keys = load(data)?;
             if *new || keys.is_none() {
-                make(data, now)?;
+                let newest = keys.map(|keys| keys.algorithm());
+                make(data, algorithm.or(newest).unwrap_or_default(), now)?;
                 keys = load(data)?;
+            } else if algorithm.is_some() {
+                return Err(bad_input(
+                    "--algorithm is of a key that is made, and there is one; add --new to renew it",
+                ));
             }
             let keys = keys.context("failed to read the key just made")?;
             for line in keys.listed() {
@@ -112,15 +166,16 @@ pub fn run(args: &ReceiptArgs, now: Instant, out: &mut impl Write) -> anyhow::Re
     }
 }
 
-/// The keys of a data directory; makes the first one.
+/// The keys of a data directory; makes the first one, and another when the newest does not sign as is wanted.
 ///
 /// # Errors
 /// Files that cannot be read or written.
-pub fn load_or_make(data: &Path, now: Instant) -> anyhow::Result<Keys> {
-    if let Some(keys) = load(data)? {
+pub fn load_or_make(data: &Path, wanted: Option<Algorithm>, now: Instant) -> anyhow::Result<Keys> {
+    let keys = load(data)?;
+    if let Some(keys) = keys.filter(|keys| wanted.is_none_or(|one| one == keys.algorithm())) {
         return Ok(keys);
     }
-    make(data, now)?;
+    make(data, wanted.unwrap_or_default(), now)?;
     load(data)?.context("failed to read the key just made")
 }
 
@@ -128,15 +183,19 @@ pub fn load_or_make(data: &Path, now: Instant) -> anyhow::Result<Keys> {
 ///
 /// # Errors
 /// A system without randomness.
-pub fn passing(now: Instant) -> anyhow::Result<Keys> {
-    let key = (random()?, Zone::beijing().text(now));
-    Keys::new(&[key]).context("failed to use a key just made")
+pub fn passing(wanted: Option<Algorithm>, now: Instant) -> anyhow::Result<Keys> {
+    let secret = secret(wanted.unwrap_or_default(), Zone::beijing().text(now))?;
+    Keys::new(&[secret]).context("failed to use a key just made")
 }
 
-fn random() -> anyhow::Result<[u8; 32]> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(|cause| anyhow::anyhow!("no randomness: {cause}"))?;
-    Ok(secret)
+fn secret(algorithm: Algorithm, created: String) -> anyhow::Result<Secret> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|cause| anyhow::anyhow!("no randomness: {cause}"))?;
+    Ok(Secret {
+        algorithm,
+        bytes,
+        created,
+    })
 }
 
 /// How many keys a data directory has, and what is wrong with the first faulty one.
@@ -165,10 +224,9 @@ pub(super) fn load(data: &Path) -> anyhow::Result<Option<Keys>> {
         let place = || path.display().to_string();
         let text = std::fs::read_to_string(&path).with_context(place)?;
         let file: KeyFile = serde_json::from_str(&text).with_context(place)?;
-        let secret = unhex(&file.secret).filter(|_| file.format == FORMAT);
-        let secret = secret.ok_or_else(|| anyhow::anyhow!("{}: not a key of format 1", place()))?;
-        let key = (secret, file.created);
-        let own = Keys::new(std::slice::from_ref(&key)).context("failed to use one key")?;
+        let strange = || anyhow::anyhow!("{}: not a key of format 1 or 2", place());
+        let key = file.secret().ok_or_else(strange)?;
+        let own = Keys::new(std::slice::from_ref(&key)).ok_or_else(strange)?;
         let id = own.public()[0].0.id();
         if path.file_stem().is_none_or(|name| *name != *id) {
             let found = "its secret is that of key";
@@ -180,12 +238,12 @@ pub(super) fn load(data: &Path) -> anyhow::Result<Option<Keys>> {
             anyhow::bail!("{}: more than {KEYS_MAX} keys", folder.display());
         }
     }
-    secrets.sort_by(|a, b| (&a.1, a.0).cmp(&(&b.1, b.0)));
+    secrets.sort_by(|a, b| (&a.created, a.bytes).cmp(&(&b.created, b.bytes)));
     Ok(Keys::new(&secrets))
 }
 
 /// Makes a key that is newer than those that are there.
-fn make(data: &Path, now: Instant) -> anyhow::Result<()> {
+fn make(data: &Path, algorithm: Algorithm, now: Instant) -> anyhow::Result<()> {
     let folder = data.join(FOLDER);
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let keys = load(data)?;
@@ -199,15 +257,10 @@ fn make(data: &Path, now: Instant) -> anyhow::Result<()> {
     {
         at = at.plus_s(1);
     }
-    let secret = random()?;
-    let created = Zone::beijing().text(at);
-    let key = Keys::new(&[(secret, created.clone())]).context("failed to use a key just made")?;
+    let secret = secret(algorithm, Zone::beijing().text(at))?;
+    let key = Keys::new(std::slice::from_ref(&secret)).context("failed to use a key just made")?;
     let id = key.public()[0].0.id();
-    let file = KeyFile {
-        format: FORMAT,
-        created,
-        secret: hex(&secret),
-    };
+    let file = KeyFile::new(&secret);
     let path = folder.join(format!("{id}.json"));
     write_secret(&path, &serde_json::to_string(&file)?).with_context(|| path.display().to_string())
 }

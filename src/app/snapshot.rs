@@ -84,7 +84,7 @@ pub async fn run(
         TieringError::Ahead { .. } => bad_input(format!("--known-at: {error}")),
         other => other.into(),
     })?;
-    let keys = receipt::load_or_make(&args.data, now)?;
+    let keys = receipt::load_or_make(&args.data, None, now)?;
     let snapshot = Snapshot {
         tiering: &tiering,
         view: &view,

@@ -10,6 +10,7 @@ mod process;
 mod receipts;
 mod refusals;
 mod sheets;
+mod sm2;
 mod snapshots;
 mod tariffs;
 

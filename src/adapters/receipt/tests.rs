@@ -1,9 +1,12 @@
 //! Receipts: every byte counts, keys are renewed, and each answer of a batch is proved alone.
 
 use crate::adapters::receipt::Keys;
-use crate::adapters::receipt::PublicKey;
+use crate::adapters::receipt::RECEIPT_BYTES_MAX;
 use crate::adapters::receipt::ReceiptFault;
 use crate::adapters::receipt::digest;
+use crate::adapters::receipt::key::Algorithm;
+use crate::adapters::receipt::key::PublicKey;
+use crate::adapters::receipt::key::Secret;
 use crate::adapters::receipt::merkle::Tree;
 use crate::adapters::receipt::merkle::climb;
 use crate::adapters::receipt::verify;
@@ -13,10 +16,18 @@ use proptest::sample::Index;
 use serde_json::Value;
 use serde_json::json;
 
+fn secret(algorithm: Algorithm, seed: u8) -> Secret {
+    Secret {
+        algorithm,
+        bytes: [seed; 32],
+        created: format!("2026-01-{seed:02}T00:00:00Z"),
+    }
+}
+
 fn keys(seeds: &[u8]) -> Keys {
     let secrets: Vec<_> = seeds
         .iter()
-        .map(|seed| ([*seed; 32], format!("2026-01-{seed:02}T00:00:00Z")))
+        .map(|seed| secret(Algorithm::Ed25519, *seed))
         .collect();
     Keys::new(&secrets).expect("a key")
 }
@@ -30,7 +41,12 @@ fn the_signature_is_that_of_rfc_8032() {
     // RFC 8032, 7.1, test 1.
     let secret = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
     let secret = crate::adapters::receipt::unhex(secret).expect("digits");
-    let keys = Keys::new(&[(secret, String::new())]).expect("a key");
+    let keys = Keys::new(&[Secret {
+        algorithm: Algorithm::Ed25519,
+        bytes: secret,
+        created: String::new(),
+    }]);
+    let keys = keys.expect("a key");
     let text = keys.public()[0].0.text();
     assert_eq!(
         text,
@@ -41,27 +57,97 @@ fn the_signature_is_that_of_rfc_8032() {
 
 #[test]
 fn any_changed_byte_is_found() {
-    let keys = keys(&[1]);
-    let receipt = keys.sign(&json!({"subject": "91999999MA1ABCDE8G", "tier": "blue", "score": 9}));
-    assert_eq!(verify(&receipt, &public(&keys)).expect("whole")["score"], 9);
-    for at in 0..receipt.len() {
-        for change in [1u8, 2, 4, 32] {
-            let mut bytes = receipt.clone().into_bytes();
-            bytes[at] ^= change;
-            let Ok(changed) = String::from_utf8(bytes) else {
-                continue;
-            };
+    for algorithm in Algorithm::ALL {
+        let keys = Keys::new(&[secret(algorithm, 1)]).expect("a key");
+        let receipt =
+            keys.sign(&json!({"subject": "91999999MA1ABCDE8G", "tier": "blue", "score": 9}));
+        assert_eq!(verify(&receipt, &public(&keys)).expect("whole")["score"], 9);
+        for at in 0..receipt.len() {
+            for change in [1u8, 2, 4, 32] {
+                let mut bytes = receipt.clone().into_bytes();
+                bytes[at] ^= change;
+                let Ok(changed) = String::from_utf8(bytes) else {
+                    continue;
+                };
+                assert!(
+                    verify(&changed, &public(&keys)).is_err(),
+                    "byte {at} ^ {change}"
+                );
+            }
             assert!(
-                verify(&changed, &public(&keys)).is_err(),
-                "byte {at} ^ {change}"
+                verify(&receipt[..at], &public(&keys)).is_err(),
+                "cut at {at}"
             );
         }
+        assert!(verify(&format!("{receipt} "), &public(&keys)).is_err());
+    }
+}
+
+#[test]
+fn an_sm2_key_is_read_as_others_write_it() {
+    // GB/T 32918.5-2017, A.1: the key pair of the example on the recommended curve.
+    let digits = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8";
+    let mut example = secret(Algorithm::Sm2, 1);
+    example.bytes = crate::adapters::receipt::unhex(digits).expect("digits");
+    let keys = Keys::new(&[example]).expect("a key");
+    let key = &keys.public()[0].0;
+    let text = concat!(
+        "0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020",
+        "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+    );
+    assert_eq!(key.text(), text);
+    assert_eq!(PublicKey::parse(text).expect("a key").id(), key.id());
+    for none in [
+        &text[2..],
+        &text[..128],
+        &text.replacen("04", "06", 1),
+        &text.replacen("0409", "040a", 1),
+        &text.to_uppercase(),
+        &"0".repeat(130),
+    ] {
+        assert!(PublicKey::parse(none).is_err(), "{none}");
+    }
+    for none in [0u8, 255] {
+        let mut secret = secret(Algorithm::Sm2, 1);
+        secret.bytes = [none; 32];
         assert!(
-            verify(&receipt[..at], &public(&keys)).is_err(),
-            "cut at {at}"
+            Keys::new(&[secret]).is_none(),
+            "{none} is outside the curve"
         );
     }
-    assert!(verify(&format!("{receipt} "), &public(&keys)).is_err());
+}
+
+#[test]
+fn the_key_decides_how_a_signature_is_checked() {
+    let both = [secret(Algorithm::Ed25519, 1), secret(Algorithm::Sm2, 1)];
+    let [one, other] = &both;
+    let ed25519 = Keys::new(std::slice::from_ref(one)).expect("a key");
+    let sm2 = Keys::new(std::slice::from_ref(other)).expect("a key");
+    let all = public(&Keys::new(&both).expect("keys"));
+    let payload = json!({"tier": "blue"});
+    for (signs, not) in [(&ed25519, &sm2), (&sm2, &ed25519)] {
+        let receipt = signs.sign(&payload);
+        assert_eq!(verify(&receipt, &all), Ok(payload.clone()));
+        assert_eq!(receipt, signs.sign(&payload), "nothing random in it");
+        let stranger = verify(&receipt, &public(not));
+        assert!(matches!(stranger, Err(ReceiptFault::OtherKey { .. })));
+        // The other's head, the other's key, and both.
+        let (head, id) = (signs.algorithm().head(), public(signs)[0].id());
+        let (other_head, other_id) = (not.algorithm().head(), public(not)[0].id());
+        let begin = format!("{head}.{id}.");
+        for (forged, said) in [
+            (format!("{other_head}.{id}."), "another algorithm"),
+            (format!("{head}.{other_id}."), "another algorithm"),
+            (format!("{other_head}.{other_id}."), "does not fit"),
+        ] {
+            let fault = verify(&receipt.replacen(&begin, &forged, 1), &all);
+            let fault = fault.expect_err(&forged).to_string();
+            assert!(fault.contains(said), "{forged}: {fault}");
+        }
+    }
+    let longest = RECEIPT_BYTES_MAX - 200;
+    let receipt = sm2.sign(&json!({"x": "x".repeat(longest * 3 / 4)}));
+    assert!(receipt.len() <= RECEIPT_BYTES_MAX && verify(&receipt, &all).is_ok());
 }
 
 #[test]

@@ -14,13 +14,14 @@ use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
 use crate::app::config::listening;
+use crate::app::receipt;
 use crate::domain::calendar::Zone;
 use crate::domain::presence::BEAT_S_MAX;
 use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 75] = [
+pub(super) const KEYS: [&str; 76] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -96,6 +97,7 @@ pub(super) const KEYS: [&str; 75] = [
     "webhooks.give_up_after_days",
     "webhooks.timeout_s",
     "webhooks.at_once",
+    "receipts.algorithm",
 ];
 /// Most external brokers.
 const BROKERS_MAX: usize = 16;
@@ -146,6 +148,14 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         }
         "webhooks.timeout_s" => settings.webhooks.timeout = seconds(value, 60)?,
         "webhooks.at_once" => settings.webhooks.at_once = number(value, 1, 64)?,
+        "receipts.algorithm" => {
+            let name = text(value)?;
+            settings.receipts = if name.is_empty() {
+                None
+            } else {
+                Some(receipt::algorithm(&name)?)
+            };
+        }
         "hj212.listen" => {
             return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
         }

@@ -19,7 +19,7 @@ use crate::support::text;
 /// Something done to an answer after it was signed.
 type Change = fn(&mut Value);
 
-fn key(site: &Daemon) -> String {
+pub(super) fn key(site: &Daemon) -> String {
     let keys = site.json("/v1/receipts/keys");
     let last = keys["keys"].as_array().and_then(|keys| keys.last());
     let key = last.expect("a key")["public_key"].as_str();
@@ -27,7 +27,7 @@ fn key(site: &Daemon) -> String {
 }
 
 /// Exit code and what was said of a file's content.
-fn check(folder: &Path, content: &[u8], keys: &[&str]) -> (i32, String) {
+pub(super) fn check(folder: &Path, content: &[u8], keys: &[&str]) -> (i32, String) {
     let path = folder.join("receipt");
     std::fs::write(&path, content).expect("written");
     let mut args = vec!["receipt", "verify", text(&path)];

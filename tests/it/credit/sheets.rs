@@ -4,7 +4,7 @@
 use serde_json::Value;
 use serde_json::json;
 use skytier::adapters::receipt;
-use skytier::adapters::receipt::PublicKey;
+use skytier::adapters::receipt::key::PublicKey;
 
 use crate::browser::printed_pages;
 use crate::credit::UNIT;

@@ -165,7 +165,7 @@ fn a_snapshot_says_what_a_look_up_says_and_proves_it() {
 /// A bit of each of 400 bytes over the whole file: a changed file proves nothing, or, where no reader looks, such as in the
 /// statistics of a column, it proves the very same rows.
 fn flipped(folder: &Path, whole: &[u8], key: &str) {
-    let keys = [receipt::PublicKey::parse(key).expect("a key")];
+    let keys = [receipt::key::PublicKey::parse(key).expect("a key")];
     let proved = |content: &[u8]| {
         let mut rows = Vec::new();
         let path = folder.join("b.parquet");

@@ -28,6 +28,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
     ("http_body", &["src/adapters/http"]),
     ("hyper014", &["src/adapters/webhooks"]),
     ("ed25519_dalek", &["src/adapters/receipt"]),
+    ("sm2", &["src/adapters/receipt"]),
     (
         "getrandom",
         &[

@@ -21,7 +21,7 @@ use crate::adapters::http::pages::lang;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::receipt;
-use crate::adapters::receipt::PublicKey;
+use crate::adapters::receipt::key::PublicKey;
 use crate::domain::access::Caller;
 use crate::domain::access::Role;
 use crate::domain::calendar::Instant;
