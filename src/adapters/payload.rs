@@ -6,6 +6,7 @@
 //! from their literal text, never through a binary float. Nothing here reads a clock; `now` is an argument.
 //! Period stamps are kept as sent: the end of the averaging period. Fractions of a second are dropped.
 
+pub mod hj212;
 pub mod json;
 pub mod topic;
 
@@ -15,6 +16,7 @@ use chrono::DateTime;
 use chrono::NaiveDateTime;
 use chrono::TimeZone;
 
+use crate::adapters::payload::hj212::FrameFault;
 use crate::adapters::payload::json::Literal;
 use crate::adapters::payload::json::Record;
 use crate::adapters::payload::topic::Channel;
@@ -52,6 +54,26 @@ pub struct Decoded {
     pub readings: Vec<Observation>,
     /// The source's state, when the message was one about it.
     pub status: Option<Status>,
+    /// What of a frame could not be read, beside the readings that could: then the frame is kept too.
+    pub left: Option<String>,
+}
+
+/// What is registered of a source and bears on how its messages are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// The zone of its times that come without an offset.
+    pub zone: Option<Zone>,
+    /// Seconds between two of its reports.
+    pub interval_s: Option<u32>,
+}
+
+impl From<Option<Zone>> for Registered {
+    fn from(zone: Option<Zone>) -> Self {
+        Self {
+            zone,
+            interval_s: None,
+        }
+    }
 }
 
 /// Whether a source says it is connected.
@@ -166,6 +188,15 @@ pub enum PayloadFault {
         /// Why.
         cause: AmountFault,
     },
+    /// A frame none of whose values could be read.
+    #[error("{left}")]
+    Nothing {
+        /// What could not be read.
+        left: String,
+    },
+    /// A frame of HJ 212 that is none.
+    #[error("{0}")]
+    Hj212(#[from] FrameFault),
     /// A status other than the two words.
     #[error("status is neither `online` nor `offline`")]
     Status,
@@ -188,6 +219,8 @@ impl PayloadFault {
             Self::Flag { .. } => "flag",
             Self::Value { .. } | Self::Number { .. } => "value",
             Self::Status => "status",
+            Self::Nothing { .. } => "value",
+            Self::Hj212(fault) => fault.word(),
         }
     }
 }
@@ -197,6 +230,7 @@ impl PayloadFault {
 pub struct Decoder {
     payload_bytes_max: usize,
     rules: Rules,
+    hj212: hj212::Reading,
     pollutants: [Factor; 6],
     avg: Stat,
     rtd: Stat,
@@ -215,6 +249,7 @@ impl Decoder {
         Self {
             payload_bytes_max,
             rules,
+            hj212: hj212::Reading::default(),
             pollutants: Pollutant::ALL.map(Pollutant::factor),
             avg: Stat::avg(),
             rtd: Stat::rtd(),
@@ -222,8 +257,13 @@ impl Decoder {
         }
     }
 
-    /// Reads one payload. `zone` is the source's registered zone, for times without offset; `now` is what
-    /// stamps are judged against.
+    /// Has frames of HJ 212 read as set.
+    #[must_use]
+    pub fn with_hj212(self, hj212: hj212::Reading) -> Self {
+        Self { hj212, ..self }
+    }
+
+    /// Reads one payload, given what is registered of its source; `now` is what stamps are judged against.
     ///
     /// # Errors
     /// [`PayloadFault`] for the whole message, whatever part of it is at fault.
@@ -231,34 +271,38 @@ impl Decoder {
         &self,
         target: &Target,
         payload: &[u8],
-        zone: Option<Zone>,
+        registered: impl Into<Registered>,
         now: Instant,
     ) -> Result<Decoded, PayloadFault> {
+        let registered = registered.into();
         if payload.len() > self.payload_bytes_max {
             return Err(PayloadFault::TooLarge {
                 size_bytes: payload.len(),
                 limit_bytes: self.payload_bytes_max,
             });
         }
+        if target.channel == Channel::Hj212 {
+            return self.frame(target, payload, registered, now);
+        }
         let text = str::from_utf8(payload).map_err(|fault| PayloadFault::NotUtf8 {
             at_byte: fault.valid_up_to(),
         })?;
         match target.channel {
             Channel::Status => Ok(Decoded {
-                readings: Vec::new(),
                 status: Some(status(text)?),
+                ..Decoded::default()
             }),
-            Channel::Readings => {
+            Channel::Readings | Channel::Hj212 => {
                 let mut readings = Vec::new();
                 for record in json::records(text)? {
-                    self.record(target, &record, zone, now, &mut readings)?;
+                    self.record(target, &record, registered.zone, now, &mut readings)?;
                 }
                 if readings.is_empty() {
                     return Err(PayloadFault::Empty);
                 }
                 Ok(Decoded {
                     readings,
-                    status: None,
+                    ..Decoded::default()
                 })
             }
         }

@@ -4,6 +4,8 @@
 
 mod apply;
 
+mod hj212;
+
 mod listening;
 
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use crate::adapters::http::listener::WebSettings;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
+use crate::adapters::payload::hj212 as hj212_frames;
 use crate::adapters::receipt::key::Algorithm;
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
 use crate::domain::calendar::Zone;
@@ -72,6 +75,8 @@ pub struct Settings {
     pub payload_bytes_max: usize,
     /// Messages that may wait for the store.
     pub queue_messages_max: usize,
+    /// How frames of HJ 212 are read.
+    pub hj212: hj212_frames::Reading,
     /// External brokers.
     pub brokers: Vec<BrokerSettings>,
     /// Beats, and what counts as silence.
@@ -140,6 +145,7 @@ impl Default for Settings {
             mqtt_prefix: "skytier/v1".to_owned(),
             payload_bytes_max: PAYLOAD_BYTES_MAX,
             queue_messages_max: 2_048,
+            hj212: hj212_frames::Reading::default(),
             brokers: Vec::new(),
             watch: WatchSettings::default(),
             retention: Policy::default(),

@@ -184,7 +184,8 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
         }),
         reader: reader(
             topics,
-            Decoder::new(settings.payload_bytes_max, qc_rules::rules()?),
+            Decoder::new(settings.payload_bytes_max, qc_rules::rules()?)
+                .with_hj212(settings.hj212.clone()),
         ),
     };
     let ingest = Arc::new(Ingest::open(stage).await?);

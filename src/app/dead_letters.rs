@@ -103,7 +103,8 @@ pub async fn admission(stores: &Stores, settings: &Settings) -> anyhow::Result<I
         touch: Box::new(|_| {}),
         reader: reader(
             topics,
-            Decoder::new(settings.payload_bytes_max, qc_rules::rules()?),
+            Decoder::new(settings.payload_bytes_max, qc_rules::rules()?)
+                .with_hj212(settings.hj212.clone()),
         ),
     };
     Ok(Ingest::open(stage).await?)

@@ -13,6 +13,7 @@ use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
 use crate::adapters::payload::Decoder;
 use crate::adapters::payload::PayloadFault;
+use crate::adapters::payload::Registered;
 use crate::adapters::payload::Status;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
@@ -35,8 +36,8 @@ use crate::ports::StoreError;
 /// Under which name messages on topics that take no readings are kept.
 const NOBODY: &str = "no-source";
 /// Why they are.
-const NO_TOPIC: &str = "the topic takes no readings; give PREFIX/stations/STATION/readings, PREFIX/loggers/MN/readings or \
-                        .../status, PREFIX being mqtt.prefix";
+const NO_TOPIC: &str = "the topic takes no readings; give PREFIX/stations/STATION/readings, PREFIX/loggers/MN/readings, \
+                        .../hj212 or .../status, PREFIX being mqtt.prefix";
 /// Messages read at a time, before a look at whether the commit under way is done.
 const TURN_MESSAGES_MAX: usize = 64;
 /// A commit that holds this many messages takes no further ones.
@@ -134,7 +135,7 @@ impl Pump {
         match self.decode(message, (self.clock)()) {
             Decoded::Submission(submission) => {
                 commit.readings += match &submission.content {
-                    Content::Readings(readings) => readings.len(),
+                    Content::Readings(readings) | Content::Partly(readings, _) => readings.len(),
                     Content::NoZone(_) | Content::Unusable(..) => 1,
                 };
                 commit.notes.extend(heard(&link, &submission));
@@ -212,7 +213,7 @@ fn stray() -> Source {
 
 /// What a message of readings tells of its sender.
 fn heard(link: &Link, submission: &Submission) -> Option<Note> {
-    let Content::Readings(readings) = &submission.content else {
+    let (Content::Readings(readings) | Content::Partly(readings, _)) = &submission.content else {
         return None;
     };
     // One stamp that is ahead of our clock does not hide those that are not.
@@ -241,10 +242,17 @@ pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
             return Read::Astray;
         };
         let source = target.sender();
-        match decoder.decode(&target, payload, senders.zone(&source), now) {
-            Ok(decoded) => match decoded.status {
-                Some(status) => Read::Status(source, status == Status::Online),
-                None => Read::Message(source, Content::Readings(decoded.readings)),
+        let registered = Registered {
+            zone: senders.zone(&source),
+            interval_s: senders.interval_s(&source),
+        };
+        match decoder.decode(&target, payload, registered, now) {
+            Ok(decoded) => match (decoded.status, decoded.left) {
+                (Some(status), _) => Read::Status(source, status == Status::Online),
+                (None, None) => Read::Message(source, Content::Readings(decoded.readings)),
+                (None, Some(left)) => {
+                    Read::Message(source, Content::Partly(decoded.readings, left))
+                }
             },
             Err(fault @ PayloadFault::NoZone { .. }) => {
                 Read::Message(source, Content::NoZone(fault.to_string()))

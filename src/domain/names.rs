@@ -187,9 +187,27 @@ impl fmt::Display for Factor {
 pub struct Stat(Code);
 
 impl Stat {
-    /// The statistics of HJ 212; `zs_` is converted to reference oxygen.
-    pub const KNOWN: [&str; 9] = [
-        "avg", "rtd", "min", "max", "cou", "zs_avg", "zs_rtd", "zs_min", "zs_max",
+    /// The statistics of HJ 212 and those its loggers add: `zs_` is converted to reference oxygen, `data` of noise, `rs` and
+    /// `rt` the state and running hours of a treatment plant, the numbers those of values behind a mean.
+    pub const KNOWN: [&str; 18] = [
+        "avg",
+        "rtd",
+        "min",
+        "max",
+        "cou",
+        "zs_avg",
+        "zs_rtd",
+        "zs_min",
+        "zs_max",
+        "zs_cou",
+        "ori",
+        "valid_num",
+        "total_num",
+        "data",
+        "day_data",
+        "night_data",
+        "rs",
+        "rt",
     ];
 
     /// Whether it is one of HJ 212. Others may be stored from before they were refused.

@@ -42,12 +42,16 @@ pub use crate::flow::ingest::retry::Tried;
 
 /// The word for times without offset.
 const NO_ZONE: &str = "no_zone";
+/// The word for messages of which a part could not be read.
+const PARTLY: &str = "partly";
 
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Values.
     Readings(Vec<Observation>),
+    /// Values, and beside them something that could not be read, in words: the message is kept too.
+    Partly(Vec<Observation>, String),
     /// Times without offset, and no zone is registered for the source; the text says where.
     NoZone(String),
     /// Nothing that can be used: in a word for counts, and why.
@@ -174,7 +178,8 @@ pub struct Ingest {
 
 /// Where a message goes.
 enum Place<'a> {
-    Store(&'a [Observation]),
+    /// Stored; with a text, the message is kept as a dead letter too.
+    Store(&'a [Observation], Option<&'a str>),
     Keep(LetterState, &'static str, String),
 }
 
@@ -217,24 +222,28 @@ impl Ingest {
         let mut reasons = Vec::new();
         for submission in submissions {
             let source = &submission.source;
-            match place(&senders, &waiting, source, &submission.content) {
-                Place::Store(observations) => batch.observations.extend_from_slice(observations),
-                Place::Keep(state, word, reason) => {
-                    reasons.push((state.key(), word));
-                    if state == LetterState::Quarantined {
-                        waiting.insert(source.clone());
-                    }
-                    batch.dead_letters.push(DeadLetter {
-                        received_at: now,
-                        origin: submission.origin.clone(),
-                        topic: submission.topic.clone(),
-                        source: source.clone(),
-                        payload: submission.payload.to_vec(),
-                        state,
-                        reason,
-                    });
+            let (state, word, reason) = match place(&senders, &waiting, source, &submission.content)
+            {
+                Place::Store(observations, left) => {
+                    batch.observations.extend_from_slice(observations);
+                    let Some(left) = left else { continue };
+                    (LetterState::Dead, PARTLY, left.to_owned())
                 }
+                Place::Keep(state, word, reason) => (state, word, reason),
+            };
+            reasons.push((state.key(), word));
+            if state == LetterState::Quarantined {
+                waiting.insert(source.clone());
             }
+            batch.dead_letters.push(DeadLetter {
+                received_at: now,
+                origin: submission.origin.clone(),
+                topic: submission.topic.clone(),
+                source: source.clone(),
+                payload: submission.payload.to_vec(),
+                state,
+                reason,
+            });
         }
         self.append(batch).await?;
         self.counters.letters.note(reasons);
@@ -302,11 +311,14 @@ fn place<'a>(
         return Place::Keep(LetterState::Quarantined, "not_registered", reason);
     }
     match content {
-        Content::Readings(_) | Content::NoZone(_) if waiting.contains(source) => {
+        Content::Readings(_) | Content::Partly(..) | Content::NoZone(_)
+            if waiting.contains(source) =>
+        {
             let reason = "earlier messages of this source are admitted first".to_owned();
             Place::Keep(LetterState::Quarantined, "earlier_ones_first", reason)
         }
-        Content::Readings(observations) => Place::Store(observations),
+        Content::Readings(observations) => Place::Store(observations, None),
+        Content::Partly(observations, left) => Place::Store(observations, Some(left)),
         // Read before the zone was registered: it is read again with it.
         Content::NoZone(fault) if senders.zone(source).is_some() => {
             Place::Keep(LetterState::Quarantined, NO_ZONE, fault.clone())

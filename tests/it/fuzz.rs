@@ -16,6 +16,8 @@ use skytier::adapters::layout;
 use skytier::adapters::layout::Layout;
 use skytier::adapters::payload::Decoder;
 use skytier::adapters::payload::READINGS_MAX;
+use skytier::adapters::payload::hj212::framer::Framer;
+use skytier::adapters::payload::hj212::framer::Step;
 use skytier::adapters::payload::topic::Topics;
 use skytier::adapters::store::Stores;
 use skytier::adapters::store::embedded::Access;
@@ -38,6 +40,7 @@ use skytier::ports::Batch;
 use skytier::ports::Range;
 use skytier::ports::Series;
 
+use crate::hj212::collected;
 use crate::simulation::chance::Chance;
 use crate::support::number;
 
@@ -206,6 +209,37 @@ fn payloads() {
                 Ok(decoded) => assert!(decoded.readings.len() <= READINGS_MAX),
                 Err(fault) => assert!(fault.to_string().len() < 1_000, "{fault}"),
             }
+        }
+    });
+}
+
+#[test]
+fn frames() {
+    let (sound, malformed) = collected();
+    let all = sound
+        .into_iter()
+        .chain(malformed.into_iter().map(|(frame, _)| frame));
+    let corpus: Vec<Vec<u8>> = all.map(|frame| frame.as_bytes().to_vec()).collect();
+    let decoder = Decoder::new(1 << 18, qc_rules::rules().expect("sound rules"));
+    let target = Topics::default().target("skytier/v1/stations/s/hj212");
+    let target = target.expect("a target");
+    let now = Instant::from_unix(1_600_000_000);
+    fuzz("frames", 10_000, &corpus, |bytes| {
+        match decoder.decode(&target, bytes, None, now) {
+            Ok(decoded) => assert!(decoded.readings.len() <= READINGS_MAX),
+            Err(fault) => assert!(fault.to_string().len() < 1_000, "{fault}"),
+        }
+        let mut framer = Framer::new(4_096);
+        for piece in bytes.chunks(1_000) {
+            framer.push(piece);
+            loop {
+                match framer.step(false) {
+                    Step::Frame(frame, _) => assert!(frame.len() < 22_000),
+                    Step::Bad(_) | Step::Noise(_) => {}
+                    Step::Wait => break,
+                }
+            }
+            assert!(framer.held() < 22_000, "{}", framer.held());
         }
     });
 }

@@ -24,6 +24,7 @@ mod first_steps;
 mod fuzz;
 mod gaps;
 mod headers;
+mod hj212;
 mod hostile;
 mod hour_laws;
 mod hours;

@@ -217,7 +217,7 @@ impl Broker {
                 // Every daemon of the group is to know who is there, and a broker keeps nothing for a group.
                 let shared = |(channel, filter)| match channel {
                     Channel::Status => filter,
-                    Channel::Readings => format!("$share/{group}/{filter}"),
+                    Channel::Readings | Channel::Hj212 => format!("$share/{group}/{filter}"),
                 };
                 topics.filters().into_iter().map(shared).collect()
             }

@@ -32,17 +32,20 @@ pub enum Channel {
     Readings,
     /// `online` or `offline`.
     Status,
+    /// One frame of HJ 212.
+    Hj212,
 }
 
 impl Channel {
-    /// Both channels.
-    pub const ALL: [Self; 2] = [Self::Readings, Self::Status];
+    /// All channels.
+    pub const ALL: [Self; 3] = [Self::Readings, Self::Status, Self::Hj212];
 
     /// The topic level.
     pub const fn level(self) -> &'static str {
         match self {
             Self::Readings => "readings",
             Self::Status => "status",
+            Self::Hj212 => "hj212",
         }
     }
 }
@@ -164,6 +167,10 @@ mod tests {
             Some((Station, "虹桥邮政", Status)),
         );
         check(
+            "skytier/v1/loggers/010000A8/hj212",
+            Some((Logger, "010000A8", Channel::Hj212)),
+        );
+        check(
             "skytier/v1/loggers/010000A8/readings",
             Some((Logger, "010000A8", Readings)),
         );
@@ -195,7 +202,7 @@ mod tests {
                 channel: Channel::Status,
             };
             assert_eq!(topics.target(&topics.topic(&target)), Some(target));
-            assert_eq!(topics.filters().len(), 4);
+            assert_eq!(topics.filters().len(), 6);
         }
         for bad in ["", "/a", "a/", "a/+/b", "#", "$share/g", "a\nb"] {
             assert!(Topics::new(bad).is_err(), "{bad:?}");

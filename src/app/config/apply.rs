@@ -13,6 +13,7 @@ use crate::adapters::store::influxdb2::settings::Token;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
+use crate::app::config::hj212;
 use crate::app::config::listening;
 use crate::app::receipt;
 use crate::domain::calendar::Zone;
@@ -21,7 +22,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 76] = [
+pub(super) const KEYS: [&str; 80] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -76,6 +77,10 @@ pub(super) const KEYS: [&str; 76] = [
     "mqtt.embedded.limits.messages_per_s",
     "mqtt.embedded.limits.bytes_per_s",
     "mqtt.embedded.limits.loopback",
+    "hj212.crc",
+    "hj212.minute_interval_s",
+    "hj212.segment_bytes_max",
+    "hj212.sources",
     "mqtt.brokers[].url",
     "mqtt.brokers[].ca_file",
     "mqtt.brokers[].client_cert_file",
@@ -156,8 +161,8 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
                 Some(receipt::algorithm(&name)?)
             };
         }
-        "hj212.listen" => {
-            return Err("HJ 212 over TCP is not part of this version; leave it out".to_owned());
+        _ if key.starts_with("hj212.") => {
+            return hj212::set(settings, &key["hj212.".len()..], value);
         }
         _ if key.starts_with("mqtt.embedded.") => {
             let name = &key["mqtt.embedded.".len()..];

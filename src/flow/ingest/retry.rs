@@ -194,7 +194,7 @@ impl Ingest {
             };
             let (state, reason) = match place(&senders, behind, &letter.source, &content) {
                 Place::Keep(state, _, reason) => (state, reason),
-                Place::Store(observations) => {
+                Place::Store(observations, left) => {
                     let given = observations.len();
                     let fresh = match &mut applied {
                         Some(applied) => {
@@ -211,7 +211,10 @@ impl Ingest {
                         ),
                     };
                     batch.observations.extend(fresh);
-                    (LetterState::Admitted, reason)
+                    match left {
+                        Some(left) => (LetterState::Dead, left.to_owned()),
+                        None => (LetterState::Admitted, reason),
+                    }
                 }
             };
             if state == LetterState::Quarantined {

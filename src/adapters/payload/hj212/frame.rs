@@ -1,0 +1,126 @@
+//! One whole frame: its data segment, and by which check it is sound.
+
+use crate::adapters::payload::hj212::FrameFault;
+use crate::adapters::payload::hj212::begins;
+use crate::adapters::payload::hj212::crc;
+use crate::adapters::payload::hj212::crc::Variant;
+
+/// What a frame begins with.
+pub const HEAD: &[u8] = b"##";
+/// Bytes before the data segment: the head and four digits.
+pub const BEFORE: usize = 6;
+/// Bytes of the check.
+pub const CHECK: usize = 4;
+/// How far into a segment an encrypted region begins at the latest.
+const ENCRYPTED_BY: usize = 512;
+/// What one begins with.
+const ENCRYPTED: &[u8] = b"CP=&&{";
+
+/// A sound frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The data segment.
+    pub segment: &'a [u8],
+    /// By which check; none, as long as its region is encrypted.
+    pub crc: Option<Variant>,
+}
+
+/// The length as written.
+pub(super) fn length(bytes: &[u8]) -> Result<usize, FrameFault> {
+    let digits = &bytes[HEAD.len()..BEFORE];
+    let number = digits.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| number);
+    let parsed = text.and_then(|text| text.parse().ok());
+    parsed.ok_or_else(|| FrameFault::LengthField {
+        text: String::from_utf8_lossy(digits).into_owned(),
+    })
+}
+
+/// Whether the data region of a segment is encrypted: then neither length nor check need be those of the wire.
+pub(super) fn is_encrypted(segment: &[u8]) -> bool {
+    let first = &segment[..segment.len().min(ENCRYPTED_BY)];
+    first.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED)
+}
+
+/// Checks a segment against the digits behind it.
+pub(super) fn checked<'a>(
+    segment: &'a [u8],
+    digits: &[u8],
+    taken: &[Variant],
+) -> Result<Frame<'a>, FrameFault> {
+    let sent = crc::parse(digits);
+    let fits = |variant: &&Variant| sent.is_some_and(|sent| variant.fits(segment, sent));
+    if let Some(variant) = taken.iter().find(fits) {
+        return Ok(Frame {
+            segment,
+            crc: Some(*variant),
+        });
+    }
+    let other = sent.and_then(|sent| Variant::found(segment, sent));
+    let hint = match other {
+        Some(other) => format!(
+            "; it fits {0}: accept that by hj212.crc = \"{0}\"",
+            other.key()
+        ),
+        None => String::new(),
+    };
+    Err(FrameFault::Crc {
+        given: String::from_utf8_lossy(digits).into_owned(),
+        own: format!("{:04X}", crc::hj(segment)),
+        hint,
+    })
+}
+
+impl<'a> Frame<'a> {
+    /// Reads bytes that are one frame, with or without its CR LF.
+    ///
+    /// # Errors
+    /// [`FrameFault`] that says where they are none.
+    pub fn whole(bytes: &'a [u8], limit: usize, taken: &[Variant]) -> Result<Self, FrameFault> {
+        let end = bytes
+            .iter()
+            .rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+        let bytes = &bytes[..end.map_or(0, |end| end + 1)];
+        if !bytes.starts_with(HEAD) || bytes.len() < BEFORE {
+            return Err(FrameFault::NotAFrame {
+                begins: begins(bytes),
+            });
+        }
+        let said = length(bytes)?;
+        let Some(has) = bytes.len().checked_sub(BEFORE + CHECK) else {
+            return Err(cut(bytes, said));
+        };
+        let size_bytes = has.max(said);
+        let encrypted = is_encrypted(&bytes[BEFORE..]);
+        if size_bytes > limit && !(encrypted && has <= 5 * limit) {
+            return Err(FrameFault::TooLong {
+                size_bytes,
+                limit_bytes: limit,
+            });
+        }
+        let (segment, digits) = bytes[BEFORE..].split_at(has);
+        if encrypted && crc::parse(digits).is_some() {
+            return Ok(Self { segment, crc: None });
+        } else if said == has {
+            return checked(segment, digits, taken);
+        }
+        let sound = crc::parse(digits).is_some_and(|sent| Variant::found(segment, sent).is_some());
+        if sound {
+            return Err(FrameFault::Length { said, has });
+        } else if said > has {
+            return Err(cut(bytes, said));
+        }
+        let behind = &bytes[BEFORE + said..];
+        checked(&bytes[BEFORE..BEFORE + said], &behind[..CHECK], taken)?;
+        Err(FrameFault::Behind {
+            bytes: behind.len() - CHECK,
+        })
+    }
+}
+
+fn cut(bytes: &[u8], said: usize) -> FrameFault {
+    FrameFault::Cut {
+        has: bytes.len(),
+        expected: BEFORE + said + CHECK,
+    }
+}

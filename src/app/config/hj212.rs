@@ -1,0 +1,161 @@
+//! The keys of HJ 212: how frames are read, and where loggers connect.
+
+use crate::adapters::payload::hj212::Label;
+use crate::adapters::payload::hj212::MINUTES_S;
+use crate::adapters::payload::hj212::Reading;
+use crate::adapters::payload::hj212::Ways;
+use crate::adapters::payload::hj212::crc::Variant;
+use crate::app::config::Settings;
+use crate::app::config::Value;
+use crate::app::config::apply::number;
+use crate::app::config::apply::text;
+use crate::domain::names::Source;
+
+/// Most sources with ways of their own.
+const SOURCES_MAX: usize = 10_000;
+
+/// Sets one key of ours.
+pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<(), String> {
+    let reading = &mut settings.hj212;
+    match key {
+        "segment_bytes_max" => reading.segment_bytes_max = number(value, 1_024, 9_999)?,
+        "crc" => reading.common.crc = variants(&text(value)?)?,
+        "minute_interval_s" => {
+            reading.common.minute_interval_s = minutes(number(value, 0, 1_800)?)?
+        }
+        _ if key.starts_with("sources.") => own(reading, &text(value)?)?,
+        _ => {
+            return Err(
+                "unknown key; there are crc, minute_interval_s, segment_bytes_max and sources"
+                    .to_owned(),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Names of checks with commas or blanks between them.
+fn variants(text: &str) -> Result<Vec<Variant>, String> {
+    let names = text.split([',', ' ']).filter(|name| !name.is_empty());
+    let read = |name: &str| {
+        let variant = Variant::from_key(name);
+        variant.ok_or_else(|| format!("{name:?} is not hj, modbus-hi, modbus-lo or none"))
+    };
+    let found: Vec<Variant> = names.map(read).collect::<Result<_, _>>()?;
+    match found.is_empty() {
+        true => Err("one check at least is expected, such as \"hj\"".to_owned()),
+        false => Ok(found),
+    }
+}
+
+/// A length of minute records; 0 is none.
+fn minutes(seconds: u32) -> Result<Option<u32>, String> {
+    match seconds {
+        0 => Ok(None),
+        _ if MINUTES_S.contains(&seconds) => Ok(Some(seconds)),
+        _ => Err(format!(
+            "{seconds} is no length of minute records; give one of {}",
+            MINUTES_S.map(|one| one.to_string()).join(", ")
+        )),
+    }
+}
+
+/// What is said of one source, such as `loggers/MN crc=modbus-hi label=end minute_interval_s=60`.
+fn own(reading: &mut Reading, line: &str) -> Result<(), String> {
+    let mut words = line.split_whitespace();
+    let name = words.next().unwrap_or_default();
+    let source = Source::parse(name).map_err(|fault| fault.to_string())?;
+    let mut ways = Ways {
+        crc: Vec::new(),
+        ..Ways::default()
+    };
+    for word in words {
+        match word.split_once('=') {
+            Some(("crc", given)) => ways.crc = variants(given)?,
+            Some(("label", "start")) => ways.label = Label::Start,
+            Some(("label", "end")) => ways.label = Label::End,
+            Some(("minute_interval_s", given)) => {
+                let seconds = given
+                    .parse()
+                    .map_err(|_| format!("{given:?} is no number of seconds"))?;
+                ways.minute_interval_s = minutes(seconds)?;
+            }
+            _ => {
+                return Err(format!(
+                    "{word:?}; crc=..., label=start, label=end or minute_interval_s=... is expected"
+                ));
+            }
+        }
+    }
+    if reading.own.len() == SOURCES_MAX {
+        return Err(format!("at most {SOURCES_MAX} sources"));
+    }
+    match reading.own.insert(source, ways) {
+        Some(_) => Err(format!("{name} is given twice")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(lines: &[(&str, &str)], expected: Result<&str, &str>) {
+        let mut settings = Settings::default();
+        let set =
+            |(key, text): &(&str, &str)| set(&mut settings, key, Value::Text((*text).to_owned()));
+        let told = lines.iter().try_for_each(set);
+        let reading = settings.hj212;
+        let source = reading.own.keys().next().cloned();
+        let source = source.unwrap_or_else(|| Source::parse("loggers/none").expect("a source"));
+        let own = reading.own.get(&source).unwrap_or(&reading.common);
+        let crc = reading.crc(&source).iter().map(|one| one.key());
+        let crc = crc.collect::<Vec<_>>().join("+");
+        let found = told.map(|()| format!("{crc} {:?} {:?}", own.label, own.minute_interval_s));
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{lines:?}"),
+            (Err(told), Err(expected)) => assert!(told.contains(expected), "{lines:?}: {told}"),
+            (found, _) => panic!("{lines:?}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn how_frames_are_read_is_set_for_all_and_for_each() {
+        check(&[], Ok("hj Start None"));
+        check(&[("crc", "hj, modbus-hi")], Ok("hj+modbus-hi Start None"));
+        check(&[("minute_interval_s", "600")], Ok("hj Start Some(600)"));
+        check(
+            &[
+                ("crc", "none"),
+                ("minute_interval_s", "600"),
+                ("sources.0", "loggers/M1 label=end"),
+            ],
+            Ok("none End None"),
+        );
+        check(
+            &[("sources.0", "stations/S crc=modbus-lo minute_interval_s=60")],
+            Ok("modbus-lo Start Some(60)"),
+        );
+        check(&[("crc", "crc32")], Err("\"crc32\" is not hj"));
+        check(&[("crc", " ")], Err("one check at least"));
+        check(
+            &[("minute_interval_s", "61")],
+            Err("61 is no length of minute records; give one of 60,"),
+        );
+        check(&[("minute_interval_s", "soon")], Err("0 to 1800"));
+        check(&[("segment_bytes_max", "10000")], Err("1024 to 9999"));
+        check(
+            &[("sources.0", "M1 crc=hj")],
+            Err("`stations/ID` or `loggers/MN`"),
+        );
+        check(
+            &[("sources.0", "loggers/M1 label=middle")],
+            Err("\"label=middle\"; crc="),
+        );
+        check(
+            &[("sources.0", "loggers/M1"), ("sources.1", "loggers/M1")],
+            Err("loggers/M1 is given twice"),
+        );
+        check(&[("surprise", "1")], Err("unknown key"));
+    }
+}
