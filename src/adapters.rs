@@ -20,6 +20,8 @@ pub mod credit_events;
 
 pub mod receipt;
 
+pub mod timestamps;
+
 pub mod webhooks;
 
 pub mod tables;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Stamp;
 use crate::domain::credit::lookup::Wanted;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
@@ -364,6 +365,10 @@ pub trait Lookups: Send + Sync {
     fn lookup<'a>(&'a self, id: &'a str) -> Answer<'a, Option<(u64, Lookup)>>;
     /// The look-ups that are wanted, in order with their numbers.
     fn lookups(&self, wanted: Wanted) -> Answer<'_, Vec<(u64, Lookup)>>;
+    /// Appends a time stamp of a look-up; how many stamps there are then.
+    fn keep_stamp(&self, stamp: Stamp) -> Answer<'_, u64>;
+    /// The stamp of the look-up of that identifier; of several the first.
+    fn stamp<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Stamp>>;
 }
 
 /// Figures that were published, each issue remembered for ever.

@@ -19,6 +19,8 @@ pub mod official_list;
 
 pub mod lookups;
 
+pub mod stamps;
+
 use crate::adapters::credit_events::object::Object;
 use crate::adapters::credit_events::object::Writer;
 use crate::domain::credit::Application;

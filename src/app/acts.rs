@@ -220,7 +220,7 @@ mod tests {
     /// Parts of commands that change nothing.
     const PARTS: &str = "dead-letters list,dead-letters export,credit records,credit history,credit tariff,\
                          credit disagreements,credit head,webhooks list,receipt verify,\
-                         lookups list,lookups show";
+                         lookups list,lookups show,lookups timestamp";
 
     fn names(command: &clap::Command, before: &str, all: &mut Vec<String>) {
         for part in command

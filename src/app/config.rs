@@ -25,6 +25,7 @@ use crate::adapters::payload::PAYLOAD_BYTES_MAX;
 use crate::adapters::payload::hj212 as hj212_frames;
 use crate::adapters::receipt::key::Algorithm;
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
+use crate::adapters::timestamps::StampSettings;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::hook;
 use crate::domain::retention::Policy;
@@ -85,8 +86,17 @@ pub struct Settings {
     pub retention: Policy,
     /// How subscribers are told of changes.
     pub webhooks: HookSettings,
-    /// How receipts are signed; as by the newest key when nothing is said.
-    pub receipts: Option<Algorithm>,
+    /// How receipts are signed, and by whom stamped.
+    pub receipts: ReceiptSettings,
+}
+
+/// How receipts are signed, and by whom stamped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReceiptSettings {
+    /// As by the newest key when nothing is said.
+    pub algorithm: Option<Algorithm>,
+    /// The authority that stamps them.
+    pub timestamp: StampSettings,
 }
 
 /// How subscribers are told of the ledger's changes.
@@ -150,7 +160,7 @@ impl Default for Settings {
             watch: WatchSettings::default(),
             retention: Policy::default(),
             webhooks: HookSettings::default(),
-            receipts: None,
+            receipts: ReceiptSettings::default(),
         }
     }
 }

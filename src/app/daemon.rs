@@ -29,6 +29,7 @@ use crate::adapters::payload::topic::Topics;
 use crate::adapters::receipt::Keys;
 use crate::adapters::store::Stores;
 use crate::adapters::store::influxdb2::mirror::Mirror;
+use crate::adapters::timestamps::Authority;
 use crate::app::cli;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
@@ -404,6 +405,7 @@ impl Parts {
             reviewed: Arc::default(),
             reasons: Arc::new(exclusions::reasons()?),
             receipts: Arc::new(receipts(settings, (self.clock)())?),
+            authority: authority(settings)?,
             workdays: Arc::new(holidays::workdays()?),
             rules: qc_rules::rules()?,
             zone: settings.zone,
@@ -452,12 +454,19 @@ impl Noted {
     }
 }
 
+/// Who stamps receipts.
+fn authority(settings: &Settings) -> anyhow::Result<Option<Arc<Authority>>> {
+    let authority = Authority::new(&settings.receipts.timestamp);
+    let authority = authority.map_err(|fault| anyhow::anyhow!("receipts.timestamp.url: {fault}"));
+    Ok(authority?.map(Arc::new))
+}
+
 /// The keys of the data directory, or passing ones for a store that is not kept either.
 fn receipts(settings: &Settings, now: Instant) -> anyhow::Result<Keys> {
     match settings.store {
-        StoreKind::Memory => receipt::passing(settings.receipts, now),
+        StoreKind::Memory => receipt::passing(settings.receipts.algorithm, now),
         StoreKind::Embedded | StoreKind::Influxdb2 => {
-            receipt::load_or_make(&settings.data_dir, settings.receipts, now)
+            receipt::load_or_make(&settings.data_dir, settings.receipts.algorithm, now)
         }
     }
 }

@@ -1,16 +1,20 @@
 //! `skytier lookups`: the records that look-ups of tiers leave.
 
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::ValueEnum;
 
 use crate::adapters::credit_events::instant_text;
 use crate::adapters::credit_events::lookups::lookup_json;
+use crate::adapters::credit_events::stamps::stamp_json;
 use crate::adapters::receipt::key::PublicKey;
 use crate::adapters::receipt::verify;
 use crate::adapters::report::table::table;
+use crate::adapters::store::Stores;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::app::open;
@@ -34,7 +38,8 @@ Examples:
   skytier lookups list --data var/city
   skytier lookups list --data var/city --client bank-7 --from 2026-11-01 --to 2026-11-30 --format json
   skytier lookups list --data var/city --subject 91999999MA1X00076E
-  skytier lookups show 0f3d9c1c7a6d4f0b8a5e2d1c0b9a8f7e --data var/city")]
+  skytier lookups show 0f3d9c1c7a6d4f0b8a5e2d1c0b9a8f7e --data var/city
+  skytier lookups timestamp 0f3d9c1c7a6d4f0b8a5e2d1c0b9a8f7e --data var/city --out stamp")]
 pub struct LookupsArgs {
     #[command(subcommand)]
     what: What,
@@ -51,6 +56,17 @@ enum What {
         /// The data directory.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
+    },
+    /// Write the receipt of a record and its time stamp into files, FILE.receipt and FILE.tsr, for `openssl ts -verify`.
+    Timestamp {
+        /// Its id.
+        id: String,
+        /// The data directory.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// What the files are called, without their ends.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
 }
 
@@ -96,6 +112,11 @@ pub async fn run(args: &LookupsArgs, out: &mut impl Write) -> anyhow::Result<()>
     match &args.what {
         What::List(listed) => list(listed, out).await,
         What::Show { id, data } => show(id, data, out).await,
+        What::Timestamp {
+            id,
+            data,
+            out: files,
+        } => timestamp(id, data, files, out).await,
     }
 }
 
@@ -143,12 +164,40 @@ fn cells(seq: u64, lookup: &Lookup) -> Vec<String> {
     ]
 }
 
-async fn show(id: &str, data: &std::path::Path, out: &mut impl Write) -> anyhow::Result<()> {
+/// A record with its number.
+async fn found(stores: &Stores, id: &str) -> anyhow::Result<(u64, Lookup)> {
+    let said = format!("no look-up {id:?}; `skytier lookups list` tells which there are");
+    let found = stores.lookups.lookup(id).await?;
+    found.ok_or_else(|| bad_input(said))
+}
+
+async fn timestamp(
+    id: &str,
+    data: &Path,
+    files: &Path,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let stores = open::for_reading(data)?;
-    let Some((seq, lookup)) = stores.lookups.lookup(id).await? else {
-        let said = format!("no look-up {id:?}; `skytier lookups list` tells which there are");
-        return Err(bad_input(said));
+    let (_, lookup) = found(&stores, id).await?;
+    let Some(stamp) = stores.lookups.stamp(id).await? else {
+        let said = "has no time stamp; POST /v1/lookups/ID/timestamp asks for one";
+        return Err(anyhow::Error::new(AnswerIsNo(format!(
+            "look-up {id} {said}"
+        ))));
     };
+    for (end, content) in [
+        ("receipt", lookup.receipt.as_bytes()),
+        ("tsr", &stamp.reply),
+    ] {
+        let path = files.with_added_extension(end);
+        std::fs::write(&path, content).with_context(|| path.display().to_string())?;
+    }
+    Ok(writeln!(out, "{}", stamp_json(&stamp))?)
+}
+
+async fn show(id: &str, data: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+    let stores = open::for_reading(data)?;
+    let (seq, lookup) = found(&stores, id).await?;
     let keys =
         receipt::load(data)?.map(|keys| keys.public().into_iter().map(|(key, _)| key).collect());
     let keys: Vec<PublicKey> = keys.unwrap_or_default();
@@ -156,6 +205,8 @@ async fn show(id: &str, data: &std::path::Path, out: &mut impl Write) -> anyhow:
     let signed = verify(&lookup.receipt, &keys);
     shown["signed"] = signed.as_ref().ok().cloned().into();
     shown["receipt"] = lookup.receipt.into();
+    let stamp = stores.lookups.stamp(id).await?;
+    shown["timestamp"] = stamp.as_ref().map(stamp_json).into();
     writeln!(out, "{shown}")?;
     match signed {
         Ok(_) => Ok(()),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Stamp;
 use crate::domain::credit::lookup::Wanted;
 use crate::flow::patience::Patience;
 use crate::ports::Lookups;
@@ -90,6 +91,23 @@ impl Noting {
         let written = self.port.lookup(id).await?;
         let written = written.map(|(seq, lookup)| (Some(seq), lookup));
         Ok(written.or(waits.map(|lookup| (None, lookup))))
+    }
+
+    /// Keeps a time stamp of a record.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn keep_stamp(&self, stamp: Stamp) -> Result<(), StoreError> {
+        self.port.keep_stamp(stamp).await?;
+        Ok(())
+    }
+
+    /// The stamp of a record, if it has one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn stamp(&self, id: &str) -> Result<Option<Stamp>, StoreError> {
+        self.port.stamp(id).await
     }
 
     /// Records that are written, with their numbers.
@@ -178,6 +196,14 @@ mod tests {
 
         fn lookups(&self, _: Wanted) -> Answer<'_, Vec<(u64, Lookup)>> {
             Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn keep_stamp(&self, _: Stamp) -> Answer<'_, u64> {
+            Box::pin(async { Ok(1) })
+        }
+
+        fn stamp<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Stamp>> {
+            Box::pin(async { Ok(None) })
         }
     }
 

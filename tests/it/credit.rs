@@ -12,6 +12,7 @@ mod refusals;
 mod sheets;
 mod sm2;
 mod snapshots;
+mod stamps;
 mod tariffs;
 
 use serde_json::Value;

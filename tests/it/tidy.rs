@@ -53,6 +53,7 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "report"),
     ("http", "reviews"),
     ("http", "tables"),
+    ("http", "timestamps"),
     ("http", "tls"),
     ("http", "words"),
     ("layout", "cells"),

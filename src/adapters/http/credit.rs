@@ -18,6 +18,8 @@ pub mod second;
 
 pub mod snapshots;
 
+pub mod stamps;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
@@ -169,11 +171,15 @@ pub async fn tier(
     head: HeaderMap,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["on", "known_at", "client_ref", "kwh", "m3"])?;
+    let known = ["on", "known_at", "client_ref", "kwh", "m3", "timestamp"];
+    let params = params.only(&known)?;
+    let stamp = params.yes_no("timestamp")?.unwrap_or(false);
+    let stamp = stamps::possible(&state, stamp)?;
     let answered = answered(&state, &code, (&caller, &head), &params).await?;
+    let stamped = stamps::beside(&state, stamp, &answered.noted, &answered.receipt).await;
     let (noted, text) = answered.sent();
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((noted, kind, text).into_response())
+    Ok((noted, stamped, kind, text).into_response())
 }
 
 /// An answer about one unit, and the record it leaves.

@@ -65,6 +65,8 @@ pub enum Problem {
     Internal,
     /// The store takes nothing just now.
     Unavailable,
+    /// The authority that stamps gave no stamp, for this reason.
+    NoStamp(String),
     /// As many as may be asked of these are under way.
     Busy(&'static str),
 }
@@ -74,7 +76,7 @@ type Told = (StatusCode, &'static str, &'static str, Option<String>);
 
 impl Problem {
     /// Ends of the types that documents have.
-    pub const KINDS: [&str; 15] = [
+    pub const KINDS: [&str; 16] = [
         "bad-parameter",
         "not-found",
         "refused",
@@ -87,6 +89,7 @@ impl Problem {
         "body-too-large",
         "store-unavailable",
         "busy",
+        "no-stamp",
         "timeout",
         "bad-request",
         "internal",
@@ -147,6 +150,12 @@ impl Problem {
                 "busy",
                 "As many as may be are under way; try again",
                 Some(what.to_owned()),
+            ),
+            Self::NoStamp(reason) => (
+                StatusCode::BAD_GATEWAY,
+                "no-stamp",
+                "The time-stamping authority gave no stamp",
+                Some(reason),
             ),
             broken => broken.broken(),
         }

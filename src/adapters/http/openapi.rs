@@ -119,6 +119,7 @@ fn media(answer: &str) -> &'static str {
         "png" => "image/png",
         "events" => "text/event-stream",
         "jsonl" => "application/jsonl",
+        "tsr" => "application/timestamp-reply",
         "parquet" => "application/vnd.apache.parquet",
         _ => "text/plain",
     }

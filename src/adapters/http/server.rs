@@ -221,6 +221,10 @@ fn rated() -> Router<WebState> {
         .route("/v1/lookups", get(credit::lookups::list))
         .route("/lookups", get(credit::lookups::page))
         .route("/v1/lookups/{id}", get(credit::lookups::one))
+        .route(
+            "/v1/lookups/{id}/timestamp",
+            get(credit::stamps::one).post(credit::stamps::ask),
+        )
         .route("/v1/snapshots/{file}", get(credit::snapshots::file))
         .route("/v1/receipts/keys", get(credit::receipts::keys))
         .route("/v1/changes", get(credit::behind::changes))

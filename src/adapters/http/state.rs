@@ -14,6 +14,7 @@ use crate::adapters::inbound::Queue;
 use crate::adapters::limits::Paces;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
+use crate::adapters::timestamps::Authority;
 use crate::domain::assessment::Publication;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -84,6 +85,8 @@ pub struct WebState {
     pub reasons: Arc<Reasons>,
     /// The keys that sign receipts.
     pub receipts: Arc<Keys>,
+    /// Who stamps receipts, if anybody is set.
+    pub authority: Option<Arc<Authority>>,
     /// Working days, for the clocks of the ledger.
     pub workdays: Arc<Workdays>,
     /// Rules for single readings.

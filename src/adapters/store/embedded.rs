@@ -55,6 +55,7 @@ use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::LOOKUPS;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
+use crate::adapters::store::embedded::chain::STAMPS;
 use crate::adapters::store::embedded::checkpoint::Checkpoints;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::scan::Scan;
@@ -66,6 +67,7 @@ use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Stamp;
 use crate::domain::credit::lookup::Wanted;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
@@ -547,6 +549,18 @@ impl Lookups for Embedded {
                 wanted.has(lookup)
             })
         }))
+    }
+
+    fn keep_stamp(&self, stamp: Stamp) -> Answer<'_, u64> {
+        let stamps = vec![stamp];
+        Box::pin(self.submit(|answer| Task::Stamp { stamps, answer }))
+    }
+
+    fn stamp<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Stamp>> {
+        let id = id.to_owned();
+        Box::pin(
+            self.read(move |connection| Ok(STAMPS.find(connection, &id)?.map(|(_, stamp)| stamp))),
+        )
     }
 }
 

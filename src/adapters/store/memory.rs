@@ -12,6 +12,7 @@ use crate::adapters::store::embedded::chain::link;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Stamp;
 use crate::domain::credit::lookup::Wanted;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::Source;
@@ -73,6 +74,7 @@ struct State {
     issues: Vec<Issue>,
     decisions: Vec<Decision>,
     lookups: Vec<Lookup>,
+    stamps: Vec<Stamp>,
     /// By party as text, and beginning.
     spells: BTreeMap<(String, Instant), Spell>,
     /// By source as text, and link.
@@ -365,6 +367,17 @@ impl Lookups for Memory {
             .take(wanted.limit);
         ready(found.map(|(seq, lookup)| (seq, lookup.clone())).collect())
     }
+
+    fn keep_stamp(&self, stamp: Stamp) -> Answer<'_, u64> {
+        let mut state = self.state();
+        state.stamps.push(stamp);
+        ready(state.stamps.len() as u64)
+    }
+
+    fn stamp<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Stamp>> {
+        let state = self.state();
+        ready(state.stamps.iter().find(|stamp| stamp.id == id).cloned())
+    }
 }
 
 impl Attendance for Memory {
@@ -423,6 +436,7 @@ impl Verify for Memory {
             ),
             ("deletions", state.deletions.len() as u64),
             ("look-ups", state.lookups.len() as u64),
+            ("time stamps", state.stamps.len() as u64),
         ];
         ready(Verified {
             counted,

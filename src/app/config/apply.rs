@@ -10,6 +10,8 @@ use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::mqtt::settings::Secret;
 use crate::adapters::payload::topic::Topics;
 use crate::adapters::store::influxdb2::settings::Token;
+use crate::adapters::timestamps;
+use crate::app::config::ReceiptSettings;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::config::Value;
@@ -22,7 +24,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 80] = [
+pub(super) const KEYS: [&str; 82] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -103,6 +105,8 @@ pub(super) const KEYS: [&str; 80] = [
     "webhooks.timeout_s",
     "webhooks.at_once",
     "receipts.algorithm",
+    "receipts.timestamp.url",
+    "receipts.timestamp.timeout_s",
 ];
 /// Most external brokers.
 const BROKERS_MAX: usize = 16;
@@ -153,16 +157,11 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         }
         "webhooks.timeout_s" => settings.webhooks.timeout = seconds(value, 60)?,
         "webhooks.at_once" => settings.webhooks.at_once = number(value, 1, 64)?,
-        "receipts.algorithm" => {
-            let name = text(value)?;
-            settings.receipts = if name.is_empty() {
-                None
-            } else {
-                Some(receipt::algorithm(&name)?)
-            };
-        }
         _ if key.starts_with("hj212.") => {
             return hj212::set(settings, &key["hj212.".len()..], value);
+        }
+        _ if key.starts_with("receipts.") => {
+            return set_receipts(&mut settings.receipts, &key["receipts.".len()..], value);
         }
         _ if key.starts_with("mqtt.embedded.") => {
             let name = &key["mqtt.embedded.".len()..];
@@ -175,6 +174,27 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
             Some((position, name)) => return set_broker(settings, position, name, value),
             None => return Err(unknown()),
         },
+    }
+    Ok(())
+}
+
+/// Sets one key of receipts.
+fn set_receipts(receipts: &mut ReceiptSettings, name: &str, value: Value) -> Result<(), String> {
+    match name {
+        "algorithm" => {
+            let name = Some(text(value)?).filter(|name| !name.is_empty());
+            let algorithm = name.map(|name| receipt::algorithm(&name)).transpose();
+            receipts.algorithm = algorithm?;
+        }
+        "timestamp.url" => {
+            let url = text(value)?;
+            if !url.is_empty() {
+                timestamps::address(&url)?;
+            }
+            receipts.timestamp.url = url;
+        }
+        "timestamp.timeout_s" => receipts.timestamp.timeout = seconds(value, 60)?,
+        _ => return Err(unknown()),
     }
     Ok(())
 }

@@ -64,6 +64,19 @@ pub struct Lookup {
     pub receipt: String,
 }
 
+/// That an authority outside vouches for when a receipt was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The look-up's identifier.
+    pub id: String,
+    /// When, by the authority's clock.
+    pub at: DateTime<FixedOffset>,
+    /// The authority's address.
+    pub authority: String,
+    /// Its answer as it came, in DER.
+    pub reply: Vec<u8>,
+}
+
 impl Lookup {
     /// Until when the record is kept at least.
     #[must_use]

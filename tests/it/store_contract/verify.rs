@@ -109,6 +109,7 @@ fn a_store_left_alone_is_whole_and_counted() {
         ("steps of removals", 0),
         ("removed blocks", 0),
         ("look-ups", 0),
+        ("time stamps", 0),
     ];
     assert_eq!(counted, expected);
 }

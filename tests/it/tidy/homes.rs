@@ -19,6 +19,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/adapters/access",
             "src/adapters/bulletin",
+            "src/adapters/credit_events/stamps",
             "src/adapters/http/typeface",
             "src/adapters/receipt",
             "src/adapters/webhooks",
@@ -29,11 +30,13 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
     ("hyper014", &["src/adapters/webhooks"]),
     ("ed25519_dalek", &["src/adapters/receipt"]),
     ("sm2", &["src/adapters/receipt"]),
+    ("der", &["src/adapters/timestamps"]),
     (
         "getrandom",
         &[
             "src/adapters/access",
             "src/adapters/password",
+            "src/adapters/timestamps",
             "src/app/devices",
             "src/app/receipt",
             "src/app/webhooks",
@@ -66,7 +69,11 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
     ("influxdb2_structmap", &["src/adapters/store/influxdb2"]),
     (
         "reqwest011",
-        &["src/adapters/store/influxdb2", "src/adapters/webhooks"],
+        &[
+            "src/adapters/store/influxdb2",
+            "src/adapters/timestamps",
+            "src/adapters/webhooks",
+        ],
     ),
     ("clap", &["src/app"]),
     ("indicatif", &["src/app"]),

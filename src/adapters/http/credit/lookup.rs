@@ -23,6 +23,7 @@ use crate::adapters::http::credit::lookups;
 use crate::adapters::http::credit::past;
 use crate::adapters::http::credit::receipts::BatchHead;
 use crate::adapters::http::credit::receipts::sign_batch;
+use crate::adapters::http::credit::stamps;
 use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::state::WebState;
@@ -53,6 +54,7 @@ pub struct Asked {
     on: Option<Day>,
     known_at: Option<DateTime<FixedOffset>>,
     proofs: Option<bool>,
+    timestamp: Option<bool>,
     items: Vec<Item>,
 }
 
@@ -180,6 +182,7 @@ pub async fn lookup(
         );
         return Err(Problem::bad("items", said));
     }
+    let stamp = stamps::possible(&state, asked.timestamp.unwrap_or(false))?;
     let client = lookups::client(&caller, &head)?;
     let today = state.zone.local(state.now()).date_naive();
     let day = |day: &Option<Day>| day.as_ref().map(|day| day.in_zone(state.zone)).transpose();
@@ -225,8 +228,9 @@ pub async fn lookup(
     });
     let (text, receipt) = answered.await?;
     let noted = lookups::note(&state, client, &view, None, asked.items.len(), &receipt).await?;
+    let stamped = stamps::beside(&state, stamp, &noted, &receipt).await;
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((kind, noted, text).into_response())
+    Ok((kind, noted, stamped, text).into_response())
 }
 
 impl Desk<'_> {

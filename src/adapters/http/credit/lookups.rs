@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::adapters::credit_events::lookups::lookup_json;
+use crate::adapters::credit_events::stamps::stamp_json;
 use crate::adapters::http::credit::uscc;
 use crate::adapters::http::desk::name;
 use crate::adapters::http::error::Problem;
@@ -105,7 +106,28 @@ pub async fn note(
     Ok([(RECORD, id)])
 }
 
-/// `GET /v1/lookups/{id}`: the record of a look-up, with what its receipt signs.
+/// A record as far as whoever asks may know of it, and its number once it is written.
+///
+/// # Errors
+/// A problem document.
+pub(super) async fn visible(
+    state: &WebState,
+    id: &str,
+    caller: &Caller,
+) -> Result<(Option<u64>, Lookup), Problem> {
+    let found = state.lookups.find(id).await?;
+    // A bank finds its own alone, and of others not even that they are there.
+    let own = |lookup: &Lookup| lookup.checked && lookup.client == caller.name;
+    let found = found.filter(|(_, lookup)| caller.role != Role::Bank || own(lookup));
+    let shown: String = id.chars().take(80).collect();
+    found.ok_or_else(|| {
+        Problem::NotFound(format!(
+            "no look-up {shown}; its id is in the answer's head, skytier-lookup"
+        ))
+    })
+}
+
+/// `GET /v1/lookups/{id}`: the record of a look-up, with what its receipt signs, and whether an authority stamped that.
 ///
 /// # Errors
 /// A problem document.
@@ -114,16 +136,7 @@ pub async fn one(
     Path(id): Path<String>,
     caller: Caller,
 ) -> Result<Json<Value>, Problem> {
-    let found = state.lookups.find(&id).await?;
-    // A bank finds its own alone, and of others not even that they are there.
-    let own = |lookup: &Lookup| lookup.checked && lookup.client == caller.name;
-    let found = found.filter(|(_, lookup)| caller.role != Role::Bank || own(lookup));
-    let shown: String = id.chars().take(80).collect();
-    let (seq, lookup) = found.ok_or_else(|| {
-        Problem::NotFound(format!(
-            "no look-up {shown}; its id is in the answer's head, skytier-lookup"
-        ))
-    })?;
+    let (seq, lookup) = visible(&state, &id, &caller).await?;
     let keys: Vec<PublicKey> = state
         .receipts
         .public()
@@ -133,6 +146,8 @@ pub async fn one(
     let mut shown = lookup_json(seq, &lookup);
     shown["signed"] = receipt::verify(&lookup.receipt, &keys).ok().into();
     shown["receipt"] = lookup.receipt.into();
+    let stamp = state.lookups.stamp(&lookup.id).await?;
+    shown["timestamp"] = stamp.as_ref().map(stamp_json).into();
     Ok(Json(shown))
 }
 

@@ -1,6 +1,6 @@
 //! Tables of lines that only grow. Each row's hash covers the one before, so that no row can be changed, removed or
 //! moved unseen: the ledger, published figures, decisions of
-//! reviewers, orders to take readings out, removals by age, look-ups of tiers.
+//! reviewers, orders to take readings out, removals by age, look-ups of tiers and their stamps.
 
 use std::fmt::Display;
 
@@ -13,6 +13,7 @@ use sha2::Sha256;
 use crate::adapters::credit_events;
 use crate::adapters::credit_events::LineFault;
 use crate::adapters::credit_events::lookups;
+use crate::adapters::credit_events::stamps;
 use crate::adapters::deletions;
 use crate::adapters::publications;
 use crate::adapters::removals;
@@ -20,6 +21,7 @@ use crate::adapters::reviews;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Stamp;
 use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::retention::Removal;
@@ -77,6 +79,15 @@ pub(super) const LOOKUPS: Chain<Lookup, String> = Chain {
     missing: "look-up",
     to_line: lookups::to_line,
     from_line: lookups::from_line,
+};
+
+/// Time stamps of look-ups.
+pub(super) const STAMPS: Chain<Stamp, String> = Chain {
+    table: "stamp",
+    row: "row",
+    missing: "stamp",
+    to_line: stamps::to_line,
+    from_line: stamps::from_line,
 };
 
 /// What the first row's hash covers in place of a row before it.

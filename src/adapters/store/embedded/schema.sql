@@ -324,6 +324,28 @@ CREATE TRIGGER lookup_hold BEFORE DELETE ON lookup BEGIN
     SELECT RAISE(ABORT, 'look-ups are append-only');
 END;
 
+-- Time stamps of look-ups by an authority (RFC 3161). Append-only and chained as the ledger is.
+CREATE TABLE stamp (
+    seq  INTEGER PRIMARY KEY,
+    line TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    id   TEXT GENERATED ALWAYS AS (line ->> '$.id') VIRTUAL
+) STRICT;
+CREATE INDEX stamp_id ON stamp (id);
+INSERT INTO tally VALUES ('stamp', 0);
+CREATE TRIGGER stamp_count AFTER INSERT ON stamp BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE what = 'stamp';
+END;
+CREATE TRIGGER stamp_once BEFORE INSERT ON stamp WHEN EXISTS (SELECT 1 FROM stamp WHERE seq = NEW.seq) BEGIN
+    SELECT RAISE(ABORT, 'time stamps are append-only');
+END;
+CREATE TRIGGER stamp_keep BEFORE UPDATE ON stamp BEGIN
+    SELECT RAISE(ABORT, 'time stamps are append-only');
+END;
+CREATE TRIGGER stamp_hold BEFORE DELETE ON stamp BEGIN
+    SELECT RAISE(ABORT, 'time stamps are append-only');
+END;
+
 -- Pollutants that a station does not monitor, by plan.
 CREATE TABLE unmonitored (
     station   TEXT NOT NULL,

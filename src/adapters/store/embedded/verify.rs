@@ -16,6 +16,7 @@ use crate::adapters::store::embedded::chain::LOOKUPS;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REMOVALS;
 use crate::adapters::store::embedded::chain::REVIEWS;
+use crate::adapters::store::embedded::chain::STAMPS;
 use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::letters;
 use crate::adapters::store::embedded::presence;
@@ -30,12 +31,12 @@ use crate::ports::Verified;
 const REMEDY: &str = "restore the last backup";
 
 /// Checks pages, readings, revisions, dead letters, registry, ledger, publications, decisions of reviewers, presence
-/// orders to take readings out, what was removed by age and look-ups, in that order, up to the first fault.
+/// orders to take readings out, what was removed by age, look-ups and their stamps, in that order, up to the first fault.
 /// One read transaction covers all of it, so a running writer is not mistaken for damage.
 pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, Fault> {
     let transaction = connection.unchecked_transaction()?;
     let mut verified = Verified::default();
-    let checks: [(&'static str, Check); 13] = [
+    let checks: [(&'static str, Check); 14] = [
         ("database pages", pages),
         ("readings", readings),
         ("revisions", revisions),
@@ -55,6 +56,7 @@ pub(super) fn verify(connection: &Connection, place: &str) -> Result<Verified, F
         }),
         ("removed blocks", retention::removing::check),
         ("look-ups", |connection| chained(&LOOKUPS, connection)),
+        ("time stamps", |connection| chained(&STAMPS, connection)),
     ];
     for (what, check) in checks {
         let (count, fault) = match check(&transaction) {

@@ -16,6 +16,7 @@ use crate::adapters::store::embedded::chain::LEDGER;
 use crate::adapters::store::embedded::chain::LOOKUPS;
 use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
+use crate::adapters::store::embedded::chain::STAMPS;
 use crate::adapters::store::embedded::checkpoint::Checkpoints;
 use crate::adapters::store::embedded::delete;
 use crate::adapters::store::embedded::merge;
@@ -34,6 +35,7 @@ use crate::adapters::store::embedded::tuning::Moment;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
+use crate::domain::credit::lookup::Stamp;
 use crate::domain::deletion::Deletion;
 use crate::domain::publication::Issue;
 use crate::domain::registry::Registry;
@@ -105,6 +107,10 @@ pub(super) enum Task {
         lookups: Vec<Lookup>,
         answer: Reply<u64>,
     },
+    Stamp {
+        stamps: Vec<Stamp>,
+        answer: Reply<u64>,
+    },
 }
 
 /// A task's result, held back until the commit.
@@ -130,6 +136,7 @@ impl Task {
             | Self::Publish { answer, .. }
             | Self::Order { answer, .. }
             | Self::Lookup { answer, .. }
+            | Self::Stamp { answer, .. }
             | Self::Review { answer, .. } => drop(answer.send(Err(error))),
             Self::Remove { answer, .. } => drop(answer.send(Err(error))),
         }
@@ -158,6 +165,7 @@ impl Task {
                 | Self::Publish { answer, .. }
                 | Self::Order { answer, .. }
                 | Self::Lookup { answer, .. }
+                | Self::Stamp { answer, .. }
                 | Self::Review { answer, .. },
                 Applied::Count(count),
             ) => Done::Count(answer, count),
@@ -409,6 +417,7 @@ impl Writer {
             Task::Lookup { lookups, .. } => {
                 LOOKUPS.append(&transaction, lookups).map(Applied::Count)
             }
+            Task::Stamp { stamps, .. } => STAMPS.append(&transaction, stamps).map(Applied::Count),
             Task::Merge { .. } => Ok(Applied::Unit),
         };
         let applied = tasks.iter().map(&mut apply).collect::<Result<_, _>>()?;
