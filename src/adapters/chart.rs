@@ -103,6 +103,21 @@ pub fn empty(size: Size, title: &str, note: &str, lang: Lang) -> String {
     })
 }
 
+/// The name a picture has in an address that asks for it as part of a page: behind `#`.
+pub const ON_PAGE: &str = "page";
+
+/// A picture that stands by itself: with a style rule of its own, and, where it is asked for as part of a page, in the
+/// colours of a dark page when that is dark. By itself it stays light, for paper is.
+pub fn standing(svg: &str, rule: &str) -> String {
+    let Some((head, rest)) = svg.split_once(">\n") else {
+        return svg.to_owned();
+    };
+    let dark = palette::dark_rules(&format!("#{ON_PAGE}:target"));
+    format!(
+        "{head} id=\"{ON_PAGE}\">\n<style>{rule}@media(prefers-color-scheme:dark){{{dark}}}</style>\n{rest}"
+    )
+}
+
 /// Round steps of a scale from zero that reaches at least `highest`, about `wanted` of them.
 fn steps(highest: f64, wanted: i32) -> Vec<f64> {
     let span = if highest.is_finite() && highest > 0.0 {

@@ -1,7 +1,8 @@
 //! Recorded readings as files: rows of a station-hour, streamed from `.csv` or `.csv.gz`.
 //!
 //! `beijing-uci` is read as published: the hour is the start of the hour in +08:00, `NA` is missing, CO is in
-//! ug/m3 and divided by 1000 exactly; columns beyond those are passed over. `cnemc` is the national hourly feed as
+//! ug/m3 and divided by 1000 exactly, wind is read where `WSPM` (m/s) and `wd` (one of sixteen directions) both are
+//! columns, and other columns are passed over. `cnemc` is the national hourly feed as
 //! collectors keep it: the hour's end in +08:00, and as hourly ozone the column `o3_24h`, since the feed has swapped
 //! that and `o3`, the largest hour of the last 24; other columns are passed over. `canonical` is ours: RFC 3339
 //! stamps of the end of the interval, empty is missing, no column more or less. A byte-order mark and blanks
@@ -28,14 +29,18 @@ use crate::adapters::cells::Cells;
 use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
+use crate::domain::names::Factor;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::rose;
 use crate::domain::units::Amount;
 
 /// Micrograms in a milligram.
 const UG_PER_MG: i64 = 1_000;
 /// Bytes of a file read at once.
 const READ_BYTES: usize = 64 * 1024;
+/// The columns of the wind's speed and direction in the UCI files.
+const WIND_COLUMNS: [&str; 2] = ["WSPM", "wd"];
 /// Longest averaging interval of a row, in seconds: a day.
 const INTERVAL_S_MAX: u32 = 86_400;
 
@@ -114,6 +119,19 @@ pub struct Row {
     pub interval_s: u32,
     /// In the order of [`Pollutant::ALL`]; `None` is missing.
     pub values: [Option<Amount>; 6],
+    /// Speed and direction of the wind, in the order of [`rose::WIND`]; `None` where the file has no such columns.
+    pub wind: Option<[Option<Amount>; 2]>,
+}
+
+impl Row {
+    /// Each value with its factor; a missing one too.
+    pub fn measured(&self) -> impl Iterator<Item = (Factor, Option<Amount>)> + '_ {
+        let pollutants = Pollutant::ALL.iter().map(|own| own.factor());
+        let wind = self.wind.iter().flatten().copied();
+        pollutants
+            .zip(self.values)
+            .chain(rose::WIND.iter().map(rose::factor).zip(wind))
+    }
 }
 
 /// Why a file cannot be read.
@@ -181,6 +199,8 @@ pub struct Rows {
     record: StringRecord,
     frame: Vec<usize>,
     pollutants: [usize; 6],
+    /// Where speed and direction of the wind stand.
+    wind: Option<[usize; 2]>,
     station: Option<SourceId>,
     /// Rows read, the one in hand included.
     rows: u64,
@@ -226,7 +246,13 @@ impl Rows {
         let header: StringRecord = header.collect();
         let place = format!("{path}:1");
         let (frame, pollutants) = columns(&header, layout, &place)?;
+        let at = |name: &str| header.iter().position(|own| own == name);
+        let wind = match layout {
+            Layout::BeijingUci => at(WIND_COLUMNS[0]).zip(at(WIND_COLUMNS[1])),
+            Layout::Cnemc | Layout::Canonical => None,
+        };
         Ok(Self {
+            wind: wind.map(|(speed, direction)| [speed, direction]),
             path,
             layout,
             reader,
@@ -267,6 +293,20 @@ impl Rows {
                 _ => field.amount(self.layout)?,
             };
         }
+        let wind = match self.wind {
+            None => None,
+            Some(columns) => {
+                let [speed, direction] = [0, 1].map(|at| Field {
+                    place: &place,
+                    name: WIND_COLUMNS[at],
+                    text: &self.record[columns[at]],
+                });
+                Some([
+                    speed.amount(self.layout)?,
+                    direction.direction(self.layout)?,
+                ])
+            }
+        };
         let station = match self.station.take() {
             Some(known) if known.as_str() == station.text => known,
             _ => station.station()?,
@@ -277,6 +317,7 @@ impl Rows {
             time,
             interval_s,
             values,
+            wind,
         })
     }
 }
@@ -445,13 +486,27 @@ impl Field<'_> {
         Ok(seconds)
     }
 
-    fn amount(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
-        let missing = match layout {
+    fn is_missing(self, layout: Layout) -> bool {
+        let said = match layout {
             Layout::BeijingUci => self.text == "NA",
             Layout::Cnemc => matches!(self.text, "NA" | "—"),
             Layout::Canonical => false,
         };
-        if missing || self.text.is_empty() {
+        said || self.text.is_empty()
+    }
+
+    /// Where the wind comes from, in degrees.
+    fn direction(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
+        if self.is_missing(layout) {
+            return Ok(None);
+        }
+        rose::direction(self.text)
+            .map(Some)
+            .ok_or_else(|| self.fault("one of sixteen directions, such as N or WSW"))
+    }
+
+    fn amount(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
+        if self.is_missing(layout) {
             return Ok(None);
         }
         let amount = Amount::parse(self.text);

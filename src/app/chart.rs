@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use crate::adapters::bulletin::typeface::carried;
 use crate::adapters::chart::Size;
 use crate::adapters::chart::png;
 use crate::adapters::http::charts::Form;
@@ -97,7 +98,7 @@ pub async fn run(
         other => anyhow::anyhow!(other.words()),
     })?;
     let bytes = match form {
-        Form::Svg => svg.into_bytes(),
+        Form::Svg => carried(&svg).into_bytes(),
         Form::Png => png(&svg),
     };
     let draft = Draft::beside(&args.out);

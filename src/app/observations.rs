@@ -2,6 +2,7 @@
 
 use crate::adapters::layout::Row;
 use crate::domain::calendar::Instant;
+use crate::domain::names::Factor;
 use crate::domain::names::Flag;
 use crate::domain::names::SourceId;
 use crate::domain::names::Stat;
@@ -17,24 +18,23 @@ use crate::flow::rollup::HOURLY_S;
 
 /// The row's values as means over its interval; a missing value is a reading without one.
 pub fn of_row(row: &Row, rules: &Rules, now: Instant) -> Vec<Observation> {
-    let values = Pollutant::ALL.into_iter().zip(row.values.iter().copied());
-    let mean = |(pollutant, value)| Mean {
+    let mean = |(factor, value)| Mean {
         source: &row.station,
-        pollutant,
+        factor,
         interval_s: row.interval_s,
         time: row.time,
         value,
     };
-    let means = values.map(mean);
+    let means = row.measured().map(mean);
     means.map(|mean| mean.observation(rules, now)).collect()
 }
 
 /// The simulated hour's values.
 pub fn of_hour(hour: &ScenarioHour, rules: &Rules, now: Instant) -> Vec<Observation> {
     let values = Pollutant::ALL.into_iter().zip(hour.values.iter().copied());
-    let mean = |(pollutant, value)| Mean {
+    let mean = |(pollutant, value): (Pollutant, Amount)| Mean {
         source: &hour.station,
-        pollutant,
+        factor: pollutant.factor(),
         interval_s: HOURLY_S,
         time: hour.time,
         value: Some(value),
@@ -43,21 +43,22 @@ pub fn of_hour(hour: &ScenarioHour, rules: &Rules, now: Instant) -> Vec<Observat
     means.map(|mean| mean.observation(rules, now)).collect()
 }
 
-/// One mean of one pollutant.
+/// One mean of one factor.
 struct Mean<'a> {
     source: &'a SourceId,
-    pollutant: Pollutant,
+    factor: Factor,
     interval_s: u32,
     time: Instant,
     value: Option<Amount>,
 }
 
 impl Mean<'_> {
-    fn observation(&self, rules: &Rules, now: Instant) -> Observation {
+    fn observation(self, rules: &Rules, now: Instant) -> Observation {
+        let pollutant = Pollutant::from_key(self.factor.as_str());
         Observation {
             key: SeriesKey {
                 source: self.source.clone(),
-                factor: self.pollutant.factor(),
+                factor: self.factor,
                 stat: Stat::avg(),
                 interval_s: self.interval_s,
             },
@@ -65,7 +66,7 @@ impl Mean<'_> {
                 time: self.time,
                 value: self.value,
                 flag: Flag::normal(),
-                qc: rules.verdict(Some(self.pollutant), self.time, self.value, now),
+                qc: rules.verdict(pollutant, self.time, self.value, now),
                 review: Review::Raw,
             },
         }

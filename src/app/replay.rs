@@ -30,7 +30,6 @@ use crate::app::fault::bad_input;
 use crate::app::sender::SenderArgs;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceKind;
-use crate::domain::pollutant::Pollutant;
 
 /// Messages read ahead of the wire.
 const AHEAD_MESSAGES: usize = 4_096;
@@ -180,7 +179,7 @@ fn count(files: &[PathBuf], layout: Layout) -> Result<(u64, u64), layout::Layout
     for file in files {
         for row in layout::open(file, layout)? {
             messages += 1;
-            values += row?.values.iter().flatten().count() as u64;
+            values += row?.measured().filter_map(|(_, value)| value).count() as u64;
         }
     }
     Ok((messages, values))
@@ -256,12 +255,11 @@ fn message(row: &Row, topics: &Topics) -> Outgoing {
         source: row.station.clone(),
         channel: Channel::Readings,
     };
-    let values: Vec<String> = Pollutant::ALL
-        .into_iter()
-        .map(|pollutant| {
-            let value = row.values[pollutant.index()];
+    let values: Vec<String> = row
+        .measured()
+        .map(|(factor, value)| {
             let value = value.map_or("null".to_owned(), |value| value.to_string());
-            format!("\"{}\":{value}", pollutant.key())
+            format!("\"{factor}\":{value}")
         })
         .collect();
     let payload = format!(
@@ -299,6 +297,7 @@ mod tests {
                 None,
                 Some(Amount::from_micros(1)),
             ],
+            wind: Some([Some(Amount::from_micros(5_700_000)), None]),
         };
         let topics = Topics::default();
         let message = message(&row, &topics);
@@ -306,7 +305,12 @@ mod tests {
         let decoded = Decoder::default().decode(&target, &message.payload, None, row.time);
         let readings = decoded.expect("a payload of ours").readings;
         let values: Vec<Option<Amount>> = readings.iter().map(|o| o.reading.value).collect();
-        assert_eq!(values, row.values);
+        assert_eq!(values[..6], row.values);
+        assert_eq!(
+            Some(&values[6..]),
+            row.wind.as_ref().map(<[_; 2]>::as_slice)
+        );
+        assert_eq!(readings[6].key.factor.as_str(), "a01007");
         assert!(
             readings
                 .iter()

@@ -5,8 +5,12 @@
 //! degrees from north by east; each sector reaches 11.25 degrees to either side of its middle. A mean of fewer hours than
 //! [`HOURS_MIN`] says more about those hours than about the wind and is not given.
 
+use crate::domain::names::Factor;
 use crate::domain::units::Amount;
 use crate::domain::units::Exact;
+
+/// The transmission standard's codes (HJ 212) of the wind's speed in m/s and direction in degrees.
+pub const WIND: [&str; 2] = ["a01007", "a01008"];
 
 /// Directions.
 pub const SECTORS: usize = 16;
@@ -30,6 +34,20 @@ const CIRCLE: i64 = 360_000_000;
 const SECTOR: i64 = CIRCLE / SECTORS as i64;
 /// Greatest speed that is one: instruments of the transmission standard end at 70 m/s.
 const SPEED_MAX: i64 = 70_000_000;
+
+/// The factor of a code of [`WIND`].
+///
+/// # Panics
+/// When it is none.
+pub fn factor(code: &&str) -> Factor {
+    Factor::new(code).expect("a code of the transmission standard")
+}
+
+/// The middle of a direction by its name, in degrees.
+pub fn direction(name: &str) -> Option<Amount> {
+    let sector = SECTOR_NAMES.iter().position(|own| *own == name)?;
+    Some(Amount::from_micros(SECTOR * i64::try_from(sector).ok()?))
+}
 
 /// The wind of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,11 +161,25 @@ mod tests {
     use super::Rose;
     use super::SECTOR_NAMES;
     use super::Wind;
+    use super::direction;
     use crate::domain::units::Amount;
     use crate::domain::units::Exact;
 
     fn amount(text: &str) -> Amount {
         Amount::parse(text).expect("a number")
+    }
+
+    #[test]
+    fn a_direction_is_the_middle_of_its_sector() {
+        for (at, name) in SECTOR_NAMES.iter().enumerate() {
+            let wind = Wind::of(Amount::from_units(3), direction(name));
+            let expected = Wind::From {
+                sector: at,
+                class: 1,
+            };
+            assert_eq!(wind, Some(expected), "{name}");
+        }
+        assert_eq!(direction("nw"), None);
     }
 
     #[test]

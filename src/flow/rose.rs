@@ -15,6 +15,7 @@ use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::SeriesKey;
 use crate::domain::rose::Rose;
+use crate::domain::rose::WIND;
 use crate::domain::rose::Wind;
 use crate::domain::units::Amount;
 use crate::flow::area::Area;
@@ -22,10 +23,6 @@ use crate::flow::assess::Assessor;
 use crate::flow::rollup::Recipe;
 use crate::ports::Range;
 use crate::ports::StoreError;
-
-/// HJ 212's codes.
-const SPEED: &str = "a01007";
-const DIRECTION: &str = "a01008";
 
 /// What a rose is asked of.
 #[derive(Clone, Copy)]
@@ -59,8 +56,8 @@ impl RoseOf<'_> {
         let stations: BTreeSet<SourceId> = span.days().flat_map(members).collect();
         let (mut rose, mut reported) = (Rose::default(), false);
         for station in &stations {
-            let speeds = self.column(station, SPEED, span).await?;
-            let directions = self.column(station, DIRECTION, span).await?;
+            let speeds = self.column(station, WIND[0], span).await?;
+            let directions = self.column(station, WIND[1], span).await?;
             reported |= !speeds.is_empty();
             let own = (&speeds, &directions);
             self.add(&mut rose, area, station, span, own).await?;

@@ -43,6 +43,16 @@ for (const e of document.body.querySelectorAll('*')) {
     const card = e.closest('svg') ? null : e.parentElement.closest('.card');
     if (card && r.right > card.getBoundingClientRect().right + 1 && !scrolls(e))
         found.push('beyond its card: ' + name(e));
+    if (e.dataset.label && getComputedStyle(e).display === 'grid') {
+        // What stands before a cell of a folded table, measured in the column it has.
+        const own = getComputedStyle(e, '::before'), probe = document.createElement('span');
+        probe.textContent = e.dataset.label;
+        for (const p of ['font', 'whiteSpace', 'overflowWrap', 'letterSpacing']) probe.style[p] = own[p];
+        probe.style.cssText += ';position:absolute;display:block;width:' + getComputedStyle(e).gridTemplateColumns.split(' ')[0];
+        document.body.append(probe);
+        if (probe.scrollWidth > probe.clientWidth + 1) found.push('label on its value: ' + e.dataset.label);
+        probe.remove();
+    }
     const s = getComputedStyle(e);
     const cuts = s.overflowX === 'hidden' || s.overflowX === 'clip';
     if (cuts && e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'))

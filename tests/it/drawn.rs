@@ -53,6 +53,12 @@ fn every_kind_comes_as_svg_and_as_png() {
             svg.starts_with("<svg ") && svg.contains("<title>"),
             "{kind}"
         );
+        // It has its own characters, and its dark colours where a page asks for them.
+        assert!(svg.contains("url(data:font/ttf;base64,"), "{kind}");
+        assert!(
+            svg.contains(" id=\"page\">") && svg.contains("#page:target .f-ink{"),
+            "{kind}"
+        );
         let (status, media, png) = get(&format!("{path}.png?{query}&size=narrow"));
         assert_eq!((status, media.as_str()), (200, "image/png"), "{kind}");
         let width = u32::from_be_bytes(png[16..20].try_into().expect("four bytes"));
@@ -157,6 +163,40 @@ fn the_command_writes_what_the_address_serves() {
     );
     check(&["months", "--out", "a.svg"], "--data <DIR>");
     daemon.stop("INT");
+}
+
+/// The recorded wind of Beijing: dirty air comes with weak winds from the south and east, clean air from the north-west.
+#[test]
+fn the_recorded_wind_makes_a_rose() {
+    let site = &full().site;
+    let query = "area=group:beijing6&from=2016-01-01&to=2016-12-31";
+    let found: Value = site.json(&format!("/v1/air/rose?{query}"));
+    let all = |direction: &str| {
+        let rows = found["rows"].as_array().expect("rows");
+        let own = |row: &&Value| row["direction"] == direction && row["speed_ms"] == "all";
+        rows.iter().find(own).expect("a row")["mean"]
+            .as_f64()
+            .expect("a mean")
+    };
+    assert!(
+        found["coverage_pct"].as_f64().expect("a share") > 90.0,
+        "{found}"
+    );
+    assert!(all("ESE") > 80.0 && all("NW") < 60.0, "{found}");
+    let readings = site.json(
+        "/v1/stations/Dongsi/readings?factor=a01008&from=2013-03-01T00:00:00%2B08:00&limit=2",
+    );
+    let first = &readings["readings"][0];
+    assert_eq!(
+        (&first["value"], &first["interval_s"]),
+        (&Value::from(337.5), &Value::from(3600)),
+        "{readings}"
+    );
+    let page = site.fetch("/stations/Dongsi?lang=en").text;
+    assert!(
+        page.contains("/v1/charts/rose.svg?area=station%3ADongsi"),
+        "{page}"
+    );
 }
 
 const HEADER: &str = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n";

@@ -144,7 +144,7 @@ fn an_outage_under_load_loses_nothing_and_doubles_nothing() {
         load.join().expect("every message was acknowledged");
     });
     let (status, said) = daemon_one.site.get("/readyz");
-    let waiting = stub.count("reading") < hours_in(&hours) * 12;
+    let waiting = stub.count("reading") < hours_in(&hours) * 16;
     assert_eq!(status == 503, waiting, "{said}");
     daemon_one.kill9();
     stub.restart();

@@ -265,7 +265,8 @@ fn a_mirror_that_is_away_keeps_nobody_waiting_and_catches_up() {
     });
     // What was admitted before the end is not forgotten by it.
     daemon.kill9();
-    let usable: usize = ["pm25", "pm10", "so2", "no2", "co", "o3"]
+    let factors = ["pm25", "pm10", "so2", "no2", "co", "o3", "a01007", "a01008"];
+    let usable: usize = factors
         .iter()
         .map(|factor| stored(&data, "Dongsi", factor).len())
         .sum();

@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::adapters::chart::font::HAN_TTF;
+use crate::adapters::chart::standing;
 
 /// The family a page calls it by.
 pub(super) const FAMILY: &str = "Skytier Han";
@@ -26,6 +27,19 @@ pub(super) fn rule(text: &str) -> String {
     let cut = STANDARD.encode(cut(&text.chars().collect()));
     format!(
         "@font-face{{font-family:\"{FAMILY}\";src:url(data:font/ttf;base64,{cut})format(\"truetype\")}}"
+    )
+}
+
+/// A picture that carries the characters of its words, as it must where a page's typefaces do not reach: in an `img`, and
+/// once it is kept as a file.
+pub fn carried(svg: &str) -> String {
+    let texts = svg.split("<text").skip(1);
+    let texts = texts.filter_map(|rest| rest.split("</text>").next());
+    let words: String = texts.collect();
+    let rule = rule(&words);
+    standing(
+        svg,
+        &format!("{rule}svg{{font-family:\"{FAMILY}\",sans-serif}}"),
     )
 }
 

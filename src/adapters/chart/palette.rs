@@ -45,6 +45,25 @@ impl Paint {
         (Self::Line(3), "line3"),
     ];
 
+    /// The colour on dark paper of those a page may recolour; the others keep theirs.
+    const fn on_dark(self) -> Rgb {
+        match self {
+            Self::Ink => (0xE6, 0xED, 0xF3),
+            Self::Muted => (0xA3, 0xB1, 0xBD),
+            Self::Grid => (0x33, 0x42, 0x4F),
+            Self::Faint => (0x22, 0x30, 0x3B),
+            Self::Surface => (0x18, 0x22, 0x2B),
+            Self::Series => (0x53, 0xB1, 0xDC),
+            Self::Limit => (0xFF, 0x8F, 0x86),
+            Self::Target => (0xC6, 0xA5, 0xF2),
+            Self::Line(0) => (0xF2, 0xA6, 0x5A),
+            Self::Line(1) => (0x9F, 0xD0, 0x68),
+            Self::Line(2) => (0xE2, 0xA5, 0xEE),
+            Self::Line(_) => (0xBC, 0xC4, 0xCB),
+            other => other.rgb(),
+        }
+    }
+
     pub(super) const fn rgb(self) -> Rgb {
         match self {
             Self::Ink => (0x17, 0x22, 0x2C),
@@ -65,6 +84,16 @@ impl Paint {
             Self::OnTier(tier) => tier.text_rgb(),
         }
     }
+}
+
+/// What recolours a picture for dark paper, by class, under a selector.
+pub(super) fn dark_rules(under: &str) -> String {
+    let rules = Paint::ROLES.map(|(paint, class)| {
+        let (r, g, b) = paint.on_dark();
+        let hex = format!("#{r:02x}{g:02x}{b:02x}");
+        format!("{under} .f-{class}{{fill:{hex}}}{under} .s-{class}{{stroke:{hex}}}")
+    });
+    rules.concat()
 }
 
 /// Text on a light colour. One step off the page's own ink, so that recolouring leaves it alone.
@@ -260,6 +289,7 @@ mod tests {
     use super::CreditTier;
     use super::Paint;
     use super::Rgb;
+    use super::dark_rules;
 
     fn luminance((r, g, b): Rgb) -> f64 {
         let channel = |c: u8| {
@@ -321,6 +351,30 @@ mod tests {
             for tier in CreditTier::ALL {
                 assert_ne!(role.rgb(), Paint::Tier(tier).rgb());
                 assert_ne!(role.rgb(), Paint::OnTier(tier).rgb());
+            }
+        }
+    }
+
+    /// The style sheet recolours pictures within a page, the picture itself where it is an image of its own.
+    #[test]
+    fn dark_colours_are_those_of_the_style_sheet() {
+        let sheet = include_str!("../http/assets/skytier.css");
+        let (_, dark) = sheet
+            .split_once("prefers-color-scheme: dark")
+            .expect("dark colours");
+        let (dark, _) = dark.split_once("\n}\n").expect("their end");
+        let rules = dark_rules("#x");
+        for (paint, class) in Paint::ROLES {
+            let name = if class == "grid" { "line" } else { class };
+            let (_, rest) = dark.split_once(&format!(" --{name}: ")).expect(name);
+            let (colour, _) = rest.split_once(';').expect("its end");
+            assert!(
+                rules.contains(&format!("#x .f-{class}{{fill:{colour}}}")),
+                "{name} {colour}"
+            );
+            if [Paint::Ink, Paint::Muted, Paint::Limit, Paint::Target].contains(&paint) {
+                let got = contrast(paint.on_dark(), Paint::Surface.on_dark());
+                assert!(got >= 4.5, "{paint:?}: {got:.2}");
             }
         }
     }

@@ -6,6 +6,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
+use crate::adapters::bulletin::typeface::carried;
 use crate::adapters::chart::Size;
 use crate::adapters::chart::png;
 use crate::adapters::http::desk;
@@ -68,7 +69,10 @@ pub async fn chart(
     let kind = Kind::parse(name).map_err(Problem::NotFound)?;
     let svg = desk::plot(&state, kind, wish(&params)?, wanted).await?;
     Ok(match form {
-        Form::Svg => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
+        Form::Svg => {
+            let svg = state.compute(|| carried(&svg)).await;
+            ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response()
+        }
         Form::Png => {
             let file = state.compute(|| png(&svg)).await;
             ([(header::CONTENT_TYPE, "image/png")], file).into_response()

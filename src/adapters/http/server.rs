@@ -74,7 +74,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest time until a further piece of a body comes.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What an answer may load where it does not say so itself: nothing; a picture may carry its own style.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
 /// What no page of ours asks a browser for.
 const PERMISSIONS_POLICY: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";

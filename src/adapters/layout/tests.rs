@@ -58,6 +58,48 @@ fn beijing_hours_are_labelled_by_their_start() {
     );
 }
 
+/// Directions are where the wind comes from; what a column of its own lacks is missing, as a pollutant is.
+#[test]
+fn wind_of_the_beijing_files_is_read_where_both_columns_are() {
+    let header = UCI.replace("\"station\"", "\"WSPM\",\"station\"");
+    let measured = |text: &str| -> Vec<String> {
+        let rows = rows(Layout::BeijingUci, text).expect("a sound file");
+        let tell = |row: &Row| {
+            let wind = row.measured().skip(6);
+            let wind = wind.map(|(factor, value)| {
+                let value = value.map_or("-".to_owned(), |value| value.to_string());
+                format!("{factor}={value}")
+            });
+            wind.collect::<Vec<_>>().join(" ")
+        };
+        rows.iter().map(tell).collect()
+    };
+    let row = |wd: &str, speed: &str| {
+        format!("{header}1,2013,3,1,0,9,9,3,17,300,89,-0.5,{wd},{speed},\"Dongsi\"\n")
+    };
+    for (wd, speed, expected) in [
+        ("\"NNW\"", "5.7", "a01007=5.7 a01008=337.5"),
+        ("\"N\"", "0", "a01007=0 a01008=0"),
+        ("\"SSE\"", "1.25", "a01007=1.25 a01008=157.5"),
+        ("NA", "1.1", "a01007=1.1 a01008=-"),
+        ("\"E\"", "NA", "a01007=- a01008=90"),
+    ] {
+        assert_eq!(measured(&row(wd, speed)), [expected], "{wd} {speed}");
+    }
+    let without = format!("{UCI}1,2013,3,1,0,9,9,3,17,300,89,-0.5,\"NNW\",\"Dongsi\"\n");
+    assert_eq!(measured(&without), [""]);
+    check_fault(
+        Layout::BeijingUci,
+        &row("\"North\"", "5.7"),
+        "f.csv:2: wd \"North\"; give one of sixteen directions, such as N or WSW",
+    );
+    check_fault(
+        Layout::BeijingUci,
+        &row("\"N\"", "strong"),
+        "f.csv:2: WSPM \"strong\"; give a decimal number",
+    );
+}
+
 #[test]
 fn canonical_rows_come_back_as_they_were_written() {
     let text = format!(

@@ -337,28 +337,8 @@ impl Desk<'_> {
     }
 
     fn station_sheet(&self, id: &SourceId, span: Span, looked: &Looked) -> Sheet {
-        let words_of = phrases(self.lang);
         let station = self.assessor.registry.station(id);
         let named = station.map(|station| name(&station.names, self.lang));
-        let (from, to) = (span.from.to_string(), span.to.to_string());
-        let over = fill(words_of.month_span, &[("from", &from), ("to", &to)]);
-        let csv = |what: &str| {
-            let pairs = [("from", from.as_str()), ("to", &to), ("format", "csv")];
-            Some(format!("/v1/stations/{id}/{what}?{}", query(&pairs)))
-        };
-        let mut facts = self.station_facts(id, station);
-        facts.extend(
-            looked
-                .void
-                .iter()
-                .map(|why| (words_of.col_standing.to_owned(), Cell::text(why.clone()))),
-        );
-        let block = |anchor, title: &str, note: &str, table: Table| Block {
-            anchor,
-            title: title.to_owned(),
-            notes: vec![format!("{over} · {note}")],
-            parts: vec![Part::Table(table)],
-        };
         Sheet {
             lang: self.lang,
             place: Place::Stations,
@@ -372,39 +352,65 @@ impl Desk<'_> {
             choose: None,
             basis: Some(self.basis(self.assessor.editions.on(span.to))),
             simulated: station.is_some_and(|station| station.simulated),
-            blocks: vec![
-                Block {
-                    anchor: "facts",
-                    title: words_of.station_facts.to_owned(),
-                    notes: Vec::new(),
-                    parts: vec![Part::Facts(facts), Part::Links(self.station_links(id))],
-                },
-                block(
-                    "completeness",
-                    words_of.completeness_title,
-                    words_of.completeness_note,
-                    self.completeness_table(&looked.days, csv("completeness")),
-                ),
-                block(
-                    "gaps",
-                    words_of.gaps_title,
-                    words_of.gaps_note,
-                    self.gaps_table(&looked.gaps, csv("gaps")),
-                ),
-                block(
-                    "qc",
-                    words_of.qc_title,
-                    &fill(words_of.first_rows, &[("most", &ROWS_MAX.to_string())]),
-                    self.findings_table(&looked.findings, csv("qc")),
-                ),
-                Block {
-                    anchor: "decisions",
-                    title: words_of.decisions_title.to_owned(),
-                    notes: Vec::new(),
-                    parts: vec![Part::Table(self.decisions_table(Some(id)))],
-                },
-            ],
+            blocks: self.station_blocks(id, span, looked),
         }
+    }
+
+    fn station_blocks(&self, id: &SourceId, span: Span, looked: &Looked) -> Vec<Block> {
+        let words_of = phrases(self.lang);
+        let (from, to) = (span.from.to_string(), span.to.to_string());
+        let over = fill(words_of.month_span, &[("from", &from), ("to", &to)]);
+        let csv = |what: &str| {
+            let pairs = [("from", from.as_str()), ("to", &to), ("format", "csv")];
+            Some(format!("/v1/stations/{id}/{what}?{}", query(&pairs)))
+        };
+        let mut facts = self.station_facts(id, self.assessor.registry.station(id));
+        facts.extend(
+            looked
+                .void
+                .iter()
+                .map(|why| (words_of.col_standing.to_owned(), Cell::text(why.clone()))),
+        );
+        let block = |anchor, title: &str, note: &str, table: Table| Block {
+            anchor,
+            title: title.to_owned(),
+            notes: vec![format!("{over} · {note}")],
+            parts: vec![Part::Table(table)],
+        };
+        let first = fill(words_of.first_rows, &[("most", &ROWS_MAX.to_string())]);
+        vec![
+            Block {
+                anchor: "facts",
+                title: words_of.station_facts.to_owned(),
+                notes: Vec::new(),
+                parts: vec![Part::Facts(facts), Part::Links(self.station_links(id))],
+            },
+            block(
+                "completeness",
+                words_of.completeness_title,
+                words_of.completeness_note,
+                self.completeness_table(&looked.days, csv("completeness")),
+            ),
+            block(
+                "gaps",
+                words_of.gaps_title,
+                words_of.gaps_note,
+                self.gaps_table(&looked.gaps, csv("gaps")),
+            ),
+            block(
+                "qc",
+                words_of.qc_title,
+                &first,
+                self.findings_table(&looked.findings, csv("qc")),
+            ),
+            self.rose_block(),
+            Block {
+                anchor: "decisions",
+                title: words_of.decisions_title.to_owned(),
+                notes: Vec::new(),
+                parts: vec![Part::Table(self.decisions_table(Some(id)))],
+            },
+        ]
     }
 
     fn station_facts(&self, id: &SourceId, station: Option<&Station>) -> Vec<(String, Cell)> {

@@ -4,6 +4,7 @@ use maud::Markup;
 use maud::PreEscaped;
 use maud::html;
 
+use crate::adapters::chart::ON_PAGE;
 use crate::adapters::http::page::frame::Around;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::around;
@@ -229,8 +230,8 @@ fn part(part: &Part, anchor: &str, view: &Sheet) -> Markup {
                 div.chart.narrow { (PreEscaped(narrow)) }
             }
             Part::Later { address, words } => {
-                div.chart.wide { img loading="lazy" alt=(words) src=(address); }
-                div.chart.narrow { img loading="lazy" alt=(words) src={ (address) "&size=narrow" }; }
+                div.chart.wide { img loading="lazy" alt=(words) src={ (address) "#" (ON_PAGE) }; }
+                div.chart.narrow { img loading="lazy" alt=(words) src={ (address) "&size=narrow#" (ON_PAGE) }; }
             }
             Part::Verbatim(text) => { pre.verbatim tabindex="0" { code { (text) } } }
             Part::Links(links) => {
