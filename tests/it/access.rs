@@ -5,8 +5,11 @@ mod audit;
 mod certified;
 mod forms;
 mod office;
+mod parts;
 mod persons;
 mod proxied;
+mod secrets;
+mod sessions;
 mod views;
 
 use std::path::Path;

@@ -273,6 +273,8 @@ pub(crate) fn export(data: &Path) -> String {
 /// A running daemon; killed when dropped.
 pub(crate) struct Daemon {
     pub(crate) site: Site,
+    /// What it printed for its first administrator.
+    pub(crate) code: Option<String>,
     child: Child,
     /// Kept open: a program that prints into a closed pipe would stumble.
     _printed: BufReader<ChildStdout>,
@@ -312,7 +314,7 @@ impl Daemon {
             mqtts: 0,
             data: data.to_owned(),
         };
-        let mut line = String::new();
+        let (mut line, mut code) = (String::new(), None);
         loop {
             line.clear();
             let read = printed.read_line(&mut line).expect("text");
@@ -330,12 +332,15 @@ impl Daemon {
                 site.mqtts = address.parse().expect("a port");
             } else if let Some(address) = said.strip_prefix("https://127.0.0.1:") {
                 site.https = address.trim_end_matches('/').parse().expect("a port");
+            } else if let Some((_, printed)) = said.split_once("/setup with the code ") {
+                code = Some(printed.to_owned());
             } else if said.starts_with("loopback only") || said.starts_with("access by") {
                 break;
             }
         }
         Self {
             site,
+            code,
             child,
             _printed: printed,
         }

@@ -11,10 +11,13 @@ pub mod table;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::RequestExt as _;
 use axum::extract::FromRequestParts;
 use axum::extract::MatchedPath;
+use axum::extract::RawPathParams;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::Method;
@@ -88,6 +91,9 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
     // The layer around all of them names requests.
     let id = request.extensions().get::<RequestId>();
     let id = id.map_or_else(String::new, |id| id.0.clone());
+    if !is_text(&mut request).await {
+        return Problem::bad("path", "its parts are not UTF-8").into_response();
+    }
     match guard.judge(&request, &id) {
         Ok((caller, key)) => {
             let own = request.extensions_mut();
@@ -291,6 +297,15 @@ fn bearer(shown: &str) -> &str {
     let parts = shown.trim().split_once(' ');
     let scheme = |(scheme, _): &(&str, &str)| scheme.eq_ignore_ascii_case("bearer");
     parts.filter(scheme).map_or("", |(_, token)| token.trim())
+}
+
+/// Whether what the parts of a path spell out is text; their reader in the handlers would answer in words of its own.
+async fn is_text(request: &mut Request) -> bool {
+    let parts = request.extract_parts::<RawPathParams>().await;
+    !matches!(
+        parts,
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_))
+    )
 }
 
 /// Whether the unit in the path, if there is one, is the caller.

@@ -34,9 +34,11 @@ impl Address {
 
 /// The text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("address {text:?}; give mqtt://HOST or mqtt://HOST:PORT")]
+#[error(
+    "address {text:?}; give mqtt://HOST or mqtt://HOST:PORT, and name and password by themselves"
+)]
 pub struct AddressFault {
-    /// What was given.
+    /// What was given, without a name and a password in it.
     pub text: String,
 }
 
@@ -48,9 +50,19 @@ impl FromStr for Address {
         plain
             .and_then(|rest| parse(rest, false))
             .ok_or_else(|| AddressFault {
-                text: text.chars().take(80).collect(),
+                text: without_credentials(text),
             })
     }
+}
+
+/// What was given as an address, short enough for a line, and without what may be a password.
+fn without_credentials(text: &str) -> String {
+    let bare = match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
+        (None, Some((_, host))) => format!("...@{host}"),
+        (_, None) => text.to_owned(),
+    };
+    bare.chars().take(80).collect()
 }
 
 impl fmt::Display for Address {
@@ -132,6 +144,24 @@ mod tests {
             assert_eq!(found.as_deref(), expected, "{text}");
         }
     }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated() {
+        for (text, expected) in [
+            ("mqtt://user:secret@host", "\"mqtt://...@host\""),
+            ("mqtts://user:s:e@cret@host:x", "\"mqtts://...@host:x\""),
+            ("user:secret@host", "\"...@host\""),
+            ("http://localhost", "\"http://localhost\""),
+        ] {
+            let fault = Address::of_broker(text).expect_err(text).to_string();
+            assert!(fault.contains(expected), "{fault}");
+            assert!(
+                !fault.contains("secret") && !fault.contains("cret@"),
+                "{fault}"
+            );
+        }
+    }
+
     #[test]
     fn brokers_may_be_spoken_to_by_tls() {
         for (text, expected) in [

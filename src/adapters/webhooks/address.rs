@@ -22,8 +22,10 @@ impl HookAddress {
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(format!("longer than {ADDRESS_BYTES_MAX} bytes"));
         }
+        // What may hold a password is not repeated.
         let url = Url::parse(text).map_err(|fault| {
-            format!("{text:?} is no address such as https://bank.example/hooks: {fault}")
+            let given = if text.contains('@') { "it" } else { text };
+            format!("{given:?} is no address such as https://bank.example/hooks: {fault}")
         })?;
         match url.scheme() {
             "https" if cfg!(feature = "native-tls") => {}

@@ -41,6 +41,19 @@ impl<'a> Browser<'a> {
         Self { site, cookie: None }
     }
 
+    /// One that has a cookie already.
+    pub(super) fn with(site: &'a str, cookie: &str) -> Self {
+        Self {
+            site,
+            cookie: Some(cookie.to_owned()),
+        }
+    }
+
+    /// The cookie it sends.
+    pub(super) fn shown(&self) -> String {
+        self.cookie.clone().expect("a cookie")
+    }
+
     pub(super) fn ask(&self, method: &str, path: &str, head: &[(&str, &str)], body: &str) -> Page {
         let url = format!("{}{path}", self.site);
         let mut request = ureq::http::Request::builder().method(method).uri(&url);
@@ -110,7 +123,7 @@ pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
 }
 
 /// Runs a command with a line on its standard input; its exit code and what it complained.
-fn told(data: &Path, line: &str, password: &str) -> (Option<i32>, String) {
+pub(super) fn told(data: &Path, line: &str, password: &str) -> (Option<i32>, String) {
     let mut child = skytier(&words(data, line))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

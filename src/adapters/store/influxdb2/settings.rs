@@ -134,6 +134,10 @@ impl InfluxSettings {
 /// The client would panic on a bad address, drop a path, and fail at the first request without TLS.
 fn check_url(text: &str) -> Result<(), String> {
     let expected = "such as http://127.0.0.1:8086 is expected";
+    // Said before anything repeats what was given.
+    if text.contains('@') {
+        return Err("user and password do not belong into the address; a token is used".to_owned());
+    }
     let url =
         Url::parse(text).map_err(|fault| format!("{text:?}: {fault}; an address {expected}"))?;
     match url.scheme() {
@@ -151,9 +155,6 @@ fn check_url(text: &str) -> Result<(), String> {
         ["", "/"].contains(&url.path()) && url.query().is_none() && url.fragment().is_none();
     if url.host_str().is_none() || !plain {
         return Err(format!("{text:?}: a server without a path, {expected}"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("user and password do not belong into the address; a token is used".to_owned());
     }
     Ok(())
 }
@@ -185,7 +186,14 @@ mod tests {
         check("ftp://influx.example", "scheme \"ftp\"");
         check("http://influx.example/prefix", "without a path");
         check("http://influx.example?org=a", "without a path");
-        check("http://me:pw@influx.example", "a token is used");
+        for url in [
+            "http://me:pw@influx.example",
+            "http://me:pw@influx.example/prefix",
+            "http://me:pw@influx.example:99999",
+            "ftp://me:pw@influx.example",
+        ] {
+            check(url, "a token is used");
+        }
         let tls = if cfg!(feature = "native-tls") {
             ""
         } else {
