@@ -2,8 +2,9 @@
 //!
 //! Waits are kept for an account, for an address, and for an account from an address it was let in from before. The last
 //! one goes before both others: whoever guesses at a name from elsewhere, or at other names from the same address, cannot
-//! keep its owner out. An address that many share, as behind a proxy of this machine, is not waited for: one of them would
-//! make all others wait. Nothing is kept over a restart.
+//! keep its owner out. Nor can he where its owner was never before: from an address nobody guesses from, an account is
+//! waited for half a minute at most, while whoever guesses waits for his own address too. An address that many share, as
+//! behind a proxy of this machine, is not waited for: one of them would make all others wait. Nothing is kept over a restart.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -22,9 +23,9 @@ use crate::domain::calendar::Instant;
 
 /// Failures that cost nothing.
 const FREE: u32 = 3;
-/// Longest wait, and the longest where the account was let in from before, in seconds.
+/// Longest wait, and the longest where the account was let in from before or that nobody guesses from, in seconds.
 const WAIT_S_MAX: i64 = 900;
-const KNOWN_WAIT_S_MAX: i64 = 30;
+const SHORT_WAIT_S_MAX: i64 = 30;
 /// Seconds without a failure after which it is forgotten.
 const FORGET_S: i64 = 3_600;
 /// Accounts, addresses and pairs that are remembered; beyond, the oldest failures are forgotten.
@@ -89,12 +90,20 @@ impl Waits {
         account.into_iter().chain(address).collect()
     }
 
+    /// Whether somebody guesses from an address, or may, as many share it.
+    fn is_suspect(&self, of: Try<'_>) -> bool {
+        let own = self.failures.get(&Whose::Address(of.address.to_owned()));
+        of.shared || own.is_some_and(|failures| failures.count > FREE)
+    }
+
     /// Seconds to wait before a try is looked at.
     fn wait(&self, of: Try<'_>, now: i64) -> i64 {
+        let suspect = self.is_suspect(of);
         let left = |whose: &Whose| {
             let failures = self.failures.get(whose)?;
             let most = match whose {
-                Whose::Known(..) => KNOWN_WAIT_S_MAX,
+                Whose::Account(_) if !suspect => SHORT_WAIT_S_MAX,
+                Whose::Known(..) => SHORT_WAIT_S_MAX,
                 Whose::Account(_) | Whose::Address(_) => WAIT_S_MAX,
             };
             Some(failures.last + wait_s(failures.count, most) - now)
@@ -249,7 +258,7 @@ mod tests {
             (0..failures).for_each(|_| waits.failed(of("li", "a"), 100));
             assert_eq!(
                 waits.wait(of("li", "b"), 100),
-                expected,
+                expected.min(SHORT_WAIT_S_MAX),
                 "{failures} at one account"
             );
             assert_eq!(
@@ -274,7 +283,29 @@ mod tests {
         assert_eq!(waits.wait(of("li", "elsewhere"), 100), WAIT_S_MAX);
         assert_eq!(waits.wait(of("wu", "office"), 100), WAIT_S_MAX);
         (0..50).for_each(|_| waits.failed(of("li", "office"), 100));
-        assert_eq!(waits.wait(of("li", "office"), 100), KNOWN_WAIT_S_MAX);
+        assert_eq!(waits.wait(of("li", "office"), 100), SHORT_WAIT_S_MAX);
+    }
+
+    /// Also after a restart, which forgets who was let in from where.
+    #[test]
+    fn whoever_comes_from_elsewhere_than_the_guesser_waits_half_a_minute_at_most() {
+        let (mut waits, mut now) = (Waits::default(), 100);
+        // The guesser tries again the moment he may, for two days.
+        let mut longest = 0;
+        while now < 100 + 2 * 86_400 {
+            waits.failed(of("li", "guesser"), now);
+            longest = longest.max(waits.wait(of("li", "home"), now));
+            now += waits.wait(of("li", "guesser"), now).max(1);
+        }
+        assert_eq!(longest, SHORT_WAIT_S_MAX);
+        assert_eq!(waits.wait(of("li", "guesser"), now - 1), 1, "he waits on");
+        // A slip of one's own there makes no guesser of one.
+        for _ in 0..FREE {
+            waits.failed(of("li", "home"), now);
+            assert!(waits.wait(of("li", "home"), now) <= SHORT_WAIT_S_MAX);
+        }
+        // And with his own names he cannot use up the addresses of others.
+        assert_eq!(waits.wait(of("wu", "home"), now), 1);
     }
 
     #[test]
