@@ -1,6 +1,9 @@
 //! Names that mean harm, brought in by the real ways: tables, seeds, messages, acts. No element and no attribute of any page
 //! or picture comes from them, in either language.
 
+mod office;
+mod written;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -169,8 +169,17 @@ mod tests {
     use super::spelled;
     use crate::adapters::chart::Size;
     use crate::adapters::chart::empty;
+    use crate::adapters::chart::palette::Paint;
+    use crate::adapters::chart::sheet;
+    use crate::adapters::chart::sheet::Anchor;
+    use crate::adapters::chart::sheet::Caption;
+    use crate::adapters::chart::sheet::Frame;
+    use crate::adapters::chart::sheet::Type;
     use crate::adapters::lang::Lang;
+    use proptest::prelude::*;
     use resvg::tiny_skia::Pixmap;
+    use resvg::usvg::Options;
+    use resvg::usvg::Tree;
 
     fn pixels(title: &str, note: &str) -> Pixmap {
         let file = png(&empty(Size::Narrow, title, note, Lang::Zh));
@@ -211,6 +220,61 @@ mod tests {
     #[test]
     fn hostile_words_stay_words() {
         assert!(pixels("<b>\"&'", "</text><image href='file:///etc/passwd'/>").width() > 0);
+    }
+
+    /// A picture with a text in every place that takes one.
+    fn written_all_over(text: &str) -> String {
+        let caption = Caption {
+            title: text,
+            summary: text,
+            watermark: Some(text),
+        };
+        sheet::draw((360, 120), caption, |pen| {
+            let how = Type {
+                size_px: 12,
+                anchor: Anchor::Middle,
+                bold: true,
+                paint: Paint::Ink,
+            };
+            pen.text((180, 40), text, how);
+            pen.text((180, 60), &sheet::fitted(text, 12, 100), how);
+            pen.rimmed((180, 80), text, 12);
+            let frame = Frame {
+                x: 0,
+                y: 0,
+                width: 360,
+                height: 120,
+            };
+            pen.hint(frame, text);
+            pen.link(frame, text, text);
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Whatever somebody is called, by whichever characters there are: the picture can be read, and is drawn.
+        #[test]
+        fn any_name_is_drawn(name in any::<String>(), strange in "[\u{0}-\u{8}\u{b}-\u{1f}\u{7f}-\u{9f}\u{300}-\u{36f}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{590}-\u{5ff}\u{e000}\u{fffe}\u{ffff}\u{1f600}-\u{1f64f}\u{10ffff}]{0,12}") {
+            let svg = written_all_over(&format!("{name}{strange}"));
+            let read = Tree::from_str(&svg, &Options::default());
+            prop_assert!(read.is_ok(), "{read:?}");
+            prop_assert!(Pixmap::decode_png(&png(&svg)).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_xml_forbids_is_seen_to_be_missing() {
+        for forbidden in ["\u{0}", "\u{1b}", "\u{fffe}", "\u{ffff}"] {
+            let svg = written_all_over(&format!("站{forbidden}名"));
+            assert!(
+                !svg.contains(forbidden) && svg.contains("站\u{fffd}名"),
+                "{svg}"
+            );
+        }
+        for kept in ["\u{301}", "\u{1F600}", "\u{202e}שלום", "\u{10ffff}"] {
+            assert!(written_all_over(kept).contains(kept), "{kept:?}");
+        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Pen<'_> {
             .color(&colour(how.paint))
             .pos(Pos::new(horizontal, VPos::Center));
         self.area
-            .draw(&Text::new(text, at, style))
+            .draw(&Text::new(printable(text), at, style))
             .expect(INFALLIBLE);
     }
 
@@ -424,12 +424,24 @@ pub(super) fn escape(text: &str) -> String {
             '&' => safe.push_str("&amp;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // Characters XML forbids would make the whole picture unreadable.
-            c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{FFFD}'),
-            other => safe.push(other),
+            other => safe.push(in_xml(other)),
         }
     }
     safe
+}
+
+/// The character, or what stands for one that XML forbids or that prints nothing: it would make the whole picture unreadable.
+fn in_xml(c: char) -> char {
+    let foreign = c.is_control() && !matches!(c, '\n' | '\t');
+    if foreign || matches!(c, '\u{FFFE}' | '\u{FFFF}') {
+        return '\u{FFFD}';
+    }
+    c
+}
+
+/// A text for the backend, which makes it safe in all but its characters.
+fn printable(text: &str) -> String {
+    text.chars().map(in_xml).collect()
 }
 
 /// The text, cut with an ellipsis where it is wider than `width_px`.
