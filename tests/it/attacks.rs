@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -12,8 +13,13 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use crate::mqtt::limits::damaged;
 use crate::support::Daemon;
 use crate::support::PATIENCE;
+use crate::support::number;
 use crate::support::papers::Papers;
 use crate::support::seeded;
 use crate::support::station::Station;
@@ -84,28 +90,31 @@ async fn flood(
     silent
 }
 
+/// A daemon that speaks TLS too.
+fn secured(papers: &Papers, data: &Path, more: &[(&str, &str)]) -> Daemon {
+    let file = |name: &str| text(&papers.path(name)).to_owned();
+    let (cert, key) = (file("server.crt"), file("server.key"));
+    let mut settings = more.to_vec();
+    settings.extend([
+        ("SKYTIER__HTTP__TLS__LISTEN", "127.0.0.1:0"),
+        ("SKYTIER__HTTP__TLS__CERT", cert.as_str()),
+        ("SKYTIER__HTTP__TLS__KEY", key.as_str()),
+        ("SKYTIER__MQTT__EMBEDDED__TLS__LISTEN", "127.0.0.1:0"),
+        ("SKYTIER__MQTT__EMBEDDED__TLS__CERT", cert.as_str()),
+        ("SKYTIER__MQTT__EMBEDDED__TLS__KEY", key.as_str()),
+    ]);
+    Daemon::start(data, &settings)
+}
+
 #[test]
 fn a_thousand_half_open_connections_keep_nobody_out() {
     let papers = Papers::new();
     let (_folder, data) = seeded(&["jiangyin"]);
-    let file = |name: &str| text(&papers.path(name)).to_owned();
-    let (cert, key) = (file("server.crt"), file("server.key"));
-    let mut settings = Vec::new();
-    for table in ["HTTP", "MQTT__EMBEDDED"] {
-        for (name, value) in [
-            ("TLS__LISTEN", "127.0.0.1:0"),
-            ("TLS__CERT", &cert),
-            ("TLS__KEY", &key),
-            ("LIMITS__HALF_OPEN_MAX", "100"),
-        ] {
-            settings.push((format!("SKYTIER__{table}__{name}"), value.to_owned()));
-        }
-    }
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let daemon = Daemon::start(&data, &settings);
+    let few = [
+        ("SKYTIER__HTTP__LIMITS__HALF_OPEN_MAX", "100"),
+        ("SKYTIER__MQTT__EMBEDDED__LIMITS__HALF_OPEN_MAX", "100"),
+    ];
+    let daemon = secured(&papers, &data, &few);
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let mut station = Station::connect(&daemon, "honest").await;
@@ -137,8 +146,9 @@ fn a_thousand_half_open_connections_keep_nobody_out() {
 
 #[test]
 fn a_slow_or_broken_request_ends_and_nobody_waits_for_it() {
+    let papers = Papers::new();
     let (_folder, data) = seeded(&["jiangyin"]);
-    let daemon = Daemon::start(&data, &[]);
+    let daemon = secured(&papers, &data, &[]);
     let port = port_of(&daemon.http);
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -150,6 +160,15 @@ fn a_slow_or_broken_request_ends_and_nobody_waits_for_it() {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nx: ").await.expect("taken");
             slow.push(stream);
         }
+        // The same by TLS, and one whose handshake goes on for ever.
+        let mut secure = Vec::new();
+        for _ in 0..20 {
+            let mut stream = papers.connect(daemon.https).await;
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nx: ").await.expect("taken");
+            secure.push(stream);
+        }
+        let mut shaking = from([127, 0, 0, 2], daemon.https).await;
+        shaking.write_all(b"\x16\x03\x01\x02\x00\x01").await.expect("taken");
         let mut body = from([127, 0, 0, 2], port).await;
         let head = b"POST /v1/tiers/lookup HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
         body.write_all(head).await.expect("taken");
@@ -179,6 +198,14 @@ fn a_slow_or_broken_request_ends_and_nobody_waits_for_it() {
         assert!(!answer.contains("200 OK"), "{answer}");
         let answer = exchange(&mut body, b"").await;
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        let mut answer = Vec::new();
+        let ended = timeout(PATIENCE, secure[0].read_to_end(&mut answer)).await;
+        drop(ended.expect("the other side answers or closes"));
+        assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
+        drop(exchange(&mut shaking, b"").await);
+        let mut fresh = papers.connect(daemon.https).await;
+        let answer = Papers::exchange(&mut fresh, REQUEST, 12).await;
+        assert_eq!(answer, b"HTTP/1.1 200", "by TLS, after all of it");
         goes_on(&daemon, &mut station, "all of it").await;
     });
     daemon.stop("TERM");
@@ -229,5 +256,63 @@ fn who_asks_too_often_is_told_when_to_come_back() {
         assert!(open.is_err(), "the first is not");
         goes_on(&daemon, &mut station, "too many connections").await;
     });
+    daemon.stop("TERM");
+}
+
+/// The corpus of damaged packets over both listeners of a whole daemon; by TLS also records that were damaged on the way.
+#[test]
+fn damaged_packets_over_tls_end_their_own_connection() {
+    let papers = Papers::new();
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let daemon = secured(&papers, &data, &[]);
+    let seed = number("SKYTIER_FUZZ_SEED", 20_200_727);
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut station = Station::connect(&daemon, "honest").await;
+        for round in 0..120 * number("SKYTIER_FUZZ", 1) {
+            let bytes = damaged(round, &mut random);
+            match round % 4 {
+                0 => {
+                    let mut plain = from([127, 0, 0, 2], daemon.mqtt).await;
+                    drop(plain.write_all(&bytes).await);
+                }
+                // Within a handshake, where a record is expected.
+                1 => {
+                    let mut plain = from([127, 0, 0, 2], daemon.mqtts).await;
+                    drop(
+                        plain
+                            .write_all(&[b"\x16\x03\x01\x00\xff", &bytes[..]].concat())
+                            .await,
+                    );
+                }
+                // Behind a sound one.
+                2 => {
+                    let mut secure = papers.connect(daemon.mqtts).await;
+                    drop(secure.write_all(&bytes).await);
+                    drop(secure.flush().await);
+                    drop(secure.get_mut().0.write_all(&bytes).await);
+                }
+                _ => {
+                    let mut secure = papers.connect(daemon.mqtts).await;
+                    drop(secure.write_all(&bytes).await);
+                    drop(secure.shutdown().await);
+                }
+            }
+            if round % 40 == 39 {
+                goes_on(&daemon, &mut station, "damaged packets").await;
+            }
+        }
+        let hello = crate::mqtt::raw::connect(crate::mqtt::raw::V3, "new", 60, None);
+        let mut secure = papers.connect(daemon.mqtts).await;
+        let answer = Papers::exchange(&mut secure, &hello, 4).await;
+        assert_eq!(answer, [0x20, 2, 0, 0], "seed {seed}");
+        goes_on(&daemon, &mut station, "all of them").await;
+    });
+    assert!(
+        !daemon.log().contains("panicked"),
+        "seed {seed}: {}",
+        daemon.log()
+    );
     daemon.stop("TERM");
 }

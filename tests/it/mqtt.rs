@@ -4,7 +4,7 @@ mod attacks;
 mod broker;
 mod endpoint;
 mod interop;
-mod limits;
+pub(crate) mod limits;
 mod load;
 pub(crate) mod raw;
 mod replay;

@@ -283,6 +283,25 @@ async fn what_is_no_mqtt_gets_a_short_answer_or_none() {
     }
 }
 
+/// A connection's packets of every kind with some of their bytes changed; mostly behind the CONNECT, so that they are looked at.
+pub(crate) fn damaged(round: u64, random: &mut ChaCha8Rng) -> Vec<u8> {
+    let level = if round.is_multiple_of(2) { V3 } else { V5 };
+    let mut bytes = connect(level, "fuzz", 60, Some((STATUS, "offline")));
+    let sound = bytes.len();
+    bytes.extend(publish_aliased(V5, 2, 3, TOPIC, Some(1), "{}"));
+    bytes.extend(packet(0x82, b"\x00\x05\x00\x00\x01#\x01"));
+    bytes.extend(packet(0xa2, b"\x00\x06\x00\x00\x01#"));
+    bytes.extend(packet(0xf0, b"\x18\x05\x15\x00\x02xy"));
+    bytes.extend(release(3));
+    bytes.extend(packet(DISCONNECT, b"\x04\x05\x11\x00\x00\x00\x00"));
+    let from = if round.is_multiple_of(3) { 0 } else { sound };
+    for _ in 0..=random.next_u32() % 6 {
+        let at = from + random.next_u32() as usize % (bytes.len() - from);
+        bytes[at] = random.next_u32().to_le_bytes()[0];
+    }
+    bytes
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_packets_never_take_the_endpoint_down() {
     let settings = EndpointSettings {
@@ -293,20 +312,7 @@ async fn damaged_packets_never_take_the_endpoint_down() {
     let seed = number("SKYTIER_FUZZ_SEED", 20_200_727);
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     for round in 0..600 * number("SKYTIER_FUZZ", 1) {
-        let level = if round % 2 == 0 { V3 } else { V5 };
-        let mut bytes = connect(level, "fuzz", 60, Some((STATUS, "offline")));
-        let sound = bytes.len();
-        bytes.extend(publish_aliased(V5, 2, 3, TOPIC, Some(1), "{}"));
-        bytes.extend(packet(0x82, b"\x00\x05\x00\x00\x01#\x01"));
-        bytes.extend(packet(0xa2, b"\x00\x06\x00\x00\x01#"));
-        bytes.extend(packet(0xf0, b"\x18\x05\x15\x00\x02xy"));
-        bytes.extend(release(3));
-        bytes.extend(packet(DISCONNECT, b"\x04\x05\x11\x00\x00\x00\x00"));
-        let from = if round % 3 == 0 { 0 } else { sound };
-        for _ in 0..=random.next_u32() % 6 {
-            let at = from + random.next_u32() as usize % (bytes.len() - from);
-            bytes[at] = random.next_u32().to_le_bytes()[0];
-        }
+        let bytes = damaged(round, &mut random);
         let mut raw = Raw::open(running.addr).await;
         raw.pour(&bytes).await;
         raw.vanish();
