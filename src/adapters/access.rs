@@ -64,6 +64,8 @@ const DATABASE: &str = "access.db";
 const APPLICATION_ID: u32 = 0x736b_7961;
 /// The format this program writes and reads.
 const FORMAT: u32 = 1;
+/// The file's name and format, for whoever looks at a directory without opening it.
+pub const FILE_FORMAT: (&str, u32) = (DATABASE, FORMAT);
 /// All tables.
 const SCHEMA: &str = include_str!("access/schema.sql");
 /// How long a change waits for one of another process.

@@ -11,6 +11,7 @@ use std::process::Output;
 use crate::support::Daemon;
 use crate::support::failed;
 use crate::support::fails;
+use crate::support::output;
 use crate::support::run;
 use crate::support::seeded;
 use crate::support::skytier;
@@ -131,6 +132,25 @@ fn verify_reads_keys_and_subscribers() {
     let hook = data.join("webhooks").join("bank.json");
     std::fs::write(&hook, "{\"format\": 1").expect("room on the disk");
     check(&hook);
+    std::fs::remove_file(&hook).expect("there");
+    // One that is sound JSON still, with a digit of its place in the ledger changed.
+    let add = ["webhooks", "add", "https://bank.example/hook", "--name"];
+    let after = ["bank", "--after", "0", "--data", text(&data)];
+    run(&[&add[..], &after].concat());
+    assert!(verify(&data).contains("webhooks: 1 checked"));
+    let sound = std::fs::read_to_string(&hook).expect("a file");
+    let changed = sound.replace("\"after\":0", "\"after\":1");
+    assert_ne!(changed, sound);
+    std::fs::write(&hook, changed).expect("room on the disk");
+    check(&hook);
+    let told = output(&["doctor", "--data", text(&data)]).stdout;
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert!(
+        told.contains("bank.json") && told.contains("webhooks remove"),
+        "{told}"
+    );
+    std::fs::write(&hook, sound).expect("room on the disk");
+    verify(&data);
 }
 
 /// A command over a directory in which it cannot write, by a mount of its own or, without the right to mount, by the

@@ -28,11 +28,12 @@ pub struct Database {
     pub fault: Option<String>,
 }
 
-/// The databases of a directory, by name. Each is read once as a whole.
+/// The databases of a directory, by name, each read once as a whole. `others` are those that no store keeps, with the formats
+/// that are known of them.
 ///
 /// # Errors
 /// A directory or file that cannot be read.
-pub fn databases(directory: &Path) -> io::Result<Vec<Database>> {
+pub fn databases(directory: &Path, others: &[(&str, u32)]) -> io::Result<Vec<Database>> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
@@ -41,10 +42,11 @@ pub fn databases(directory: &Path) -> io::Result<Vec<Database>> {
         }
     }
     paths.sort();
-    paths.iter().map(|path| database(path)).collect()
+    let known = [&[FILE_FORMAT, SPOOL_FORMAT][..], others].concat();
+    paths.iter().map(|path| database(path, &known)).collect()
 }
 
-fn database(path: &Path) -> io::Result<Database> {
+fn database(path: &Path, known: &[(&str, u32)]) -> io::Result<Database> {
     let name = path.file_name().unwrap_or_default();
     let name = name.to_string_lossy().into_owned();
     let mut log = path.as_os_str().to_owned();
@@ -60,14 +62,13 @@ fn database(path: &Path) -> io::Result<Database> {
             Err(_) => {}
         }
     }
-    let known = [FILE_FORMAT, SPOOL_FORMAT];
-    let known = known.into_iter().find(|(file, _)| *file == name);
+    let known = known.iter().find(|(file, _)| *file == name);
     let (format, fault) = match look(path) {
         Ok(found) => found,
         Err(fault) => (0, Some(fault.to_string())),
     };
     Ok(Database {
-        format: (format, known.map(|(_, format)| format)),
+        format: (format, known.map(|(_, format)| *format)),
         name,
         bytes,
         written,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::adapters::access;
 use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::cut;
@@ -11,6 +12,7 @@ use crate::adapters::store::inspect::Database;
 use crate::app::doctor::Finding;
 use crate::app::doctor::Part;
 use crate::app::receipt;
+use crate::app::webhooks::files::Folder;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::ports::StoreError;
@@ -68,7 +70,7 @@ pub(super) fn examine(directory: &Path, findings: &mut Vec<Finding>) -> Kept {
         findings.push(Finding::fine(Part::Data, said));
     }
     findings.extend(beside(directory));
-    let databases = match inspect::databases(directory) {
+    let databases = match inspect::databases(directory, &[access::FILE_FORMAT]) {
         Ok(databases) => databases,
         Err(cause) => {
             let remedy = "let the user that runs skytier read the directory and its files";
@@ -91,7 +93,7 @@ pub(super) fn examine(directory: &Path, findings: &mut Vec<Finding>) -> Kept {
     }
 }
 
-/// Logs that were cut short, and keys. The log is looked at before any database is opened.
+/// Logs that were cut short, keys, and subscribers. The log is looked at before any database is opened.
 fn beside(directory: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = cut::keep(directory) {
@@ -103,6 +105,10 @@ fn beside(directory: &Path) -> Vec<Finding> {
     }
     if let (_, Some(fault)) = receipt::checked(directory) {
         let remedy = "put the file back from a copy of receipt-keys/; the daemon does not start with this one";
+        findings.push(Finding::wrong(Part::Data, fault, remedy));
+    }
+    if let (_, Some(fault)) = Folder::of(directory).checked() {
+        let remedy = "`skytier webhooks remove` and enter it again, or put the file back from a copy of webhooks/";
         findings.push(Finding::wrong(Part::Data, fault, remedy));
     }
     findings

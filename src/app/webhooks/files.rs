@@ -1,6 +1,7 @@
 //! The subscribers of a data directory, in its folder `webhooks/`: `NAME.json` is written by the command alone, `NAME.state.json`
 //! by whoever delivers alone, and `NAME.retry` is an operator's word to the latter. So both work beside each other without a
-//! lock, and a file is whole or not there.
+//! lock, and a file is whole or not there. A file is a line of JSON and a line with its SHA-256, so that `verify` finds what
+//! was changed; files of format 1 have no second line and are read as they are.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +11,10 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::Digest as _;
+use sha2::Sha256;
 
+use crate::adapters::credit_events::views::hex;
 use crate::adapters::webhooks::HookSecret;
 use crate::app::fault::bad_input;
 use crate::domain::calendar::Instant;
@@ -20,8 +24,9 @@ use crate::domain::credit::uscc::Uscc;
 
 /// Folder of the subscribers in a data directory.
 const FOLDER: &str = "webhooks";
-/// The format of both files.
-const FORMAT: u32 = 1;
+/// The format of both files, and the one of before, without a checksum.
+const FORMAT: u32 = 2;
+const BARE_FORMAT: u32 = 1;
 /// Most subscribers of a directory.
 pub const HOOKS_MAX: usize = 100;
 /// Longest name.
@@ -148,7 +153,6 @@ impl Folder {
             return Ok(None);
         };
         let place = || path.display().to_string();
-        anyhow::ensure!(file.format == FORMAT, "{}: not of format {FORMAT}", place());
         let secret = HookSecret::parse(&file.secret);
         let secret = secret.map_err(|fault| anyhow::anyhow!("{}: {fault}", place()))?;
         let subjects = file.subjects.map(|codes| {
@@ -196,10 +200,7 @@ impl Folder {
             subjects: codes,
             bank: hook.bank.clone(),
         };
-        self.write(
-            &self.file(&hook.name, "json"),
-            &serde_json::to_string(&file)?,
-        )
+        self.write(&self.file(&hook.name, "json"), &sealed(&file)?)
     }
 
     /// Removes a subscriber with all that is known of it; whether there was one.
@@ -230,11 +231,6 @@ impl Folder {
         let Some(file) = file else {
             return Ok(Progress::from(hook.after));
         };
-        anyhow::ensure!(
-            file.format == FORMAT,
-            "{}: not of format {FORMAT}",
-            path.display()
-        );
         Ok(Progress {
             done: file.done,
             failing: file.failing.map(|failing| Failing {
@@ -266,10 +262,7 @@ impl Folder {
             laid_aside: progress.laid_aside.clone(),
             again: progress.again.clone(),
         };
-        self.write(
-            &self.file(&hook.name, "state.json"),
-            &serde_json::to_string(&file)?,
-        )
+        self.write(&self.file(&hook.name, "state.json"), &sealed(&file)?)
     }
 
     /// Says that a subscriber is to be tried at once, with what was laid aside.
@@ -304,11 +297,104 @@ impl Folder {
     }
 }
 
+/// What every file says of itself.
+#[derive(Deserialize)]
+struct Headed {
+    format: u32,
+}
+
+/// A file's text: the line, and its checksum.
+fn sealed(file: &impl Serialize) -> anyhow::Result<String> {
+    let line = serde_json::to_string(file)?;
+    Ok(format!("{line}\n{}\n", hex(&Sha256::digest(&line))))
+}
+
+/// A file as it was written; `None` when there is none.
 fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
     let place = || path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(serde_json::from_str(&text).with_context(place)?)),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(cause).with_context(place),
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(cause).with_context(place),
+    };
+    unsealed(&text).map(Some).with_context(place)
+}
+
+/// What a file's text says, if it fits its checksum.
+fn unsealed<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
+    let (line, sum) = match text.split_once('\n') {
+        Some((line, sum)) => (line, Some(sum)),
+        None => (text, None),
+    };
+    let whole = sum.is_none_or(|sum| *sum == format!("{}\n", hex(&Sha256::digest(line))));
+    anyhow::ensure!(
+        whole,
+        "it is not as it was written; restore it, or remove the hook and enter it again"
+    );
+    let Headed { format } = serde_json::from_str(line)?;
+    anyhow::ensure!(
+        format <= FORMAT,
+        "format {format}, and this skytier knows {FORMAT}; a newer one wrote it"
+    );
+    let own = if sum.is_some() { FORMAT } else { BARE_FORMAT };
+    anyhow::ensure!(
+        format == own,
+        "format {format} without its checksum, or with one"
+    );
+    Ok(serde_json::from_str(line)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> StateFile {
+        StateFile {
+            format: FORMAT,
+            created: "2026-07-01T00:00:00+08:00".to_owned(),
+            done: 7,
+            failing: None,
+            laid_aside: vec![3],
+            again: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn any_changed_bit_is_found() {
+        let text = sealed(&state()).expect("JSON");
+        assert_eq!(unsealed::<StateFile>(&text).expect("as it was").done, 7);
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] ^= 1 << bit;
+                // What is no text any more is told on reading.
+                let Ok(changed) = String::from_utf8(bytes) else {
+                    continue;
+                };
+                let read = unsealed::<StateFile>(&changed);
+                assert!(read.is_err(), "byte {at}, bit {bit}: {changed}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_before_are_read_and_newer_ones_are_told() {
+        let line = |format: u32| {
+            let file = StateFile { format, ..state() };
+            serde_json::to_string(&file).expect("JSON")
+        };
+        let sum = |line: &str| format!("{line}\n{}\n", hex(&Sha256::digest(line)));
+        assert_eq!(unsealed::<StateFile>(&line(1)).expect("format 1").done, 7);
+        for (text, expected) in [
+            (line(2), "without its checksum"),
+            (sum(&line(1)), "or with one"),
+            (sum(&line(3)), "format 3, and this skytier knows 2"),
+            (sum(r#"{"format":9,"more":1}"#), "format 9, and"),
+            (format!("{}\n", line(2)), "not as it was written"),
+        ] {
+            let fault = unsealed::<StateFile>(&text).map(|file| file.done);
+            let fault = fault.expect_err("refused").to_string();
+            assert!(fault.contains(expected), "{text}: {fault}");
+        }
     }
 }
