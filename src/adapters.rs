@@ -14,6 +14,8 @@ pub mod payload;
 
 pub mod mqtt;
 
+pub mod hj212;
+
 pub mod layout;
 
 pub mod credit_events;

@@ -4,6 +4,8 @@
 //! [`Inlet`] and waits for its [`Verdict`]. `Durable` comes only after the readings are on disk; anything
 //! else must never be acknowledged to the sender.
 
+pub mod recent;
+
 use std::sync::Arc;
 use std::sync::LazyLock;
 
@@ -13,6 +15,10 @@ use tokio::sync::oneshot;
 
 /// The name of our own listener among the links.
 pub const EMBEDDED: &str = "embedded";
+/// The name of the listener for data loggers among the links.
+pub const HJ212: &str = "hj212";
+/// The same, shared: every message of ours carries it.
+static HJ212_NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(HJ212));
 /// The same, shared: every message of ours carries it.
 static EMBEDDED_NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(EMBEDDED));
 
@@ -22,6 +28,8 @@ pub enum Link {
     /// Our own listener.
     #[default]
     Embedded,
+    /// Our listener for data loggers.
+    Hj212,
     /// A broker, by its address; whether it had kept the message for whoever asks.
     Broker {
         /// `mqtt://HOST:PORT`.
@@ -36,6 +44,7 @@ impl Link {
     pub fn name(&self) -> Arc<str> {
         match self {
             Self::Embedded => Arc::clone(&EMBEDDED_NAME),
+            Self::Hj212 => Arc::clone(&HJ212_NAME),
             Self::Broker { address, .. } => Arc::clone(address),
         }
     }

@@ -10,6 +10,8 @@ use argon2::password_hash::phc::PasswordHash;
 pub const CHARS_MIN: usize = 12;
 /// Most bytes; a device cannot send more than 64 KiB, and a person will not type so many.
 pub const BYTES_MAX: usize = 1_024;
+/// Fewest and most letters of the password in frames of HJ 212.
+const FRAMES_CHARS: (usize, usize) = (6, 20);
 /// Letters and digits that are not taken for one another.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789-";
 /// Letters of a made-up password: five bits each, 130 in all.
@@ -25,6 +27,9 @@ pub enum PasswordFault {
         "password: {CHARS_MIN} characters at least and {BYTES_MAX} bytes at most are expected, none of them a control character"
     )]
     Form,
+    /// Not one that a frame can carry.
+    #[error("password: 6 to 20 letters or digits are expected, as frames of HJ 212 carry them")]
+    Frames,
     /// The system gave no random bytes, or no memory.
     #[error("password: {0}")]
     System(String),
@@ -41,9 +46,26 @@ pub fn kept(password: &str) -> Result<String, PasswordFault> {
     if !sound {
         return Err(PasswordFault::Form);
     }
+    hashed(password)
+}
+
+fn hashed(password: &str) -> Result<String, PasswordFault> {
     let made = Argon2::default().hash_password(password.as_bytes());
     let made = made.map_err(|cause| PasswordFault::System(cause.to_string()))?;
     Ok(made.to_string())
+}
+
+/// What is kept of the password in frames of HJ 212 (PW): six characters by the standard, and in the clear on its way.
+///
+/// # Errors
+/// [`PasswordFault`] for one that a frame cannot carry.
+pub fn kept_of_frames(password: &str) -> Result<String, PasswordFault> {
+    let sound = (FRAMES_CHARS.0..=FRAMES_CHARS.1).contains(&password.len())
+        && password.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !sound {
+        return Err(PasswordFault::Frames);
+    }
+    hashed(password)
 }
 
 /// Whether a password is the one kept. Where none is kept it takes as long and is not.
@@ -97,6 +119,26 @@ mod tests {
             &"x".repeat(1_025),
         ] {
             assert_eq!(kept(password), Err(PasswordFault::Form), "{password:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_of_frames_is_short_and_plain() {
+        let kept = kept_of_frames("123456").expect("as the standard has it");
+        assert!(prove(Some(&kept), b"123456") && !prove(Some(&kept), b"123457"));
+        for password in [
+            "12345",
+            "123 456",
+            "12345;",
+            "12345=",
+            "密码密码",
+            &"1".repeat(21),
+        ] {
+            assert_eq!(
+                kept_of_frames(password),
+                Err(PasswordFault::Frames),
+                "{password:?}"
+            );
         }
     }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 use toml::de::DeValue;
 
+use crate::adapters::hj212::settings::LoggerSettings;
 use crate::adapters::http::listener::WebSettings;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
@@ -78,6 +79,8 @@ pub struct Settings {
     pub queue_messages_max: usize,
     /// How frames of HJ 212 are read.
     pub hj212: hj212_frames::Reading,
+    /// Where data loggers connect.
+    pub loggers: LoggerSettings,
     /// External brokers.
     pub brokers: Vec<BrokerSettings>,
     /// Beats, and what counts as silence.
@@ -156,6 +159,7 @@ impl Default for Settings {
             payload_bytes_max: PAYLOAD_BYTES_MAX,
             queue_messages_max: 2_048,
             hj212: hj212_frames::Reading::default(),
+            loggers: LoggerSettings::default(),
             brokers: Vec::new(),
             watch: WatchSettings::default(),
             retention: Policy::default(),
@@ -207,6 +211,7 @@ pub fn load(
             faults.push(format!("{place}: {key}: {fault}"));
         }
     }
+    settings.loggers.take(&settings.hj212);
     apply::check(&settings, &mut faults);
     if faults.is_empty() {
         Ok(settings)

@@ -2,27 +2,26 @@
 
 mod beside;
 pub mod still;
+mod ways;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::adapters::access::Access;
+use crate::adapters::hj212::settings::Counters as LoggerCounters;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
 use crate::adapters::http::server::router;
 use crate::adapters::http::state::WebState;
-use crate::adapters::inbound::EMBEDDED;
 use crate::adapters::inbound::Inlet;
 use crate::adapters::inbound::Queue;
+use crate::adapters::inbound::recent::Recent;
 use crate::adapters::limits::Paces;
-use crate::adapters::mqtt::broker::Broker;
-use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::payload::Decoder;
 use crate::adapters::payload::topic::Topics;
@@ -35,6 +34,7 @@ use crate::app::config::Settings;
 use crate::app::config::StoreKind;
 use crate::app::daemon::beside::Followers;
 use crate::app::daemon::beside::beside;
+use crate::app::daemon::ways::ways_in;
 use crate::app::devices::Gate;
 use crate::app::exclusions;
 use crate::app::holidays;
@@ -49,7 +49,6 @@ use crate::app::receipt;
 use crate::app::reload::Reloadable;
 use crate::app::rulebooks;
 use crate::app::secured;
-use crate::app::secured::Served;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::retention::Policy;
@@ -83,6 +82,8 @@ pub struct Daemon {
     pub mqtt: Option<SocketAddr>,
     /// Where it listens by TLS, if it does.
     pub mqtts: Option<SocketAddr>,
+    /// Where data loggers connect, if they do.
+    pub hj212: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     http_task: JoinHandle<()>,
     mqtt_tasks: Vec<JoinHandle<()>>,
@@ -108,6 +109,7 @@ struct Flows {
     editions: Arc<crate::domain::standards::Editions>,
     feed: Arc<Feed>,
     watch: Arc<Watch>,
+    recent: Arc<Recent>,
 }
 
 impl Flows {
@@ -121,6 +123,7 @@ impl Flows {
         Pump {
             ingest: Arc::clone(&self.ingest),
             watch: Arc::clone(&self.watch),
+            recent: Arc::clone(&self.recent),
             patience: Patience {
                 health: Arc::clone(health),
                 part: "store",
@@ -202,6 +205,7 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
     );
     let watch = Arc::new(watch.await?);
     Ok(Flows {
+        recent: Arc::default(),
         watch,
         directory,
         rollup,
@@ -260,7 +264,7 @@ impl Daemon {
         let queue = inlet.queue();
         let (stop, switch) = watch::channel(false);
         let gate = Gate::open(settings, &identity.access, clock)?;
-        let ways = ways_in(settings, inlet, &gate, &switch, &flows.watch, clock).await?;
+        let ways = ways_in(settings, inlet, &gate, &switch, &flows, clock).await?;
         let pump = flows.pump(&health, &switch, clock);
         let (web, served) = secured::listen(settings, ways.served).await?;
         let guarded = secured::guarded(served, gate, Arc::clone(&health), clock);
@@ -274,6 +278,7 @@ impl Daemon {
             live: Live::new(switch.clone()),
             mqtt: ways.mqtt,
             counters: ways.counters,
+            loggers: ways.loggers,
             clock,
         };
         let state = state.with(&stores, settings, &flows)?;
@@ -289,6 +294,7 @@ impl Daemon {
             https,
             mqtt: ways.mqtt,
             mqtts: ways.mqtts,
+            hj212: ways.hj212,
             stop,
             http_task,
             mqtt_tasks: ways.tasks,
@@ -376,6 +382,7 @@ struct Parts {
     live: Live,
     mqtt: Option<SocketAddr>,
     counters: Vec<(String, Arc<Counters>)>,
+    loggers: Option<Arc<LoggerCounters>>,
     clock: fn() -> Instant,
 }
 
@@ -396,9 +403,11 @@ impl Parts {
             ingest: Arc::clone(&flows.ingest),
             health: self.health,
             mqtt: self.counters,
+            loggers: self.loggers,
             queue: self.queue,
             observed: Arc::new(Observed::new(cli::elapsed)),
             watch: Arc::clone(&flows.watch),
+            recent: Arc::clone(&flows.recent),
             attendance: Arc::clone(&stores.attendance),
             editions: Arc::clone(&flows.editions),
             publication: standards::publication()?,
@@ -479,75 +488,4 @@ async fn ask_server(stores: &Stores, now: Instant) -> Result<(), StoreError> {
         tracing::warn!(odd, "InfluxDB");
     }
     Ok(())
-}
-
-/// What takes messages in, and where.
-#[derive(Default)]
-struct WaysIn {
-    mqtt: Option<SocketAddr>,
-    mqtts: Option<SocketAddr>,
-    tasks: Vec<JoinHandle<()>>,
-    counters: Vec<(String, Arc<Counters>)>,
-    served: Option<Served>,
-}
-
-/// Starts the embedded endpoint and the clients of external brokers.
-async fn ways_in(
-    settings: &Settings,
-    inlet: Inlet,
-    gate: &Gate,
-    switch: &watch::Receiver<bool>,
-    watch: &Arc<Watch>,
-    clock: fn() -> Instant,
-) -> anyhow::Result<WaysIn> {
-    let mut ways = WaysIn::default();
-    if settings.mqtt_embedded {
-        let listen = settings.endpoint.listen;
-        let endpoint = Endpoint::bind(
-            settings.endpoint.clone(),
-            inlet.clone(),
-            Arc::clone(&gate.devices),
-        )
-        .await;
-        let endpoint =
-            endpoint.with_context(|| format!("listen on mqtt.embedded.listen = {listen}"))?;
-        let endpoint = secure(endpoint, settings, &mut ways)?;
-        ways.mqtt = Some(endpoint.local_addr()?);
-        ways.mqtts = endpoint.secured_addr();
-        ways.counters
-            .push((EMBEDDED.to_owned(), endpoint.counters()));
-        watch.link(EMBEDDED, true, clock());
-        ways.tasks
-            .push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
-    }
-    for broker in &settings.brokers {
-        let mut broker = broker.clone();
-        broker.prefix.clone_from(&settings.mqtt_prefix);
-        let url = broker.url.clone();
-        let client = Broker::new(broker, inlet.clone())?;
-        ways.counters.push((url, client.counters()));
-        let (watch, link) = (Arc::clone(watch), client.link());
-        watch.expect(&link, clock());
-        let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
-        ways.tasks
-            .push(tokio::spawn(client.run(stopped(switch.clone()))));
-    }
-    // With nobody to hand anything in, the pump waits all the same.
-    let stop = stopped(switch.clone());
-    ways.tasks.push(tokio::spawn(async move {
-        stop.await;
-        drop(inlet);
-    }));
-    Ok(ways)
-}
-
-/// Lets the endpoint listen by TLS too, if it is asked for.
-fn secure(endpoint: Endpoint, settings: &Settings, ways: &mut WaysIn) -> anyhow::Result<Endpoint> {
-    let settings = &settings.endpoint.tls;
-    ways.served = secured::mqtt(settings)?;
-    let (Some(served), Some(listen)) = (&ways.served, settings.listen) else {
-        return Ok(endpoint);
-    };
-    let endpoint = endpoint.secured(listen, Arc::clone(&served.tls));
-    endpoint.with_context(|| format!("listen on mqtt.embedded.tls.listen = {listen}"))
 }

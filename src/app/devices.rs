@@ -1,4 +1,4 @@
-//! `skytier devices`: who may publish at the MQTT endpoint; and what the endpoint of a running daemon is told of it.
+//! `skytier devices`: who may publish at the MQTT endpoint or send frames of HJ 212; and what the endpoint of a running daemon is told of it.
 
 use std::io::Read as _;
 use std::io::Write;
@@ -45,12 +45,16 @@ const INCIDENTS_MAX: usize = 256;
 /// loggers alone. Before the first one the endpoint takes messages from whoever reaches it, on loopback alone; from then on
 /// every connection is asked. Works beside a running daemon, which takes changes up within a second and closes connections
 /// of devices that are disabled, removed or given another password.
+///
+/// A data logger that sends frames of HJ 212 over TCP is a device named by its MN, with the password (PW) its frames carry: --hj212.
+/// Such a short password counts there alone, not at the MQTT endpoint.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   skytier devices add dongsi-1 --data var/city --station Dongsi
   skytier devices add gateway --data var/city --station 1999A --station 2000A --cert-name gateway.example
   printf %s \"$PASSWORD\" | skytier devices add logger-7 --data var/city --logger 010000A8900016F000169DC0 --password-stdin
+  printf 123456 | skytier devices add 88888880000031 --data var/city --hj212 --logger 88888880000031 --password-stdin
   skytier devices list --data var/city
   skytier devices passwd dongsi-1 --data var/city
   skytier devices disable dongsi-1 --data var/city")]
@@ -113,6 +117,9 @@ struct AddArgs {
     /// Take the password from standard input instead of making one up.
     #[arg(long)]
     password_stdin: bool,
+    /// It sends frames of HJ 212 over TCP: its name is the MN in them, its password their PW, given by --password-stdin.
+    #[arg(long, requires = "password_stdin")]
+    hj212: bool,
     /// The name in its client certificate, in place of a password.
     #[arg(long, value_name = "NAME", conflicts_with = "password_stdin")]
     cert_name: Option<String>,
@@ -134,9 +141,22 @@ pub fn run(args: DevicesArgs, now: Instant, out: &mut impl Write) -> anyhow::Res
             one,
             password_stdin,
         } => {
-            let (kept, made) = password(password_stdin)?;
+            let access = open(&one.data)?;
+            let listed = access.devices()?.listed;
+            let frames =
+                |device: &Listed| device.id == one.id && matches!(device.proof, Proof::Frames(_));
+            let (kept, made) = match listed.iter().any(frames) {
+                true if !password_stdin => {
+                    return Err(bad_input(format!(
+                        "{}: give the PW of its frames by --password-stdin",
+                        one.id
+                    )));
+                }
+                true => (of_frames()?, None),
+                false => password(password_stdin)?,
+            };
             let act = act(&one, "device.passwd")?;
-            let set = open(&one.data)?.set_device_password(&one.id, &kept, now, act);
+            let set = access.set_device_password(&one.id, &kept, now, act);
             set.map_err(told)?;
             say(&one.id, made, out)
         }
@@ -173,6 +193,7 @@ fn add(args: &AddArgs, now: Instant, act: Act, out: &mut impl Write) -> anyhow::
     sources.extend(of(SourceKind::Logger, &args.logger));
     let (proof, made) = match &args.cert_name {
         Some(name) => (Proof::Certificate(name.clone()), None),
+        None if args.hj212 => (Proof::Frames(of_frames()?), None),
         None => {
             let (kept, made) = password(args.password_stdin)?;
             (Proof::Password(kept), made)
@@ -201,12 +222,21 @@ fn password(from_stdin: bool) -> anyhow::Result<(String, Option<String>)> {
         let made = password::made_up()?;
         return Ok((password::kept(&made)?, Some(made)));
     }
+    Ok((password::kept(&typed()?).map_err(bad_input)?, None))
+}
+
+/// What is kept of the password of frames, given on standard input.
+fn of_frames() -> anyhow::Result<String> {
+    password::kept_of_frames(&typed()?).map_err(bad_input)
+}
+
+/// The line on standard input.
+fn typed() -> anyhow::Result<String> {
     let mut text = String::new();
     let limit = password::BYTES_MAX as u64 + 2;
     std::io::stdin().take(limit).read_to_string(&mut text)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    Ok((password::kept(line).map_err(bad_input)?, None))
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 const HEADER: [&str; 6] = [
@@ -235,6 +265,7 @@ fn list(kept: &Kept, format: Format, out: &mut impl Write) -> anyhow::Result<()>
             let row = |device: &Listed| {
                 let (by, set) = match &device.proof {
                     Proof::Password(_) => ("password".to_owned(), text(device.changed_at)),
+                    Proof::Frames(_) => ("PW of HJ 212".to_owned(), text(device.changed_at)),
                     Proof::Certificate(name) => (format!("certificate {name}"), String::new()),
                 };
                 let added = text(device.created_at);
@@ -256,13 +287,14 @@ fn list(kept: &Kept, format: Format, out: &mut impl Write) -> anyhow::Result<()>
         Format::Json => {
             for device in &kept.listed {
                 let certificate = match &device.proof {
-                    Proof::Password(_) => None,
+                    Proof::Password(_) | Proof::Frames(_) => None,
                     Proof::Certificate(name) => Some(name),
                 };
                 let line = json!({
                     "id": device.id,
                     "sources": sources(device),
                     "certificate": certificate,
+                    "hj212": matches!(device.proof, Proof::Frames(_)),
                     "state": state(device),
                     "created_at": text(device.created_at),
                     "created_by": device.created_by,
@@ -274,6 +306,15 @@ fn list(kept: &Kept, format: Format, out: &mut impl Write) -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+/// When loggers must show who they are by MN and PW.
+fn credentials_of_frames(settings: &Settings) -> Credentials {
+    let exposed = settings.loggers.listen;
+    match exposed.is_some_and(|listen| !listen.ip().is_loopback()) {
+        true => Credentials::Required,
+        false => settings.endpoint.credentials,
+    }
 }
 
 /// When devices must show who they are: always where others than this machine can reach a listener.
@@ -293,6 +334,8 @@ fn credentials(settings: &Settings) -> Credentials {
 /// What the endpoint is told, and what keeps it up to date.
 pub(super) struct Gate {
     pub(super) devices: Arc<Devices>,
+    /// Those of frames of HJ 212.
+    pub(super) loggers: Arc<Devices>,
     access: Arc<Access>,
     topics: Topics,
     taken: Arc<Kept>,
@@ -310,9 +353,11 @@ impl Gate {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|cause| anyhow::anyhow!("no randomness: {cause}"))?;
         let (tell, incidents) = mpsc::channel(INCIDENTS_MAX);
-        let devices = Devices::new(credentials(settings), key, password::prove).telling(tell);
+        let made =
+            |credentials| Devices::new(credentials, key, password::prove).telling(tell.clone());
         let mut gate = Self {
-            devices: Arc::new(devices),
+            devices: Arc::new(made(credentials(settings))),
+            loggers: Arc::new(made(credentials_of_frames(settings))),
             access: Arc::clone(access),
             topics: Topics::new(&settings.mqtt_prefix)?,
             taken: Arc::default(),
@@ -334,15 +379,19 @@ impl Gate {
                 .listed
                 .iter()
                 .filter(|device| device.disabled_at.is_none());
-            let devices = enabled.map(|device| self.device(device)).collect();
-            self.devices.replace(devices, now.any);
+            let (loggers, devices): (Vec<&Listed>, Vec<&Listed>) =
+                enabled.partition(|device| matches!(device.proof, Proof::Frames(_)));
+            let of =
+                |listed: Vec<&Listed>| listed.into_iter().map(|one| self.device(one)).collect();
+            self.devices.replace(of(devices), now.any);
+            self.loggers.replace(of(loggers), now.any);
         }
         self.taken = now;
     }
 
     fn device(&self, listed: &Listed) -> Device {
         let (password, certificate) = match &listed.proof {
-            Proof::Password(kept) => (Some(kept.clone()), None),
+            Proof::Password(kept) | Proof::Frames(kept) => (Some(kept.clone()), None),
             Proof::Certificate(name) => (None, Some(name.clone())),
         };
         Device {
@@ -373,7 +422,8 @@ impl Gate {
     fn count(&self, incident: Incident) {
         let mut act = Act::at_machine(None, (self.clock)(), incident.what, &incident.about);
         act.who = incident.device;
-        act.via = "mqtt".to_owned();
+        let via = incident.what.split('.').next().unwrap_or_default();
+        act.via = via.to_owned();
         act.address = Some(Area::of(incident.address).to_string());
         self.access.count(act);
     }

@@ -11,6 +11,10 @@ use crate::adapters::inbound::Link;
 use crate::adapters::inbound::Message;
 use crate::adapters::inbound::Refusal;
 use crate::adapters::inbound::Verdict;
+use crate::adapters::inbound::recent::BYTES_MAX;
+use crate::adapters::inbound::recent::Came;
+use crate::adapters::inbound::recent::Outcome;
+use crate::adapters::inbound::recent::Recent;
 use crate::adapters::payload::Decoder;
 use crate::adapters::payload::PayloadFault;
 use crate::adapters::payload::Registered;
@@ -51,6 +55,8 @@ pub struct Pump {
     pub ingest: Arc<Ingest>,
     /// Told who was heard, and what sources say of themselves.
     pub watch: Arc<Watch>,
+    /// What came last.
+    pub recent: Arc<Recent>,
     /// How commits wait for room.
     pub patience: Patience,
     /// The clock.
@@ -169,7 +175,35 @@ impl Pump {
         Ok(())
     }
 
+    /// Keeps a message for whoever looks at what a source sends.
+    fn show(&self, message: &Message, read: &Read, now: Instant) {
+        let source = match read {
+            Read::Astray => return,
+            Read::Status(source, _) | Read::Message(source, _) => source,
+        };
+        self.recent.note(source, now, || Came {
+            at: now,
+            link: message.link.name(),
+            origin: message.origin.clone(),
+            topic: message.topic.clone(),
+            bytes: message.payload[..message.payload.len().min(BYTES_MAX)].to_vec(),
+            size_bytes: message.payload.len(),
+            outcome: match read {
+                Read::Message(_, Content::Readings(all)) => Outcome::Read(all.len()),
+                Read::Message(_, Content::Partly(all, left)) => {
+                    Outcome::Partly(all.len(), left.clone())
+                }
+                Read::Message(_, Content::NoZone(why) | Content::Unusable(_, why)) => {
+                    Outcome::Unusable(why.clone())
+                }
+                Read::Status(..) | Read::Astray => Outcome::Life,
+            },
+        });
+    }
+
     fn decode(&self, message: Message, now: Instant) -> Decoded {
+        let read = self.ingest.read(&message.topic, &message.payload, now);
+        self.show(&message, &read, now);
         let Message {
             origin,
             link: _,
@@ -177,7 +211,7 @@ impl Pump {
             payload,
             told,
         } = message;
-        let (source, content) = match self.ingest.read(&topic, &payload, now) {
+        let (source, content) = match read {
             Read::Astray if told => return Decoded::Verdict(Verdict::Refused(Refusal::Topic)),
             Read::Astray => (stray(), Content::Unusable("topic", NO_TOPIC.to_owned())),
             Read::Status(source, online) if self.watch.takes(&source) => {
@@ -292,6 +326,7 @@ mod tests {
         let (attendance, begun) = (Arc::clone(&stores.attendance), Instant::from_unix(0));
         let watch = Watch::open(attendance, directory, WatchSettings::default(), &[], begun);
         Pump {
+            recent: Arc::default(),
             patience: Patience {
                 health: Arc::default(),
                 part: "store",

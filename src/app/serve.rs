@@ -103,6 +103,9 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Some(mqtts) = daemon.mqtts {
         say(format_args!("skytier: mqtts://{mqtts}"));
     }
+    if let Some(hj212) = daemon.hj212 {
+        say(format_args!("skytier: hj212://{hj212}"));
+    }
     if let Some(code) = daemon.first_code() {
         let http = daemon.http;
         say(format_args!(

@@ -1,5 +1,7 @@
 //! HJ 212: every collected frame is read as it should be, and frames over MQTT end as readings, letters or signs of life.
 
+mod tcp;
+
 use skytier::adapters::payload::Decoded;
 use skytier::adapters::payload::Decoder;
 use skytier::adapters::payload::PayloadFault;
@@ -219,7 +221,7 @@ pub(crate) fn framed(segment: &str) -> String {
     format!("##{:04}{segment}{check:04X}\r\n", segment.len())
 }
 
-const LOGGER: &str = "88888880000031";
+pub(crate) const LOGGER: &str = "88888880000031";
 
 pub(crate) fn hour(mn: &str, start: &str, values: &str) -> String {
     framed(&format!(
@@ -257,6 +259,29 @@ const STORED: [&str; 8] = [
     "88888880000031,a21026,avg,2026-03-12T12:00:00+08:00,3600,,N,raw",
     "88888880000031,a34013,avg,2026-03-12T12:00:00+08:00,3600,3.3,N,raw",
 ];
+
+/// What whoever connects the logger sees of its messages.
+fn commissioned(daemon: &Daemon) {
+    let page = daemon
+        .fetch(&format!("/commissioning/{LOGGER}?lang=en"))
+        .text;
+    for shown in [
+        "CN=9015 ST=91 Flag=9 (2025 A)",
+        "CN=2061 ST=31 Flag=5 (2017 A)",
+        "MN=other;Flag=5;CP=&amp;&amp;DataTime=20260312100000",
+        "MN=other, while the topic is that of",
+        "2 readings; HJ 212: left out: a21026-Avg=1 4",
+        "sign of life",
+        "<dd><span",
+    ] {
+        assert!(page.contains(shown), "{shown}\n{page}");
+    }
+    let page = daemon.fetch("/commissioning/S1?lang=zh").text;
+    assert!(
+        page.contains("最近收到的报文") && page.contains("2 个读数"),
+        "{page}"
+    );
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_over_mqtt_are_stored_kept_or_signs_of_life() {
@@ -310,6 +335,7 @@ async fn frames_over_mqtt_are_stored_kept_or_signs_of_life() {
         assert!(exported.contains(line), "{line}\n{exported}");
     }
     assert!(!exported.contains("24.71"));
+    commissioned(&daemon);
     let listed = run(&["dead-letters", "list", "--data", text(&data)]);
     for reason in [
         "left out: a21026-Avg=1 4",

@@ -182,6 +182,8 @@ pub(crate) struct Site {
     /// Ports of both by TLS; 0 when it is off.
     pub(crate) https: u16,
     pub(crate) mqtts: u16,
+    /// Port of the listener for data loggers; 0 when it is off.
+    pub(crate) hj212: u16,
     /// Its data directory.
     pub(crate) data: PathBuf,
 }
@@ -312,6 +314,7 @@ impl Daemon {
             mqtt: 0,
             https: 0,
             mqtts: 0,
+            hj212: 0,
             data: data.to_owned(),
         };
         let (mut line, mut code) = (String::new(), None);
@@ -330,6 +333,8 @@ impl Daemon {
                 site.mqtt = address.parse().expect("a port");
             } else if let Some(address) = said.strip_prefix("mqtts://127.0.0.1:") {
                 site.mqtts = address.parse().expect("a port");
+            } else if let Some(address) = said.strip_prefix("hj212://127.0.0.1:") {
+                site.hj212 = address.parse().expect("a port");
             } else if let Some(address) = said.strip_prefix("https://127.0.0.1:") {
                 site.https = address.trim_end_matches('/').parse().expect("a port");
             } else if let Some((_, printed)) = said.split_once("/setup with the code ") {

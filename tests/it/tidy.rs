@@ -34,6 +34,15 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("access", "password"),
     ("access", "store"),
     ("http", "access"),
+    // The counts that metrics show.
+    ("http", "hj212"),
+    // What a frame says of itself.
+    ("http", "payload"),
+    ("hj212", "inbound"),
+    ("hj212", "limits"),
+    // Who may send.
+    ("hj212", "mqtt"),
+    ("hj212", "payload"),
     ("export", "cells"),
     ("http", "bulletin"),
     ("http", "cells"),
@@ -259,13 +268,14 @@ fn homes(source: &Source) -> Vec<(usize, String)> {
     faults
 }
 
-/// Only the outermost layer asks for the time. The MQTT sessions may measure how long a peer was silent, the limits how
+/// Only the outermost layer asks for the time. The sessions of MQTT and of HJ 212 may measure how long a peer was silent, the limits how
 /// fast it goes, and a snapshot that is written while it is read how long its reader takes.
 fn clocks(source: &Source) -> Vec<(usize, String)> {
     let outside = source.layer().is_none_or(|layer| layer >= 4);
     let lines = source.shipped().filter(|_| !outside);
     let measures = [
         "src/adapters/mqtt",
+        "src/adapters/hj212",
         "src/adapters/limits",
         "src/adapters/http/credit/snapshots",
     ];

@@ -44,7 +44,12 @@ pub enum Proof {
     Password(String),
     /// By a client certificate with this name.
     Certificate(String),
+    /// By the password in its frames of HJ 212, of which this is kept. It is too short to be one anywhere else.
+    Frames(String),
 }
+
+/// What stands before the kept password of frames.
+const FRAMES: &str = "hj212 ";
 
 impl Proof {
     /// A password that nobody chose, and what is kept of it.
@@ -94,7 +99,13 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Result<Listed, String>> {
     let (id, sources): (String, String) = (row.get(0)?, row.get(1)?);
     let (password, certificate) = (row.get(2)?, row.get(3)?);
     let proof = match (password, certificate) {
-        (Some(password), None) => Proof::Password(password),
+        (Some(password), None) => {
+            let password: String = password;
+            match password.strip_prefix(FRAMES) {
+                Some(kept) => Proof::Frames(kept.to_owned()),
+                None => Proof::Password(password),
+            }
+        }
         (None, Some(certificate)) => Proof::Certificate(certificate),
         _ => {
             return Ok(Err(format!(
@@ -165,9 +176,10 @@ fn free(connection: &Connection, id: &str, certificate: &str) -> Result<(), Refu
     }
 }
 
-fn halves(proof: &Proof) -> (Option<&str>, Option<&str>) {
+fn halves(proof: &Proof) -> (Option<String>, Option<&str>) {
     match proof {
-        Proof::Password(kept) => (Some(kept), None),
+        Proof::Password(kept) => (Some(kept.clone()), None),
+        Proof::Frames(kept) => (Some(format!("{FRAMES}{kept}")), None),
         Proof::Certificate(name) => (None, Some(name)),
     }
 }
@@ -196,6 +208,9 @@ impl Access {
                 return said(format!("at most {DEVICES_MAX} devices; remove some"));
             }
             let (password, certificate) = halves(proof);
+            if matches!(proof, Proof::Frames(_)) && sources.len() != 1 {
+                return said("hj212: one station or logger is expected, the one whose frames carry that MN");
+            }
             if let Some(name) = certificate {
                 check_name(name).map_err(|fault| Refusal::Said(format!("cert-name: {fault}")))?;
                 free(connection, id, name)?;
@@ -213,7 +228,7 @@ impl Access {
         })
     }
 
-    /// Sets a device's password; a certificate it had no longer counts.
+    /// Sets a device's password; a certificate it had no longer counts. That of frames stays one of frames.
     ///
     /// # Errors
     /// When there is none of that identifier, or those of the file.
@@ -226,8 +241,9 @@ impl Access {
     ) -> Result<(), AccessFault> {
         self.change(|connection| {
             known(connection, id)?;
-            let update = "UPDATE device SET password = ?2, certificate = NULL, changed_at = ?3 WHERE id = ?1";
-            connection.execute(update, params![id, kept, now.unix()])?;
+            let update = "UPDATE device SET password = CASE WHEN substr(password, 1, 6) = ?4 THEN ?4 ELSE '' END || ?2, \
+                 certificate = NULL, changed_at = ?3 WHERE id = ?1";
+            connection.execute(update, params![id, kept, now.unix(), FRAMES])?;
             Ok(((), vec![act]))
         })
     }

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod commissioning;
+mod frames;
 mod heat;
 mod plots;
 mod published;

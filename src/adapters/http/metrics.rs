@@ -99,7 +99,8 @@ pub async fn metrics(State(state): State<WebState>) -> Result<Response, Problem>
         .chain(of_stations(&state))
         .chain(of_parts(&state))
         .chain(of_requests(&state))
-        .chain(of_mqtt(&state));
+        .chain(of_mqtt(&state))
+        .chain(of_loggers(&state));
     for family in families {
         let Family {
             name,
@@ -356,6 +357,24 @@ fn of_mqtt(state: &WebState) -> Vec<Family> {
         }
     }
     families
+}
+
+/// What the listener for data loggers counts.
+fn of_loggers(state: &WebState) -> Vec<Family> {
+    let counts = state.loggers.iter().flat_map(|counters| counters.all());
+    let families = counts.map(|(what, value)| {
+        let (name, kind) = match what {
+            "connections_open" => ("hj212_connections_open".to_owned(), "gauge"),
+            _ => (format!("hj212_{what}_total"), "counter"),
+        };
+        family(
+            &name,
+            "Counted by the listener for HJ 212.",
+            kind,
+            vec![row(&[], value)],
+        )
+    });
+    families.collect()
 }
 
 #[cfg(test)]

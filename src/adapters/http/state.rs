@@ -7,10 +7,12 @@ use chrono::FixedOffset;
 use tokio::sync::Semaphore;
 
 use crate::adapters::access::Access;
+use crate::adapters::hj212::settings::Counters as LoggerCounters;
 use crate::adapters::http::kept_years::KeptYears;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
 use crate::adapters::inbound::Queue;
+use crate::adapters::inbound::recent::Recent;
 use crate::adapters::limits::Paces;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::receipt::Keys;
@@ -65,10 +67,14 @@ pub struct WebState {
     pub health: Arc<Health>,
     /// Counts of the MQTT side, by name of the source.
     pub mqtt: Vec<(String, Arc<Counters>)>,
+    /// Counts of the listener for data loggers, where it runs.
+    pub loggers: Option<Arc<LoggerCounters>>,
     /// What waits for the store.
     pub queue: Queue,
     /// What was seen of requests.
     pub observed: Arc<Observed>,
+    /// What came last.
+    pub recent: Arc<Recent>,
     /// Who is there.
     pub watch: Arc<Watch>,
     /// Who was there, and when.

@@ -75,25 +75,25 @@ pub enum Credentials {
 
 /// What a client shows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Claim {
+pub(in crate::adapters) struct Claim {
     /// The user name of its CONNECT.
-    pub(super) name: Option<String>,
+    pub(in crate::adapters) name: Option<String>,
     /// The password.
-    pub(super) password: Option<Bytes>,
+    pub(in crate::adapters) password: Option<Bytes>,
     /// Names in its certificate.
-    pub(super) names: Vec<String>,
+    pub(in crate::adapters) names: Vec<String>,
 }
 
 /// A claim that does not hold, and for how long the answer is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unproved {
-    pub(super) delay: Duration,
+pub(in crate::adapters) struct Unproved {
+    pub(in crate::adapters) delay: Duration,
 }
 
 /// Somebody who was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
-    /// `mqtt.login` or `mqtt.publish`.
+    /// `mqtt.login`, `mqtt.publish` or `hj212.login`.
     pub what: &'static str,
     /// The device, where it is known.
     pub device: Option<String>,
@@ -163,7 +163,7 @@ impl Devices {
     }
 
     /// Logs a refusal and tells of it, once a minute for each device or, where none is known, each address.
-    pub(super) fn refused(
+    pub(in crate::adapters) fn refused(
         &self,
         what: &'static str,
         device: Option<&str>,
@@ -256,7 +256,7 @@ impl Devices {
     ///
     /// # Errors
     /// [`Unproved`] when it is not shown.
-    pub(super) async fn admit(
+    pub(in crate::adapters) async fn admit(
         self: &Arc<Self>,
         claim: Claim,
         area: Area,

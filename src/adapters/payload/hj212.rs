@@ -15,6 +15,8 @@ mod readings;
 use std::collections::HashMap;
 
 use crate::adapters::payload::hj212::crc::Variant;
+use crate::domain::calendar::Instant;
+use crate::domain::calendar::Zone;
 use crate::domain::names::NameFault;
 use crate::domain::names::Source;
 
@@ -240,6 +242,18 @@ impl FrameFault {
             Self::MinuteInterval => "interval",
         }
     }
+}
+
+/// DataTime of a data region, in `zone`.
+pub fn data_time(region: &str, zone: Zone) -> Option<Instant> {
+    let items = items::Items::read(region, zone).ok()?;
+    items.time.map(|(time, _)| time)
+}
+
+/// When a frame says that it was sent: its QN, in `zone`, where that is a time.
+pub fn sent(head: &head::Head, zone: Zone) -> Option<Instant> {
+    let qn = head.qn.as_deref()?;
+    items::time("QN", qn, zone).ok()
 }
 
 /// The first characters of bytes from outside, for messages.

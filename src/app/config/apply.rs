@@ -24,7 +24,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 82] = [
+pub(super) const KEYS: [&str; 86] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -79,6 +79,10 @@ pub(super) const KEYS: [&str; 82] = [
     "mqtt.embedded.limits.messages_per_s",
     "mqtt.embedded.limits.bytes_per_s",
     "mqtt.embedded.limits.loopback",
+    "hj212.listen",
+    "hj212.allow_plain",
+    "hj212.connections_max",
+    "hj212.idle_s_max",
     "hj212.crc",
     "hj212.minute_interval_s",
     "hj212.segment_bytes_max",
@@ -262,6 +266,7 @@ fn set_broker(
 /// What must hold between the settings.
 pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
     listening::check(settings, faults);
+    hj212::check(settings, faults);
     if settings.store == StoreKind::Influxdb2 {
         let named = settings.influxdb2.faults().into_iter();
         faults.extend(named.map(|(name, fault)| format!("store.influxdb2.{name}: {fault}")));

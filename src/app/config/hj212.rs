@@ -1,5 +1,7 @@
 //! The keys of HJ 212: how frames are read, and where loggers connect.
 
+use std::time::Duration;
+
 use crate::adapters::payload::hj212::Label;
 use crate::adapters::payload::hj212::MINUTES_S;
 use crate::adapters::payload::hj212::Reading;
@@ -7,6 +9,8 @@ use crate::adapters::payload::hj212::Ways;
 use crate::adapters::payload::hj212::crc::Variant;
 use crate::app::config::Settings;
 use crate::app::config::Value;
+use crate::app::config::apply::address;
+use crate::app::config::apply::flag;
 use crate::app::config::apply::number;
 use crate::app::config::apply::text;
 use crate::domain::names::Source;
@@ -16,8 +20,17 @@ const SOURCES_MAX: usize = 10_000;
 
 /// Sets one key of ours.
 pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<(), String> {
-    let reading = &mut settings.hj212;
+    let (reading, loggers) = (&mut settings.hj212, &mut settings.loggers);
     match key {
+        "listen" => {
+            let given = text(value)?;
+            loggers.listen = (!given.is_empty()).then(|| address(&given)).transpose()?;
+        }
+        "allow_plain" => loggers.allow_plain = flag(value)?,
+        "connections_max" => loggers.connections_max = number(value, 1, 1_000_000)?,
+        "idle_s_max" => {
+            loggers.idle_max = Duration::from_secs(number(value, 1, 86_400)?);
+        }
         "segment_bytes_max" => reading.segment_bytes_max = number(value, 1_024, 9_999)?,
         "crc" => reading.common.crc = variants(&text(value)?)?,
         "minute_interval_s" => {
@@ -26,12 +39,25 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         _ if key.starts_with("sources.") => own(reading, &text(value)?)?,
         _ => {
             return Err(
-                "unknown key; there are crc, minute_interval_s, segment_bytes_max and sources"
+                "unknown key; there are listen, allow_plain, connections_max, idle_s_max, crc, minute_interval_s, \
+                        segment_bytes_max and sources"
                     .to_owned(),
             );
         }
     }
     Ok(())
+}
+
+/// What must hold between them.
+pub(super) fn check(settings: &Settings, faults: &mut Vec<String>) {
+    let loggers = &settings.loggers;
+    let exposed = loggers.listen.filter(|listen| !listen.ip().is_loopback());
+    if let Some(listen) = exposed.filter(|_| !loggers.allow_plain) {
+        faults.push(format!(
+            "hj212.listen: {listen} is not a loopback address, and HJ 212 has no TLS: MN, PW and values can be read and \
+             changed on the way. Take it through a VPN or a TLS proxy to loopback, or say hj212.allow_plain = true"
+        ));
+    }
 }
 
 /// Names of checks with commas or blanks between them.

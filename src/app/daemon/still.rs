@@ -51,6 +51,7 @@ pub async fn still(directory: &Path, clock: fn() -> Instant) -> anyhow::Result<W
         live: Live::new(stop),
         mqtt: None,
         counters: Vec::new(),
+        loggers: None,
         clock,
     };
     parts.with(&stores, &settings, &flows)

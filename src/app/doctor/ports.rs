@@ -55,17 +55,21 @@ pub(super) fn examine(settings: &Settings, in_use: bool) -> Vec<Finding> {
         },
         Err(cause) => cannot("http.listen", http, &cause),
     }];
-    if settings.mqtt_embedded {
-        let mqtt = settings.endpoint.listen;
-        let name = "mqtt.embedded.listen";
-        findings.push(match self::taken(mqtt) {
-            Ok(false) => free(name, mqtt, daemon),
+    let mqtt = settings.mqtt_embedded.then_some(settings.endpoint.listen);
+    let others = [
+        ("mqtt.embedded.listen", mqtt),
+        ("hj212.listen", settings.loggers.listen),
+    ];
+    for (name, listen) in others {
+        let Some(listen) = listen else { continue };
+        findings.push(match self::taken(listen) {
+            Ok(false) => free(name, listen, daemon),
             Ok(true) if daemon => Finding::fine(
                 Part::Ports,
-                format!("{name} {mqtt}: taken, while a daemon runs"),
+                format!("{name} {listen}: taken, while a daemon runs"),
             ),
-            Ok(true) => another(name, mqtt),
-            Err(cause) => cannot(name, mqtt, &cause),
+            Ok(true) => another(name, listen),
+            Err(cause) => cannot(name, listen, &cause),
         });
     }
     findings

@@ -201,6 +201,7 @@ impl Machine {
         let watching = Watch::open(attendance, Arc::clone(&directory), settings, &[], clock());
         let pump = Pump {
             ingest: Arc::clone(&ingest),
+            recent: Arc::default(),
             watch: Arc::new(watching.await.expect("nothing kept yet")),
             patience: Patience {
                 health: Arc::new(Health::default()),

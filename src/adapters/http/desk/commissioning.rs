@@ -43,6 +43,9 @@ const BACK_S: i64 = 6 * HOUR_S;
 /// A value this many times over what an instrument shows, and sensible when divided by it, looks like another unit.
 const UNIT_FACTOR: i64 = 1_000;
 
+/// Half a unit, in the millionths that values are kept in.
+const SMALL_MICROS: i64 = 500_000;
+
 /// A reading with its column and when it was received.
 struct Came {
     key: SeriesKey,
@@ -68,8 +71,9 @@ pub async fn commissioning(state: &WebState, wish: Wish, id: &str) -> Result<She
     };
     let kept = newest_letters(state, &source).await?;
     let came = newest_readings(state, &id).await?;
+    let last = state.recent.of(&source);
     let known = station || registry.logger(&id).is_some();
-    if !known && kept.is_empty() && came.is_empty() {
+    if !known && kept.is_empty() && came.is_empty() && last.is_empty() {
         return Err(Problem::NotFound(format!(
             "nothing is registered as {id}, and nothing came from it"
         )));
@@ -96,11 +100,8 @@ pub async fn commissioning(state: &WebState, wish: Wish, id: &str) -> Result<She
             words_of.clock_offset.to_owned(),
             Cell::text(offset_words(&came, &desk)),
         ),
-        (
-            words_of.label_side.to_owned(),
-            Cell::text(words_of.label_side_note),
-        ),
-        (words_of.crc.to_owned(), Cell::text(words_of.crc_none)),
+        (words_of.label_side.to_owned(), desk.label_side(&last)),
+        (words_of.crc.to_owned(), desk.checks(&last)),
     ];
     Ok(Sheet {
         lang: desk.lang,
@@ -119,6 +120,7 @@ pub async fn commissioning(state: &WebState, wish: Wish, id: &str) -> Result<She
                 notes: Vec::new(),
                 parts: vec![Part::Facts(facts)],
             },
+            desk.last_block(&last),
             desk.came_block(&came),
             desk.kept_block(&kept),
         ],
@@ -205,7 +207,10 @@ impl Desk<'_> {
         let limits = pollutant.map(|pollutant| self.state.rules.range[pollutant.index()].micros());
         let value = own.reading.value.map(|value| value.micros());
         limits.zip(value).is_some_and(|(limit, value)| {
-            value > limit && value / UNIT_FACTOR <= limit && value / UNIT_FACTOR > 0
+            let large = value > limit && value / UNIT_FACTOR <= limit && value / UNIT_FACTOR > 0;
+            // Below half a microgram: rather milligrams, which only CO is in.
+            let small = pollutant != Some(Pollutant::Co) && (1..SMALL_MICROS).contains(&value);
+            large || small
         })
     }
 

@@ -342,6 +342,7 @@ pub fn devices(office: &Office, devices: &[(Listed, Option<Instant>)]) -> Markup
             cell(sources.join(" ")),
             match &device.proof {
                 Proof::Password(_) => cell(office.pick("密码", "password")),
+                Proof::Frames(_) => cell(office.pick("HJ 212 报文密码", "PW of HJ 212")),
                 Proof::Certificate(name) => {
                     html! { (office.pick("证书", "certificate")) " " (name) }
                 }

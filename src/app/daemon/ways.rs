@@ -1,0 +1,152 @@
+//! What takes messages in, and where: the embedded endpoint, data loggers, external brokers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::adapters::hj212::listener::Listener;
+use crate::adapters::hj212::settings::Counters as LoggerCounters;
+use crate::adapters::inbound::EMBEDDED;
+use crate::adapters::inbound::HJ212;
+use crate::adapters::inbound::Inlet;
+use crate::adapters::mqtt::broker::Broker;
+use crate::adapters::mqtt::endpoint::Endpoint;
+use crate::adapters::mqtt::settings::Counters;
+use crate::adapters::payload::topic::Channel;
+use crate::adapters::payload::topic::Target;
+use crate::adapters::payload::topic::Topics;
+use crate::app::config::Settings;
+use crate::app::daemon::Flows;
+use crate::app::daemon::stopped;
+use crate::app::devices::Gate;
+use crate::app::secured;
+use crate::app::secured::Served;
+use crate::domain::calendar::Instant;
+use crate::domain::names::Source;
+use crate::domain::names::SourceId;
+use crate::domain::names::SourceKind;
+
+/// What takes messages in, and where.
+#[derive(Default)]
+pub(super) struct WaysIn {
+    pub(super) mqtt: Option<SocketAddr>,
+    pub(super) mqtts: Option<SocketAddr>,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    pub(super) counters: Vec<(String, Arc<Counters>)>,
+    pub(super) hj212: Option<SocketAddr>,
+    pub(super) loggers: Option<Arc<LoggerCounters>>,
+    pub(super) served: Option<Served>,
+}
+
+/// Starts the embedded endpoint and the clients of external brokers.
+pub(super) async fn ways_in(
+    settings: &Settings,
+    inlet: Inlet,
+    gate: &Gate,
+    switch: &watch::Receiver<bool>,
+    flows: &Flows,
+    clock: fn() -> Instant,
+) -> anyhow::Result<WaysIn> {
+    let (mut ways, watch) = (WaysIn::default(), &flows.watch);
+    frames(settings, &inlet, gate, switch, (flows, clock), &mut ways).await?;
+    if settings.mqtt_embedded {
+        let listen = settings.endpoint.listen;
+        let endpoint = Endpoint::bind(
+            settings.endpoint.clone(),
+            inlet.clone(),
+            Arc::clone(&gate.devices),
+        )
+        .await;
+        let endpoint =
+            endpoint.with_context(|| format!("listen on mqtt.embedded.listen = {listen}"))?;
+        let endpoint = secure(endpoint, settings, &mut ways)?;
+        ways.mqtt = Some(endpoint.local_addr()?);
+        ways.mqtts = endpoint.secured_addr();
+        ways.counters
+            .push((EMBEDDED.to_owned(), endpoint.counters()));
+        watch.link(EMBEDDED, true, clock());
+        ways.tasks
+            .push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
+    }
+    for broker in &settings.brokers {
+        let mut broker = broker.clone();
+        broker.prefix.clone_from(&settings.mqtt_prefix);
+        let url = broker.url.clone();
+        let client = Broker::new(broker, inlet.clone())?;
+        ways.counters.push((url, client.counters()));
+        let (watch, link) = (Arc::clone(watch), client.link());
+        watch.expect(&link, clock());
+        let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
+        ways.tasks
+            .push(tokio::spawn(client.run(stopped(switch.clone()))));
+    }
+    // With nobody to hand anything in, the pump waits all the same.
+    let stop = stopped(switch.clone());
+    ways.tasks.push(tokio::spawn(async move {
+        stop.await;
+        drop(inlet);
+    }));
+    Ok(ways)
+}
+
+/// Starts the listener for data loggers, if it is asked for.
+async fn frames(
+    settings: &Settings,
+    inlet: &Inlet,
+    gate: &Gate,
+    switch: &watch::Receiver<bool>,
+    (flows, clock): (&Flows, fn() -> Instant),
+    ways: &mut WaysIn,
+) -> anyhow::Result<()> {
+    let Some(listen) = settings.loggers.listen else {
+        return Ok(());
+    };
+    let mut own = settings.loggers.clone();
+    (own.door, own.speed) = (settings.endpoint.door, settings.endpoint.speed);
+    let (topics, directory) = (
+        Topics::new(&settings.mqtt_prefix)?,
+        Arc::clone(&flows.directory),
+    );
+    let topic_of = move |mn: &SourceId| {
+        // A logger, unless only a station goes by that name.
+        let of = |kind| Source {
+            kind,
+            id: mn.clone(),
+        };
+        let station = of(SourceKind::Station);
+        let senders = directory.senders();
+        let known = !senders.knows(&of(SourceKind::Logger)) && senders.knows(&station);
+        topics.topic(&Target {
+            kind: if known {
+                station.kind
+            } else {
+                SourceKind::Logger
+            },
+            source: station.id,
+            channel: Channel::Hj212,
+        })
+    };
+    let (inlet, devices) = (inlet.clone(), Arc::clone(&gate.loggers));
+    let listener = Listener::bind(listen, own, inlet, devices, Box::new(topic_of)).await;
+    let listener = listener.with_context(|| format!("listen on hj212.listen = {listen}"))?;
+    ways.hj212 = Some(listener.local_addr()?);
+    ways.loggers = Some(listener.counters());
+    flows.watch.link(HJ212, true, clock());
+    ways.tasks
+        .push(tokio::spawn(listener.run(stopped(switch.clone()))));
+    Ok(())
+}
+
+/// Lets the endpoint listen by TLS too, if it is asked for.
+fn secure(endpoint: Endpoint, settings: &Settings, ways: &mut WaysIn) -> anyhow::Result<Endpoint> {
+    let settings = &settings.endpoint.tls;
+    ways.served = secured::mqtt(settings)?;
+    let (Some(served), Some(listen)) = (&ways.served, settings.listen) else {
+        return Ok(endpoint);
+    };
+    let endpoint = endpoint.secured(listen, Arc::clone(&served.tls));
+    endpoint.with_context(|| format!("listen on mqtt.embedded.tls.listen = {listen}"))
+}
