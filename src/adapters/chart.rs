@@ -21,8 +21,8 @@ pub mod timeline;
 pub mod trend;
 pub mod years;
 
+pub use self::png::png;
 pub use font::missing_glyphs;
-pub use png::png;
 
 use crate::adapters::chart::palette::Paint;
 use crate::adapters::chart::sheet::Anchor;

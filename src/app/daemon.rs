@@ -17,6 +17,7 @@ use crate::adapters::hj212::settings::Counters as LoggerCounters;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
 use crate::adapters::http::server::router;
+use crate::adapters::http::state::WebParts;
 use crate::adapters::http::state::WebState;
 use crate::adapters::inbound::Inlet;
 use crate::adapters::inbound::Queue;
@@ -389,7 +390,7 @@ struct Parts {
 impl Parts {
     /// What handlers work with.
     fn with(self, stores: &Stores, settings: &Settings, flows: &Flows) -> anyhow::Result<WebState> {
-        Ok(WebState {
+        Ok(WebState::from(WebParts {
             access: self.access,
             callers: Arc::new(Paces::new(settings.web.caller_requests)),
             reviewing: Arc::new(self.reviewing),
@@ -425,7 +426,7 @@ impl Parts {
             years: Arc::default(),
             clock: self.clock,
             moment: cli::moment,
-        })
+        }))
     }
 }
 

@@ -21,6 +21,9 @@ use crate::ports::StoreError;
 const WAITING_MAX: usize = 4_096;
 /// Records of one commit.
 const COMMIT_MAX: usize = 1_024;
+/// How long records gather before they are written. At thousands of look-ups a second a commit each would keep a processor
+/// busy with syncs.
+const GATHER: Duration = Duration::from_millis(10);
 /// How long an answer waits for a place.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
 
@@ -149,6 +152,17 @@ impl Noter {
             };
             if count == 0 {
                 return Ok(());
+            }
+            if !ending {
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => {}
+                    () = tokio::time::sleep(GATHER) => {}
+                }
+            }
+            while lookups.len() < COMMIT_MAX
+                && let Ok(next) = self.pending.try_recv()
+            {
+                lookups.push(next);
             }
             let note = || self.port.note(lookups.clone());
             patience.until_kept(note).await?;

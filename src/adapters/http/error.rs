@@ -8,7 +8,6 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
-use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
@@ -291,31 +290,44 @@ fn takes_page(request: &Request) -> bool {
     text.is_some_and(|kinds| kinds.contains("text/html")) && !other.contains(&true)
 }
 
-/// Gives a browser the words of a problem document as a page in its language. Status and headers stay.
-pub async fn as_page(request: Request, next: Next) -> Response {
-    let page = takes_page(&request);
-    let query = request.uri().query().unwrap_or_default();
-    let english = query.split('&').any(|pair| pair == "lang=en");
-    let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    if !page || kind.is_none_or(|kind| kind != PROBLEM_TYPE) {
-        return response;
+/// What an answer in words needs of the request.
+pub struct Reader {
+    lang: Lang,
+    path: String,
+}
+
+impl Reader {
+    /// Of a request; `None` where no browser shows a page.
+    pub fn of(request: &Request) -> Option<Self> {
+        let query = || request.uri().query().unwrap_or_default();
+        let english = || query().split('&').any(|pair| pair == "lang=en");
+        takes_page(request).then(|| Self {
+            lang: if english() { Lang::En } else { Lang::Zh },
+            path: request.uri().path().to_owned(),
+        })
     }
-    let lang = if english { Lang::En } else { Lang::Zh };
-    let (mut parts, _) = response.into_parts();
-    let fault = parts.extensions.remove::<Fault>();
-    let shown = mishap::mishap(lang, &path, parts.status.as_u16(), fault.as_ref());
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.remove(header::CONTENT_ENCODING);
-    parts.headers.insert(header::CONTENT_TYPE, html);
-    // That of a page: without it the answer would have the one of a document, which loads nothing.
-    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
-    parts
-        .headers
-        .insert(header::CONTENT_SECURITY_POLICY, policy);
-    Response::from_parts(parts, Body::from(shown.into_string()))
+
+    /// Gives a browser the words of a problem document as a page in its language. Status and headers stay.
+    pub fn as_page(&self, response: Response) -> Response {
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        if kind.is_none_or(|kind| kind != PROBLEM_TYPE) {
+            return response;
+        }
+        let (mut parts, _) = response.into_parts();
+        let fault = parts.extensions.remove::<Fault>();
+        let status = parts.status.as_u16();
+        let shown = mishap::mishap(self.lang, &self.path, status, fault.as_ref());
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::CONTENT_ENCODING);
+        parts.headers.insert(header::CONTENT_TYPE, html);
+        // That of a page: without it the answer would have the one of a document, which loads nothing.
+        let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+        parts
+            .headers
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+        Response::from_parts(parts, Body::from(shown.into_string()))
+    }
 }
 
 /// The answer to a path nobody serves.
@@ -328,7 +340,7 @@ pub async fn no_such_path(uri: axum::http::Uri) -> Problem {
 
 /// Gives an error that a layer or the router answered by itself, such as a body over the limit, the form of all
 /// others.
-pub async fn as_problem(response: Response) -> Response {
+pub fn as_problem(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
     let ours = kind.is_some_and(|kind| kind == PROBLEM_TYPE);

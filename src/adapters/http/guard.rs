@@ -34,6 +34,7 @@ use crate::adapters::access::sessions::is_form_key;
 use crate::adapters::access::tokens::Worthless;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::form::FormKey;
+use crate::adapters::http::guard::noting::carried_out;
 use crate::adapters::http::guard::table::Rule;
 use crate::adapters::http::guard::table::Who;
 use crate::adapters::http::guard::table::rule;
@@ -86,7 +87,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The layer: refuses, or hands on with a [`Caller`] in the extensions.
+/// The layer: refuses, or has it carried out with a [`Caller`] in the extensions. It is one with what notes acts: for each
+/// request the router copies what lies within a layer, and that again for each layer within.
 pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     // The layer around all of them names requests.
     let id = request.extensions().get::<RequestId>();
@@ -101,7 +103,7 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
             if let Some(key) = key {
                 own.insert(FormKey(key));
             }
-            next.run(request).await
+            carried_out(guard, request, next).await
         }
         Err(Problem::Unauthorized) if guard.has_login(&request) => {
             Redirect::to(LOGIN).into_response()

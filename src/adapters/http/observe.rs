@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
@@ -15,11 +14,10 @@ use std::time::Duration;
 
 use axum::extract::MatchedPath;
 use axum::extract::Request;
-use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::flow::measure::Histogram;
@@ -27,7 +25,7 @@ use crate::flow::measure::Measured;
 use crate::flow::measure::WORK;
 
 /// The header that names a request.
-pub const REQUEST_ID: &str = "x-request-id";
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest name that is taken from a request, in bytes.
 const ID_BYTES_MAX: usize = 64;
 /// The route of requests that none takes.
@@ -120,59 +118,69 @@ fn is_plain(name: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
 }
 
-/// The layer: names the request, answers with the name, counts and logs.
-pub async fn observe(
-    State(observed): State<Arc<Observed>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let begun = (observed.elapsed)();
-    let id = observed.name(request.headers());
-    let path = request.extensions().get::<MatchedPath>();
-    let path = path.map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
-    let known = METHODS.iter().find(|known| *known == request.method());
-    let method = known.map_or("OTHER", |known| name_of(known));
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    if let Ok(name) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, name);
+/// A request under way.
+pub struct Begun {
+    at: Duration,
+    id: String,
+    route: Route,
+}
+
+impl Begun {
+    /// Names the request.
+    pub fn of(observed: &Observed, request: &mut Request) -> Self {
+        let id = observed.name(request.headers());
+        let path = request.extensions().get::<MatchedPath>();
+        let path = path.map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
+        let known = METHODS.iter().find(|known| *known == request.method());
+        let method = known.map_or("OTHER", |known| name_of(known));
+        request.extensions_mut().insert(RequestId(id.clone()));
+        Self {
+            at: (observed.elapsed)(),
+            id,
+            route: (method, path),
+        }
     }
-    let (status, took) = (
-        response.status(),
-        (observed.elapsed)().saturating_sub(begun),
-    );
-    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let code = status.as_u16();
-    if status.is_server_error() {
-        tracing::warn!(
-            request.id = id,
-            method,
-            route = path,
-            status = code,
-            duration_ms = ms,
-            "request"
-        );
-    } else if LOOKS.contains(&path.as_str()) {
-        tracing::debug!(
-            request.id = id,
-            method,
-            route = path,
-            status = code,
-            duration_ms = ms,
-            "request"
-        );
-    } else {
-        tracing::info!(
-            request.id = id,
-            method,
-            route = path,
-            status = code,
-            duration_ms = ms,
-            "request"
-        );
+
+    /// Answers with the name, counts and logs.
+    pub fn ended(self, observed: &Observed, response: &mut Response) {
+        let Self { at, id, route } = self;
+        if let Ok(name) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, name);
+        }
+        let (status, took) = (response.status(), (observed.elapsed)().saturating_sub(at));
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let code = status.as_u16();
+        let (method, path) = &route;
+        if status.is_server_error() {
+            tracing::warn!(
+                request.id = id,
+                method,
+                route = path,
+                status = code,
+                duration_ms = ms,
+                "request"
+            );
+        } else if LOOKS.contains(&path.as_str()) {
+            tracing::debug!(
+                request.id = id,
+                method,
+                route = path,
+                status = code,
+                duration_ms = ms,
+                "request"
+            );
+        } else {
+            tracing::info!(
+                request.id = id,
+                method,
+                route = path,
+                status = code,
+                duration_ms = ms,
+                "request"
+            );
+        }
+        observed.note(route, code, took);
     }
-    observed.note((method, path), code, took);
-    response
 }
 
 fn name_of(method: &Method) -> &'static str {

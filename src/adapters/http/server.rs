@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Request;
+use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
@@ -13,16 +14,14 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
-use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
+use tokio::time::timeout;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::adapters::http::air;
 use crate::adapters::http::assets::assets;
@@ -32,13 +31,13 @@ use crate::adapters::http::charts;
 use crate::adapters::http::credit;
 use crate::adapters::http::deletions;
 use crate::adapters::http::error::Problem;
-use crate::adapters::http::error::as_page;
+use crate::adapters::http::error::Reader;
 use crate::adapters::http::error::as_problem;
 use crate::adapters::http::error::no_such_path;
 use crate::adapters::http::gaps;
 use crate::adapters::http::guard::Guard;
 use crate::adapters::http::guard::guard;
-use crate::adapters::http::guard::noting::noted;
+use crate::adapters::http::guard::noting::LOOKUP_PATH;
 use crate::adapters::http::health;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
@@ -46,7 +45,8 @@ use crate::adapters::http::listener::Peer;
 use crate::adapters::http::live;
 use crate::adapters::http::login;
 use crate::adapters::http::metrics;
-use crate::adapters::http::observe::observe;
+use crate::adapters::http::observe::Begun;
+use crate::adapters::http::observe::Observed;
 use crate::adapters::http::office;
 use crate::adapters::http::openapi;
 use crate::adapters::http::pages;
@@ -81,32 +81,74 @@ const PERMISSIONS_POLICY: &str = "camera=(), geolocation=(), microphone=(), paym
 /// For how long a browser that once came by TLS comes by nothing else: a year.
 const TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Says to whoever came by TLS to come by TLS from now on.
-async fn by_tls(request: Request, next: Next) -> Response {
-    let secured = request
-        .extensions()
-        .get::<Peer>()
-        .is_some_and(|peer| peer.secured);
-    let mut response = next.run(request).await;
+/// What every answer says to a browser, unless its handler said otherwise.
+static MARKS: [(HeaderName, HeaderValue); 8] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static(PERMISSIONS_POLICY),
+    ),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+];
+/// Fields that an answer has beside those: its kind, length and name, the record of a look-up.
+const OWN_FIELDS: usize = 8;
+
+/// Marks an answer; who came by TLS is told to come by TLS from now on.
+fn mark(response: &mut Response, secured: bool) {
+    let headers = response.headers_mut();
+    headers.reserve(MARKS.len() + OWN_FIELDS);
+    for (name, value) in &MARKS {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
     if secured {
-        let headers = response.headers_mut();
         headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY);
     }
-    response
 }
 
-/// Carries out what a request asks for, also when whoever sent it hangs up meanwhile: a write that stopped half way would be
-/// on disk and not in the figures.
-async fn carried_out(request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
+fn is_secured(request: &Request) -> bool {
+    let peer = request.extensions().get::<Peer>();
+    peer.is_some_and(|peer| peer.secured)
+}
+
+/// What surrounds every request and answer: named, counted, within its time, in the form that its reader takes, and marked.
+/// All of it is one layer: for each request the router copies what lies within a layer, and that again for each layer within.
+async fn surrounded(
+    State(observed): State<Arc<Observed>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let begun = Begun::of(&observed, &mut request);
+    let secured = is_secured(&request);
+    let reader = Reader::of(&request);
+    let answered = timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let answered = answered.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response());
+    let mut response = as_problem(answered);
+    if let Some(reader) = reader {
+        response = reader.as_page(response);
     }
-    match tokio::spawn(next.run(request)).await {
-        Ok(response) => response,
-        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-        // The program is ending.
-        Err(_) => Problem::Unavailable.into_response(),
-    }
+    mark(&mut response, secured);
+    begun.ended(&observed, &mut response);
+    response
 }
 
 /// Where people come in.
@@ -185,7 +227,6 @@ fn rated() -> Router<WebState> {
         router.route(&path, post(enter))
     });
     acts.route("/v1/enterprises", get(credit::list))
-        .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
         .route(
             "/v1/enterprises/{uscc}/certificate",
             get(standing::certificate),
@@ -199,6 +240,8 @@ fn rated() -> Router<WebState> {
         .route("/tiers", get(standing::wall))
         .route("/changes", get(standing::changes))
         .layer(from_fn(signed))
+        .route("/v1/enterprises/{uscc}/tier", get(credit::tier))
+        .route(LOOKUP_PATH, post(credit::lookup::lookup))
         .route(
             "/v1/enterprises/{uscc}/records",
             get(credit::behind::records),
@@ -230,38 +273,12 @@ fn rated() -> Router<WebState> {
         .route("/v1/changes", get(credit::behind::changes))
 }
 
-/// Look-ups by the batch, which nothing keeps from being given up.
-fn looked_up(judge: &Guard) -> Router<WebState> {
-    let lookup = Router::new().route("/v1/tiers/lookup", post(credit::lookup::lookup));
-    lookup.layer(from_fn_with_state(judge.clone(), noted))
-}
-
-/// What every answer says to a browser, unless its handler said otherwise. All of it is one layer: for each request the router
-/// copies what lies within a layer, and that again for each layer within.
-fn marked(routes: Router) -> Router {
-    let set = |name, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
-    routes.layer((
-        set(header::CACHE_CONTROL, "no-store"),
-        from_fn(by_tls),
-        set(
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
-        set(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
-        set(
-            HeaderName::from_static("permissions-policy"),
-            PERMISSIONS_POLICY,
-        ),
-        set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        set(header::X_FRAME_OPTIONS, "DENY"),
-        set(header::REFERRER_POLICY, "same-origin"),
-        set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ))
+/// Marks answers that nothing else surrounds.
+async fn marked(request: Request, next: Next) -> Response {
+    let secured = is_secured(&request);
+    let mut response = next.run(request).await;
+    mark(&mut response, secured);
+    response
 }
 
 /// What answers requests that come too often, marked as all answers are and with no more work than that.
@@ -270,7 +287,7 @@ pub fn too_often() -> Router {
         let wait = request.extensions().get::<TooOften>();
         Problem::TooOften(wait.map_or(Duration::ZERO, |wait| wait.0))
     };
-    marked(Router::new().fallback(answer))
+    Router::new().fallback(answer).layer(from_fn(marked))
 }
 
 /// Every path with its handler.
@@ -319,24 +336,15 @@ pub fn router(state: WebState) -> Router {
         .merge(entered())
         .merge(decided())
         .merge(rated())
-        .layer((
-            from_fn(carried_out),
-            from_fn_with_state(judge.clone(), noted),
-        ))
-        .merge(looked_up(&judge))
         .with_state(state)
         .merge(assets())
         .route_layer(from_fn_with_state(judge, guard))
-        .fallback(no_such_path)
-        .layer(CompressionLayer::new())
-        .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::GATEWAY_TIMEOUT,
-            REQUEST_TIMEOUT,
-        ))
-        .layer(map_response(as_problem))
-        .layer(from_fn(as_page));
-    marked(routes).layer(from_fn_with_state(observed, observe))
+        .fallback(no_such_path);
+    routes.layer((
+        from_fn_with_state(observed, surrounded),
+        RequestBodyTimeoutLayer::new(BODY_TIMEOUT),
+        RequestBodyLimitLayer::new(BODY_BYTES_MAX),
+        DefaultBodyLimit::disable(),
+        CompressionLayer::new(),
+    ))
 }

@@ -1,5 +1,6 @@
 //! What every handler works with.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -40,9 +41,26 @@ use crate::ports::Letters;
 use crate::ports::Publications;
 use crate::ports::Series;
 
-/// The flows and settings behind the web side.
+/// The parts of the web side in one place, so that each request counts up one pointer and not one for each part.
 #[derive(Clone)]
-pub struct WebState {
+pub struct WebState(Arc<WebParts>);
+
+impl From<WebParts> for WebState {
+    fn from(parts: WebParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for WebState {
+    type Target = WebParts;
+
+    fn deref(&self) -> &WebParts {
+        &self.0
+    }
+}
+
+/// The flows and settings behind the web side.
+pub struct WebParts {
     /// Who may do what.
     pub access: Arc<Access>,
     /// How often callers may ask, by their names.
@@ -115,7 +133,7 @@ pub struct WebState {
     pub moment: fn() -> DateTime<FixedOffset>,
 }
 
-impl WebState {
+impl WebParts {
     /// The clock's reading.
     pub fn now(&self) -> Instant {
         (self.clock)()

@@ -4,6 +4,7 @@
 pub(super) const HOMES: &[(&str, &[&str])] = &[
     ("ab_glyph", &["src/adapters/chart"]),
     ("plotters", &["src/adapters/chart"]),
+    ("png", &["src/adapters/chart/png"]),
     ("resvg", &["src/adapters/chart/png"]),
     ("rust_xlsxwriter", &["src/adapters/export"]),
     ("axum", &["src/adapters/http"]),
