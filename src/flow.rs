@@ -2,6 +2,8 @@
 
 pub mod directory;
 
+mod kept_months;
+
 pub mod rollup;
 
 pub mod reviewing;

@@ -23,7 +23,7 @@ const PRIMARY_OVER: i64 = 50;
 const LEVEL_MAX: [i64; 5] = [50, 100, 150, 200, 300];
 
 /// Choices of the index that the texts leave open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IndexOptions {
     /// Round concentrations before the index.
     pub round_first: bool,

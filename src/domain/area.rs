@@ -22,7 +22,7 @@ use crate::domain::standards::Edition;
 use crate::domain::units::Exact;
 
 /// How many stations an area's day needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MinStations {
     /// This many.
     Count(u32),
@@ -81,7 +81,7 @@ impl fmt::Display for MinStations {
 }
 
 /// Choices of an assessment that the texts leave open. Defaults are the edition's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AreaOptions {
     /// Rounding and items of the index.
     pub index: IndexOptions,
@@ -221,54 +221,95 @@ impl AreaDay {
     }
 }
 
+/// How a station's values are judged, looked up once for all stations of a day.
+struct Judge<'e> {
+    edition: &'e Edition,
+    /// Above this a day of ozone counts with too few windows.
+    o3_limit: Option<Exact>,
+}
+
+/// A station's valid values of a day, still in their place.
+struct Valid<'d> {
+    values: [Option<&'d Exact>; 6],
+    hour_max: [Option<HourMean>; 6],
+    co_8h_max: Option<&'d Exact>,
+}
+
+impl<'e> Judge<'e> {
+    fn new(edition: &'e Edition, options: &AreaOptions) -> Self {
+        let limit = edition.limit(Pollutant::O3, Averaging::Hour8, options.area_class);
+        let limit = limit.filter(|_| options.o3_exception);
+        Self {
+            edition,
+            o3_limit: limit.map(Exact::amount),
+        }
+    }
+
+    fn valid<'d>(&self, day: &'d StationDay) -> Valid<'d> {
+        let validity = &self.edition.validity;
+        let enough_hours = |at: usize| day.hours[at] >= validity.day_hours_min;
+        let o3 = Pollutant::O3.index();
+        let value = |at: usize| {
+            if at != o3 {
+                return day.mean[at].as_ref().filter(|_| enough_hours(at));
+            }
+            let exceeds = |value: &Exact| self.o3_limit.as_ref().is_some_and(|limit| value > limit);
+            let enough = day.windows >= validity.windows_min;
+            let max = day.o3_8h_max.as_ref();
+            max.filter(|value| enough || exceeds(value))
+        };
+        // The hourly maximum of ozone stands in for windows, so their rule is enough for it.
+        let hour_max = |at: usize| day.hour_max[at].filter(|_| at == o3 || enough_hours(at));
+        let co_windows = day.co_windows >= validity.windows_min;
+        Valid {
+            values: std::array::from_fn(value),
+            hour_max: std::array::from_fn(hour_max),
+            co_8h_max: day.co_8h_max.as_ref().filter(|_| co_windows),
+        }
+    }
+}
+
 /// A station's valid values under the edition, and why the others are missing.
 pub fn station_values(
     edition: &Edition,
     options: &AreaOptions,
     day: &StationDay,
 ) -> (DayValues, Vec<Void>) {
-    let mut values = DayValues::default();
-    let mut voids = Vec::new();
+    let valid = Judge::new(edition, options).valid(day);
     let validity = &edition.validity;
     let window_void = |pollutant, have| Void::Windows {
         pollutant,
         have,
         need: validity.windows_min,
     };
+    let mut voids = Vec::new();
     for pollutant in Pollutant::ALL {
-        let index = pollutant.index();
-        let enough_hours = day.hours[index] >= validity.day_hours_min;
+        let have = day.hours[pollutant.index()];
         if pollutant == Pollutant::O3 {
-            let limit = edition.limit(pollutant, Averaging::Hour8, options.area_class);
-            let limit = limit.filter(|_| options.o3_exception).map(Exact::amount);
-            let exceeds = |value: &Exact| limit.as_ref().is_some_and(|limit| value > limit);
-            let enough = day.windows >= validity.windows_min;
-            let counts = |value: &&Exact| enough || exceeds(value);
-            values.values[index] = day.o3_8h_max.as_ref().filter(counts).cloned();
-            if values.values[index].is_none() {
+            if valid.values[pollutant.index()].is_none() {
                 voids.push(window_void(pollutant, day.windows));
             }
-        } else if enough_hours {
-            values.values[index] = day.mean[index].clone();
-        } else {
+        } else if have < validity.day_hours_min {
             voids.push(Void::Hours {
                 pollutant,
-                have: day.hours[index],
+                have,
                 need: validity.day_hours_min,
             });
         }
-        // The hourly maximum of ozone stands in for windows, so their rule is enough for it.
-        let counts = enough_hours || pollutant == Pollutant::O3;
-        values.hour_max[index] = day.hour_max[index].filter(|_| counts).map(HourMean::exact);
     }
-    if day.co_windows >= validity.windows_min {
-        values.co_8h_max = day.co_8h_max.clone();
-    } else if edition.has_index()
+    if day.co_windows < validity.windows_min
+        && edition.has_index()
         && edition.daily[Pollutant::Co.index()] == Averaging::Hour8
-        && values.values[Pollutant::Co.index()].is_some()
+        && valid.values[Pollutant::Co.index()].is_some()
     {
         voids.push(window_void(Pollutant::Co, day.co_windows));
     }
+    let values = DayValues {
+        values: valid.values.map(Option::<&Exact>::cloned),
+        hour_max: valid.hour_max.map(|own| own.map(HourMean::exact)),
+        co_8h_max: valid.co_8h_max.cloned(),
+        unmonitored: [false; 6],
+    };
     (values, voids)
 }
 
@@ -289,7 +330,9 @@ pub fn area_day(
         [] => (DayValues::default(), vec![Void::NoStations]),
         [single] if options.min_stations.needed(edition, 1) <= 1 => valid(single),
         several => {
-            let days: Vec<DayValues> = several.iter().map(|station| valid(station).0).collect();
+            let judge = Judge::new(edition, options);
+            let own = several.iter().map(|own| judge.valid(own.unwrap_or(&empty)));
+            let days: Vec<Valid<'_>> = own.collect();
             if edition.area_rule == AreaRule::Highest {
                 highest = Some(Box::new(highest_of_stations(&days)));
             }
@@ -318,17 +361,20 @@ pub fn area_day(
     }
 }
 
-fn mean_of_stations(days: &[DayValues], needs: [u32; 6]) -> (DayValues, Vec<Void>) {
-    let hour_max = |at: usize| Exact::mean(days.iter().filter_map(|day| day.hour_max[at].as_ref()));
+fn mean_of_stations(days: &[Valid<'_>], needs: [u32; 6]) -> (DayValues, Vec<Void>) {
+    let hour_max = |at: usize| {
+        let present = days.iter().filter_map(|day| day.hour_max[at]);
+        Exact::mean(present.map(HourMean::exact))
+    };
     let mut area = DayValues {
         hour_max: std::array::from_fn(hour_max),
-        co_8h_max: Exact::mean(days.iter().filter_map(|day| day.co_8h_max.as_ref())),
+        co_8h_max: Exact::mean(days.iter().filter_map(|day| day.co_8h_max)),
         ..DayValues::default()
     };
     let mut voids = Vec::new();
     for pollutant in Pollutant::ALL {
         let index = pollutant.index();
-        let present = days.iter().filter_map(|day| day.values[index].as_ref());
+        let present = days.iter().filter_map(|day| day.values[index]);
         let have = u32::try_from(present.clone().count()).expect("fewer stations than that");
         let need = needs[index];
         if have >= need {
@@ -345,12 +391,16 @@ fn mean_of_stations(days: &[DayValues], needs: [u32; 6]) -> (DayValues, Vec<Void
 }
 
 /// Of each value the highest any station has.
-fn highest_of_stations(days: &[DayValues]) -> DayValues {
-    let most = |of: &dyn Fn(&DayValues) -> Option<Exact>| days.iter().filter_map(of).max();
+fn highest_of_stations(days: &[Valid<'_>]) -> DayValues {
+    let value = |at: usize| days.iter().filter_map(|day| day.values[at]).max().cloned();
+    let hour_max = |at: usize| {
+        let present = days.iter().filter_map(|day| day.hour_max[at]);
+        present.map(HourMean::exact).max()
+    };
     DayValues {
-        values: std::array::from_fn(|at| most(&|day| day.values[at].clone())),
-        hour_max: std::array::from_fn(|at| most(&|day| day.hour_max[at].clone())),
-        co_8h_max: most(&|day| day.co_8h_max.clone()),
+        values: std::array::from_fn(value),
+        hour_max: std::array::from_fn(hour_max),
+        co_8h_max: days.iter().filter_map(|day| day.co_8h_max).max().cloned(),
         unmonitored: [false; 6],
     }
 }

@@ -86,17 +86,12 @@ pub fn area_hour(
     needs: [u32; 6],
     unmonitored: &[(Pollutant, bool)],
 ) -> AreaValues {
-    let highest = edition.area_rule == AreaRule::Highest;
     let combine = |kind: HourKind| {
         std::array::from_fn(|own| {
             let present = stations
                 .iter()
                 .filter_map(|hour| hour.kind(kind)[own].as_ref());
-            match count(present.clone()) >= needs[own] {
-                true if highest => present.max().cloned(),
-                true => Exact::mean(present),
-                false => None,
-            }
+            area_value(edition, present, needs[own])
         })
     };
     let mut values = HourValues {
@@ -142,6 +137,19 @@ pub fn area_hour(
         index: hour_index(edition, options, &values),
         void_reason: reasons.join("|"),
         values,
+    }
+}
+
+/// A value of an area's hour from those of its stations, of which it needs so many.
+pub fn area_value<'v, V>(edition: &Edition, stations: V, need: u32) -> Option<Exact>
+where
+    V: IntoIterator<Item = &'v Exact, IntoIter: Clone>,
+{
+    let present = stations.into_iter();
+    match count(present.clone()) >= need {
+        true if edition.area_rule == AreaRule::Highest => present.max().cloned(),
+        true => Exact::mean(present),
+        false => None,
     }
 }
 

@@ -153,7 +153,7 @@ impl Realtime {
 }
 
 /// Class of an area by GB 3095 4.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AreaClass {
     /// Nature reserves, scenic areas, national parks.
     One,

@@ -5,6 +5,7 @@
 //! [`Exact`] fraction. Nothing here is a binary float; rounding happens once, by [`Exact::round`], to the
 //! even digit at a tie as GB/T 8170 asks.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use num_bigint::BigInt;
@@ -279,11 +280,12 @@ impl Exact {
     }
 
     /// The arithmetic mean of some fractions; `None` when there are none.
-    pub fn mean<'a>(values: impl IntoIterator<Item = &'a Exact>) -> Option<Self> {
+    pub fn mean<V: Borrow<Exact>>(values: impl IntoIterator<Item = V>) -> Option<Self> {
         let (mut sum, mut count) = (Self::zero(), 0);
         // Values of few denominators, as those of means are, are first added up one denominator at a time.
         let mut sums: Vec<(i64, i128)> = Vec::new();
         for value in values {
+            let value = value.borrow();
             count += 1;
             let Form::Small(numerator, denominator) = value.0 else {
                 sum = sum.plus(value);

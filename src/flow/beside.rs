@@ -27,6 +27,7 @@ use crate::flow::assess::EditionChoice;
 use crate::flow::assess::PeriodReport;
 use crate::flow::reviewed::Seen;
 use crate::flow::reviewed::SeenDays;
+use crate::flow::rollup::StationDays;
 
 /// Which figures are given where days are excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -297,8 +298,11 @@ impl Assessor {
         registry.targets.clear();
         let own = registry.groups.iter_mut().filter(|own| own.id == group);
         own.for_each(|own: &mut Group| own.members = stations.iter().map(member).collect());
+        // Apart from what is kept of the registry as it is.
+        let days = StationDays::apart(&self.days);
         Assessor {
             registry: Arc::new(registry),
+            days: Arc::new(days),
             ..self.clone()
         }
     }

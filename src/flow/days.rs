@@ -4,12 +4,14 @@ use std::collections::btree_map::Range;
 use std::iter::Peekable;
 use std::sync::Arc;
 
+use chrono::Datelike;
 use chrono::NaiveDate;
 
 use crate::domain::area::AreaDay;
 use crate::domain::area::AreaOptions;
 use crate::domain::area::MinStations;
 use crate::domain::area::area_day;
+use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::deduction::without;
 use crate::domain::means::StationDay;
@@ -21,7 +23,12 @@ use crate::flow::area::Seat;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
 use crate::flow::assess::EditionChoice;
+use crate::flow::kept_months::Month;
+use crate::flow::kept_months::Origin;
 use crate::flow::unmonitored::Plans;
+
+/// Fewer days than this are worked out by themselves: most of a month would be for nothing.
+const KEPT_DAYS_MIN: u32 = 16;
 
 /// A station of an area with its days, which are asked for in order: each is found next to the one before.
 struct Course<'a> {
@@ -42,6 +49,60 @@ impl<'a> Course<'a> {
 impl Assessor {
     /// The area's days in order, each under every edition chosen.
     pub fn days(
+        &self,
+        area: &Area,
+        span: Span,
+        edition: &EditionChoice,
+        choices: Choices,
+    ) -> Vec<AreaDay> {
+        // One station's days are found as quickly as worked out, and by plans a day may rest on days of other months.
+        let one = matches!(area, Area::Station(_));
+        if one || span.length() < KEPT_DAYS_MIN || !self.registry.unmonitored.is_empty() {
+            return self.worked_out(area, span, edition, choices);
+        }
+        let mut months: Vec<(&str, Arc<[AreaDay]>)> = Vec::new();
+        let mut days = Vec::with_capacity(span.length() as usize);
+        for day in span.days() {
+            if day.day() == 1 {
+                months.clear();
+            }
+            for edition in edition.all_on(&self.editions, day) {
+                let known = months.iter().position(|(id, _)| *id == edition.id);
+                let at = known.unwrap_or_else(|| {
+                    months.push((&edition.id, self.month(area, day, edition, choices)));
+                    months.len() - 1
+                });
+                days.push(months[at].1[day.day0() as usize].clone());
+            }
+        }
+        days
+    }
+
+    /// The whole month of a day under one edition, worked out once.
+    fn month(
+        &self,
+        area: &Area,
+        day: NaiveDate,
+        edition: &Edition,
+        choices: Choices,
+    ) -> Arc<[AreaDay]> {
+        let whole = PeriodKind::Month.containing(day).span;
+        let month = Month {
+            first: whole.from,
+            area: area.text(),
+            edition: edition.id.clone(),
+            options: choices.options(edition),
+        };
+        let origin = Origin {
+            registry: Arc::clone(&self.registry),
+            editions: Arc::downgrade(&self.editions),
+        };
+        let fixed = EditionChoice::Fixed(edition.id.clone());
+        let make = || self.worked_out(area, whole, &fixed, choices);
+        self.days.kept().month(month, &origin, make)
+    }
+
+    fn worked_out(
         &self,
         area: &Area,
         span: Span,

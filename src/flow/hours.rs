@@ -16,13 +16,17 @@ use crate::domain::calendar::PeriodKind;
 use crate::domain::calendar::Span;
 use crate::domain::hours::TwoDays;
 use crate::domain::hours::area_hour;
+use crate::domain::hours::area_value;
 use crate::domain::hours::station_hour;
+use crate::domain::means::HourMean;
 use crate::domain::means::Hours;
 use crate::domain::names::SourceId;
+use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::SeriesKey;
 use crate::domain::standards::Edition;
 use crate::domain::standards::Editions;
 use crate::domain::standards::Realtime;
+use crate::domain::units::Exact;
 use crate::flow::area::Area;
 use crate::flow::assess::Assessor;
 use crate::flow::assess::Choices;
@@ -169,6 +173,12 @@ type StationHours = BTreeMap<NaiveDate, [Hours; 6]>;
 /// Hours of stations out of the store.
 pub struct Loaded(BTreeMap<SourceId, StationHours>);
 
+/// Hours of one pollutant out of the store, by station and day.
+pub struct LoadedOf {
+    pollutant: Pollutant,
+    hours: BTreeMap<SourceId, BTreeMap<NaiveDate, Hours>>,
+}
+
 impl HoursOf<'_> {
     /// The area's hours, 24 a day. A month is loaded at a time.
     ///
@@ -203,6 +213,88 @@ impl HoursOf<'_> {
         let mut plans = Plans::of(&self.assessor.registry);
         let of_day = |day| self.day(area, day, &mut plans, loaded);
         span.days().flat_map(of_day).collect()
+    }
+
+    /// The area's hourly values of one pollutant, 24 a day: those of [`Self::hours`] without moving means and indices, which
+    /// take most of its time. All stations are read in one go.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn loaded_of(
+        &self,
+        area: &Area,
+        span: Span,
+        pollutant: Pollutant,
+    ) -> Result<LoadedOf, StoreError> {
+        let all = self.assessor.stations_for(area);
+        let seats = area.seats(&self.assessor.registry, &all);
+        let stations: Vec<SourceId> = seats.iter().map(|seat| seat.station.clone()).collect();
+        let hours = self
+            .recipe
+            .hours_of(self.keys, &stations, pollutant, span, self.known_at)
+            .await?;
+        Ok(LoadedOf {
+            pollutant,
+            hours: stations.into_iter().zip(hours).collect(),
+        })
+    }
+
+    /// The area's values from what was loaded for these days, each with the end of its hour.
+    pub fn values_of(
+        &self,
+        area: &Area,
+        span: Span,
+        loaded: &LoadedOf,
+    ) -> Vec<(Instant, Option<Exact>)> {
+        let all = self.assessor.stations_for(area);
+        let seats = area.seats(&self.assessor.registry, &all);
+        let plans = Plans::of(&self.assessor.registry);
+        let mut values = Vec::with_capacity(span.length() as usize * HOURS_PER_DAY);
+        for day in span.days() {
+            let members = seats.iter().filter(|seat| seat.counts_on(day));
+            let members: Vec<SourceId> = members.map(|seat| seat.station.clone()).collect();
+            let edition = self.edition.on(&self.recipe.editions, day);
+            let needs = self.needs(area, edition, &members, plans.unplanned(&members, day));
+            let own = members
+                .iter()
+                .filter_map(|id| loaded.hours.get(id)?.get(&day));
+            let own: Vec<&Hours> = own.collect();
+            for at in 0..HOURS_PER_DAY {
+                let present: Vec<Exact> = own
+                    .iter()
+                    .filter_map(|hours| hours[at].map(HourMean::exact))
+                    .collect();
+                let value = area_value(edition, &present, needs[loaded.pollutant.index()]);
+                values.push((self.ending(day, at), value));
+            }
+        }
+        values
+    }
+
+    /// How many stations each pollutant needs.
+    fn needs(
+        &self,
+        area: &Area,
+        edition: &Edition,
+        members: &[SourceId],
+        unplanned: [u32; 6],
+    ) -> [u32; 6] {
+        let total = u32::try_from(members.len()).expect("fewer stations than that");
+        self.least(area).needs(edition, total, unplanned)
+    }
+
+    fn least(&self, area: &Area) -> MinStations {
+        match area {
+            _ if self.any_station => MinStations::Count(1),
+            Area::Station(_) => MinStations::Count(1),
+            _ => self.choices.min_stations.unwrap_or(MinStations::Standard),
+        }
+    }
+
+    /// The end of the hour that begins so many after the day does.
+    fn ending(&self, day: NaiveDate, at: usize) -> Instant {
+        let ending = i64::try_from(at + 1).expect("at most 24") * HOUR_S;
+        self.recipe.zone.day_start(day).plus_s(ending)
     }
 
     /// The newest hour of `day` in which any of the area's stations has a value.
@@ -245,12 +337,7 @@ impl HoursOf<'_> {
         let options = self.choices.hour_options(edition);
         let realtime = options.map_or(Realtime::HourlyPm, |options| options.realtime);
         let total = u32::try_from(members.len()).expect("fewer stations than that");
-        let least = match area {
-            _ if self.any_station => MinStations::Count(1),
-            Area::Station(_) => MinStations::Count(1),
-            _ => self.choices.min_stations.unwrap_or(MinStations::Standard),
-        };
-        let needs = least.needs(edition, total, plans.unplanned(&members, day));
+        let needs = self.needs(area, edition, &members, plans.unplanned(&members, day));
         let judged = self.choices.options(edition);
         let unmonitored = self
             .assessor
@@ -268,15 +355,14 @@ impl HoursOf<'_> {
             let any = |hour: &&HourValues| hour.hour.iter().any(Option::is_some);
             let reporting = stations.iter().filter(any).count();
             let found = area_hour(edition, options, &stations, needs, &unmonitored);
-            let ending = i64::try_from(at + 1).expect("at most 24") * HOUR_S;
             AreaHour {
-                time: self.recipe.zone.day_start(day).plus_s(ending),
+                time: self.ending(day, at),
                 edition: edition.id.clone(),
                 values: found.values,
                 index: found.index,
                 void_reason: found.void_reason,
                 options,
-                needed: least.needed(edition, total),
+                needed: self.least(area).needed(edition, total),
                 reporting: u32::try_from(reporting).expect("fewer stations than that"),
                 stations: total,
             }

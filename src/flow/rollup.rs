@@ -9,8 +9,11 @@ mod gather;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::fmt;
 use std::iter::Peekable;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -38,6 +41,7 @@ use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::SeriesKey;
 use crate::domain::standards::Editions;
 use crate::domain::strip::Strip;
+use crate::flow::kept_months::KeptMonths;
 use crate::flow::rollup::gather::Column;
 use crate::flow::rollup::gather::Gather;
 use crate::ports::Range;
@@ -56,8 +60,103 @@ pub const HOURLY_S: u32 = 3_600;
 /// Days of one station, by date.
 pub type Days = BTreeMap<NaiveDate, Arc<StationDay>>;
 
-/// Days of many stations. Each station's are shared, so that replacing one station's leaves the others alone.
-pub type StationDays = HashMap<SourceId, Arc<Days>>;
+/// Days of many stations. Each station's are shared, so that replacing one station's leaves the others alone. What areas made of
+/// them is kept beside them, as long as they are the same.
+#[derive(Clone, Default)]
+pub struct StationDays {
+    stations: HashMap<SourceId, Arc<Days>>,
+    kept: KeptMonths,
+}
+
+impl StationDays {
+    /// Of no station.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same days, and nothing that was made of them.
+    pub(super) fn apart(of: &Self) -> Self {
+        Self {
+            stations: of.stations.clone(),
+            kept: KeptMonths::default(),
+        }
+    }
+
+    /// Months that areas made of these days.
+    pub(super) fn kept(&self) -> &KeptMonths {
+        &self.kept
+    }
+
+    /// Puts a station's days in the place of those of a span.
+    fn replace(&mut self, source: SourceId, span: Span, days: Days) {
+        let known = self.stations.contains_key(&source);
+        let own = Arc::make_mut(self.stations.entry(source.clone()).or_default());
+        for day in span.days() {
+            own.remove(&day);
+        }
+        own.extend(days);
+        // A source without any value is no station there are data of.
+        let empty = own.is_empty();
+        if empty {
+            self.stations.remove(&source);
+        }
+        if known && !empty {
+            self.kept.forget(span);
+        } else {
+            // A station more or less is one on every day of an area of all stations.
+            self.kept.forget_all();
+        }
+    }
+}
+
+impl Deref for StationDays {
+    type Target = HashMap<SourceId, Arc<Days>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.stations
+    }
+}
+
+impl DerefMut for StationDays {
+    /// Whatever is done to the stations, what was made of them may be another now.
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.kept.forget_all();
+        &mut self.stations
+    }
+}
+
+impl FromIterator<(SourceId, Arc<Days>)> for StationDays {
+    fn from_iter<I: IntoIterator<Item = (SourceId, Arc<Days>)>>(stations: I) -> Self {
+        Self {
+            stations: stations.into_iter().collect(),
+            kept: KeptMonths::default(),
+        }
+    }
+}
+
+impl IntoIterator for StationDays {
+    type Item = (SourceId, Arc<Days>);
+    type IntoIter = std::collections::hash_map::IntoIter<SourceId, Arc<Days>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.stations.into_iter()
+    }
+}
+
+impl PartialEq for StationDays {
+    fn eq(&self, other: &Self) -> bool {
+        self.stations == other.stations
+    }
+}
+
+impl Eq for StationDays {}
+
+impl fmt::Debug for StationDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stations.fmt(f)
+    }
+}
 
 /// How readings become days: zone, standards and store.
 #[derive(Clone)]
@@ -104,6 +203,28 @@ impl Recipe {
             .await
     }
 
+    /// Hours of one pollutant of several stations by day, in the order of the stations; all of them in one scan.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn hours_of(
+        &self,
+        keys: &[SeriesKey],
+        sources: &[SourceId],
+        pollutant: Pollutant,
+        span: Span,
+        known_at: Option<Instant>,
+    ) -> Result<Vec<BTreeMap<NaiveDate, Hours>>, StoreError> {
+        let plan = self.plan_of(keys, sources, &[pollutant]);
+        let add =
+            |all: &mut Vec<BTreeMap<NaiveDate, Hours>>, source: usize, _, day, own: &Hours| {
+                all[source].insert(day, *own);
+            };
+        let none = vec![BTreeMap::new(); sources.len()];
+        self.gather(plan, self.range(Some(span), known_at), none, add)
+            .await
+    }
+
     fn range(&self, span: Option<Span>, known_at: Option<Instant>) -> Range {
         let mut range = Range {
             known_at,
@@ -118,9 +239,13 @@ impl Recipe {
 
     /// What to scan of some sources.
     fn plan(&self, keys: &[SeriesKey], sources: &[SourceId]) -> Plan {
+        self.plan_of(keys, sources, &Pollutant::ALL)
+    }
+
+    fn plan_of(&self, keys: &[SeriesKey], sources: &[SourceId], of: &[Pollutant]) -> Plan {
         let mut plan = Plan::default();
         for (number, source) in sources.iter().enumerate() {
-            for pollutant in Pollutant::ALL {
+            for pollutant in of.iter().copied() {
                 let own = self.columns(keys, source, pollutant);
                 let alone = own.len() == 1;
                 for key in own {
@@ -409,15 +534,7 @@ impl Rollup {
         let mut shared = self.days.write().unwrap_or_else(PoisonError::into_inner);
         let all = Arc::make_mut(&mut shared);
         for (source, span, days) in fresh {
-            let own = Arc::make_mut(all.entry(source.clone()).or_default());
-            for day in span.days() {
-                own.remove(&day);
-            }
-            own.extend(days);
-            // A source without any value is no station there are data of.
-            if own.is_empty() {
-                all.remove(&source);
-            }
+            all.replace(source, span, days);
         }
     }
 }

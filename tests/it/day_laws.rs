@@ -16,6 +16,7 @@ use skytier::adapters::store::embedded::Access;
 use skytier::adapters::store::embedded::Embedded;
 use skytier::app::seeds;
 use skytier::app::standards;
+use skytier::domain::area::AreaDay;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::PeriodKind;
 use skytier::domain::calendar::Span;
@@ -30,6 +31,7 @@ use skytier::domain::reading::Qc;
 use skytier::domain::reading::Reading;
 use skytier::domain::reading::Review;
 use skytier::domain::reading::SeriesKey;
+use skytier::domain::registry::Registry;
 use skytier::domain::units::Amount;
 use skytier::domain::units::Exact;
 use skytier::flow::area::Area;
@@ -131,6 +133,7 @@ type Shown = (Instant, Arc<StationDays>);
 /// Feeds the steps and settles; the days then, what was shown in between, the readings in the order they came.
 async fn follow(
     recipe: &Recipe,
+    registry: &Arc<Registry>,
     steps: &[Step],
 ) -> (Arc<StationDays>, Vec<Shown>, Vec<Observation>) {
     let rollup = Rollup::open(recipe.clone()).await.expect("an empty store");
@@ -141,7 +144,8 @@ async fn follow(
             Step::Settle => {
                 rollup.settle().await.expect("settled");
                 assert_eq!(rollup.waiting(), 0);
-                // A reader that holds the days does not disturb what follows.
+                // A reader that holds the days, or has areas' days made of them, does not disturb what follows.
+                area_days(recipe, registry, &rollup.now());
                 shown.push((now, rollup.now()));
                 continue;
             }
@@ -259,6 +263,25 @@ fn check_naive(days: &StationDays, came: &[Observation]) {
     }
 }
 
+/// The days of areas of several stations, over two months. What past months make is kept beside the stations' days.
+fn area_days(recipe: &Recipe, registry: &Arc<Registry>, days: &Arc<StationDays>) -> Vec<AreaDay> {
+    let assessor = Assessor {
+        editions: Arc::clone(&recipe.editions),
+        publication: standards::publication().expect("a sound profile"),
+        registry: Arc::clone(registry),
+        days: Arc::clone(days),
+    };
+    let span = Span {
+        from: first_day() - chrono::Days::new(9),
+        to: first_day() + chrono::Days::new(9),
+    };
+    let of = |area: &str| {
+        let area = Area::parse(area).expect("an area");
+        assessor.days(&area, span, &EditionChoice::Auto, Choices::default())
+    };
+    [of("group:city"), of("mean")].concat()
+}
+
 /// Everything printed of the group of the three stations and of one of them.
 fn printed(recipe: &Recipe, days: &Arc<StationDays>) -> String {
     let assessor = Assessor {
@@ -302,11 +325,14 @@ async fn laws(stores: &Stores, steps: &[Step]) {
         zone: Zone::beijing(),
         editions: Arc::new(standards::editions().expect("sound editions")),
     };
-    let (kept, shown, came) = follow(&recipe, steps).await;
+    let registry = Arc::new(seeds::registry("jiangyin").expect("a sound seed"));
+    let (kept, shown, came) = follow(&recipe, &registry, steps).await;
     let whole = recipe.all_days(None).await.expect("computed whole");
     assert_eq!(*kept, whole, "kept up and computed whole");
     check_naive(&kept, &came);
     let whole = Arc::new(whole);
+    let fresh = area_days(&recipe, &registry, &whole);
+    assert_eq!(area_days(&recipe, &registry, &kept), fresh, "kept months");
     assert_eq!(printed(&recipe, &kept), printed(&recipe, &whole));
     for (at, days) in shown {
         let known = recipe.all_days(Some(at)).await.expect("computed as known");

@@ -192,6 +192,13 @@ async fn of_group(without: usize, have: usize, expected: (bool, bool, &str)) {
         known_at: None,
     };
     let hours = of.hours(&Area::Mean, asked).await.expect("hours");
+    // One pollutant alone, read in one go: the same values.
+    let loaded = of.loaded_of(&Area::Mean, asked, Pollutant::Co).await;
+    let alone = of.values_of(&Area::Mean, asked, &loaded.expect("hours"));
+    let whole = hours
+        .iter()
+        .map(|hour| (hour.time, hour.values.hour[co].clone()));
+    assert_eq!(alone, whole.collect::<Vec<_>>(), "{case}");
     let hour = &hours[0];
     let (value, aqi) = (hour.values.hour[co].is_some(), hour.index.aqi.is_some());
     let reason = expected.2.replace("stations", "1h");

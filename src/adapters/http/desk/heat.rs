@@ -16,6 +16,7 @@ use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::http::state::WebState;
 use crate::domain::calendar::HOURS_PER_DAY;
+use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Exact;
@@ -36,27 +37,24 @@ pub(super) async fn heat_of(desk: &Desk<'_>) -> Result<HeatChart, Problem> {
     // Nothing else is drawn, so nothing else is read.
     keys.retain(|key| key.factor.as_str() == Pollutant::Pm25.key());
     let of = desk.hours_of(&keys);
-    let at = Pollutant::Pm25.index();
-    let mut cells = Vec::new();
-    for month in PeriodKind::Month.cut(desk.span) {
-        let loaded = of.load(&desk.area, month.span).await?;
-        let cell = || {
-            let hours = of.of_loaded(&desk.area, month.span, &loaded);
-            let by_hour = |hour: usize| {
-                let own = hours
-                    .iter()
-                    .filter(|own| state.zone.hour_of_ending(own.time) == hour);
-                let values: Vec<&Exact> =
-                    own.filter_map(|own| own.values.hour[at].as_ref()).collect();
+    let loaded = of.loaded_of(&desk.area, desk.span, Pollutant::Pm25).await?;
+    let cells = || {
+        let months = PeriodKind::Month.cut(desk.span).into_iter();
+        let of_month = |month: Period| {
+            let hours = of.values_of(&desk.area, month.span, &loaded);
+            let cell = |hour: usize| {
+                let own = hours.iter().skip(hour).step_by(HOURS_PER_DAY);
+                let values: Vec<&Exact> = own.filter_map(|(_, own)| own.as_ref()).collect();
                 let enough = i64::try_from(values.len()).is_ok_and(|count| count >= CELL_HOURS_MIN);
                 let mean = Exact::mean(values).filter(|_| enough)?;
                 let text = mean.round(0).to_string();
                 Some((position(&text)?, text))
             };
-            std::array::from_fn::<_, HOURS_PER_DAY, _>(by_hour)
+            std::array::from_fn::<_, HOURS_PER_DAY, _>(cell)
         };
-        cells.push(state.compute(cell).await);
-    }
+        months.map(of_month).collect::<Vec<_>>()
+    };
+    let cells = state.compute(cells).await;
     let words_of = phrases(desk.lang);
     let simulated = desk.assessor.simulated(&desk.area, desk.span);
     Ok(HeatChart {
