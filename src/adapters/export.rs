@@ -52,16 +52,16 @@ pub struct Column {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportFault {
     /// Writing CSV failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Csv(#[from] csv::Error),
     /// Writing failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     /// Writing Parquet failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Parquet(#[from] ::parquet::errors::ParquetError),
     /// Writing a workbook failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Xlsx(#[from] rust_xlsxwriter::XlsxError),
     /// More rows than a sheet has.
     #[error(

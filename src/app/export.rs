@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
+use crate::adapters::export::ExportFault;
 use crate::adapters::export::Form;
 use crate::adapters::export::Sheet;
 use crate::adapters::store::Stores;
@@ -161,12 +162,14 @@ pub async fn run(args: ExportArgs, stdout: &mut (dyn Write + Send)) -> anyhow::R
     // A pipe or a device must stay what it is, and so must a link.
     if std::fs::symlink_metadata(&args.out).is_ok_and(|there| !there.is_file()) {
         let file = std::fs::File::create(&args.out).with_context(place)?;
-        write(&args, &stores, &bar, std::io::BufWriter::new(file)).await?;
+        let written = write(&args, &stores, &bar, std::io::BufWriter::new(file)).await;
+        written.map_err(|fault| placed(fault, place()))?;
     } else {
         unless_stopped(async {
             let draft = Draft::beside(&args.out);
             let file = std::fs::File::create(draft.path()).with_context(place)?;
-            write(&args, &stores, &bar, std::io::BufWriter::new(&file)).await?;
+            let written = write(&args, &stores, &bar, std::io::BufWriter::new(&file)).await;
+            written.map_err(|fault| placed(fault, place()))?;
             file.sync_all().with_context(place)?;
             std::fs::rename(draft.path(), &args.out).with_context(place)
         })
@@ -174,6 +177,14 @@ pub async fn run(args: ExportArgs, stdout: &mut (dyn Write + Send)) -> anyhow::R
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// A fault of writing with the file it was met in; those of the store name their own place.
+fn placed(fault: anyhow::Error, place: String) -> anyhow::Error {
+    if fault.is::<ExportFault>() || fault.is::<std::io::Error>() {
+        return fault.context(place);
+    }
+    fault
 }
 
 async fn write(

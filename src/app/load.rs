@@ -40,7 +40,8 @@ const BACK_S: i64 = 400 * 86_400;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 The stations are sim-load-00001 and so on; register them first, else their messages wait in quarantine. Each message
-carries six invented values of a minute. All of them come as the one --user, so that device must be bound to all. With --verify every acknowledged message is looked for in the data directory.
+carries six invented values of a minute. All of them come as the one --user, so that device must be bound to all. With --verify every acknowledged message is looked for in the data directory. Values are other ones in every run;
+a second run into the same directory corrects the first one's, so size on a new one.
 
 Examples:
   skytier load --devices 100 --table > /tmp/load-stations.csv
@@ -85,10 +86,11 @@ fn station(device: u32) -> SourceId {
     SourceId::new(&format!("sim-load-{device:05}")).expect("a sound code")
 }
 
-/// The invented value of a station's pollutant at a time: the same whenever it is asked for.
-fn value(device: u32, pollutant: Pollutant, time: Stamp) -> Amount {
+/// The invented value of a station's pollutant at a time, another in every run: the same whenever it is asked for.
+fn value(run: i64, device: u32, pollutant: Pollutant, time: Stamp) -> Amount {
     let mixed = (time.unix() / i64::from(INTERVAL_S))
         .wrapping_mul(31)
+        .wrapping_add(run)
         .wrapping_add(i64::from(device) * 17)
         .wrapping_add(pollutant.index() as i64 * 7);
     let tenths = mixed.rem_euclid(900) + 1;
@@ -102,9 +104,11 @@ fn time(first: Stamp, number: u64) -> Stamp {
     first.plus_s(number.cast_signed() * i64::from(INTERVAL_S))
 }
 
-fn payload(device: u32, time: Stamp) -> Vec<u8> {
-    let values = Pollutant::ALL
-        .map(|pollutant| format!("\"{}\":{}", pollutant.key(), value(device, pollutant, time)));
+fn payload(run: i64, device: u32, time: Stamp) -> Vec<u8> {
+    let values = Pollutant::ALL.map(|pollutant| {
+        let value = value(run, device, pollutant, time);
+        format!("\"{}\":{value}", pollutant.key())
+    });
     let (stamp, values) = (Zone::beijing().text(time), values.join(","));
     format!("{{\"time\":\"{stamp}\",\"interval_s\":{INTERVAL_S},\"values\":{{{values}}}}}").into()
 }
@@ -124,6 +128,7 @@ pub async fn run(args: &LoadArgs, out: &mut impl Write) -> anyhow::Result<()> {
         .ok_or_else(|| bad_input("--to is needed"))?;
     let to = args.sender.way(to)?;
     let minute = i64::from(INTERVAL_S);
+    let run = now().unix();
     let first = now().plus_s(-BACK_S);
     let first = first.plus_s(-first.unix().rem_euclid(minute));
     let pace = args
@@ -146,18 +151,22 @@ pub async fn run(args: &LoadArgs, out: &mut impl Write) -> anyhow::Result<()> {
         };
         let topic = topics.topic(&target);
         running.spawn(async move {
-            let message = |number| (topic.clone(), payload(device, time(first, number)));
+            let message = |number| (topic.clone(), payload(run, device, time(first, number)));
             (device, load::publish(&plan, message).await)
         });
     }
     let outcomes = running.join_all().await;
     report(&outcomes, begun.elapsed(), out)?;
     if let Some(data) = &args.verify {
-        let missing = missing(data, &outcomes, first).await?;
+        let missing = missing(data, &outcomes, (run, first)).await?;
         writeln!(out, "missing\t{missing}")?;
         if missing > 0 {
             out.flush()?;
-            let said = format!("{missing} acknowledged values are not in the store");
+            let said = format!(
+                "{missing} acknowledged values are not among the readings; those of stations that are not registered wait in \
+                 quarantine (`skytier dead-letters list --state quarantined --data {}`)",
+                data.display()
+            );
             return Err(anyhow::Error::new(AnswerIsNo(said)));
         }
     }
@@ -222,7 +231,7 @@ fn report(outcomes: &[(u32, Outcome)], took: Duration, out: &mut impl Write) -> 
 async fn missing(
     data: &std::path::Path,
     outcomes: &[(u32, Outcome)],
-    first: Stamp,
+    (run, first): (i64, Stamp),
 ) -> anyhow::Result<u64> {
     let stores = open::for_reading(data)?;
     let mut missing = 0;
@@ -244,7 +253,7 @@ async fn missing(
                 let time = time(first, number);
                 let found = column.binary_search_by_key(&time, |reading| reading.time);
                 let stored = found.ok().and_then(|at| column[at].value);
-                missing += u64::from(stored != Some(value(*device, pollutant, time)));
+                missing += u64::from(stored != Some(value(run, *device, pollutant, time)));
             }
         }
     }

@@ -5,9 +5,11 @@
 //! they came.
 
 mod retry;
+mod series;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +25,8 @@ use crate::domain::reading::Observation;
 use crate::domain::reading::Qc;
 use crate::domain::registry::senders::Senders;
 use crate::flow::directory::Directory;
+use crate::flow::ingest::series::Known;
+use crate::flow::ingest::series::TOO_MANY;
 use crate::flow::measure::AGE;
 use crate::flow::measure::Histogram;
 use crate::flow::measure::SECOND;
@@ -172,6 +176,7 @@ pub struct Ingest {
     stage: Stage,
     /// Sources with messages in quarantine. Locked while readings are admitted.
     waiting: Mutex<HashSet<Source>>,
+    known: std::sync::Mutex<Known>,
     wake: Notify,
     counters: IngestCounters,
 }
@@ -184,7 +189,7 @@ enum Place<'a> {
 }
 
 impl Ingest {
-    /// Looks up which sources have messages in quarantine.
+    /// Looks up which sources have messages in quarantine, and which series there are.
     ///
     /// # Errors
     /// Those of the store.
@@ -195,6 +200,7 @@ impl Ingest {
             .filter(|(_, state, _)| *state == LetterState::Quarantined);
         Ok(Self {
             waiting: Mutex::new(quarantined.map(|(source, ..)| source).collect()),
+            known: std::sync::Mutex::new(Known::of(&stage.series.keys().await?)),
             stage,
             wake: Notify::new(),
             counters: IngestCounters::default(),
@@ -222,8 +228,8 @@ impl Ingest {
         let mut reasons = Vec::new();
         for submission in submissions {
             let source = &submission.source;
-            let (state, word, reason) = match place(&senders, &waiting, source, &submission.content)
-            {
+            let place = self.room(place(&senders, &waiting, source, &submission.content));
+            let (state, word, reason) = match place {
                 Place::Store(observations, left) => {
                     batch.observations.extend_from_slice(observations);
                     let Some(left) = left else { continue };
@@ -251,6 +257,18 @@ impl Ingest {
             self.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// The place, unless the source would have too many series.
+    fn room<'a>(&self, place: Place<'a>) -> Place<'a> {
+        let Place::Store(observations, left) = place else {
+            return place;
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.take_up(observations) {
+            Ok(()) => Place::Store(observations, left),
+            Err(said) => Place::Keep(LetterState::Dead, TOO_MANY, said),
+        }
     }
 
     /// Appends, counts and tells which days are touched.

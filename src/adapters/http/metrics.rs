@@ -18,6 +18,7 @@ use crate::domain::pollutant::Pollutant;
 use crate::flow::ingest::VERDICTS;
 use crate::flow::measure::Measured;
 use crate::flow::measure::SECOND;
+use crate::ports::LetterState;
 
 /// Days before the last whole one within which a pollutant was measured, for its hours to be expected.
 const LATELY_DAYS: u64 = 7;
@@ -93,8 +94,10 @@ fn histogram(labels: &[(&str, &str)], measured: &Measured) -> Vec<Row> {
 /// When the text cannot be made, which does not happen.
 pub async fn metrics(State(state): State<WebState>) -> Result<Response, Problem> {
     let mut text = String::new();
+    let waiting = letters_waiting(&state).await?;
     let families = admitted(&state)
         .into_iter()
+        .chain([waiting])
         .chain(written(&state))
         .chain(of_stations(&state))
         .chain(of_parts(&state))
@@ -131,6 +134,25 @@ fn read(counter: &AtomicU64) -> u64 {
 
 fn single(value: u64) -> Vec<Row> {
     vec![row(&[], value)]
+}
+
+/// Messages that are kept and whose readings are not stored yet.
+async fn letters_waiting(state: &WebState) -> Result<Family, Problem> {
+    let counts = state.letters.letter_counts().await?;
+    let states = [LetterState::Quarantined, LetterState::Dead];
+    let rows = states.map(|wanted| {
+        let own = counts.iter().filter(|(_, state, _)| *state == wanted);
+        row(
+            &[("state", wanted.key())],
+            own.map(|(.., count)| count).sum(),
+        )
+    });
+    Ok(family(
+        "letters_waiting",
+        "Messages kept instead of their readings now, in quarantine or dead.",
+        "gauge",
+        rows.to_vec(),
+    ))
 }
 
 /// What became of messages and values.

@@ -192,7 +192,8 @@ impl Ingest {
             } else {
                 &*waiting
             };
-            let (state, reason) = match place(&senders, behind, &letter.source, &content) {
+            let (state, reason) = match self.room(place(&senders, behind, &letter.source, &content))
+            {
                 Place::Keep(state, _, reason) => (state, reason),
                 Place::Store(observations, left) => {
                     let given = observations.len();

@@ -357,3 +357,44 @@ proptest! {
         prop_assert_eq!(early, late);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_makes_ever_new_series_is_held_at_so_many() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let mut station = Station::connect(&daemon, "station").await;
+    let topic = readings_topic("1999A");
+    let odd = |intervals: std::ops::Range<u32>| {
+        let one = |interval| {
+            format!("{{\"time\":\"{TIME}\",\"interval_s\":{interval},\"values\":{{\"pm25\":7}}}}")
+        };
+        format!("[{}]", intervals.map(one).collect::<Vec<_>>().join(","))
+    };
+    station.send(&topic, &odd(1..2_001)).await;
+    station.send(&topic, &odd(2_001..4_001)).await;
+    station.send(&topic, &odd(4_001..6_001)).await;
+    let reason = "skytier_letters_total{state=\"dead\",reason=\"too_many_series\"}";
+    assert_eq!(daemon.metric(reason), 1);
+    assert_eq!(daemon.metric("skytier_letters_waiting{state=\"dead\"}"), 1);
+    let exported = daemon.export();
+    let own = exported
+        .lines()
+        .filter(|row| row.starts_with("1999A,pm25,avg,"));
+    assert_eq!(own.count(), 4_000);
+    // What it always sent goes on, also after a restart, and so do others.
+    daemon.kill9();
+    let daemon = Daemon::start(&data, &[]);
+    let mut station = Station::connect(&daemon, "station").await;
+    station.send(&topic, &hourly(TIME, "8")).await;
+    station.send(&topic, &odd(4_001..6_001)).await;
+    station
+        .send(&readings_topic("2000A"), &hourly(TIME, "9"))
+        .await;
+    assert_eq!(daemon.metric(reason), 1);
+    assert_eq!(values(&daemon, "2000A", "factor=pm25").len(), 1);
+    let exported = daemon.export();
+    assert!(
+        exported.contains(&format!("1999A,pm25,avg,{TIME},3600,8,")),
+        "{exported}"
+    );
+}

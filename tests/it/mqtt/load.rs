@@ -64,7 +64,7 @@ fn every_message_that_is_counted_is_in_the_store() {
     ];
     let (code, said) = fails(&more);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("are not in the store"), "{said}");
+    assert!(said.contains("wait in quarantine"), "{said}");
     daemon.stop("TERM");
     verify(&data);
     let (code, said) = fails(&["load", "--to", &to, "--devices", "1", "--seconds", "1"]);
