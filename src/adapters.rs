@@ -12,6 +12,8 @@ pub mod password;
 
 pub mod payload;
 
+pub mod mapping;
+
 pub mod mqtt;
 
 pub mod hj212;

@@ -263,6 +263,16 @@ impl Decoder {
         Self { hj212, ..self }
     }
 
+    /// The rules values are judged by.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Largest payload that is looked at, in bytes.
+    pub fn payload_bytes_max(&self) -> usize {
+        self.payload_bytes_max
+    }
+
     /// Reads one payload, given what is registered of its source; `now` is what stamps are judged against.
     ///
     /// # Errors

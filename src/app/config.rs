@@ -20,6 +20,7 @@ use toml::de::DeValue;
 
 use crate::adapters::hj212::settings::LoggerSettings;
 use crate::adapters::http::listener::WebSettings;
+use crate::adapters::mapping::Maps;
 use crate::adapters::mqtt::broker::BrokerSettings;
 use crate::adapters::mqtt::settings::EndpointSettings;
 use crate::adapters::payload::PAYLOAD_BYTES_MAX;
@@ -81,6 +82,10 @@ pub struct Settings {
     pub hj212: hj212_frames::Reading,
     /// Where data loggers connect.
     pub loggers: LoggerSettings,
+    /// Where mapping files are; none: there are none.
+    pub devices_dir: Option<PathBuf>,
+    /// The mapping files, read.
+    pub maps: Maps,
     /// External brokers.
     pub brokers: Vec<BrokerSettings>,
     /// Beats, and what counts as silence.
@@ -160,6 +165,8 @@ impl Default for Settings {
             queue_messages_max: 2_048,
             hj212: hj212_frames::Reading::default(),
             loggers: LoggerSettings::default(),
+            devices_dir: None,
+            maps: Maps::default(),
             brokers: Vec::new(),
             watch: WatchSettings::default(),
             retention: Policy::default(),
@@ -212,6 +219,15 @@ pub fn load(
         }
     }
     settings.loggers.take(&settings.hj212);
+    if let Some(directory) = &settings.devices_dir {
+        match Maps::of(directory) {
+            Ok(maps) => settings.maps = maps,
+            Err(told) => faults.extend(
+                told.iter()
+                    .map(|fault| format!("mqtt.devices_dir: {fault}")),
+            ),
+        }
+    }
     apply::check(&settings, &mut faults);
     if faults.is_empty() {
         Ok(settings)

@@ -191,6 +191,7 @@ async fn flows(stores: &Stores, settings: &Settings, now: Instant) -> anyhow::Re
             topics,
             Decoder::new(settings.payload_bytes_max, qc_rules::rules()?)
                 .with_hj212(settings.hj212.clone()),
+            settings.maps.clone(),
         ),
     };
     let ingest = Arc::new(Ingest::open(stage).await?);

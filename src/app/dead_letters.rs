@@ -105,6 +105,7 @@ pub async fn admission(stores: &Stores, settings: &Settings) -> anyhow::Result<I
             topics,
             Decoder::new(settings.payload_bytes_max, qc_rules::rules()?)
                 .with_hj212(settings.hj212.clone()),
+            settings.maps.clone(),
         ),
     };
     Ok(Ingest::open(stage).await?)

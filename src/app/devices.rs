@@ -14,6 +14,7 @@ use crate::adapters::access::devices::Devices as Kept;
 use crate::adapters::access::devices::Listed;
 use crate::adapters::access::devices::Proof;
 use crate::adapters::limits::Area;
+use crate::adapters::mapping::Maps;
 use crate::adapters::mqtt::devices::Credentials;
 use crate::adapters::mqtt::devices::Device;
 use crate::adapters::mqtt::devices::Devices;
@@ -338,6 +339,7 @@ pub(super) struct Gate {
     pub(super) loggers: Arc<Devices>,
     access: Arc<Access>,
     topics: Topics,
+    maps: Maps,
     taken: Arc<Kept>,
     incidents: mpsc::Receiver<Incident>,
     clock: fn() -> Instant,
@@ -360,6 +362,7 @@ impl Gate {
             loggers: Arc::new(made(credentials_of_frames(settings))),
             access: Arc::clone(access),
             topics: Topics::new(&settings.mqtt_prefix)?,
+            maps: settings.maps.clone(),
             taken: Arc::default(),
             incidents,
             clock,
@@ -400,6 +403,12 @@ impl Gate {
                 .sources
                 .iter()
                 .map(|source| self.topics.start(source))
+                .chain(
+                    listed
+                        .sources
+                        .iter()
+                        .flat_map(|source| self.maps.topics_of(source)),
+                )
                 .collect(),
             password,
             certificate,

@@ -15,6 +15,8 @@ use crate::adapters::inbound::recent::BYTES_MAX;
 use crate::adapters::inbound::recent::Came;
 use crate::adapters::inbound::recent::Outcome;
 use crate::adapters::inbound::recent::Recent;
+use crate::adapters::mapping::Mapped;
+use crate::adapters::mapping::Maps;
 use crate::adapters::payload::Decoder;
 use crate::adapters::payload::PayloadFault;
 use crate::adapters::payload::Registered;
@@ -269,11 +271,25 @@ enum Decoded {
     Verdict(Verdict),
 }
 
-/// Reads messages by their topics, with the zone registered for their source.
-pub fn reader(topics: Topics, decoder: Decoder) -> Reader {
+/// Reads messages by their topics, with the zone registered for their source; those on other topics by mapping files.
+pub fn reader(topics: Topics, decoder: Decoder, maps: Maps) -> Reader {
     Box::new(move |topic, payload, senders, now| {
         let Some(target) = topics.target(topic) else {
-            return Read::Astray;
+            let zone_of = |source: &Source| senders.zone(source);
+            let limit = decoder.payload_bytes_max();
+            return match maps.read((topic, payload), limit, zone_of, now, decoder.rules()) {
+                None => Read::Astray,
+                Some(Mapped::Readings(source, readings, None)) => {
+                    Read::Message(source, Content::Readings(readings))
+                }
+                Some(Mapped::Readings(source, readings, Some(left))) => {
+                    Read::Message(source, Content::Partly(readings, left))
+                }
+                Some(Mapped::Unusable(source, why)) => {
+                    let source = source.unwrap_or_else(stray);
+                    Read::Message(source, Content::Unusable("mapping", why))
+                }
+            };
         };
         let source = target.sender();
         let registered = Registered {
@@ -320,7 +336,7 @@ mod tests {
             letters: Arc::clone(&stores.letters),
             directory: Arc::clone(&directory),
             touch: Box::new(|_| {}),
-            reader: reader(Topics::default(), Decoder::default()),
+            reader: reader(Topics::default(), Decoder::default(), Maps::default()),
         };
         let ingest = Ingest::open(stage).await.expect("an empty store");
         let (attendance, begun) = (Arc::clone(&stores.attendance), Instant::from_unix(0));

@@ -35,6 +35,7 @@ mod keeping;
 mod leap;
 mod links;
 mod listeners;
+mod mapping;
 mod metrics;
 mod mirror;
 mod mqtt;

@@ -66,6 +66,8 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "tls"),
     ("http", "words"),
     ("layout", "cells"),
+    // The shape of JSON, and its limits.
+    ("mapping", "payload"),
     ("mqtt", "inbound"),
     ("mqtt", "limits"),
     ("mqtt", "payload"),

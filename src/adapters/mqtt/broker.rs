@@ -80,6 +80,8 @@ pub struct BrokerSettings {
     pub group: Option<String>,
     /// Prefix of the topics.
     pub prefix: String,
+    /// Filters of other topics, which mapping files have.
+    pub mapped: Vec<String>,
     /// Messages that may wait for their acknowledgement.
     pub window: u16,
     /// User name at the broker.
@@ -109,6 +111,7 @@ impl Default for BrokerSettings {
             client_id: "skytier".to_owned(),
             group: None,
             prefix: PREFIX.to_owned(),
+            mapped: Vec::new(),
             window: 1_024,
             username: None,
             password: None,
@@ -206,6 +209,7 @@ impl Broker {
                 .filters()
                 .into_iter()
                 .map(|(_, filter)| filter)
+                .chain(settings.mapped.iter().cloned())
                 .collect(),
             Some(group) => {
                 let sound = (1..=GROUP_BYTES_MAX).contains(&group.len())
@@ -219,7 +223,10 @@ impl Broker {
                     Channel::Status => filter,
                     Channel::Readings | Channel::Hj212 => format!("$share/{group}/{filter}"),
                 };
-                topics.filters().into_iter().map(shared).collect()
+                let mapped = settings.mapped.iter();
+                let mapped = mapped.map(|filter| format!("$share/{group}/{filter}"));
+                let own = topics.filters().into_iter().map(shared);
+                own.chain(mapped).collect()
             }
         };
         Ok(Self {

@@ -46,7 +46,7 @@ const ABOUT_CHARS_MAX: usize = 120;
 pub struct Device {
     /// Its user name.
     pub id: String,
-    /// What its topics start with, such as `skytier/v1/stations/Dongsi/`.
+    /// What its topics start with, such as `skytier/v1/stations/Dongsi/`; without a slash at the end: one topic.
     pub topics: Vec<String>,
     /// Its password as Argon2id made it; none: by certificate alone.
     pub password: Option<String>,
@@ -57,7 +57,11 @@ pub struct Device {
 impl Device {
     /// Whether a topic is its own.
     pub fn owns(&self, topic: &str) -> bool {
-        self.topics.iter().any(|start| topic.starts_with(start))
+        let owns = |own: &String| match own.ends_with('/') {
+            true => topic.starts_with(own),
+            false => topic == own,
+        };
+        self.topics.iter().any(owns)
     }
 }
 
@@ -468,6 +472,21 @@ mod tests {
                 .await
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_topic_is_owned_by_its_start_or_whole() {
+        let mut own = device("s1", None, None);
+        own.topics.push("tele/s1".to_owned());
+        for (topic, expected) in [
+            ("skytier/v1/stations/s1/readings", true),
+            ("skytier/v1/stations/s11/readings", false),
+            ("tele/s1", true),
+            ("tele/s11", false),
+            ("tele/s1/x", false),
+        ] {
+            assert_eq!(own.owns(topic), expected, "{topic}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::domain::retention::DAYS_MAX;
 use crate::domain::retention::Kind;
 
 /// Every key, for the message about one that is unknown.
-pub(super) const KEYS: [&str; 86] = [
+pub(super) const KEYS: [&str; 87] = [
     "data_dir",
     "zone",
     "store.kind",
@@ -60,6 +60,7 @@ pub(super) const KEYS: [&str; 86] = [
     "mqtt.prefix",
     "mqtt.payload_bytes_max",
     "mqtt.queue_messages_max",
+    "mqtt.devices_dir",
     "mqtt.embedded.enabled",
     "mqtt.embedded.listen",
     "mqtt.embedded.connections_max",
@@ -147,6 +148,7 @@ pub(super) fn set(settings: &mut Settings, key: &str, value: Value) -> Result<()
         "mqtt.prefix" => settings.mqtt_prefix = text(value)?,
         "mqtt.payload_bytes_max" => settings.payload_bytes_max = number(value, 64, 16 << 20)?,
         "mqtt.queue_messages_max" => settings.queue_messages_max = number(value, 1, 1_000_000)?,
+        "mqtt.devices_dir" => settings.devices_dir = file(&text(value)?),
         "mqtt.embedded.enabled" => settings.mqtt_embedded = flag(value)?,
         "health.heartbeat_s" => settings.watch.heartbeat_s = number(value, 1, BEAT_S_MAX)?,
         "health.silent_after" => settings.watch.silent_after = number(value, 1, 1_000)?,

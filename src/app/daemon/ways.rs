@@ -74,6 +74,7 @@ pub(super) async fn ways_in(
     for broker in &settings.brokers {
         let mut broker = broker.clone();
         broker.prefix.clone_from(&settings.mqtt_prefix);
+        broker.mapped = settings.maps.filters();
         let url = broker.url.clone();
         let client = Broker::new(broker, inlet.clone())?;
         ways.counters.push((url, client.counters()));

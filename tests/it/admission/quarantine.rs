@@ -4,6 +4,7 @@ use proptest::prelude::ProptestConfig;
 use proptest::prelude::prop_assert_eq;
 use proptest::proptest;
 use serde_json::json;
+use skytier::adapters::mapping::Maps;
 use skytier::adapters::payload::Decoder;
 use skytier::adapters::payload::topic::Topics;
 use skytier::adapters::store::Stores;
@@ -265,7 +266,7 @@ async fn ingest(stores: &Stores) -> Ingest {
         letters: stores.letters.clone(),
         directory: directory.expect("a registry").into(),
         touch: Box::new(|_| {}),
-        reader: reader(Topics::default(), Decoder::default()),
+        reader: reader(Topics::default(), Decoder::default(), Maps::default()),
     };
     Ingest::open(stage).await.expect("an empty store")
 }

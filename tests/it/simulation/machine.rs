@@ -13,6 +13,7 @@ use skytier::adapters::inbound::Inlet;
 use skytier::adapters::inbound::Link;
 use skytier::adapters::inbound::Message;
 use skytier::adapters::inbound::Verdict;
+use skytier::adapters::mapping::Maps;
 use skytier::adapters::payload::Decoder;
 use skytier::adapters::payload::topic::Topics;
 use skytier::adapters::store::Stores;
@@ -191,7 +192,11 @@ impl Machine {
             letters: Arc::clone(&stores.letters),
             directory: Arc::clone(&directory),
             touch: Box::new(move |touch| touched.touch(touch)),
-            reader: reader(Topics::default(), Decoder::new(1 << 18, rules)),
+            reader: reader(
+                Topics::default(),
+                Decoder::new(1 << 18, rules),
+                Maps::default(),
+            ),
         };
         let ingest = Arc::new(Ingest::open(stage).await.expect("admission"));
         let (inlet, deliveries) = Inlet::new(MESSAGES_MAX);

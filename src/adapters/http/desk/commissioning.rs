@@ -118,7 +118,7 @@ pub async fn commissioning(state: &WebState, wish: Wish, id: &str) -> Result<She
                 anchor: "facts",
                 title: words_of.commissioning_title.to_owned(),
                 notes: Vec::new(),
-                parts: vec![Part::Facts(facts)],
+                parts: desk.with_gaps(facts, station.then_some(&id)),
             },
             desk.last_block(&last),
             desk.came_block(&came),
@@ -199,6 +199,15 @@ fn offset_words(came: &[Came], desk: &Desk<'_>) -> String {
 }
 
 impl Desk<'_> {
+    /// What is known of a source, and where its gaps are if it is a station.
+    fn with_gaps(&self, facts: Vec<(String, Cell)>, station: Option<&SourceId>) -> Vec<Part> {
+        let links = station.map(|id| {
+            let address = format!("/stations/{id}?lang={}#gaps", self.lang.key());
+            Part::Links(vec![(address, phrases(self.lang).gaps_title.to_owned())])
+        });
+        std::iter::once(Part::Facts(facts)).chain(links).collect()
+    }
+
     /// Whether a value looks like micrograms where milligrams are meant, or the other way round.
     fn looks_like_other_unit(&self, own: &Came) -> bool {
         let pollutant = Pollutant::ALL
