@@ -10,6 +10,7 @@ mod persons;
 mod proxied;
 mod secrets;
 mod sessions;
+mod times;
 mod views;
 
 use std::path::Path;
