@@ -162,7 +162,7 @@ impl Office {
         html! {
             @if rows.is_empty() { p.meta { (self.pick("没有。", "None.")) } }
             @else {
-                div.across tabindex="0" { table.stack {
+                div.across tabindex="0" { table.stack.given {
                     thead { tr { @for name in columns { th scope="col" { (name) } } } }
                     tbody { @for row in rows { tr {
                         @for (at, (cell, name)) in row.iter().zip(columns).enumerate() {
@@ -177,6 +177,11 @@ impl Office {
 
 fn cell(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }
+}
+
+/// Who somebody is to us, in one piece: a narrow column would break words of two characters.
+fn role_cell(of: Option<Role>, lang: Lang) -> Markup {
+    html! { @if let Some(of) = of { span.whole { (role(of, lang)) } } }
 }
 
 fn subject(of: Option<&Uscc>) -> Markup {
@@ -202,7 +207,7 @@ pub fn tokens(office: &Office, tokens: &[Token]) -> Markup {
         let last = office.time(token.last_used_at);
         vec![
             cell(&token.name),
-            cell(role(token.role, office.lang)),
+            role_cell(Some(token.role), office.lang),
             subject(token.subject.as_ref()),
             state(standing, office.lang),
             cell(office.time(Some(token.expires_at))),
@@ -211,7 +216,7 @@ pub fn tokens(office: &Office, tokens: &[Token]) -> Markup {
             } else {
                 &last
             }),
-            html! { code { (token.id) } @if let Some(name) = &token.certificate { " " (office.pick("证书", "certificate")) " " (name) } },
+            html! { span { code { (token.id) } @if let Some(name) = &token.certificate { " " (office.pick("证书", "certificate")) " " (name) } } },
             html! { @if standing == "valid" {
                 (office.button(PATH, ("revoke", office.pick("吊销", "Revoke")), &token.id, &[]))
             } },
@@ -279,15 +284,15 @@ pub fn users(office: &Office, persons: &[Person]) -> Markup {
         )];
         vec![
             cell(&person.name),
-            cell(role(person.role, office.lang)),
+            role_cell(Some(person.role), office.lang),
             subject(person.subject.as_ref()),
             state(if valid { "valid" } else { "disabled" }, office.lang),
             cell(office.time(Some(person.created_at))),
             cell(office.time(Some(person.changed_at))),
-            html! {
+            html! { @if office.may { div {
                 (office.button(PATH, (what, words), &person.name, &[]))
                 (office.button(PATH, ("password", office.pick("设置密码", "Set password")), &person.name, &password))
-            },
+            } } },
         ]
     };
     let columns = [
@@ -484,7 +489,7 @@ pub fn audit(office: &Office, audit: &Audit) -> Markup {
             cell(seq.to_string()),
             cell(office.time(Some(act.at))),
             cell(act.who.as_deref().unwrap_or("")),
-            cell(act.role.map_or("", |own| role(own, office.lang))),
+            role_cell(act.role, office.lang),
             cell(&act.via),
             cell(&act.what),
             cell(&act.about),
