@@ -4,6 +4,8 @@ pub mod inbound;
 
 pub mod cells;
 
+pub mod hex;
+
 pub mod limits;
 
 pub mod tls;

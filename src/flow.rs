@@ -12,6 +12,8 @@ pub mod reviewed;
 
 pub mod measure;
 
+pub mod locked;
+
 pub mod ingest;
 
 pub mod qc;

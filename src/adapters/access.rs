@@ -33,7 +33,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
@@ -55,7 +54,9 @@ use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::reading;
 use crate::domain::access::Act;
 use crate::domain::access::Mandates;
+use crate::domain::access::Role;
 use crate::domain::credit::uscc::Uscc;
+use crate::flow::locked::locked;
 use crate::ports::StoreError;
 
 /// The file inside the data directory.
@@ -144,8 +145,13 @@ pub struct Access {
     pub door: Door,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Role and unit as they are kept, of tokens and of persons.
+fn standing(role: &str, subject: Option<&str>) -> Result<(Role, Option<Uscc>), String> {
+    let subject = subject.map(Uscc::new).transpose();
+    Ok((
+        Role::parse(role)?,
+        subject.map_err(|fault| fault.to_string())?,
+    ))
 }
 
 /// Random bytes.
@@ -153,11 +159,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], AccessFault> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|cause| AccessFault::Random(cause.to_string()))?;
     Ok(bytes)
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest that stands for a secret.

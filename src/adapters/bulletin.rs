@@ -19,6 +19,7 @@ mod words;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::adapters::hex::hex;
 use crate::adapters::lang::Lang;
 use crate::flow::bulletin::Bulletin;
 
@@ -61,6 +62,5 @@ pub fn render(bulletin: &Bulletin, lang: Lang, form: Form) -> String {
 
 /// SHA-256 of a bulletin's text, in hexadecimal.
 pub fn digest(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes()))
 }

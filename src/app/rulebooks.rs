@@ -8,6 +8,7 @@ mod file;
 
 pub mod reader;
 
+use crate::adapters::hex::hex;
 use crate::app::rulebooks::file::Model;
 use crate::app::rulebooks::reader::Notes;
 use crate::app::rulebooks::reader::Reader;
@@ -19,7 +20,6 @@ use crate::domain::credit::rulebook::yearly::YearlyBook;
 use chrono::NaiveDate;
 use sha2::Digest;
 use sha2::Sha256;
-use std::fmt::Write;
 use toml::de::DeTable;
 
 /// The files compiled in, oldest first: identifier and text.
@@ -314,12 +314,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> RulebookError {
 }
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

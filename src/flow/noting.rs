@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::domain::credit::lookup::Lookup;
 use crate::domain::credit::lookup::Stamp;
 use crate::domain::credit::lookup::Wanted;
+use crate::flow::locked::locked;
 use crate::flow::patience::Patience;
 use crate::ports::Lookups;
 use crate::ports::StoreError;
@@ -28,10 +27,6 @@ const GATHER: Duration = Duration::from_millis(10);
 const PLACE_WAIT: Duration = Duration::from_secs(5);
 
 type Waiting = Arc<Mutex<BTreeMap<String, Lookup>>>;
-
-fn locked(waiting: &Waiting) -> MutexGuard<'_, BTreeMap<String, Lookup>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Where records are handed over and found again.
 pub struct Noting {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::adapters::access::Access;
 use crate::adapters::access::AccessFault;
-use crate::adapters::access::locked;
 use crate::domain::access::Act;
+use crate::flow::locked::locked;
 
 /// Rows of those who showed who they are that are counted at once, and rows of all others, who may be any number;
 /// whatever else comes is counted in one more of its kind.

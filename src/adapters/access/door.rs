@@ -17,9 +17,9 @@ use tokio::sync::SemaphorePermit;
 
 use crate::adapters::access::AccessFault;
 use crate::adapters::access::digest;
-use crate::adapters::access::locked;
 use crate::adapters::access::random;
 use crate::domain::calendar::Instant;
+use crate::flow::locked::locked;
 
 /// Failures that cost nothing.
 const FREE: u32 = 3;

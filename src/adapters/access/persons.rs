@@ -10,6 +10,7 @@ use rusqlite::params;
 use crate::adapters::access::Access;
 use crate::adapters::access::AccessFault;
 use crate::adapters::access::Refusal;
+use crate::adapters::access::standing;
 use crate::adapters::access::tokens::check_free;
 use crate::adapters::password;
 use crate::adapters::store::embedded::Fault;
@@ -56,14 +57,7 @@ pub struct NewPerson {
 
 fn person(row: &Row<'_>) -> rusqlite::Result<Result<Person, String>> {
     let (role, subject): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-    let read = || -> Result<(Role, Option<Uscc>), String> {
-        let subject = subject.as_deref().map(Uscc::new).transpose();
-        Ok((
-            Role::parse(&role)?,
-            subject.map_err(|fault| fault.to_string())?,
-        ))
-    };
-    let (role, subject) = match read() {
+    let (role, subject) = match standing(&role, subject.as_deref()) {
         Ok(read) => read,
         Err(fault) => return Ok(Err(fault)),
     };

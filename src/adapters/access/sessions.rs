@@ -10,13 +10,13 @@ use subtle::ConstantTimeEq as _;
 use crate::adapters::access::Access;
 use crate::adapters::access::AccessFault;
 use crate::adapters::access::digest;
-use crate::adapters::access::locked;
 use crate::adapters::access::random;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::access::Act;
 use crate::domain::access::Caller;
 use crate::domain::access::Via;
 use crate::domain::calendar::Instant;
+use crate::flow::locked::locked;
 
 /// Seconds after the last request at which a session ends.
 pub const IDLE_S: i64 = 1_800;

@@ -17,9 +17,9 @@ use crate::adapters::access::Access;
 use crate::adapters::access::AccessFault;
 use crate::adapters::access::Refusal;
 use crate::adapters::access::digest;
-use crate::adapters::access::hex;
-use crate::adapters::access::locked;
 use crate::adapters::access::random;
+use crate::adapters::access::standing;
+use crate::adapters::hex::hex;
 use crate::adapters::store::embedded::Fault;
 use crate::domain::access::Act;
 use crate::domain::access::Caller;
@@ -28,6 +28,7 @@ use crate::domain::access::Via;
 use crate::domain::access::check_name;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::uscc::Uscc;
+use crate::flow::locked::locked;
 use crate::ports::StoreError;
 
 /// What a token begins with.
@@ -120,14 +121,7 @@ const COLUMNS: &str = "id, name, role, subject, sha256, certificate, created_at,
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Result<Token, String>> {
     let (role, subject): (String, Option<String>) = (row.get(2)?, row.get(3)?);
-    let read = || {
-        let subject = subject.as_deref().map(Uscc::new).transpose();
-        Ok((
-            Role::parse(&role)?,
-            subject.map_err(|fault| fault.to_string())?,
-        ))
-    };
-    let (role, subject) = match read() {
+    let (role, subject) = match standing(&role, subject.as_deref()) {
         Ok(read) => read,
         Err(fault) => return Ok(Err(fault)),
     };

@@ -32,20 +32,10 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+pub use crate::adapters::hex::hex;
+
 /// Fields of an entry that name officers or unfold a process: they stay with the authority and the unit.
 const INTERNAL: [&str; 2] = ["entered_by", "approved_by"];
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
-}
 
 /// Records whose details are sealed, each with the hash of its row.
 pub type Seals = BTreeMap<String, [u8; 32]>;

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::Weak;
@@ -27,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::adapters::limits::Area;
 use crate::adapters::limits::Seldom;
+use crate::flow::locked::locked;
 
 /// Proofs by Argon2id at once, and of one address.
 const PROOFS_MAX: usize = 2;
@@ -135,10 +135,6 @@ pub struct Devices {
     failures: Mutex<HashMap<(Area, String), Failures>>,
     seldom: Seldom,
     told: Option<mpsc::Sender<Incident>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Devices {

@@ -1,10 +1,9 @@
 //! Kept messages as JSON.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::hex::hex;
 use crate::domain::calendar::Zone;
 use crate::ports::Kept;
 
@@ -37,11 +36,7 @@ pub fn whole(zone: Zone, kept: &Kept) -> Value {
     match std::str::from_utf8(&kept.letter.payload) {
         Ok(text) => shape["payload"] = json!(text),
         Err(_) => {
-            let mut digits = String::with_capacity(kept.letter.payload.len() * 2);
-            for byte in &kept.letter.payload {
-                write!(digits, "{byte:02x}").expect("memory takes text");
-            }
-            shape["payload_hex"] = json!(digits);
+            shape["payload_hex"] = json!(hex(&kept.letter.payload));
         }
     }
     shape
