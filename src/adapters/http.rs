@@ -87,6 +87,8 @@ pub mod audit;
 
 pub mod office;
 
+pub mod hooks;
+
 pub mod signed;
 
 pub mod server;

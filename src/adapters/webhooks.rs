@@ -7,6 +7,8 @@
 
 pub mod address;
 
+pub mod files;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +53,16 @@ impl HookSecret {
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> HookSecret {
         HookSecret(bytes.to_vec())
+    }
+
+    /// One that nobody can foresee.
+    ///
+    /// # Errors
+    /// A system without randomness.
+    pub fn random() -> Result<HookSecret, String> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|cause| format!("no randomness: {cause}"))?;
+        Ok(HookSecret::new(bytes))
     }
 
     /// Reads `whsec_` and base64.

@@ -24,6 +24,7 @@ use crate::app::fault::bad_input;
 use crate::app::observations;
 use crate::app::open;
 use crate::app::qc_rules;
+use crate::app::rate::parse_known_at;
 use crate::app::standards;
 use crate::domain::area::MinStations;
 use crate::domain::assessment::composite::Singles;
@@ -98,8 +99,8 @@ pub struct AssessArgs {
         value_name = "hour|day|xun|month|month-to-date|quarter|half|year|year-to-date|12-months|3-years|period"
     )]
     by: By,
-    /// As known at this moment (RFC 3339); corrections that came later are left out.
-    #[arg(long, value_name = "TIME")]
+    /// As known at this moment (RFC 3339), or at the end of a date; corrections that came later are left out.
+    #[arg(long, value_name = "TIME", value_parser = parse_known_at)]
     known_at: Option<DateTime<chrono::FixedOffset>>,
     /// auto (the edition in force), 2012, 2026, 2031, or a profile to compare with: epa-2024, who-2021, eu-2024;
     /// several joined by commas stand side by side, and what the rule alone changes is said.

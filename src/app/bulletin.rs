@@ -13,6 +13,7 @@ use crate::adapters::lang::Lang;
 use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::rate::parse_known_at;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::reading::Review;
@@ -59,8 +60,8 @@ pub struct BulletinArgs {
     /// raw: readings as received; reviewed: as reviewers left them.
     #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]
     review: Review,
-    /// As known at this moment (RFC 3339); what came later is left out.
-    #[arg(long, value_name = "TIME")]
+    /// As known at this moment (RFC 3339), or at the end of a date; what came later is left out.
+    #[arg(long, value_name = "TIME", value_parser = parse_known_at)]
     known_at: Option<DateTime<chrono::FixedOffset>>,
     /// Remember the figures as published; `skytier restatements` tells when they change. No daemon may have the
     /// directory open.

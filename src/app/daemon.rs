@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::adapters::access::Access;
 use crate::adapters::hj212::settings::Counters as LoggerCounters;
+use crate::adapters::http::hooks::Hooks;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
 use crate::adapters::http::server::router;
@@ -30,6 +31,7 @@ use crate::adapters::receipt::Keys;
 use crate::adapters::store::Stores;
 use crate::adapters::store::influxdb2::mirror::Mirror;
 use crate::adapters::timestamps::Authority;
+use crate::adapters::webhooks::files::Folder;
 use crate::app::cli;
 use crate::app::config::Settings;
 use crate::app::config::StoreKind;
@@ -416,6 +418,7 @@ impl Parts {
             reviewed: Arc::default(),
             reasons: Arc::new(exclusions::reasons()?),
             receipts: Arc::new(receipts(settings, (self.clock)())?),
+            hooks: hooks(settings),
             authority: authority(settings)?,
             workdays: Arc::new(holidays::workdays()?),
             rules: qc_rules::rules()?,
@@ -463,6 +466,15 @@ impl Noted {
         self.stop.send_replace(true);
         Ok(self.task.await??)
     }
+}
+
+/// Where subscribers are, unless nothing is kept.
+fn hooks(settings: &Settings) -> Option<Hooks> {
+    let kept = settings.store != StoreKind::Memory;
+    kept.then(|| Hooks {
+        folder: Folder::of(&settings.data_dir),
+        allow_private: settings.webhooks.allow_private,
+    })
 }
 
 /// Who stamps receipts.

@@ -2,6 +2,7 @@
 
 use crate::adapters::export::ExportFault;
 use crate::adapters::layout::LayoutFault;
+use crate::adapters::webhooks::files::HookFault;
 use crate::app::rate::RateError;
 use crate::app::rulebooks::RulebookError;
 use crate::ports::StoreError;
@@ -29,6 +30,9 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
         let credit = cause.is::<RateError>() || cause.is::<RulebookError>();
         if cause.is::<BadInput>() || cause.is::<LayoutFault>() || credit {
+            return 2;
+        }
+        if let Some(HookFault::Refused(_)) = cause.downcast_ref() {
             return 2;
         }
         if let Some(ExportFault::TooManyRows) = cause.downcast_ref() {

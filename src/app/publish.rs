@@ -19,6 +19,7 @@ use crate::app::assess::period_kind;
 use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::rate::parse_known_at;
 use crate::app::standards;
 use crate::domain::area::MinStations;
 use crate::domain::assessment::composite::Singles;
@@ -80,8 +81,8 @@ pub struct PublishArgs {
     /// auto (the edition in force) or the id of an edition.
     #[arg(long, default_value = "auto")]
     edition: String,
-    /// As known at this moment (RFC 3339), for what was published earlier [default: now].
-    #[arg(long, value_name = "TIME")]
+    /// As known at this moment (RFC 3339), or at the end of a date, for what was published earlier [default: now].
+    #[arg(long, value_name = "TIME", value_parser = parse_known_at)]
     known_at: Option<DateTime<chrono::FixedOffset>>,
     /// raw: values as received; reviewed: as reviewers left them.
     #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]

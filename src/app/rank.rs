@@ -13,6 +13,7 @@ use crate::adapters::report::ranking;
 use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::rate::parse_known_at;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::reading::Review;
@@ -55,8 +56,8 @@ pub struct RankArgs {
     /// auto (the edition in force at the end of the period) or the id of one.
     #[arg(long, default_value = "auto")]
     edition: String,
-    /// As known at this moment (RFC 3339); corrections that came later are left out.
-    #[arg(long, value_name = "TIME")]
+    /// As known at this moment (RFC 3339), or at the end of a date; corrections that came later are left out.
+    #[arg(long, value_name = "TIME", value_parser = parse_known_at)]
     known_at: Option<DateTime<chrono::FixedOffset>>,
     /// raw: values as received; reviewed: as reviewers left them.
     #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]

@@ -340,10 +340,7 @@ pub(super) fn parse_on(text: &str) -> Result<NaiveDate, String> {
 
 /// A time, or a date for the end of that day in Beijing time.
 pub(super) fn parse_known_at(text: &str) -> Result<DateTime<FixedOffset>, String> {
-    if let Ok(day) = parse_day(text) {
-        let zone = Zone::beijing();
-        return Ok(zone.local(zone.day_end(day)));
-    }
     let right = "write a time such as 2026-02-20T18:00:00+08:00, or a date";
-    DateTime::parse_from_rfc3339(text).map_err(|_| right.to_owned())
+    let known_at = Zone::beijing().time_asked(text);
+    known_at.ok_or_else(|| right.to_owned())
 }

@@ -14,6 +14,7 @@ use crate::adapters::report::targets;
 use crate::app::assess::review;
 use crate::app::fault::bad_input;
 use crate::app::open;
+use crate::app::rate::parse_known_at;
 use crate::app::standards;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::PeriodKind;
@@ -43,8 +44,8 @@ pub struct TargetsArgs {
     /// The last day looked at [default: yesterday].
     #[arg(long, value_name = "DATE")]
     on: Option<NaiveDate>,
-    /// As known at this moment (RFC 3339); corrections that came later are left out.
-    #[arg(long, value_name = "TIME")]
+    /// As known at this moment (RFC 3339), or at the end of a date; corrections that came later are left out.
+    #[arg(long, value_name = "TIME", value_parser = parse_known_at)]
     known_at: Option<DateTime<chrono::FixedOffset>>,
     /// raw: values as received; reviewed: as reviewers left them. Past years a projection draws from are of the same kind.
     #[arg(long, value_parser = review, default_value = "raw", value_name = "raw|reviewed")]

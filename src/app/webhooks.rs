@@ -2,14 +2,11 @@
 
 pub mod deliver;
 
-pub mod files;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde_json::Value;
 use serde_json::json;
 
@@ -17,14 +14,14 @@ use crate::adapters::webhooks::HookSecret;
 use crate::adapters::webhooks::Message;
 use crate::adapters::webhooks::Sender;
 use crate::adapters::webhooks::address::HookAddress;
+use crate::adapters::webhooks::files::Folder;
+use crate::adapters::webhooks::files::Hook;
 use crate::app::config;
 use crate::app::config::Settings;
 use crate::app::fault::AnswerIsNo;
 use crate::app::fault::bad_input;
 use crate::app::open;
 use crate::app::rulebooks;
-use crate::app::webhooks::files::Folder;
-use crate::app::webhooks::files::Hook;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::hook::Progress;
@@ -170,7 +167,7 @@ pub async fn run(args: &WebhooksArgs, now: Instant, out: &mut impl Write) -> any
             let hook = Hook {
                 name: name.clone(),
                 url: url.clone(),
-                secret: HookSecret::new(random()?),
+                secret: HookSecret::random().map_err(|fault| anyhow::anyhow!(fault))?,
                 created: Zone::beijing().text(now),
                 after: after.unwrap_or(head),
                 subjects,
@@ -247,6 +244,7 @@ fn shown(hook: &Hook, progress: &Progress, head: u64) -> Value {
         "subjects": hook.subjects.as_ref().map(BTreeSet::len),
         "bank": hook.bank,
         "cursor": progress.done,
+        "arrived_at": progress.arrived_at.map(text),
         "waiting": head.saturating_sub(progress.done),
         "failing": failing,
         "laid_aside": progress.laid_aside,
@@ -271,12 +269,4 @@ fn codes(path: &Path) -> anyhow::Result<BTreeSet<Uscc>> {
         )));
     }
     Ok(codes)
-}
-
-fn random() -> anyhow::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|cause| anyhow::anyhow!("{cause}"))
-        .context("no randomness")?;
-    Ok(bytes)
 }

@@ -131,6 +131,17 @@ impl Zone {
         Some(self.day_of_ending(Instant(time.timestamp() + begun)))
     }
 
+    /// A time asked for with its offset, or a date, which stands for its end: 24:00 in this zone.
+    #[must_use]
+    pub fn time_asked(self, text: &str) -> Option<DateTime<FixedOffset>> {
+        let shaped = text.len() == "YYYY-MM-DD".len();
+        if let Some(day) = text.parse::<NaiveDate>().ok().filter(|_| shaped) {
+            let day = Some(day).filter(|day| YEARS.contains(&day.year()));
+            return day.map(|day| self.local(self.day_end(day)));
+        }
+        DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()
+    }
+
     /// The day a period ending at the stamp belongs to: 00:00 belongs to the day before.
     pub fn day_of_ending(self, ending: Instant) -> NaiveDate {
         self.local(ending.plus_s(-1)).date_naive()

@@ -4,6 +4,7 @@ mod attacks;
 mod audit;
 mod certified;
 mod forms;
+mod hooks;
 mod office;
 mod parts;
 mod persons;

@@ -3,7 +3,8 @@
 
 mod commands;
 mod entering;
-mod hooks;
+mod feed;
+pub(crate) mod hooks;
 mod lists;
 mod noted;
 mod process;
@@ -14,6 +15,7 @@ mod sm2;
 mod snapshots;
 mod stamps;
 mod tariffs;
+mod wrong;
 
 use serde_json::Value;
 use serde_json::json;

@@ -246,14 +246,14 @@ pub(super) async fn answered(
     params: &Params,
 ) -> Result<Answered, Problem> {
     let client = lookups::client(caller, head)?;
-    let subject = known_unit(state, code, caller, params.time("known_at")?)?;
+    let subject = known_unit(state, code, caller, params.known(state.zone)?)?;
     let question = Question {
         caller,
         subject,
         params,
         client_ref: client_ref(params.text("client_ref"))?,
     };
-    let view = view(state, params.time("known_at")?).await?;
+    let view = view(state, params.known(state.zone)?).await?;
     let (printed, receipt) = told(state, &view, &question)?;
     let noted = lookups::note(state, client, &view, Some(subject), 1, &receipt).await?;
     Ok(Answered {

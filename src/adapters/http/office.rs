@@ -50,7 +50,7 @@ const ROWS: usize = 100;
 const DAY_S: i64 = 86_400;
 
 /// The key of a session's forms, where it is one.
-type Key = Option<Extension<FormKey>>;
+pub(super) type Key = Option<Extension<FormKey>>;
 
 /// One of the pages.
 #[derive(Clone, Copy)]
@@ -72,12 +72,20 @@ impl Place {
     }
 }
 
-fn answer(status: StatusCode, markup: Markup) -> Response {
+/// A page as it is sent.
+pub(super) fn answer(status: StatusCode, markup: Markup) -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
     (status, policy, Html(markup.into_string())).into_response()
 }
 
-fn office(state: &WebState, caller: &Caller, key: Key, lang: Lang, said: Option<Said>) -> Office {
+/// What all these pages have.
+pub(super) fn office(
+    state: &WebState,
+    caller: &Caller,
+    key: Key,
+    lang: Lang,
+    said: Option<Said>,
+) -> Office {
     Office {
         lang,
         key: key.map(|Extension(FormKey(key))| key),
@@ -127,18 +135,27 @@ fn refused(what: &str, fault: impl std::fmt::Display) -> AccessFault {
     AccessFault::Refused(format!("{what}: {fault}"))
 }
 
-/// Makes a change of a form off the threads that serve connections; then the page again, with its secret or why not.
-async fn change(
-    (state, caller, key, fields): (WebState, Caller, Key, Fields),
-    place: Place,
-    act: fn(&Access, &Caller, &Fields, Instant) -> Done,
-) -> Result<Response, Problem> {
+/// Refuses changes before anybody was given access.
+///
+/// # Errors
+/// When nobody was.
+pub(super) fn only_signed_in(caller: &Caller) -> Result<(), Problem> {
     if caller.is_open() {
         return Err(Problem::Forbidden(
             "before anybody was given access, the commands on the machine itself give it"
                 .to_owned(),
         ));
     }
+    Ok(())
+}
+
+/// Makes a change of a form off the threads that serve connections; then the page again, with its secret or why not.
+async fn change(
+    (state, caller, key, fields): (WebState, Caller, Key, Fields),
+    place: Place,
+    act: fn(&Access, &Caller, &Fields, Instant) -> Done,
+) -> Result<Response, Problem> {
+    only_signed_in(&caller)?;
     let lang = fields.given("lang").and_then(Lang::from_key);
     let lang = lang.unwrap_or_default();
     let (own, now) = (caller.clone(), state.now());

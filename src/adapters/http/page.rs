@@ -11,6 +11,7 @@ mod credit;
 pub mod docs;
 pub mod door;
 pub mod frame;
+pub mod hooks;
 pub mod lookups;
 
 pub mod mishap;

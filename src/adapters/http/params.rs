@@ -139,7 +139,7 @@ impl Params {
     ///
     /// # Errors
     /// When it is given but none.
-    pub fn time(&self, name: &'static str) -> Result<Option<DateTime<FixedOffset>>, Problem> {
+    fn time(&self, name: &'static str) -> Result<Option<DateTime<FixedOffset>>, Problem> {
         // A plus sign that was not escaped arrives as a space.
         let read = |text: &str| DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
         self.parse(
@@ -147,6 +147,15 @@ impl Params {
             "a time such as 2020-06-30T13:00:00+08:00 is expected",
             read,
         )
+    }
+
+    /// What an answer may know of: up to a moment with its offset, or to the end of a date.
+    ///
+    /// # Errors
+    /// When it is given but none.
+    pub fn known(&self, zone: Zone) -> Result<Option<DateTime<FixedOffset>>, Problem> {
+        let right = "a time such as 2020-06-30T13:00:00+08:00, or a date for its end, is expected";
+        self.parse("known_at", right, |text| zone.time_asked(text))
     }
 
     /// A moment.
@@ -164,7 +173,8 @@ impl Params {
     /// # Errors
     /// When it is given but none, or lies ahead of now.
     pub fn known_at(&self, zone: Zone, now: Instant) -> Result<Option<Instant>, Problem> {
-        let known_at = self.instant("known_at")?;
+        let known_at = self.known(zone)?;
+        let known_at = known_at.map(|at| Instant::from_unix(at.timestamp()));
         match known_at.filter(|at| *at > now) {
             None => Ok(known_at),
             Some(ahead) => Err(Problem::bad(

@@ -39,6 +39,7 @@ use crate::adapters::http::guard::Guard;
 use crate::adapters::http::guard::guard;
 use crate::adapters::http::guard::noting::LOOKUP_PATH;
 use crate::adapters::http::health;
+use crate::adapters::http::hooks;
 use crate::adapters::http::hours;
 use crate::adapters::http::letters;
 use crate::adapters::http::listener::Peer;
@@ -169,6 +170,7 @@ fn entered() -> Router<WebState> {
             "/mandates",
             get(office::mandates).post(office::change_mandates),
         )
+        .route("/webhooks", get(hooks::page).post(hooks::change))
         .route("/audit", get(office::audit))
         .layer(from_fn(signed))
 }

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::adapters::access::Access;
 use crate::adapters::hj212::settings::Counters as LoggerCounters;
+use crate::adapters::http::hooks::Hooks;
 use crate::adapters::http::kept_years::KeptYears;
 use crate::adapters::http::live::Live;
 use crate::adapters::http::observe::Observed;
@@ -109,6 +110,8 @@ pub struct WebParts {
     pub reasons: Arc<Reasons>,
     /// The keys that sign receipts.
     pub receipts: Arc<Keys>,
+    /// Who is told of changes, where anything is kept.
+    pub hooks: Option<Hooks>,
     /// Who stamps receipts, if anybody is set.
     pub authority: Option<Arc<Authority>>,
     /// Working days, for the clocks of the ledger.

@@ -20,9 +20,9 @@ use crate::adapters::credit_events::views::only_that;
 use crate::adapters::credit_events::views::sealed_rows;
 use crate::adapters::webhooks::Message;
 use crate::adapters::webhooks::Sender;
+use crate::adapters::webhooks::files::Folder;
+use crate::adapters::webhooks::files::Hook;
 use crate::app::config::Settings;
-use crate::app::webhooks::files::Folder;
-use crate::app::webhooks::files::Hook;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::credit::hook::Outcome;
@@ -260,6 +260,7 @@ impl Deliverer {
         };
         let Err(cause) = self.sender.send(&hook.url, &hook.secret, message).await else {
             progress.arrived(change.cursor);
+            progress.arrived_at = Some(at);
             return true;
         };
         let first = progress.failing.is_none();

@@ -44,6 +44,8 @@ pub struct Progress {
     pub laid_aside: Vec<u64>,
     /// Rows laid aside that are to be sent again, before anything new.
     pub again: Vec<u64>,
+    /// When a row arrived last.
+    pub arrived_at: Option<Instant>,
 }
 
 /// What a failure led to.

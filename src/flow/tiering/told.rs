@@ -64,7 +64,9 @@ impl Feed {
             for seq in self.due_by(book, at, schedule) {
                 self.push(seq);
             }
-            Arc::make_mut(&mut self.due).retain(|(due, _)| *due > at);
+            while self.due.first().is_some_and(|(due, _)| *due <= at) {
+                Arc::make_mut(&mut self.due).pop_first();
+            }
             let events = book.ledger().events_of(row.subject);
             let due = due_at(row.event, events, schedule);
             if due > at {

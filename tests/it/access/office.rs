@@ -14,7 +14,7 @@ use crate::support::seeded;
 use crate::support::wait_for;
 
 /// A secret that a page shows once.
-fn secret(page: &Page) -> String {
+pub(super) fn secret(page: &Page) -> String {
     assert_eq!(page.status, 200, "{}", page.text);
     let (_, rest) = page.text.split_once("<code>").expect("a secret");
     let (secret, _) = rest.split_once("</code>").expect("its end");
@@ -31,14 +31,14 @@ fn daemon(roles: &[&str]) -> (tempfile::TempDir, Daemon) {
     (folder, daemon)
 }
 
-fn inside<'a>(site: &'a str, name: &str) -> Browser<'a> {
+pub(super) fn inside<'a>(site: &'a str, name: &str) -> Browser<'a> {
     let mut browser = Browser::new(site);
     assert_eq!(browser.log_in(name, PASSWORD).status, 303, "{name}");
     browser
 }
 
 /// Sends a form of a page with the key of the session.
-fn send(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) -> Page {
+pub(super) fn send(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) -> Page {
     let key = browser.form_key();
     let all = [fields, &[("form_key", key.as_str())]].concat();
     browser.form(path, &all)

@@ -1,6 +1,6 @@
 //! Subscribers to the ledger's changes: who is away gets everything once back, in order; who may not be spoken to.
 
-mod receiver;
+pub(crate) mod receiver;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use serde_json::json;
 use skytier::adapters::credit_events::from_fields;
 use skytier::adapters::store::Stores;
 use skytier::adapters::webhooks::HookSecret;
+use skytier::adapters::webhooks::files::Folder;
+use skytier::adapters::webhooks::files::Hook;
 use skytier::app::config::Settings;
 use skytier::app::rulebooks;
 use skytier::app::webhooks::deliver::Deliverer;
-use skytier::app::webhooks::files::Folder;
-use skytier::app::webhooks::files::Hook;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::Zone;
 use skytier::domain::credit::uscc::Uscc;

@@ -81,10 +81,10 @@ pub async fn records(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["on", "known_at"])?;
-    let subject = known_unit(&state, &code, &caller, params.time("known_at")?)?;
+    let subject = known_unit(&state, &code, &caller, params.known(state.zone)?)?;
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
-    let view = view(&state, params.time("known_at")?).await?;
+    let view = view(&state, params.known(state.zone)?).await?;
     let (book, known_at) = (view.book, Some(view.known_at));
     let events = book.ledger().events_of(&subject);
     let schedule = state.tiering.schedule()?;
@@ -137,7 +137,7 @@ pub async fn history(
     params: Params,
 ) -> Result<Json<Value>, Problem> {
     let params = params.only(&["from", "to", "known_at"])?;
-    let subject = known_unit(&state, &code, &caller, params.time("known_at")?)?;
+    let subject = known_unit(&state, &code, &caller, params.known(state.zone)?)?;
     let today = state.zone.local(state.now()).date_naive();
     let sight = caller.sight(&subject, today);
     if sight < Sight::Details {
@@ -145,7 +145,7 @@ pub async fn history(
             "history shows details, and no mandate about {subject} holds today"
         )));
     }
-    let view = view(&state, params.time("known_at")?).await?;
+    let view = view(&state, params.known(state.zone)?).await?;
     let (book, known_at) = (&view.book, Some(view.known_at));
     let whole = caller.sees_notices(&subject);
     let seen = state.tiering.seen(book, &subject, view.known_at, whole)?;
@@ -200,7 +200,7 @@ pub async fn disagreements(
     let params = params.only(&["on", "known_at", "after", "limit"])?;
     let today = state.zone.local(state.now()).date_naive();
     let on = params.on(state.zone)?.unwrap_or(today);
-    let view = view(&state, params.time("known_at")?).await?;
+    let view = view(&state, params.known(state.zone)?).await?;
     let (book, known_at) = (&view.book, Some(view.known_at));
     let limit = params.number("limit", 1, CHANGES)?.unwrap_or(CHANGES);
     let after = params.text("after").unwrap_or("").to_owned();

@@ -52,7 +52,7 @@ const ITEMS_OF_THREAD_MIN: usize = 256;
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     on: Option<Day>,
-    known_at: Option<DateTime<FixedOffset>>,
+    known_at: Option<Known>,
     proofs: Option<bool>,
     timestamp: Option<bool>,
     items: Vec<Item>,
@@ -65,7 +65,7 @@ struct Item {
     subject: String,
     client_ref: Option<String>,
     on: Option<Day>,
-    known_at: Option<DateTime<FixedOffset>>,
+    known_at: Option<Known>,
 }
 
 /// A day, or a time that stands for the day it lies in.
@@ -83,6 +83,19 @@ impl Day {
                 "a date such as 2020-06-30, or a time such as 2020-06-30T09:00:00+08:00, is expected",
             )
         })
+    }
+}
+
+/// What may be known: up to a time, or to the end of a date.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Known(String);
+
+impl Known {
+    fn in_zone(&self, zone: Zone) -> Result<DateTime<FixedOffset>, Problem> {
+        let right = "a time such as 2020-06-30T09:00:00+08:00, or a date for its end, is expected";
+        zone.time_asked(&self.0)
+            .ok_or_else(|| Problem::bad("known_at", right))
     }
 }
 
@@ -152,8 +165,8 @@ struct Tariff {
     red_repeated: bool,
 }
 
-/// An item with the day of its own.
-type OnDay<'a> = (&'a Item, Option<NaiveDate>);
+/// An item with the day and the knowledge of its own.
+type OnDay<'a> = (&'a Item, (Option<NaiveDate>, Option<DateTime<FixedOffset>>));
 
 /// What every item of a request is answered with.
 struct Desk<'a> {
@@ -186,7 +199,11 @@ pub async fn lookup(
     let client = lookups::client(&caller, &head)?;
     let today = state.zone.local(state.now()).date_naive();
     let day = |day: &Option<Day>| day.as_ref().map(|day| day.in_zone(state.zone)).transpose();
-    let on = day(&asked.on)?.unwrap_or(today);
+    let known = |known: &Option<Known>| {
+        let known = known.as_ref().map(|known| known.in_zone(state.zone));
+        known.transpose()
+    };
+    let (on, asked_known) = (day(&asked.on)?.unwrap_or(today), known(&asked.known_at)?);
     let mut days = Vec::with_capacity(asked.items.len());
     for item in &asked.items {
         client_ref(item.client_ref.as_deref())?;
@@ -194,17 +211,17 @@ pub async fn lookup(
         if let Ok(subject) = Uscc::new(&item.subject) {
             past(&caller, &subject, own.unwrap_or(on), today)?;
         }
-        days.push(own);
+        days.push((own, known(&item.known_at)?));
     }
     // Every item's knowledge must have come to pass, and stays as it is from now on. Without one it is now's, the latest.
-    let own = asked.items.iter().filter_map(|item| item.known_at);
-    let latest = own.clone().chain(asked.known_at).max();
-    let now = asked.known_at.is_none() && own.count() < asked.items.len();
+    let own = days.iter().filter_map(|(_, known_at)| *known_at);
+    let latest = own.clone().chain(asked_known).max();
+    let now = asked_known.is_none() && own.count() < asked.items.len();
     if now && latest.is_some() {
         view(&state, latest).await?;
     }
     let view = view(&state, latest.filter(|_| !now)).await?;
-    let known_at = asked.known_at.unwrap_or(view.known_at);
+    let known_at = asked_known.unwrap_or(view.known_at);
     let answered = state.compute(|| {
         let desk = Desk {
             state: &state,
@@ -261,7 +278,7 @@ impl Desk<'_> {
         Ok(all)
     }
 
-    fn answer(&self, (item, day): OnDay<'_>) -> Result<String, Problem> {
+    fn answer(&self, (item, (day, known)): OnDay<'_>) -> Result<String, Problem> {
         let client_ref = item.client_ref.as_deref();
         let failed = |error: String| {
             Ok(text(&Failed {
@@ -275,7 +292,7 @@ impl Desk<'_> {
             Err(fault) => return failed(fault.to_string()),
         };
         let on = day.unwrap_or(self.on);
-        let at = item.known_at.unwrap_or(self.known_at);
+        let at = known.unwrap_or(self.known_at);
         if !is_known(self.state, self.book, self.caller, (&subject, at))? {
             return failed("not registered and not in the ledger".to_owned());
         }
@@ -291,7 +308,7 @@ impl Desk<'_> {
         let brief = brief.map_err(|error| folded(&error))?;
         let official = official::current(unit.events, on, known_at);
         let tariff = self.state.tiering.tariff_as_seen(unit, on, known_at)?;
-        let own = (day.is_some() || item.known_at.is_some()).then(|| {
+        let own = (day.is_some() || known.is_some()).then(|| {
             let rulebook = self.schedule.on(on);
             Own {
                 on: on.to_string(),

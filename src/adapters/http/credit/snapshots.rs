@@ -179,7 +179,7 @@ pub async fn file(
             format!("{on} lies ahead of today, {today}"),
         ));
     }
-    let view = view(&state, params.time("known_at")?).await?;
+    let view = view(&state, params.known(state.zone)?).await?;
     // Before anybody was given access there is one machine, and nobody to tell apart.
     let place = PLACES.take(caller.name.unwrap_or(caller.request_id))?;
     let (reader, parts) = mpsc::channel(PARTS_WAITING_MAX);

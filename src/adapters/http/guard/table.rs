@@ -78,6 +78,8 @@ pub const TABLE: &[Row] = &[
     ("POST", "/devices", Who::Roles(ADMINISTRATOR)),
     ("GET", "/mandates", Who::Roles(OVERSEERS)),
     ("POST", "/mandates", Who::Roles(ADMINISTRATOR)),
+    ("GET", "/webhooks", Who::Roles(OVERSEERS)),
+    ("POST", "/webhooks", Who::Roles(ADMINISTRATOR)),
     ("GET", "/audit", Who::Roles(OVERSEERS)),
     // Pages.
     ("GET", "/", Who::Roles(INSIDE)),

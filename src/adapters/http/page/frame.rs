@@ -222,11 +222,12 @@ fn document(page: &Around<'_>, other_language: &str, sections: &[Section], body:
 /// Where a page has who is signed in; whoever knows it puts it there.
 pub const WHO: &str = "<!--who-->";
 /// The pages of whoever gives access.
-const OFFICE: [(&str, &str, &str); 5] = [
+const OFFICE: [(&str, &str, &str); 6] = [
     ("/tokens", "访问令牌", "Tokens"),
     ("/users", "用户", "Users"),
     ("/devices", "设备", "Devices"),
     ("/mandates", "银行授权", "Mandates"),
+    ("/webhooks", "变化推送", "Webhooks"),
     ("/audit", "审计日志", "Audit log"),
 ];
 

@@ -51,10 +51,10 @@ pub struct Office {
 }
 
 /// A field of a form: its name, its words, and what stands in it.
-type Field<'a> = (&'a str, &'a str, Input);
+pub(super) type Field<'a> = (&'a str, &'a str, Input);
 
 /// What a field takes.
-enum Input {
+pub(super) enum Input {
     Text { required: bool },
     Password,
     Day { required: bool },
@@ -63,16 +63,22 @@ enum Input {
 }
 
 impl Office {
-    fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
+    pub(super) fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
         self.lang.pick(zh, en)
     }
 
-    fn time(&self, at: Option<Instant>) -> String {
+    pub(super) fn time(&self, at: Option<Instant>) -> String {
         at.map_or_else(String::new, |at| spaced(&self.zone.text(at)))
     }
 
     /// The page: what is said, a form to add one where that may be, the table.
-    fn page(&self, path: &str, title: &str, add: Option<Markup>, table: &Markup) -> Markup {
+    pub(super) fn page(
+        &self,
+        path: &str,
+        title: &str,
+        add: Option<Markup>,
+        table: &Markup,
+    ) -> Markup {
         let body = html! {
             h1 { (title) }
             @match &self.said {
@@ -123,7 +129,7 @@ impl Office {
     }
 
     /// A form that adds something.
-    fn adding(&self, path: &str, title: &str, fields: &[Field<'_>]) -> Markup {
+    pub(super) fn adding(&self, path: &str, title: &str, fields: &[Field<'_>]) -> Markup {
         html! {
             section.card #add {
                 h2 { (title) }
@@ -137,7 +143,7 @@ impl Office {
     }
 
     /// A button of a row, which asks once more; nothing for whoever may not.
-    fn button(
+    pub(super) fn button(
         &self,
         path: &str,
         (what, words): (&str, &str),
@@ -158,7 +164,7 @@ impl Office {
         }
     }
 
-    fn table(&self, columns: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    pub(super) fn table(&self, columns: &[&str], rows: &[Vec<Markup>]) -> Markup {
         html! {
             @if rows.is_empty() { p.meta { (self.pick("没有。", "None.")) } }
             @else {
@@ -175,7 +181,7 @@ impl Office {
     }
 }
 
-fn cell(text: impl AsRef<str>) -> Markup {
+pub(super) fn cell(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }
 }
 

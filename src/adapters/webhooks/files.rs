@@ -1,13 +1,12 @@
-//! The subscribers of a data directory, in its folder `webhooks/`: `NAME.json` is written by the command alone, `NAME.state.json`
-//! by whoever delivers alone, and `NAME.retry` is an operator's word to the latter. So both work beside each other without a
-//! lock, and a file is whole or not there. A file is a line of JSON and a line with its SHA-256, so that `verify` finds what
-//! was changed; files of format 1 have no second line and are read as they are.
+//! The subscribers of a data directory, in its folder `webhooks/`: `NAME.json` is written by whoever enters one, command or page,
+//! `NAME.state.json` by whoever delivers alone, and `NAME.retry` is an operator's word to the latter. So all work beside
+//! each other without a lock, and a file is whole or not there. A file is a line of JSON and a line with its SHA-256, so that
+//! `verify` finds what was changed; files of format 1 have no second line and are read as they are.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +15,6 @@ use sha2::Sha256;
 
 use crate::adapters::credit_events::views::hex;
 use crate::adapters::webhooks::HookSecret;
-use crate::app::fault::bad_input;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::hook::Failing;
 use crate::domain::credit::hook::Progress;
@@ -31,6 +29,30 @@ const BARE_FORMAT: u32 = 1;
 pub const HOOKS_MAX: usize = 100;
 /// Longest name.
 const NAME_CHARS_MAX: usize = 40;
+
+/// Why something about a subscriber was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum HookFault {
+    /// What was asked cannot be; what would be right.
+    #[error("{0}")]
+    Refused(String),
+    /// A file that cannot be read or written, or is none of ours.
+    #[error("{path}: {cause}")]
+    File {
+        /// Which.
+        path: String,
+        /// What was met.
+        cause: String,
+    },
+}
+
+/// A fault of a file.
+fn of_file(path: &Path, cause: impl std::fmt::Display) -> HookFault {
+    HookFault::File {
+        path: path.display().to_string(),
+        cause: cause.to_string(),
+    }
+}
 
 /// A subscriber.
 #[derive(Debug, Clone)]
@@ -73,6 +95,9 @@ struct StateFile {
     failing: Option<FailingFile>,
     laid_aside: Vec<u64>,
     again: Vec<u64>,
+    /// Left out while nothing has arrived, as it always was once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arrived_unix: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,12 +124,12 @@ impl Folder {
     ///
     /// # Errors
     /// What would be right.
-    pub fn check_name(name: &str) -> anyhow::Result<()> {
+    pub fn check_name(name: &str) -> Result<(), HookFault> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(fits) {
             return Ok(());
         }
-        Err(bad_input(format!(
+        Err(HookFault::Refused(format!(
             "{name:?} is no name; 1 to {NAME_CHARS_MAX} of the characters a-z, 0-9 and - are expected"
         )))
     }
@@ -117,13 +142,13 @@ impl Folder {
     ///
     /// # Errors
     /// Files that cannot be read, or are none of ours.
-    pub fn hooks(&self) -> anyhow::Result<Vec<Hook>> {
+    pub fn hooks(&self) -> Result<Vec<Hook>, HookFault> {
         if !self.0.is_dir() {
             return Ok(Vec::new());
         }
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.0).with_context(|| self.0.display().to_string())? {
-            let file = entry?.file_name();
+        for entry in std::fs::read_dir(&self.0).map_err(|cause| of_file(&self.0, cause))? {
+            let file = entry.map_err(|cause| of_file(&self.0, cause))?.file_name();
             let name = file.to_str().and_then(|name| name.strip_suffix(".json"));
             names.extend(name.filter(|name| !name.contains('.')).map(str::to_owned));
         }
@@ -137,24 +162,23 @@ impl Folder {
     pub fn checked(&self) -> (usize, Option<String>) {
         let hooks = match self.hooks() {
             Ok(hooks) => hooks,
-            Err(fault) => return (0, Some(format!("{fault:#}"))),
+            Err(fault) => return (0, Some(fault.to_string())),
         };
         let faulty = hooks.iter().find_map(|hook| self.progress(hook).err());
-        (hooks.len(), faulty.map(|fault| format!("{fault:#}")))
+        (hooks.len(), faulty.map(|fault| fault.to_string()))
     }
 
     /// One subscriber; `None` when there is none of that name.
     ///
     /// # Errors
     /// As [`Self::hooks`].
-    pub fn hook(&self, name: &str) -> anyhow::Result<Option<Hook>> {
+    pub fn hook(&self, name: &str) -> Result<Option<Hook>, HookFault> {
         let path = self.file(name, "json");
         let Some(file) = read::<HookFile>(&path)? else {
             return Ok(None);
         };
-        let place = || path.display().to_string();
         let secret = HookSecret::parse(&file.secret);
-        let secret = secret.map_err(|fault| anyhow::anyhow!("{}: {fault}", place()))?;
+        let secret = secret.map_err(|fault| of_file(&path, fault))?;
         let subjects = file.subjects.map(|codes| {
             let codes = codes.iter().map(|code| Uscc::new(code));
             codes.collect::<Result<BTreeSet<Uscc>, _>>()
@@ -165,7 +189,9 @@ impl Folder {
             secret,
             created: file.created,
             after: file.after,
-            subjects: subjects.transpose().with_context(place)?,
+            subjects: subjects
+                .transpose()
+                .map_err(|fault| of_file(&path, fault))?,
             bank: file.bank,
         }))
     }
@@ -174,18 +200,18 @@ impl Folder {
     ///
     /// # Errors
     /// A name that is taken, too many, or a file that cannot be written.
-    pub fn add(&self, hook: &Hook) -> anyhow::Result<()> {
-        std::fs::create_dir_all(&self.0).with_context(|| self.0.display().to_string())?;
+    pub fn add(&self, hook: &Hook) -> Result<(), HookFault> {
+        std::fs::create_dir_all(&self.0).map_err(|cause| of_file(&self.0, cause))?;
         let hooks = self.hooks()?;
         if hooks.iter().any(|known| known.name == hook.name) {
             let said = format!(
                 "there is a hook {:?} already; give another name, or remove it first",
                 hook.name
             );
-            return Err(bad_input(said));
+            return Err(HookFault::Refused(said));
         }
         if hooks.len() >= HOOKS_MAX {
-            return Err(bad_input(format!(
+            return Err(HookFault::Refused(format!(
                 "there are {HOOKS_MAX} hooks, as many as there may be"
             )));
         }
@@ -200,21 +226,21 @@ impl Folder {
             subjects: codes,
             bank: hook.bank.clone(),
         };
-        self.write(&self.file(&hook.name, "json"), &sealed(&file)?)
+        self.write(&self.file(&hook.name, "json"), &sealed(&file))
     }
 
     /// Removes a subscriber with all that is known of it; whether there was one.
     ///
     /// # Errors
     /// Files that cannot be removed.
-    pub fn remove(&self, name: &str) -> anyhow::Result<bool> {
+    pub fn remove(&self, name: &str) -> Result<bool, HookFault> {
         let mut found = false;
         for end in ["json", "state.json", "retry"] {
             let path = self.file(name, end);
             match std::fs::remove_file(&path) {
                 Ok(()) => found |= end == "json",
                 Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
-                Err(cause) => return Err(cause).with_context(|| path.display().to_string()),
+                Err(cause) => return Err(of_file(&path, cause)),
             }
         }
         Ok(found)
@@ -224,7 +250,7 @@ impl Folder {
     ///
     /// # Errors
     /// A file that cannot be read, or is none of ours.
-    pub fn progress(&self, hook: &Hook) -> anyhow::Result<Progress> {
+    pub fn progress(&self, hook: &Hook) -> Result<Progress, HookFault> {
         let path = self.file(&hook.name, "state.json");
         // One that was removed while a message was under way leaves its file to the next of that name.
         let file = read::<StateFile>(&path)?.filter(|file| file.created == hook.created);
@@ -241,6 +267,7 @@ impl Folder {
             }),
             laid_aside: file.laid_aside,
             again: file.again,
+            arrived_at: file.arrived_unix.map(Instant::from_unix),
         })
     }
 
@@ -248,7 +275,7 @@ impl Folder {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn keep(&self, hook: &Hook, progress: &Progress) -> anyhow::Result<()> {
+    pub fn keep(&self, hook: &Hook, progress: &Progress) -> Result<(), HookFault> {
         let file = StateFile {
             format: FORMAT,
             created: hook.created.clone(),
@@ -261,15 +288,16 @@ impl Folder {
             }),
             laid_aside: progress.laid_aside.clone(),
             again: progress.again.clone(),
+            arrived_unix: progress.arrived_at.map(Instant::unix),
         };
-        self.write(&self.file(&hook.name, "state.json"), &sealed(&file)?)
+        self.write(&self.file(&hook.name, "state.json"), &sealed(&file))
     }
 
     /// Says that a subscriber is to be tried at once, with what was laid aside.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn ask_retry(&self, name: &str) -> anyhow::Result<()> {
+    pub fn ask_retry(&self, name: &str) -> Result<(), HookFault> {
         self.write(&self.file(name, "retry"), "")
     }
 
@@ -280,7 +308,7 @@ impl Folder {
     }
 
     /// Writes a file that nobody else may read, whole or not at all.
-    fn write(&self, path: &Path, text: &str) -> anyhow::Result<()> {
+    fn write(&self, path: &Path, text: &str) -> Result<(), HookFault> {
         let beside = path.with_extension("new");
         let write = || -> std::io::Result<()> {
             let mut options = std::fs::OpenOptions::new();
@@ -293,7 +321,7 @@ impl Folder {
             std::fs::rename(&beside, path)?;
             std::fs::File::open(&self.0)?.sync_all()
         };
-        write().with_context(|| path.display().to_string())
+        write().map_err(|cause| of_file(path, cause))
     }
 }
 
@@ -304,44 +332,44 @@ struct Headed {
 }
 
 /// A file's text: the line, and its checksum.
-fn sealed(file: &impl Serialize) -> anyhow::Result<String> {
-    let line = serde_json::to_string(file)?;
-    Ok(format!("{line}\n{}\n", hex(&Sha256::digest(&line))))
+fn sealed(file: &impl Serialize) -> String {
+    let line = serde_json::to_string(file).expect("plain structs serialise");
+    format!("{line}\n{}\n", hex(&Sha256::digest(&line)))
 }
 
 /// A file as it was written; `None` when there is none.
-fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
-    let place = || path.display().to_string();
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HookFault> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(cause) => return Err(cause).with_context(place),
+        Err(cause) => return Err(of_file(path, cause)),
     };
-    unsealed(&text).map(Some).with_context(place)
+    let file = unsealed(&text).map_err(|fault| of_file(path, fault))?;
+    Ok(Some(file))
 }
 
 /// What a file's text says, if it fits its checksum.
-fn unsealed<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
+fn unsealed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let (line, sum) = match text.split_once('\n') {
         Some((line, sum)) => (line, Some(sum)),
         None => (text, None),
     };
     let whole = sum.is_none_or(|sum| *sum == format!("{}\n", hex(&Sha256::digest(line))));
-    anyhow::ensure!(
-        whole,
-        "it is not as it was written; restore it, or remove the hook and enter it again"
-    );
-    let Headed { format } = serde_json::from_str(line)?;
-    anyhow::ensure!(
-        format <= FORMAT,
-        "format {format}, and this skytier knows {FORMAT}; a newer one wrote it"
-    );
+    if !whole {
+        let said = "it is not as it was written; restore it, or remove the hook and enter it again";
+        return Err(said.to_owned());
+    }
+    let Headed { format } = serde_json::from_str(line).map_err(|fault| fault.to_string())?;
+    if format > FORMAT {
+        return Err(format!(
+            "format {format}, and this skytier knows {FORMAT}; a newer one wrote it"
+        ));
+    }
     let own = if sum.is_some() { FORMAT } else { BARE_FORMAT };
-    anyhow::ensure!(
-        format == own,
-        "format {format} without its checksum, or with one"
-    );
-    Ok(serde_json::from_str(line)?)
+    if format != own {
+        return Err(format!("format {format} without its checksum, or with one"));
+    }
+    serde_json::from_str(line).map_err(|fault| fault.to_string())
 }
 
 #[cfg(test)]
@@ -356,12 +384,13 @@ mod tests {
             failing: None,
             laid_aside: vec![3],
             again: Vec::new(),
+            arrived_unix: None,
         }
     }
 
     #[test]
     fn any_changed_bit_is_found() {
-        let text = sealed(&state()).expect("JSON");
+        let text = sealed(&state());
         assert_eq!(unsealed::<StateFile>(&text).expect("as it was").done, 7);
         for at in 0..text.len() {
             for bit in 0..8 {
@@ -393,7 +422,7 @@ mod tests {
             (format!("{}\n", line(2)), "not as it was written"),
         ] {
             let fault = unsealed::<StateFile>(&text).map(|file| file.done);
-            let fault = fault.expect_err("refused").to_string();
+            let fault = fault.expect_err("refused");
             assert!(fault.contains(expected), "{text}: {fault}");
         }
     }
