@@ -52,6 +52,8 @@ pub mod health;
 
 pub mod patience;
 
+/// Values that were replaced, and by what.
+pub mod corrections;
 pub mod watch;
 
 pub mod gaps;

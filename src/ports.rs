@@ -19,6 +19,7 @@ use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
 use crate::domain::retention::Gone;
@@ -310,6 +311,11 @@ pub trait Series: Send + Sync {
         key: &'a SeriesKey,
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>>;
+    /// Values of a source that others replaced or an order took out, in the order of [`first_replaced`]: of readings whose
+    /// time is in the range, at most so many, but those of one time together. Whatever was known when is passed over.
+    ///
+    /// [`first_replaced`]: crate::domain::reading::first_replaced
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>>;
     /// Hands on whole columns as bare numbers: one column after the other in the order asked for, each strip after
     /// strip in time order, together what [`Self::column`] gives of it. The limit holds for each column. After an
     /// error part of it was handed on.

@@ -62,6 +62,8 @@ pub mod letters;
 
 pub mod publications;
 
+/// Replaced values.
+pub mod corrections;
 pub mod qc;
 
 pub mod gaps;

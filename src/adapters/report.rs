@@ -3,6 +3,7 @@
 //! The one place that fixes these shapes; the command line and the HTTP interface print the same.
 
 mod beside;
+pub mod corrections;
 pub mod days;
 pub mod figures;
 pub mod gaps;

@@ -107,6 +107,33 @@ impl Reading {
     }
 }
 
+/// A value that another replaced, or that an order took out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its series.
+    pub key: SeriesKey,
+    /// What counted.
+    pub reading: Reading,
+    /// From when on it did.
+    pub received_at: Instant,
+    /// From when on it no longer did.
+    pub replaced_at: Instant,
+}
+
+/// Puts replaced values in the order of their times, then of their series, then in that in which they counted, and keeps so
+/// many; those of one time stay together, so that a page can go on behind it.
+pub fn first_replaced(mut rows: Vec<Replaced>, limit: usize) -> Vec<Replaced> {
+    rows.sort_by(|a, b| {
+        let order = |row: &Replaced| (row.reading.time, row.key.clone(), row.replaced_at);
+        order(a).cmp(&order(b))
+    });
+    let last = limit.checked_sub(1).and_then(|at| rows.get(at));
+    if let Some(last) = last.map(|row| row.reading.time) {
+        rows.truncate(rows.partition_point(|row| row.reading.time <= last));
+    }
+    rows
+}
+
 /// A reading together with the series it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {

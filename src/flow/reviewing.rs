@@ -7,7 +7,9 @@ use std::sync::RwLock;
 
 use crate::domain::calendar::Instant;
 use crate::domain::deletion::Deletion;
+use crate::domain::names::SourceId;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
 use crate::domain::review::Decision;
 use crate::domain::review::Decisions;
@@ -75,6 +77,10 @@ impl Series for Overlay {
             let own: Vec<&Decision> = self.decisions.of(key, range.known_at).collect();
             Ok(over(readings, &own, self.apply))
         })
+    }
+
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
+        self.series.replaced(source, range)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

@@ -22,6 +22,7 @@ use skytier::domain::pollutant::Pollutant;
 use skytier::domain::reading::Observation;
 use skytier::domain::reading::Qc;
 use skytier::domain::reading::Reading;
+use skytier::domain::reading::Replaced;
 use skytier::domain::reading::Review;
 use skytier::domain::reading::SeriesKey;
 use skytier::domain::strip::Strip;
@@ -91,6 +92,10 @@ impl Series for Cutting {
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         self.series.received(key, range)
+    }
+
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
+        self.series.replaced(source, range)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

@@ -462,10 +462,10 @@ fn the_dashboard_shows_both_sides_and_the_readings_chosen() {
         "",
         &[
             "<strong>40.0</strong>",
-            "未扣除例外日；扣除后：30.0 ug/m3，同比 -40.0 %",
+            "未扣除例外日；扣除后：30.0 µg/m³，同比 -40.0 %",
             "d1（沙尘天气）：2020-01-10，PM2.5、PM10不计入",
-            "剩余 335 天均值需控制在 31 ug/m3 以内",
-            "扣除例外日后：剩余 335 天均值需控制在 32 ug/m3 以内；",
+            "剩余 335 天均值需控制在 31 µg/m³ 以内",
+            "扣除例外日后：剩余 335 天均值需控制在 32 µg/m³ 以内；",
             "<option value=\"raw\" selected>",
             "/v1/bulletins/2020-01?area=group%3Acity&amp;lang=zh\"",
         ],
@@ -477,7 +477,7 @@ fn the_dashboard_shows_both_sides_and_the_readings_chosen() {
             "<option value=\"reviewed\" selected>",
             "/v1/bulletins/2020-01?area=group%3Acity&amp;lang=en&amp;review=reviewed",
             "/year?area=group%3Acity&amp;year=2020&amp;review=reviewed&amp;lang=zh",
-            "the 335 days left may average 32 ug/m3",
+            "the 335 days left may average 32 µg/m³",
         ],
     );
     let chart = |query: &str| {

@@ -16,6 +16,7 @@ mod lookups;
 mod moments;
 mod presence;
 mod published;
+mod replaced;
 mod reviewed;
 mod scans;
 mod verify;

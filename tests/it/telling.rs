@@ -255,3 +255,66 @@ fn every_table_has_its_rows_as_csv() {
     assert!(rows.starts_with("Month,01,02"), "{rows}");
     assert_eq!(rows.lines().count(), 2, "{rows}");
 }
+
+/// A value that another replaced stands on its station's page and on that of data, with what came and when.
+#[test]
+fn corrections_are_told_with_the_old_value_the_new_one_and_when() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = daemon(folder.path());
+    let rows = daemon.json("/v1/stations/a/corrections");
+    assert_eq!(rows["corrections"], json!([]), "nothing was replaced yet");
+    let none = daemon.fetch("/stations/a?lang=en").text;
+    assert!(none.contains("No reading was replaced."), "{none}");
+    daemon.stop("TERM");
+    let data = folder.path().join("data");
+    let file = folder.path().join("again.csv");
+    let again = day(|hour| match hour {
+        1 | 2 => format!("{}", hour * 10 + 1),
+        _ => format!("{}", hour * 10),
+    });
+    std::fs::write(&file, again).expect("room on the disk");
+    let (data, file) = (text(&data), text(&file));
+    let said = run(&[
+        "import",
+        "--layout",
+        "canonical",
+        "--data",
+        data,
+        "--input",
+        file,
+    ]);
+    assert!(said.contains("2 corrected"), "{said}");
+    let daemon = Daemon::start(&folder.path().join("data"), &[]);
+    let rows = daemon.json("/v1/stations/a/corrections?limit=1");
+    let own = &rows["corrections"][0];
+    assert_eq!(
+        (&own["factor"], &own["old"]["value"], &own["new"]["value"]),
+        (&json!("pm25"), &json!(10), &json!(11)),
+        "{rows}"
+    );
+    let next = rows["next_from"].as_str().expect("there is more");
+    let next = next.replace('+', "%2B");
+    let rest = daemon.json(&format!("/v1/stations/a/corrections?from={next}"));
+    assert_eq!(
+        rest["corrections"].as_array().map(Vec::len),
+        Some(1),
+        "{rest}"
+    );
+    assert_eq!(rest["next_from"], json!(null));
+    let csv = daemon.fetch("/v1/stations/a/corrections?format=csv").text;
+    assert!(
+        csv.starts_with("factor,stat,time,interval_s,old,old_flag,new,new_flag,"),
+        "{csv}"
+    );
+    assert!(csv.contains(",20,N,21,N,"), "{csv}");
+    for page in ["/stations/a?lang=en", "/data?lang=en"] {
+        let page = daemon.fetch(page).text;
+        let (_, block) = page.split_once("id=\"corrections\"").expect("the block");
+        let (block, _) = block.split_once("</section>").expect("its end");
+        for expected in ["10 µg/m³", "11 µg/m³", "20 µg/m³", "21 µg/m³"] {
+            assert!(block.contains(expected), "{expected}: {block}");
+        }
+    }
+    assert_eq!(daemon.get("/v1/stations/nobody/corrections").0, 404);
+    assert_eq!(daemon.get("/v1/stations/a/corrections?limit=0").0, 400);
+}

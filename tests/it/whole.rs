@@ -13,6 +13,7 @@ use skytier::adapters::http::guard::table::TABLE;
 
 use crate::browser::Browser;
 use crate::pages::keep_picture;
+use crate::support::Daemon;
 use crate::support::Site;
 use crate::support::full::full;
 use crate::support::not_run;
@@ -148,6 +149,144 @@ fn every_page_is_whole_in_a_browser() {
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Pages whose tables are no figures: paths of the interface, and who has access.
+const NO_FIGURES: [&str; 7] = [
+    "/docs",
+    "/tokens",
+    "/users",
+    "/devices",
+    "/mandates",
+    "/audit",
+    "/lookups",
+];
+
+/// Every table of figures has its rows as CSV behind it, and every picture that draws more than one figure a table in its
+/// block or a link to the page that has it. The map's numbers are those of the table below it.
+#[test]
+fn every_table_is_there_as_csv_and_every_picture_as_a_table() {
+    let site = &full().site;
+    let (mut tables, mut pictures) = (0, 0);
+    for path in pages(site) {
+        let plain = path.split('?').next().unwrap_or_default();
+        if NO_FIGURES.contains(&plain) || plain.ends_with("/certificate") {
+            continue;
+        }
+        let page = site.fetch(&spoken(&path, "en")).text;
+        for (at, rest) in page.split("<table").skip(1).enumerate() {
+            let block = rest.split("<section").next().unwrap_or_default();
+            let (_, link) = block
+                .split_once("class=\"csv\"><a href=\"")
+                .unwrap_or_else(|| panic!("{path}: table {at} has no CSV: {rest}"));
+            let address = link
+                .split('"')
+                .next()
+                .expect("its end")
+                .replace("&amp;", "&");
+            // The interface's own addresses are asked elsewhere.
+            if address.starts_with("/v1/") {
+                continue;
+            }
+            let rows = site.fetch(&address);
+            assert!(
+                rows.status == 200 && rows.kind.starts_with("text/csv"),
+                "{address}"
+            );
+            let heads = block.split("</thead>").next().unwrap_or_default();
+            let wanted = heads.matches("<th ").count();
+            let first = rows.text.lines().next().unwrap_or_default().to_owned();
+            assert!(
+                wanted > 0 && first.split(',').count() >= wanted,
+                "{address}: {first}"
+            );
+            tables += 1;
+        }
+        for block in page.split("<section class=\"card\" id=\"").skip(1) {
+            let (name, block) = block.split_once('"').expect("a name");
+            let block = block.split("</section>").next().unwrap_or_default();
+            let drawn = block.contains("class=\"chart") && name != "map";
+            let told = block.contains("<table") || block.contains("href=\"/trends/");
+            assert!(!drawn || told, "{path}: {name} is drawn and not told");
+            pictures += usize::from(drawn);
+        }
+    }
+    assert!(tables >= 25 && pictures >= 25, "{tables} {pictures}");
+}
+
+/// What the way by keys through a page must be: first past everything to its content, seen where it stands, and in the
+/// order in which things are read.
+const BY_KEYS: &str = r#"
+const found = [], all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]')];
+const skip = all[0];
+if (!skip || !skip.matches('a.skip')) found.push('the first stop is ' + (skip && skip.outerHTML));
+else {
+    if (!document.querySelector(skip.getAttribute('href'))) found.push('it leads nowhere');
+    skip.focus();
+    const r = skip.getBoundingClientRect(), s = getComputedStyle(skip);
+    if (r.top < 0 || r.left < 0 || r.bottom > innerHeight) found.push('it is out of sight');
+    if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) found.push('nobody sees that it is chosen');
+}
+for (const e of all) if (e.tabIndex > 0) found.push('out of order: ' + e.outerHTML.slice(0, 80));
+return found;
+"#;
+
+/// Before the first reading every page says what to do, in both languages, and is whole; the first administrator's page
+/// too.
+#[test]
+fn the_pages_of_an_empty_daemon_lead_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let daemon = Daemon::start(&folder.path().join("data"), &[]);
+    // There is a code for a first administrator only where somebody must be one.
+    let closed = [("SKYTIER__ACCESS__REQUIRED", "true")];
+    let closed = Daemon::start(&folder.path().join("closed"), &closed);
+    let mut browser = Browser::start(folder.path());
+    let mut complaints = Vec::new();
+    for (at, path) in [
+        "/",
+        "/calendar",
+        "/targets",
+        "/trends",
+        "/stations",
+        "/bulletins",
+        "/data",
+        "/year",
+        "/enterprises",
+        "/setup",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let (width, dark, lang) = LOOKS[at % LOOKS.len()][at / LOOKS.len() % 2];
+        let site = if *path == "/setup" { &closed } else { &daemon };
+        let url = format!("{}{}", site.http, spoken(path, lang));
+        let found = browser.look(&url, width, dark);
+        keep_picture(&mut browser, &format!("empty{}", path.replace('/', "-")));
+        if !found.complaints().is_empty() {
+            complaints.push(format!("{url}:\n{}", found.complaints()));
+        }
+        let keys = browser.run(BY_KEYS, &[]);
+        if keys.as_array().is_none_or(|keys| !keys.is_empty()) {
+            complaints.push(format!("{url}: by keys: {keys}"));
+        }
+        for lang in ["zh", "en"] {
+            let page = site.fetch(&spoken(path, lang)).text;
+            let (_, content) = page.split_once("<main").expect("content");
+            // A command to copy, or a page to go to.
+            let leads = [
+                "skytier ",
+                "mosquitto_pub",
+                "/v1/",
+                "href=\"/?",
+                "name=\"code\"",
+            ];
+            let leads = leads.iter().any(|lead| content.contains(lead));
+            assert!(leads, "{path} {lang} says nothing to do: {content}");
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    daemon.stop("TERM");
+    closed.stop("TERM");
 }
 
 /// The pictures the README shows: their names under `charts`, and the addresses they are taken of.

@@ -19,6 +19,7 @@ pub mod mishap;
 pub mod office;
 pub mod pictures;
 pub mod process;
+pub mod rows;
 pub mod sheet;
 pub mod standing;
 pub(in crate::adapters::http) mod tables;
@@ -35,7 +36,7 @@ use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::Section;
 use crate::adapters::http::page::frame::around;
 use crate::adapters::http::page::frame::basis_line;
-use crate::adapters::http::page::frame::page;
+use crate::adapters::http::page::frame::page_with_rows;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::review;
 use crate::adapters::http::page::frame::review_pair;
@@ -101,13 +102,8 @@ pub fn enterprise(view: &EnterpriseView) -> Markup {
     let title = format!("{} · {}", view.row.name, words.product);
     let other = query(&[("lang", view.lang.other().key())]);
     let path = credit::path(&view.row.uscc);
-    page(
-        view.lang,
-        &title,
-        &format!("{path}?{other}"),
-        &[],
-        credit::enterprise(view),
-    )
+    let other = format!("{path}?{other}");
+    page_with_rows(view.lang, &title, &other, credit::enterprise(view))
 }
 
 fn is_empty(view: &DashboardView) -> bool {

@@ -56,12 +56,12 @@ pub(super) fn html(markup: maud::Markup) -> Response {
     (policy, Html(markup.into_string())).into_response()
 }
 
-/// A page of blocks; or of one of them the rows of its table as CSV.
-fn sheet(view: &page::sheet::Sheet, csv: Option<&str>) -> Result<Response, Problem> {
-    let Some(anchor) = csv else {
-        return Ok(html(page::sheet::sheet(view)));
+/// A page; or of one of its tables the rows as CSV.
+pub(super) fn shown(markup: maud::Markup, csv: Option<&str>) -> Result<Response, Problem> {
+    let Some(name) = csv else {
+        return Ok(html(markup));
     };
-    let rows = page::sheet::csv(view, anchor);
+    let rows = page::rows::csv(&markup.0, name);
     let rows = rows.ok_or_else(|| Problem::bad("csv", "no block of that name has a table"))?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], rows).into_response())
 }
@@ -77,14 +77,14 @@ pub async fn today(
     uri: Uri,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "review", "lang", "after"])?;
+    let params = params.only(&["area", "year", "review", "lang", "after", "csv"])?;
     let wish = wish(&params)?;
     if wish.year.is_some() || wish.after.is_some() {
         let query = uri.query().unwrap_or_default();
         return Ok(Redirect::permanent(&format!("/year?{query}")).into_response());
     }
     let view = desk::today(&state, wish, &headers).await?;
-    Ok(html(page::today::today(&view)))
+    shown(page::today::today(&view), params.text("csv"))
 }
 
 /// `GET /calendar`: years of AQI days.
@@ -92,9 +92,9 @@ pub async fn today(
 /// # Errors
 /// A problem document.
 pub async fn calendar(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "review", "lang"])?;
+    let params = params.only(&["area", "year", "review", "lang", "csv"])?;
     let view = desk::calendar(&state, wish(&params)?).await?;
-    Ok(html(page::calendar::calendar(&view)))
+    shown(page::calendar::calendar(&view), params.text("csv"))
 }
 
 /// `GET /days/{date}`: a day with its hours.
@@ -106,11 +106,11 @@ pub async fn day(
     Path(date): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["area", "review", "lang"])?;
+    let params = params.only(&["area", "review", "lang", "csv"])?;
     let date = Params::from(BTreeMap::from([("date".to_owned(), date)])).date("date")?;
     let date = date.ok_or_else(|| Problem::bad("date", "a date is needed"))?;
     let view = desk::day(&state, wish(&params)?, date).await?;
-    Ok(html(page::calendar::day(&view)))
+    shown(page::calendar::day(&view), params.text("csv"))
 }
 
 /// `GET /targets`: how targets stand on a day.
@@ -118,9 +118,9 @@ pub async fn day(
 /// # Errors
 /// A problem document.
 pub async fn targets(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "on", "review", "lang"])?;
+    let params = params.only(&["area", "on", "review", "lang", "csv"])?;
     let view = desk::targets(&state, wish(&params)?, params.date("on")?).await?;
-    Ok(html(page::targets::targets(&view)))
+    shown(page::targets::targets(&view), params.text("csv"))
 }
 
 /// `GET /trends`: years, quarters, months, hours and stations against one another.
@@ -131,7 +131,7 @@ pub async fn trends(State(state): State<WebState>, params: Params) -> Result<Res
     let params = params.only(&["area", "year", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::trends(&state, wish(&params)?).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /trends/{chart}`: the figures behind a picture of that page.
@@ -146,7 +146,7 @@ pub async fn trend_table(
     let params = params.only(&["area", "year", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::trend_table(&state, wish(&params)?, &chart).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /stations`: an area's stations on a map and by rank.
@@ -157,7 +157,7 @@ pub async fn stations(State(state): State<WebState>, params: Params) -> Result<R
     let params = params.only(&["area", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::stations(&state, wish(&params)?).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /stations/{id}`: one station with its gaps, findings and decisions.
@@ -172,7 +172,7 @@ pub async fn station(
     let params = params.only(&["area", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::station(&state, wish(&params)?, &id).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /bulletins`: a bulletin to read, print and keep, and those issued.
@@ -183,7 +183,7 @@ pub async fn bulletins(State(state): State<WebState>, params: Params) -> Result<
     let params = params.only(&["area", "period", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::bulletins(&state, wish(&params)?, params.text("period")).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /restatements`: published figures that would be said otherwise now.
@@ -197,7 +197,7 @@ pub async fn restatements(
     let params = params.only(&["area", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::restatements(&state, wish(&params)?).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /data`: what came in and was not simply used.
@@ -208,7 +208,7 @@ pub async fn data(State(state): State<WebState>, params: Params) -> Result<Respo
     let params = params.only(&["area", "review", "lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::data(&state, wish(&params)?).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /commissioning/{id}`: how a station or logger is coming in.
@@ -223,7 +223,7 @@ pub async fn commissioning(
     let params = params.only(&["lang", "csv"])?;
     let csv = params.text("csv");
     let view = desk::commissioning(&state, wish(&params)?, &id).await?;
-    sheet(&view, csv)
+    shown(page::sheet::sheet(&view), csv)
 }
 
 /// `GET /year`: a year at a glance.
@@ -231,9 +231,9 @@ pub async fn commissioning(
 /// # Errors
 /// A problem document.
 pub async fn dashboard(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["area", "year", "review", "lang", "after"])?;
+    let params = params.only(&["area", "year", "review", "lang", "after", "csv"])?;
     let view = desk::dashboard(&state, wish(&params)?).await?;
-    Ok(html(page::dashboard(&view)))
+    shown(page::dashboard(&view), params.text("csv"))
 }
 
 /// `GET /enterprises/{uscc}`: one enterprise; with `code` or `repair` what would be if.
@@ -247,8 +247,8 @@ pub async fn enterprise(
     key: Option<Extension<FormKey>>,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["lang", "code", "doc_date", "repair", "approved"])?;
+    let params = params.only(&["lang", "code", "doc_date", "repair", "approved", "csv"])?;
     let who = (&caller, key.map(|Extension(key)| key));
     let view = credit_view::enterprise(&state, lang(&params)?, &code, &params, who)?;
-    Ok(html(page::enterprise(&view)))
+    shown(page::enterprise(&view), params.text("csv"))
 }

@@ -28,6 +28,7 @@ use crate::adapters::http::assets::assets;
 use crate::adapters::http::audit;
 use crate::adapters::http::bulletins;
 use crate::adapters::http::charts;
+use crate::adapters::http::corrections;
 use crate::adapters::http::credit;
 use crate::adapters::http::deletions;
 use crate::adapters::http::error::Problem;
@@ -321,6 +322,7 @@ pub fn router(state: WebState) -> Router {
         )
         .route("/v1/stations/{id}/gaps", get(gaps::gaps))
         .route("/v1/stations/{id}/completeness", get(gaps::completeness))
+        .route("/v1/stations/{id}/corrections", get(corrections::station))
         .route("/v1/stations/{id}/qc", get(qc::station))
         .route("/v1/flags", get(qc::flags))
         .route("/v1/dead-letters", get(letters::list))

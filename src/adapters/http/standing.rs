@@ -30,6 +30,7 @@ use crate::adapters::http::page::standing::WallView;
 use crate::adapters::http::page::view::OfficialTier;
 use crate::adapters::http::pages::html;
 use crate::adapters::http::pages::lang;
+use crate::adapters::http::pages::shown as shown_page;
 use crate::adapters::http::params::Params;
 use crate::adapters::http::state::WebState;
 use crate::adapters::lang::Lang;
@@ -112,7 +113,7 @@ fn wanted(params: &Params, name: &'static str) -> Result<Option<CreditTier>, Pro
 /// # Errors
 /// A problem document.
 pub async fn search(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["q", "computed", "official", "after", "lang"])?;
+    let params = params.only(&["q", "computed", "official", "after", "lang", "csv"])?;
     let lang = lang(&params)?;
     let wish = (wanted(&params, "computed")?, wanted(&params, "official")?);
     let text = params.text("q").unwrap_or("").trim().to_owned();
@@ -152,7 +153,7 @@ pub async fn search(State(state): State<WebState>, params: Params) -> Result<Res
         Ok::<_, Problem>((rows, found, last.filter(|_| more)))
     });
     let (rows, found, next) = looked.await?;
-    Ok(html(standing::search(&SearchView {
+    let page = standing::search(&SearchView {
         lang,
         wanted: text,
         computed: wish.0,
@@ -160,7 +161,8 @@ pub async fn search(State(state): State<WebState>, params: Params) -> Result<Res
         rows,
         found,
         next,
-    })))
+    });
+    shown_page(page, params.text("csv"))
 }
 
 /// `GET /tiers?by=computed|official`: how all enterprises stand, tier by tier.
@@ -217,7 +219,7 @@ pub async fn wall(State(state): State<WebState>, params: Params) -> Result<Respo
 /// # Errors
 /// A problem document.
 pub async fn changes(State(state): State<WebState>, params: Params) -> Result<Response, Problem> {
-    let params = params.only(&["week", "lang"])?;
+    let params = params.only(&["week", "lang", "csv"])?;
     let lang = lang(&params)?;
     let day = params.date("week")?.unwrap_or_else(|| today(&state));
     let monday = day - Days::new(u64::from(day.weekday().num_days_from_monday()));
@@ -265,14 +267,15 @@ pub async fn changes(State(state): State<WebState>, params: Params) -> Result<Re
     let (mut tiers, made, made_more) = looked.await?;
     let tiers_more = tiers.len().saturating_sub(WEEK_ROWS);
     tiers.truncate(WEEK_ROWS);
-    Ok(html(standing::changes(&ChangesView {
+    let page = standing::changes(&ChangesView {
         lang,
         week: (monday, sunday),
         tiers,
         tiers_more,
         made,
         made_more,
-    })))
+    });
+    shown_page(page, params.text("csv"))
 }
 
 /// The changes of a unit's computed tier within some days.

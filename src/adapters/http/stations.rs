@@ -31,9 +31,9 @@ use crate::ports::Range;
 use crate::ports::Series;
 
 /// Rows of one answer unless asked for fewer.
-const PAGE_ROWS: usize = 1_000;
+pub(super) const PAGE_ROWS: usize = 1_000;
 /// Most rows of one answer.
-const PAGE_ROWS_MAX: usize = 10_000;
+pub(super) const PAGE_ROWS_MAX: usize = 10_000;
 /// Columns of the stations as CSV.
 const STATION_COLUMNS: [&str; 12] = [
     "id",

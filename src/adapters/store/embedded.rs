@@ -76,6 +76,7 @@ use crate::domain::presence::Spell;
 use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
 use crate::domain::registry::Registry;
 use crate::domain::retention::Gone;
@@ -368,16 +369,6 @@ struct Readers {
     idle: Mutex<Vec<Connection>>,
 }
 
-impl Embedded {
-    /// Keeps an order to take out readings that another store holds; its number, counted from 1.
-    ///
-    /// # Errors
-    /// Those of a write.
-    pub fn keep_order(&self, order: Deletion) -> Answer<'_, u64> {
-        Box::pin(self.submit(|answer| Task::Order { order, answer }))
-    }
-}
-
 impl Readers {
     fn connect(&self) -> Result<Connection, StoreError> {
         let place = self.path.display().to_string();
@@ -445,6 +436,11 @@ impl Series for Embedded {
                 (at, reading)
             })
         }))
+    }
+
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
+        let source = source.clone();
+        Box::pin(self.read(move |connection| readings::replaced_of(connection, &source, range)))
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {

@@ -46,6 +46,7 @@ use crate::adapters::store::influxdb2::client::Failure;
 use crate::adapters::store::influxdb2::reader::ColumnOf;
 use crate::adapters::store::influxdb2::reader::Ends;
 use crate::adapters::store::influxdb2::reader::read_ends;
+use crate::adapters::store::influxdb2::reader::read_replaced;
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
 use crate::adapters::store::influxdb2::spool::Spool;
 use crate::adapters::store::influxdb2::standing::Standing;
@@ -60,6 +61,7 @@ use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
 use crate::domain::strip::Numbers;
 use crate::domain::units::Amount;
@@ -489,6 +491,13 @@ impl Core {
         let read = column.read(range, receipts).await;
         read.map_err(|failure| self.unavailable(failure.text()))
     }
+
+    async fn replaced(&self, source: &SourceId, range: Range) -> Result<Vec<Replaced>, StoreError> {
+        let ends = self.readable().await?;
+        let read = read_replaced(&self.client, &self.settings.bucket, source, &ends, range);
+        let read = read.await;
+        read.map_err(|failure| self.unavailable(failure.text()))
+    }
 }
 
 /// What is told of a batch that waits: every value may change a figure, and none is counted yet.
@@ -537,6 +546,10 @@ impl Series for Influx {
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         Box::pin(self.core.column(key, range, true))
+    }
+
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
+        Box::pin(self.core.replaced(source, range))
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {

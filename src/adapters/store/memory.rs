@@ -23,7 +23,9 @@ use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
+use crate::domain::reading::first_replaced;
 use crate::domain::registry::Registry;
 use crate::domain::retention::Gone;
 use crate::domain::review::Decision;
@@ -188,6 +190,26 @@ impl State {
         }
     }
 
+    fn replaced(&self, source: &SourceId, range: Range) -> Vec<Replaced> {
+        let own = self.columns.iter().filter(|(key, _)| key.source == *source);
+        let mut rows = Vec::new();
+        for (key, column) in own {
+            let within = |time: &Instant| range.after < *time && *time <= range.upto;
+            let meant = column.iter().filter(|(time, _)| within(time));
+            for pair in meant.flat_map(|(_, versions)| versions.windows(2)) {
+                if !pair[0].deleted {
+                    rows.push(Replaced {
+                        key: key.clone(),
+                        reading: pair[0].reading.clone(),
+                        received_at: pair[0].from,
+                        replaced_at: pair[1].from,
+                    });
+                }
+            }
+        }
+        first_replaced(rows, range.limit)
+    }
+
     fn received(&self, key: &SeriesKey, range: Range) -> Vec<(Instant, Reading)> {
         let Some(column) = self.columns.get(key).filter(|_| range.after < range.upto) else {
             return Vec::new();
@@ -236,6 +258,10 @@ impl Series for Memory {
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         ready(self.state().received(key, range))
+    }
+
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
+        ready(self.state().replaced(source, range))
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {

@@ -27,7 +27,9 @@ use skytier::app::standards;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::Zone;
 use skytier::domain::deletion::Deletion;
+use skytier::domain::names::SourceId;
 use skytier::domain::reading::Reading;
+use skytier::domain::reading::Replaced;
 use skytier::domain::reading::SeriesKey;
 use skytier::flow::directory::Directory;
 use skytier::flow::health::Health;
@@ -123,6 +125,10 @@ impl Series for Faulty {
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>> {
         self.inner.received(key, range)
+    }
+
+    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
+        self.inner.replaced(source, range)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

@@ -1,8 +1,10 @@
 //! Fills the pages of what was written down: bulletins and restatements, messages that could not be used, decisions of
 //! reviewers, and how a source is coming in.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use crate::adapters::bulletin::Form as Printing;
@@ -10,9 +12,11 @@ use crate::adapters::deletions;
 use crate::adapters::http::bulletins;
 use crate::adapters::http::desk::Desk;
 use crate::adapters::http::desk::Wish;
+use crate::adapters::http::desk::station_tables;
 use crate::adapters::http::desk::station_tables::columns;
 use crate::adapters::http::desk::station_tables::moment;
 use crate::adapters::http::desk::station_tables::shown;
+use crate::adapters::http::desk::stations_page::DAYS_BACK;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::query;
@@ -36,12 +40,18 @@ use crate::adapters::report::letters;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::publication::Issue;
 use crate::flow::bulletin::KINDS;
+use crate::flow::corrections::Correction;
+use crate::flow::corrections::corrections;
 use crate::ports::Kept;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
+use crate::ports::Range;
 
 /// Rows of a table here; the interface has all.
 const ROWS_MAX: usize = 50;
+/// Most replaced values of a station that are looked through for the latest.
+const CORRECTIONS_MAX: usize = 1_000;
+
 /// Builds the page of bulletins: the one asked for, and those issued.
 ///
 /// # Errors
@@ -311,6 +321,7 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
             parts: vec![Part::Table(letters_table(&desk, &kept))],
         });
     }
+    sections.push(corrected(&desk).await?);
     sections.push(imported(&desk).await?);
     sections.push(Block {
         anchor: "decisions",
@@ -330,6 +341,37 @@ pub async fn data(state: &WebState, wish: Wish) -> Result<Sheet, Problem> {
         basis: None,
         simulated: false,
         blocks: sections,
+    })
+}
+
+/// The latest corrections of all stations, of the last days of each.
+async fn corrected(desk: &Desk<'_>) -> Result<Block, Problem> {
+    let (state, words_of) = (desk.state, phrases(desk.lang));
+    let mut found: Vec<Correction> = Vec::new();
+    let mut stations: Vec<_> = desk.assessor.days.iter().collect();
+    stations.sort_by_key(|(id, _)| *id);
+    for (id, days) in stations {
+        let Some(last) = days.keys().next_back() else {
+            continue;
+        };
+        let range = Range {
+            after: state.zone.day_start(*last - TimeDelta::days(DAYS_BACK)),
+            upto: state.zone.day_end(*last),
+            limit: CORRECTIONS_MAX,
+            ..Range::ALL
+        };
+        found.extend(corrections(&*state.series, id, range).await?);
+        found.sort_by_key(|own| Reverse(own.old.replaced_at));
+        found.truncate(station_tables::ROWS_MAX);
+    }
+    Ok(Block {
+        anchor: "corrections",
+        title: words_of.corrections_title.to_owned(),
+        notes: vec![
+            words_of.corrections_note.to_owned(),
+            words_of.corrections_recent.to_owned(),
+        ],
+        parts: vec![Part::Table(desk.corrections_table(&found, true, None))],
     })
 }
 

@@ -54,7 +54,7 @@ impl Desk<'_> {
         };
         let lang = self.lang;
         let (unit, change_unit) = match shown {
-            Shown::Pm25 => (" ug/m3", " %"),
+            Shown::Pm25 => (" µg/m³", " %"),
             Shown::Ratio => ("%", lang.pick(" 个百分点", " percentage points")),
         };
         let (own, other, sides) = match report.beside.deducted {

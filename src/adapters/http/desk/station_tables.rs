@@ -12,6 +12,8 @@ use crate::adapters::words;
 use crate::domain::gaps::Gap;
 use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
+use crate::domain::reading::Reading;
+use crate::flow::corrections::Correction;
 
 /// Most rows of a table of a station's page; the CSV beside it has all.
 pub(super) const ROWS_MAX: usize = 100;
@@ -149,6 +151,63 @@ impl Desk<'_> {
             empty: words_of.qc_none.to_owned(),
             csv,
             folded: true,
+        }
+    }
+
+    /// Replaced values, the latest replaced first: the source too where they are of several.
+    pub(super) fn corrections_table(
+        &self,
+        found: &[Correction],
+        several: bool,
+        csv: Option<String>,
+    ) -> Table {
+        let words_of = phrases(self.lang);
+        let time = |at| Cell::text(spaced(&self.state.zone.text(at)));
+        let row = |own: &&Correction| {
+            let key = &own.old.key;
+            let told = |reading: &Reading| {
+                let value = reading.value.map(|value| value.to_string());
+                let value = value.map_or_else(
+                    || "–".to_owned(),
+                    |value| with_unit(&value, key.factor.as_str()),
+                );
+                match reading.flag.is_normal() {
+                    true => value,
+                    false => format!("{value} [{}]", reading.flag),
+                }
+            };
+            let new = own.new.as_ref().map(told);
+            let mut cells = vec![time(own.old.replaced_at)];
+            if several {
+                let page = format!("/stations/{}?lang={}", key.source, self.lang.key());
+                cells.push(Cell::link(key.source.to_string(), page));
+            }
+            cells.extend([
+                Cell::text(key.factor.to_string()),
+                time(own.old.reading.time),
+                Cell::text(told(&own.old.reading)),
+                Cell::text(new.unwrap_or_else(|| words_of.taken_out.to_owned())),
+                time(own.old.received_at),
+            ]);
+            cells
+        };
+        let mut heads = vec![(words_of.col_replaced, false)];
+        heads.extend(several.then_some((words_of.col_station, false)));
+        heads.extend([
+            (words_of.col_pollutant, false),
+            (words_of.col_when, false),
+            (words_of.col_old, true),
+            (words_of.col_new, true),
+            (words_of.col_received, false),
+        ]);
+        let mut latest: Vec<&Correction> = found.iter().collect();
+        latest.sort_by_key(|own| std::cmp::Reverse(own.old.replaced_at));
+        Table {
+            columns: columns(&heads),
+            rows: latest.iter().take(ROWS_MAX).map(row).collect(),
+            empty: words_of.corrections_none.to_owned(),
+            csv,
+            folded: false,
         }
     }
 

@@ -43,12 +43,17 @@ use crate::domain::units::Decimal;
 use crate::domain::units::Exact;
 use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
+use crate::flow::corrections::Correction;
+use crate::flow::corrections::corrections;
 use crate::flow::gaps::Reporting;
 use crate::flow::gaps::Reports;
 use crate::flow::qc::Judge;
+use crate::ports::Range;
 
 /// Days a station's page looks back from its newest one.
-const DAYS_BACK: i64 = 30;
+pub(super) const DAYS_BACK: i64 = 30;
+/// Most replaced values a station's page looks through for the latest.
+const CORRECTIONS_MAX: usize = 10_000;
 
 /// What is known of a station of the area.
 pub(super) struct Row<'a> {
@@ -107,6 +112,11 @@ pub async fn station(state: &WebState, mut wish: Wish, id: &str) -> Result<Sheet
         .iter()
         .map(|found| qc_shapes::finding(state.zone, found))
         .collect();
+    let range = Range {
+        limit: CORRECTIONS_MAX,
+        ..Range::ALL
+    };
+    let corrections = corrections(&*state.series, &id, range).await?;
     let gaps = answered.1.as_ref().map(Reports::gaps).unwrap_or_default();
     let days = gap_shapes::days_json(state.zone, &answered);
     let void = answered.1.as_ref().err();
@@ -118,6 +128,7 @@ pub async fn station(state: &WebState, mut wish: Wish, id: &str) -> Result<Sheet
             gaps,
             days,
             findings,
+            corrections,
             void,
         },
     ))
@@ -128,6 +139,7 @@ struct Looked {
     gaps: Vec<Gap>,
     days: Value,
     findings: Vec<Value>,
+    corrections: Vec<Correction>,
     void: Option<String>,
 }
 
@@ -403,6 +415,16 @@ impl Desk<'_> {
                 &first,
                 self.findings_table(&looked.findings, csv("qc")),
             ),
+            Block {
+                anchor: "corrections",
+                title: words_of.corrections_title.to_owned(),
+                notes: vec![words_of.corrections_note.to_owned(), first],
+                parts: vec![Part::Table(self.corrections_table(
+                    &looked.corrections,
+                    false,
+                    Some(format!("/v1/stations/{id}/corrections?format=csv")),
+                ))],
+            },
             self.rose_block(),
             Block {
                 anchor: "decisions",

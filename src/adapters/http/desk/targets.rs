@@ -3,6 +3,7 @@
 use chrono::Datelike;
 
 use crate::adapters::http::desk::Desk;
+use crate::adapters::http::desk::station_tables::printed;
 use crate::adapters::http::page::view::Against;
 use crate::adapters::http::page::view::AgainstKind;
 use crate::adapters::words;
@@ -55,7 +56,7 @@ impl Desk<'_> {
                     expired: target.year < today.year(),
                     issuer: words::side(&target.issuer, self.lang),
                     document: words::side(&target.document, self.lang),
-                    pacing,
+                    pacing: pacing.iter().map(|line| printed(line)).collect(),
                 },
             }
         };

@@ -134,6 +134,11 @@ pub const TABLE: &[Row] = &[
     ),
     (
         "GET",
+        "/v1/stations/{id}/corrections",
+        Who::Roles(INSIDE.and(STATION).and(OPERATOR)),
+    ),
+    (
+        "GET",
         "/v1/stations/{id}/qc",
         Who::Roles(INSIDE.and(STATION).and(OPERATOR)),
     ),

@@ -26,6 +26,7 @@ use crate::adapters::http::page::frame::basis_short;
 use crate::adapters::http::page::frame::both;
 use crate::adapters::http::page::frame::chooser;
 use crate::adapters::http::page::frame::csv_link;
+use crate::adapters::http::page::frame::nothing_yet;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::review_pair;
 use crate::adapters::http::page::frame::simulated_chip;
@@ -208,6 +209,7 @@ pub fn calendar(view: &CalendarView) -> Markup {
             (chooser("/calendar", &view.area, &view.areas, view.basis.review, view.lang))
         }
         (basis_line(&view.basis, view.lang))
+        (nothing_yet(&view.basis, view.lang))
         @if view.simulated { (simulated_notice(view.lang)) }
         @match shown {
             None => { section.card.empty { p { (words.no_data_yet) } } }
@@ -312,7 +314,7 @@ fn all_years(view: &CalendarView) -> Markup {
             h2 { (words.years_title) (simulated_chip(view.simulated, view.lang)) }
             (basis_short(&view.basis, view.lang))
             (both(&years_chart::render(&chart, Size::Wide), &years_chart::render(&chart, Size::Narrow)))
-            div.scroll tabindex="0" { table {
+            table.stack {
                 thead { tr {
                     th scope="col" { (words.year) }
                     th.number scope="col" { (words.ratio_title_plain) " (%)" }
@@ -324,14 +326,14 @@ fn all_years(view: &CalendarView) -> Markup {
                 } }
                 tbody { @for own in &view.years { tr {
                     th scope="row" { (own.year) }
-                    td.number { (own.ratio.as_deref().unwrap_or(words.void)) }
-                    td.number { (own.good) }
-                    td.number { (own.heavy) }
-                    td.number { (own.valid) }
-                    td.number { (own.calendar - own.valid) }
-                    td { (own.editions) }
+                    td.number data-label=(words.ratio_title_plain) { (own.ratio.as_deref().unwrap_or(words.void)) }
+                    td.number data-label=(words.item_good_days) { (own.good) }
+                    td.number data-label=(words.item_heavy_days) { (own.heavy) }
+                    td.number data-label=(words.col_valid_days) { (own.valid) }
+                    td.number data-label=(words.col_void_days) { (own.calendar - own.valid) }
+                    td data-label=(words.edition) { (own.editions) }
                 } } }
-            } }
+            }
         }
     }
 }

@@ -71,16 +71,7 @@ pub(super) fn list(view: &DashboardView) -> Markup {
             @if rows.is_empty() {
                 p.meta { (words.empty_enterprises) }
             } @else {
-                table.stack {
-                    thead { tr {
-                        th scope="col" { (words.col_enterprise) }
-                        th scope="col" { (words.col_official) }
-                        th scope="col" { (words.col_computed) }
-                        th.number scope="col" { (words.col_score) }
-                        th scope="col" { (words.col_next) }
-                    } }
-                    tbody { @for row in rows { (enterprise_row(row, view.lang)) } }
-                }
+                (enterprise_table(rows, view.lang))
             }
             (paging(view))
             p.bulletins {
@@ -120,7 +111,24 @@ fn paging(view: &DashboardView) -> Markup {
     }
 }
 
-pub(super) fn enterprise_row(row: &EnterpriseRow, lang: Lang) -> Markup {
+/// Enterprises with their tiers.
+pub(super) fn enterprise_table(rows: &[EnterpriseRow], lang: Lang) -> Markup {
+    let words = phrases(lang);
+    html! {
+        table.stack {
+            thead { tr {
+                th scope="col" { (words.col_enterprise) }
+                th scope="col" { (words.col_official) }
+                th scope="col" { (words.col_computed) }
+                th.number scope="col" { (words.col_score) }
+                th scope="col" { (words.col_next) }
+            } }
+            tbody { @for row in rows { (enterprise_row(row, lang)) } }
+        }
+    }
+}
+
+fn enterprise_row(row: &EnterpriseRow, lang: Lang) -> Markup {
     let words = phrases(lang);
     let link = format!("{}?{}", path(&row.uscc), query(&[("lang", lang.key())]));
     html! {

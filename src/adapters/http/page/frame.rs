@@ -12,6 +12,7 @@ use crate::adapters::http::assets::live_script;
 use crate::adapters::http::assets::style_sheet;
 use crate::adapters::http::form::KEY_FIELD;
 use crate::adapters::http::page::door;
+use crate::adapters::http::page::rows::with_links;
 use crate::adapters::http::page::view::Basis;
 use crate::adapters::http::page::view::Choice;
 use crate::adapters::http::phrases::fill;
@@ -139,11 +140,29 @@ pub(super) fn page(
     document(&whole, other_language, sections, body)
 }
 
+/// The same with the rows of its tables as CSV beside them.
+pub(super) fn page_with_rows(
+    lang: Lang,
+    title: &str,
+    other_language: &str,
+    body: Markup,
+) -> Markup {
+    let said = |lang: Lang| format!("lang={}", lang.key());
+    let own = other_language.replacen(&said(lang.other()), &said(lang), 1);
+    let body = PreEscaped(with_links(&body.0, &own, phrases(lang).as_csv));
+    page(lang, title, other_language, &[], body)
+}
+
 /// The whole document of one of the [`Place`]s.
 pub(super) fn around(page: &Around<'_>, sections: &[Section], body: Markup) -> Markup {
-    let mut other = page.own.to_vec();
-    other.push(("lang", page.lang.other().key()));
-    let other = format!("{}?{}", page.path, query(&other));
+    let address = |lang: Lang| {
+        let mut pairs = page.own.to_vec();
+        pairs.push(("lang", lang.key()));
+        format!("{}?{}", page.path, query(&pairs))
+    };
+    let other = address(page.lang.other());
+    let words = phrases(page.lang).as_csv;
+    let body = PreEscaped(with_links(&body.0, &address(page.lang), words));
     let title = format!("{} · {}", page.title, phrases(page.lang).product);
     let whole = Around {
         title: &title,
@@ -324,6 +343,19 @@ pub(super) fn basis_line(basis: &Basis, lang: Lang) -> Markup {
             " " span { (words.zone) " " (basis.zone) }
             " " span { (review(basis.review, lang)) }
             " " (PreEscaped(MADE.0)) (words.known_at) " " (spaced(&basis.known_at)) (PreEscaped(MADE.1))
+        }
+    }
+}
+
+/// Where to begin, on a page of an area without any valid day.
+pub(super) fn nothing_yet(basis: &Basis, lang: Lang) -> Markup {
+    let words = phrases(lang);
+    html! {
+        @if basis.newest.is_none() {
+            p.notice role="note" {
+                (words.no_valid_day) " "
+                a href={ "/?" (query(&[("lang", lang.key())])) } { (words.begin_here) }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::around;
 use crate::adapters::http::page::frame::basis_line;
 use crate::adapters::http::page::frame::chooser;
+use crate::adapters::http::page::frame::nothing_yet;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::frame::simulated_chip;
 use crate::adapters::http::page::frame::simulated_notice;
@@ -153,27 +154,6 @@ pub struct Form {
     pub fields: Vec<Field>,
 }
 
-/// The rows of a block's table as CSV, as they stand on the page; `None` when no such block has one.
-pub fn csv(view: &Sheet, anchor: &str) -> Option<Vec<u8>> {
-    let block = view.blocks.iter().find(|block| block.anchor == anchor)?;
-    let table = block.parts.iter().find_map(|part| match part {
-        Part::Table(table) => Some(table),
-        _ => None,
-    })?;
-    let heads = table.columns.iter().map(|(name, _)| name.as_str());
-    let rows = table.rows.iter();
-    let rows = rows.map(|row| {
-        row.iter()
-            .map(|cell| cell.text.as_str())
-            .collect::<Vec<_>>()
-    });
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in std::iter::once(heads.collect::<Vec<_>>()).chain(rows) {
-        writer.write_record(row).ok()?;
-    }
-    writer.into_inner().ok()
-}
-
 /// The page.
 pub fn sheet(view: &Sheet) -> Markup {
     let own: Vec<(&str, &str)> = view.own.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -184,7 +164,10 @@ pub fn sheet(view: &Sheet) -> Markup {
                 (chooser(&view.path, area, areas, basis.review, view.lang))
             }
         }
-        @if let Some(basis) = &view.basis { (basis_line(basis, view.lang)) }
+        @if let Some(basis) = &view.basis {
+            (basis_line(basis, view.lang))
+            (nothing_yet(basis, view.lang))
+        }
         @if view.simulated { (simulated_notice(view.lang)) }
         @for block in &view.blocks { (self::block(block, view)) }
     };
@@ -301,9 +284,9 @@ mod tests {
     use super::Part;
     use super::Sheet;
     use super::Table;
-    use super::csv;
     use super::sheet;
     use crate::adapters::http::page::frame::Place;
+    use crate::adapters::http::page::rows::csv;
     use crate::adapters::lang::Lang;
 
     #[test]
@@ -338,9 +321,9 @@ mod tests {
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("data-label=\"b\""), "{page}");
         assert!(page.contains("/stations?lang=en&amp;csv=x"), "{page}");
-        let rows = csv(&view(vec![vec![Cell::text("1,5"), Cell::text("2")]]), "x");
-        assert_eq!(rows.as_deref(), Some("a,b\n\"1,5\",2\n".as_bytes()));
-        assert_eq!(csv(&view(Vec::new()), "y"), None);
+        let rows = sheet(&view(vec![vec![Cell::text("1,5"), Cell::text("=2")]]));
+        let rows = csv(&rows.into_string(), "x");
+        assert_eq!(rows.as_deref(), Some("a,b\n\"1,5\",'=2\n".as_bytes()));
         assert!(
             sheet(&view(Vec::new()))
                 .into_string()

@@ -6,9 +6,9 @@ use maud::html;
 
 use crate::adapters::chart::palette::CreditTier;
 use crate::adapters::http::page::credit::computed_badge;
-use crate::adapters::http::page::credit::enterprise_row;
+use crate::adapters::http::page::credit::enterprise_table;
 use crate::adapters::http::page::credit::path;
-use crate::adapters::http::page::frame::page;
+use crate::adapters::http::page::frame::page_with_rows;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::view::EnterpriseRow;
 use crate::adapters::http::phrases::phrases;
@@ -128,7 +128,7 @@ fn ways(lang: Lang) -> Markup {
 
 fn whole(lang: Lang, title: &str, other: &str, body: Markup) -> Markup {
     let title = format!("{title} · {}", phrases(lang).product);
-    page(lang, &title, other, &[], html! { (ways(lang)) (body) })
+    page_with_rows(lang, &title, other, html! { (ways(lang)) (body) })
 }
 
 fn choice(name: &str, label: &str, chosen: Option<CreditTier>, lang: Lang) -> Markup {
@@ -176,18 +176,12 @@ pub fn search(view: &SearchView) -> Markup {
             h2 { (view.found) (lang.pick(" 家", " found")) }
             p.meta { (words.official_note) }
             @if view.rows.is_empty() {
-                p.meta { (lang.pick("没有符合的企业。", "No enterprise is like that.")) }
-            } @else {
-                table.stack {
-                    thead { tr {
-                        th scope="col" { (words.col_enterprise) }
-                        th scope="col" { (words.col_official) }
-                        th scope="col" { (words.col_computed) }
-                        th.number scope="col" { (words.col_score) }
-                        th scope="col" { (words.col_next) }
-                    } }
-                    tbody { @for row in &view.rows { (enterprise_row(row, lang)) } }
+                p.meta {
+                    @if pairs.is_empty() { (words.empty_enterprises) }
+                    @else { (lang.pick("没有符合的企业。", "No enterprise is like that.")) }
                 }
+            } @else {
+                (enterprise_table(&view.rows, lang))
             }
             @if let Some(next) = &view.next {
                 nav.paging aria-label=(title) {

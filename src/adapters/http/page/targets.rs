@@ -23,6 +23,7 @@ use crate::adapters::http::page::frame::basis_short;
 use crate::adapters::http::page::frame::both;
 use crate::adapters::http::page::frame::chooser;
 use crate::adapters::http::page::frame::csv_link;
+use crate::adapters::http::page::frame::nothing_yet;
 use crate::adapters::http::page::frame::review_pair;
 use crate::adapters::http::page::frame::simulated_chip;
 use crate::adapters::http::page::frame::simulated_notice;
@@ -187,6 +188,7 @@ pub fn targets(view: &TargetsView) -> Markup {
             (chooser("/targets", &view.area, &view.areas, view.basis.review, view.lang))
         }
         (basis_line(&view.basis, view.lang))
+        (nothing_yet(&view.basis, view.lang))
         @if view.simulated { (simulated_notice(view.lang)) }
         @if view.cards.is_empty() { p.notice { (words.no_targets) } }
         section.cards.two #targets aria-label=(words.targets_title) {

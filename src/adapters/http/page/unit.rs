@@ -15,6 +15,7 @@ use crate::adapters::http::page::frame::both;
 use crate::adapters::http::page::frame::query;
 use crate::adapters::http::page::process::Process;
 use crate::adapters::http::page::process::section;
+use crate::adapters::http::phrases::phrases;
 use crate::adapters::lang::Lang;
 
 /// Score and tier from a day on.
@@ -172,8 +173,36 @@ fn course(view: &UnitView, lang: Lang) -> Markup {
         section.card #course {
             h2 { (lang.pick("等级变化", "Course of the tiers")) }
             (both(&timeline::render(chart, Size::Wide), &timeline::render(chart, Size::Narrow)))
+            (stretches(chart, lang))
             p.meta {
                 (lang.pick("两条分别画出，互不替代；今天以后为推算。", "Two bands, neither in place of the other; beyond today it is a forecast."))
+            }
+        }
+    }
+}
+
+/// The bands of the course, day by day where they change.
+fn stretches(chart: &TimelineChart, lang: Lang) -> Markup {
+    let bands = [
+        (lang.pick("官方等级", "Official tier"), &chart.official),
+        (lang.pick("推算等级", "Computed tier"), &chart.computed),
+    ];
+    html! {
+        details {
+            summary { (phrases(lang).as_table) }
+            table {
+                thead { tr {
+                    th scope="col" { (lang.pick("哪一种", "Which")) }
+                    th scope="col" { (lang.pick("起", "From")) }
+                    th scope="col" { (lang.pick("止", "To")) }
+                    th scope="col" { (lang.pick("等级", "Tier")) }
+                } }
+                tbody { @for (which, own) in bands { @for stretch in own { tr {
+                    th scope="row" { (which) }
+                    td { (stretch.from) }
+                    td { (stretch.to) }
+                    td { (stretch.tier.name(lang)) }
+                } } } }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::append::Appender;
 use crate::adapters::store::embedded::block::Block;
@@ -15,11 +16,23 @@ use crate::adapters::store::embedded::index::Index;
 use crate::adapters::store::embedded::rows;
 use crate::adapters::store::embedded::rows::BlockRow;
 use crate::adapters::store::embedded::wal::Receipt;
+use crate::adapters::store::embedded::writer::Task;
 use crate::domain::calendar::Instant;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::SourceId;
+use crate::ports::Answer;
 use crate::ports::DELETED_MAX;
 use crate::ports::Deleted;
+
+impl Embedded {
+    /// Keeps an order to take out readings that another store holds; its number, counted from 1.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub fn keep_order(&self, order: Deletion) -> Answer<'_, u64> {
+        Box::pin(self.submit(|answer| Task::Order { order, answer }))
+    }
+}
 
 /// Carries an order out within the commit under way.
 ///

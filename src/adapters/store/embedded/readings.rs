@@ -23,8 +23,11 @@ use crate::adapters::store::embedded::rows::Packed;
 use crate::adapters::store::embedded::rows::SeriesRow;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Flag;
+use crate::domain::names::SourceId;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
+use crate::domain::reading::first_replaced;
 use crate::ports::Range;
 
 /// What waits to be merged, as readers see it.
@@ -226,7 +229,7 @@ pub(super) fn column<T>(
 }
 
 /// Revisions, with when they were received, by the time of the reading.
-type Replaced = BTreeMap<i64, (Instant, Reading)>;
+type ByTime = BTreeMap<i64, (Instant, Reading)>;
 
 /// Every revision of a stretch of time, with when it was received.
 pub(super) fn revisions(
@@ -246,8 +249,48 @@ pub(super) fn revisions(
     Ok(found)
 }
 
+/// What was replaced of a source.
+pub(super) fn replaced_of(
+    connection: &Connection,
+    source: &SourceId,
+    range: Range,
+) -> Result<Vec<Replaced>, Fault> {
+    let snapshot = connection.unchecked_transaction()?;
+    let mut series = Vec::new();
+    SeriesRow::each(&snapshot, |row| {
+        if row.key.source == *source {
+            series.push((row.id, row.key));
+        }
+        Ok(())
+    })?;
+    let select = "SELECT time, value, flag, qc, reviewed, received_at, replaced_at FROM revision
+                  WHERE series = ?1 AND time > ?2 AND time <= ?3 ORDER BY time, id";
+    let mut statement = snapshot.prepare_cached(select)?;
+    let times = [range.after, range.upto].map(Instant::unix);
+    let mut found = Vec::new();
+    for (id, key) in series {
+        let mut rows = statement.query([id, times[0], times[1]])?;
+        let (mut count, mut last) = (0, None);
+        while let Some(row) = rows.next()? {
+            let (reading, received_at) = rows::revision(row)?;
+            // Enough of this series; a time is never left half told.
+            if count >= range.limit && last != Some(reading.time) {
+                break;
+            }
+            (count, last) = (count + 1, Some(reading.time));
+            found.push(Replaced {
+                key: key.clone(),
+                reading,
+                received_at,
+                replaced_at: Instant::from_unix(row.get(6)?),
+            });
+        }
+    }
+    Ok(first_replaced(found, range.limit))
+}
+
 /// Revisions that counted at the time asked about.
-fn replaced(snapshot: &Connection, series: i64, range: Range) -> Result<Replaced, Fault> {
+fn replaced(snapshot: &Connection, series: i64, range: Range) -> Result<ByTime, Fault> {
     let mut replaced = BTreeMap::new();
     let Some(known_at) = range.known_at else {
         return Ok(replaced);
@@ -268,7 +311,7 @@ fn replaced(snapshot: &Connection, series: i64, range: Range) -> Result<Replaced
 pub(super) struct Gather<T, F> {
     cut: Cut,
     range: Range,
-    replaced: Replaced,
+    replaced: ByTime,
     normal: Flag,
     keep: F,
     /// What was made so far.

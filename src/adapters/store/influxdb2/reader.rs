@@ -29,7 +29,9 @@ use crate::domain::calendar::Zone;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::SourceId;
 use crate::domain::reading::Reading;
+use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
+use crate::domain::reading::first_replaced;
 use crate::domain::units::Amount;
 use crate::ports::Range;
 
@@ -257,11 +259,79 @@ impl ColumnOf<'_> {
     }
 }
 
+/// What was replaced of a source.
+///
+/// # Errors
+/// A [`Failure`]; what cannot be read is one of settings.
+pub(super) async fn read_replaced(
+    client: &Client,
+    bucket: &str,
+    source: &SourceId,
+    ends: &Ends,
+    range: Range,
+) -> Result<Vec<Replaced>, Failure> {
+    let mut intervals: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
+    for (key, (first, last)) in ends.iter().filter(|(key, _)| key.source == *source) {
+        let own = intervals.entry(key.interval_s).or_insert((*first, *last));
+        *own = (own.0.min(*first), own.1.max(*last));
+    }
+    let mut found = Vec::new();
+    for (interval_s, (first, last)) in intervals {
+        let within = (
+            range.after.plus_s(1).unix().max(first),
+            range.upto.unix().min(last),
+        );
+        let mut windows = Windows::new(within, interval_s, range.limit);
+        let begun = found.len();
+        while let Some((first, last)) = windows.next() {
+            if found.len() - begun >= range.limit {
+                break;
+            }
+            let ask = Ask {
+                bucket,
+                measurement: REVISION,
+                sources: std::slice::from_ref(source),
+                interval_s,
+                first,
+                last,
+                fields: &[],
+                rows_max: Some(ANSWER_READINGS_MAX),
+            };
+            let mut rows = client.query(ask.flux()).await?;
+            let upto = whole_upto(&rows, ANSWER_READINGS_MAX).unwrap_or(last);
+            rows.retain(|row| row.time <= upto);
+            let before = found.len();
+            for ((_, time, _), cells) in gather(rows).map_err(Failure::Settings)? {
+                for ((factor, stat), (cell, until)) in cells {
+                    // A mark of what an order took out is none of the values.
+                    let Some(until) = until.filter(|_| !cell.deleted) else {
+                        continue;
+                    };
+                    found.push(Replaced {
+                        key: SeriesKey {
+                            source: source.clone(),
+                            factor,
+                            stat,
+                            interval_s,
+                        },
+                        received_at: Instant::from_unix(cell.at),
+                        replaced_at: Instant::from_unix(until),
+                        reading: cell.reading(time),
+                    });
+                }
+            }
+            windows.found(found.len() - before, upto);
+        }
+    }
+    Ok(first_replaced(found, range.limit))
+}
+
 /// Up to when rows are whole, where a field has as many as were asked for; there may be more of it later.
 fn whole_upto(rows: &[Row], rows_max: usize) -> Option<i64> {
-    let mut fields: BTreeMap<&str, (usize, i64)> = BTreeMap::new();
+    let mut fields: BTreeMap<(&str, &str), (usize, i64)> = BTreeMap::new();
     for row in rows {
-        let (count, last) = fields.entry(&row.field).or_insert((0, row.time));
+        let own = (row.field.as_str(), row.number.as_str());
+        let (count, last) = fields.entry(own).or_insert((0, row.time));
         *count += 1;
         *last = row.time.max(*last);
     }
