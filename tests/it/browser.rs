@@ -31,7 +31,7 @@ const hidden = e => { for (let p = e; p; p = p.parentElement) {
     if (s.clipPath !== 'none' || s.visibility === 'hidden' || p.classList.contains('skip')) return true; } return false; };
 if (document.documentElement.scrollWidth > width)
     found.push('document is ' + document.documentElement.scrollWidth + ' wide in ' + width);
-const boxes = new Map();
+const boxes = new Map(), labels = new Set();
 const others = svg => { if (!boxes.has(svg)) boxes.set(svg, [...svg.querySelectorAll('text:not(.watermark)')]
     .map(f => [f, f.getBoundingClientRect()])); return boxes.get(svg); };
 for (const e of document.body.querySelectorAll('*')) {
@@ -43,12 +43,15 @@ for (const e of document.body.querySelectorAll('*')) {
     const card = e.closest('svg') ? null : e.parentElement.closest('.card');
     if (card && r.right > card.getBoundingClientRect().right + 1 && !scrolls(e))
         found.push('beyond its card: ' + name(e));
-    if (e.dataset.label && getComputedStyle(e).display === 'grid') {
-        // What stands before a cell of a folded table, measured in the column it has.
+    const column = e.dataset.label && getComputedStyle(e).display === 'grid'
+        ? getComputedStyle(e).gridTemplateColumns.split(' ')[0] : null;
+    if (column && !labels.has(e.dataset.label + column)) {
+        // What stands before a cell of a folded table, measured once in the column it has.
+        labels.add(e.dataset.label + column);
         const own = getComputedStyle(e, '::before'), probe = document.createElement('span');
         probe.textContent = e.dataset.label;
         for (const p of ['font', 'whiteSpace', 'overflowWrap', 'letterSpacing']) probe.style[p] = own[p];
-        probe.style.cssText += ';position:absolute;display:block;width:' + getComputedStyle(e).gridTemplateColumns.split(' ')[0];
+        probe.style.cssText += ';position:absolute;display:block;width:' + column;
         document.body.append(probe);
         if (probe.scrollWidth > probe.clientWidth + 1) found.push('label on its value: ' + e.dataset.label);
         probe.remove();
