@@ -6,9 +6,12 @@ use skytier::adapters::payload::Decoded;
 use skytier::adapters::payload::Decoder;
 use skytier::adapters::payload::PayloadFault;
 use skytier::adapters::payload::Registered;
+use skytier::adapters::payload::hj212::Reading;
+use skytier::adapters::payload::hj212::Ways;
 use skytier::adapters::payload::hj212::crc;
 use skytier::adapters::payload::hj212::framer::Framer;
 use skytier::adapters::payload::hj212::framer::Step;
+use skytier::adapters::payload::hj212::sealed::Key;
 use skytier::adapters::payload::topic::Topics;
 use skytier::app::qc_rules;
 use skytier::domain::calendar::Instant;
@@ -48,6 +51,61 @@ fn decode(frame: &str, minutes_s: u32) -> Result<Decoded, PayloadFault> {
     };
     let decoder = Decoder::new(1 << 18, qc_rules::rules().expect("sound rules"));
     decoder.decode(&target.expect("a topic"), frame.as_bytes(), registered, NOW)
+}
+
+/// As [`decode`], with the key that the collected encrypted frames have.
+fn decode_sealed(frame: &str, key: &str) -> Result<Decoded, PayloadFault> {
+    let mn = field(frame, "MN").unwrap_or("nobody");
+    let target = Topics::default().target(&format!("skytier/v1/loggers/{mn}/hj212"));
+    let target = target.expect("a topic");
+    let ways = Ways {
+        key: Key::parse(key),
+        ..Ways::default()
+    };
+    let reading = Reading {
+        own: [(target.sender(), ways)].into(),
+        ..Reading::default()
+    };
+    let decoder = Decoder::default().with_hj212(reading);
+    decoder.decode(&target, frame.as_bytes(), None, NOW)
+}
+
+#[test]
+fn encrypted_frames_are_read_with_their_key_alone() {
+    let (sound, _) = collected();
+    let sealed: Vec<&&str> = sound
+        .iter()
+        .filter(|frame| frame.contains("CP=&&{"))
+        .collect();
+    assert_eq!(sealed.len(), 2);
+    for frame in sealed {
+        let decoded = decode_sealed(frame, "0000000000000000").expect(frame);
+        let values = decoded.readings.iter();
+        let values: Vec<String> = values
+            .map(|one| {
+                let value = one
+                    .reading
+                    .value
+                    .map_or("null".to_owned(), |value| value.to_string());
+                format!(
+                    "{} {} {value} {}",
+                    one.key.factor, one.key.stat, one.reading.flag
+                )
+            })
+            .collect();
+        assert_eq!(
+            values,
+            ["a34013 rtd 3.21 N", "a34013 zs_rtd 3.47 N"],
+            "{frame}"
+        );
+        let wrong = decode_sealed(frame, "0000000000000001").expect_err("a wrong key");
+        assert!(
+            wrong
+                .to_string()
+                .contains("CRC \"8081\", the data segment's is"),
+            "{wrong}"
+        );
+    }
 }
 
 /// The values of a frame counted by their names alone: what no reader of ours is asked for.

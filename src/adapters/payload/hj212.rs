@@ -3,7 +3,7 @@
 //! Read as HJ 212-2017 says and as its loggers do (standards: HJ/T 212-2005, HJ 212-2017, HJ 212-2025): fields in any
 //! order, old and new factor codes, `,` for `;`. What cannot be told from the frame itself is set or registered, never
 //! guessed: the length of minute records, another CRC, a label that names the end. No packet of a split record waits for
-//! the others: each repeats its time and has factors of its own. Encrypted regions (HJ 212-2025) are told, not read.
+//! the others: each repeats its time and has factors of its own. Encrypted regions (HJ 212-2025) are read with the key of their source.
 
 pub mod crc;
 pub mod frame;
@@ -11,10 +11,12 @@ pub mod framer;
 pub mod head;
 mod items;
 mod readings;
+pub mod sealed;
 
 use std::collections::HashMap;
 
 use crate::adapters::payload::hj212::crc::Variant;
+use crate::adapters::payload::hj212::sealed::Key;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
 use crate::domain::names::NameFault;
@@ -44,6 +46,8 @@ pub struct Ways {
     pub label: Label,
     /// Length of its minute records, where it is not what is registered.
     pub minute_interval_s: Option<u32>,
+    /// The key of its encrypted regions.
+    pub key: Option<Key>,
 }
 
 impl Default for Ways {
@@ -52,6 +56,7 @@ impl Default for Ways {
             crc: vec![Variant::Hj],
             label: Label::Start,
             minute_interval_s: None,
+            key: None,
         }
     }
 }
@@ -83,6 +88,11 @@ impl Reading {
         let own = self.own.get(source).map(|own| own.crc.as_slice());
         own.filter(|own| !own.is_empty())
             .unwrap_or(&self.common.crc)
+    }
+
+    /// The key of a source's encrypted regions.
+    pub fn key(&self, source: &Source) -> Option<&Key> {
+        self.own.get(source)?.key.as_ref()
     }
 
     /// What DataTime names in frames of a source.
@@ -152,8 +162,13 @@ pub enum FrameFault {
     #[error("HJ 212: no data region; give CP=&&...&&")]
     NoRegion,
     /// Encrypted.
-    #[error("HJ 212: the data region is encrypted (SM4 of HJ 212-2025), which is not read")]
+    #[error(
+        "HJ 212: the data region is encrypted (SM4 of HJ 212-2025); give the source's key by sm4_key_file in hj212.sources"
+    )]
     Encrypted,
+    /// Encrypted, and not as the standard has it.
+    #[error("HJ 212: the encrypted data region is not {{0x..,0x..}} of whole blocks of 16 bytes")]
+    Sealed,
     /// A field of the head is missing.
     #[error("HJ 212: {name} is missing")]
     Missing {
@@ -235,7 +250,7 @@ impl FrameFault {
             | Self::Field { .. }
             | Self::Twice { .. }
             | Self::Name(_) => "hj212_field",
-            Self::Encrypted => "hj212_encrypted",
+            Self::Encrypted | Self::Sealed => "hj212_encrypted",
             Self::Mn { .. } => "hj212_mn",
             Self::Command { .. } => "hj212_command",
             Self::Time { .. } | Self::Grid { .. } => "time",

@@ -7,6 +7,7 @@ use crate::adapters::payload::hj212::MINUTES_S;
 use crate::adapters::payload::hj212::Reading;
 use crate::adapters::payload::hj212::Ways;
 use crate::adapters::payload::hj212::crc::Variant;
+use crate::adapters::payload::hj212::sealed::Key;
 use crate::app::config::Settings;
 use crate::app::config::Value;
 use crate::app::config::apply::address;
@@ -86,6 +87,13 @@ fn minutes(seconds: u32) -> Result<Option<u32>, String> {
     }
 }
 
+/// The key in a file.
+fn key(path: &str) -> Result<Key, String> {
+    let text = std::fs::read_to_string(path).map_err(|cause| format!("{path}: {cause}"))?;
+    let key = Key::parse(text.trim_end_matches(['\r', '\n']));
+    key.ok_or_else(|| format!("{path}: sixteen characters or 32 hexadecimal digits are expected"))
+}
+
 /// What is said of one source, such as `loggers/MN crc=modbus-hi label=end minute_interval_s=60`.
 fn own(reading: &mut Reading, line: &str) -> Result<(), String> {
     let mut words = line.split_whitespace();
@@ -106,9 +114,10 @@ fn own(reading: &mut Reading, line: &str) -> Result<(), String> {
                     .map_err(|_| format!("{given:?} is no number of seconds"))?;
                 ways.minute_interval_s = minutes(seconds)?;
             }
+            Some(("sm4_key_file", path)) => ways.key = Some(key(path)?),
             _ => {
                 return Err(format!(
-                    "{word:?}; crc=..., label=start, label=end or minute_interval_s=... is expected"
+                    "{word:?}; crc=..., label=start, label=end, minute_interval_s=... or sm4_key_file=... is expected"
                 ));
             }
         }
@@ -181,6 +190,10 @@ mod tests {
         check(
             &[("sources.0", "loggers/M1"), ("sources.1", "loggers/M1")],
             Err("loggers/M1 is given twice"),
+        );
+        check(
+            &[("sources.0", "loggers/M1 sm4_key_file=nowhere")],
+            Err("nowhere: "),
         );
         check(&[("surprise", "1")], Err("unknown key"));
     }

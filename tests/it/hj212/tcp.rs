@@ -301,3 +301,38 @@ fn silence_slowness_and_a_stop_end_a_connection() {
         "{refused}"
     );
 }
+
+#[test]
+fn strangers_do_not_keep_a_logger_out() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    register(folder.path(), &data);
+    let daemon = Daemon::start(&data, &[LISTEN]);
+    let silent: Vec<TcpStream> = (0..300)
+        .map(|_| TcpStream::connect(("127.0.0.1", daemon.hj212)).expect("it listens"))
+        .collect();
+    // Noise, heads without an end, regions that never close, and frames of others damaged.
+    let damaged = numbered(1, "a21026-Avg=2").replace("Avg=2", "Avg=3");
+    for bytes in [
+        "#".repeat(20_000),
+        "##9999".repeat(3_000),
+        format!("##4000CP=&&{{{}", "0x00,".repeat(20_000)),
+        damaged.repeat(200),
+        "\r\n".repeat(10_000),
+    ] {
+        let mut stranger = Logger::connect(&daemon);
+        stranger.send(bytes);
+        let mut logger = Logger::connect(&daemon);
+        logger.send(numbered(2, "a21026-Avg=2"));
+        assert_eq!(logger.answer(), Some((9_014, format!("{:017}", 2))));
+    }
+    assert!(daemon.metric("skytier_hj212_bad_crc_total") >= 1);
+    assert!(daemon.metric("skytier_hj212_noise_bytes_total") >= 1);
+    assert!(
+        !daemon
+            .export()
+            .contains("a21026,avg,2026-03-12T02:00:00+08:00,3600,3,")
+    );
+    drop(silent);
+    daemon.stop("TERM");
+    verify(&data);
+}

@@ -11,6 +11,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["src/adapters/http"]),
     ("hyper_util", &["src/adapters/http"]),
     ("tower_service", &["src/adapters/http"]),
+    ("sm4", &["src/adapters/payload/hj212/sealed"]),
     ("rustls", &["src/adapters/tls"]),
     ("tokio_rustls", &["src/adapters/tls"]),
     ("x509_parser", &["src/adapters/tls"]),

@@ -23,6 +23,13 @@ pub struct Frame<'a> {
     pub segment: &'a [u8],
     /// By which check; none, as long as its region is encrypted.
     pub crc: Option<Variant>,
+    /// The check as sent.
+    digits: &'a [u8],
+}
+
+/// Whether the check that was sent with an encrypted frame is that of its plain segment.
+pub(super) fn opened(frame: &Frame<'_>, plain: &[u8], taken: &[Variant]) -> Result<(), FrameFault> {
+    checked(plain, frame.digits, taken).map(drop)
 }
 
 /// The length as written.
@@ -45,7 +52,7 @@ pub(super) fn is_encrypted(segment: &[u8]) -> bool {
 /// Checks a segment against the digits behind it.
 pub(super) fn checked<'a>(
     segment: &'a [u8],
-    digits: &[u8],
+    digits: &'a [u8],
     taken: &[Variant],
 ) -> Result<Frame<'a>, FrameFault> {
     let sent = crc::parse(digits);
@@ -54,6 +61,7 @@ pub(super) fn checked<'a>(
         return Ok(Frame {
             segment,
             crc: Some(*variant),
+            digits,
         });
     }
     let other = sent.and_then(|sent| Variant::found(segment, sent));
@@ -100,7 +108,11 @@ impl<'a> Frame<'a> {
         }
         let (segment, digits) = bytes[BEFORE..].split_at(has);
         if encrypted && crc::parse(digits).is_some() {
-            return Ok(Self { segment, crc: None });
+            return Ok(Self {
+                segment,
+                crc: None,
+                digits,
+            });
         } else if said == has {
             return checked(segment, digits, taken);
         }

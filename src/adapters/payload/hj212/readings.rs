@@ -10,6 +10,7 @@ use crate::adapters::payload::hj212::FrameFault;
 use crate::adapters::payload::hj212::Label;
 use crate::adapters::payload::hj212::MINUTES_S;
 use crate::adapters::payload::hj212::frame::Frame;
+use crate::adapters::payload::hj212::frame::opened;
 use crate::adapters::payload::hj212::head::Head;
 use crate::adapters::payload::hj212::items::Item;
 use crate::adapters::payload::hj212::items::Items;
@@ -65,7 +66,7 @@ impl Decoder {
     ) -> Result<Decoded, PayloadFault> {
         let (sender, limit) = (target.sender(), self.hj212.segment_bytes_max);
         let frame = Frame::whole(payload, limit, self.hj212.crc(&sender))?;
-        let head = Head::read(frame.segment)?;
+        let mut head = Head::read(frame.segment)?;
         if target.kind == SourceKind::Logger && head.mn != target.source.as_str() {
             return Err(PayloadFault::from(FrameFault::Mn {
                 frame: head.mn,
@@ -73,7 +74,10 @@ impl Decoder {
             }));
         }
         if head.encrypted {
-            return Err(PayloadFault::from(FrameFault::Encrypted));
+            let key = self.hj212.key(&sender).ok_or(FrameFault::Encrypted)?;
+            let plain = key.open(frame.segment).ok_or(FrameFault::Sealed)?;
+            opened(&frame, &plain, self.hj212.crc(&sender))?;
+            head = Head::read(&plain)?;
         }
         let period = match Command::of(head.cn) {
             Command::Life => {
