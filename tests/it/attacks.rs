@@ -14,8 +14,10 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng as _;
 use rand_chacha::rand_core::SeedableRng as _;
 
+use crate::hj212::framed;
 use crate::mqtt::limits::damaged;
 use crate::support::Daemon;
 use crate::support::PATIENCE;
@@ -102,6 +104,7 @@ fn secured(papers: &Papers, data: &Path, more: &[(&str, &str)]) -> Daemon {
         ("SKYTIER__MQTT__EMBEDDED__TLS__LISTEN", "127.0.0.1:0"),
         ("SKYTIER__MQTT__EMBEDDED__TLS__CERT", cert.as_str()),
         ("SKYTIER__MQTT__EMBEDDED__TLS__KEY", key.as_str()),
+        ("SKYTIER__HJ212__LISTEN", "127.0.0.1:0"),
     ]);
     Daemon::start(data, &settings)
 }
@@ -123,6 +126,7 @@ fn a_thousand_half_open_connections_keep_nobody_out() {
             // The start of a TLS record that never ends.
             (daemon.mqtts, b"\x16\x03\x01\x02\x00"),
             (daemon.https, b"\x16\x03\x01\x02\x00"),
+            (daemon.hj212, b"##0400QN=1;ST=31;"),
             (port_of(&daemon.http), b"GET / HTTP/1.1\r\nx-slow: "),
         ] {
             let silent = flood(&daemon, &mut station, port, bytes).await;
@@ -259,7 +263,11 @@ fn who_asks_too_often_is_told_when_to_come_back() {
     daemon.stop("TERM");
 }
 
-/// The corpus of damaged packets over both listeners of a whole daemon; by TLS also records that were damaged on the way.
+/// A data logger's hour.
+const FRAME: &str = "QN=20200727130001000;ST=31;CN=2061;PW=123456;MN=88888880000031;Flag=5;CP=&&DataTime=20200727120000;a34004-Avg=35&&";
+
+/// The corpus of damaged packets over both listeners of a whole daemon, by TLS also records that were damaged on the way, and damaged
+/// frames of HJ 212.
 #[test]
 fn damaged_packets_over_tls_end_their_own_connection() {
     let papers = Papers::new();
@@ -299,6 +307,13 @@ fn damaged_packets_over_tls_end_their_own_connection() {
                     drop(secure.shutdown().await);
                 }
             }
+            let mut frame = framed(FRAME).into_bytes();
+            for _ in 0..=random.next_u32() % 4 {
+                let at = random.next_u32() as usize % frame.len();
+                frame[at] = random.next_u32().to_le_bytes()[0];
+            }
+            let mut logger = from([127, 0, 0, 2], daemon.hj212).await;
+            drop(logger.write_all(&frame).await);
             if round % 40 == 39 {
                 goes_on(&daemon, &mut station, "damaged packets").await;
             }

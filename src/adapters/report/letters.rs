@@ -1,5 +1,7 @@
 //! Kept messages as JSON.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -30,16 +32,47 @@ pub fn head(zone: Zone, kept: &Kept) -> Value {
     })
 }
 
-/// A message with its payload: as text where it is UTF-8, else its bytes in hexadecimal digits.
+/// A message with its payload: as text where it is UTF-8, else its bytes in hexadecimal digits. The password in a frame of HJ
+/// 212 is a device's own, and not shown.
 pub fn whole(zone: Zone, kept: &Kept) -> Value {
     let mut shape = head(zone, kept);
-    match std::str::from_utf8(&kept.letter.payload) {
+    let payload = without_password(&kept.letter.payload);
+    match std::str::from_utf8(&payload) {
         Ok(text) => shape["payload"] = json!(text),
         Err(_) => {
-            shape["payload_hex"] = json!(hex(&kept.letter.payload));
+            shape["payload_hex"] = json!(hex(&payload));
         }
     }
     shape
+}
+
+/// What begins a frame of HJ 212, what stands before the password in it and what behind.
+const FRAME: &[u8] = b"##";
+const PASSWORD: &[u8] = b"PW=";
+const NEXT: u8 = b';';
+/// What is shown in place of a password.
+const HIDDEN: &[u8] = b"***";
+
+/// A payload with every password of a frame of HJ 212 in it left out; any other as it is.
+pub fn without_password(payload: &[u8]) -> Cow<'_, [u8]> {
+    let found = |rest: &[u8]| {
+        let mut windows = rest.windows(PASSWORD.len());
+        windows.position(|part| part.eq_ignore_ascii_case(PASSWORD))
+    };
+    let mut windows = payload.windows(FRAME.len());
+    if !windows.any(|part| part == FRAME) {
+        return Cow::Borrowed(payload);
+    }
+    let (mut shown, mut rest) = (Vec::with_capacity(payload.len()), payload);
+    while let Some(at) = found(rest) {
+        let (before, behind) = rest.split_at(at + PASSWORD.len());
+        shown.extend_from_slice(before);
+        shown.extend_from_slice(HIDDEN);
+        let end = behind.iter().position(|byte| *byte == NEXT);
+        rest = &behind[end.unwrap_or(behind.len())..];
+    }
+    shown.extend_from_slice(rest);
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]
@@ -76,5 +109,25 @@ mod tests {
         check("{\"a\":1} 虹".as_bytes(), "payload", "{\"a\":1} 虹");
         check(b"", "payload", "");
         check(&[b'{', 0xff, 0x00], "payload_hex", "7bff00");
+    }
+
+    #[test]
+    fn the_password_in_a_frame_is_not_shown() {
+        for (payload, expected) in [
+            (
+                "##0010QN=1;ST=31;PW=123456;MN=A;CP=&&&&1C80",
+                "##0010QN=1;ST=31;PW=***;MN=A;CP=&&&&1C80",
+            ),
+            ("##0010pw=123456", "##0010pw=***"),
+            ("noise##PW=a;x##PW=b;y", "noise##PW=***;x##PW=***;y"),
+            ("##0010PW=", "##0010PW=***"),
+            ("##0010MN=A", "##0010MN=A"),
+            // No frame: whatever stands there is what was sent.
+            ("{\"note\":\"PW=a;\"}", "{\"note\":\"PW=a;\"}"),
+            ("#", "#"),
+        ] {
+            check(payload.as_bytes(), "payload", expected);
+        }
+        check(b"##PW=1;\xff", "payload_hex", "232350573d2a2a2a3bff");
     }
 }

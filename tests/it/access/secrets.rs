@@ -1,6 +1,8 @@
 //! Every kind of secret there is, used rightly and wrongly, with every line of the log there can be: none of them is in the
 //! log, in the metrics, in the audit log, in a problem, in a list, or in what a command complains about.
 
+use std::io::Read as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::access::UNIT;
@@ -10,6 +12,7 @@ use crate::access::persons::PASSWORD;
 use crate::access::persons::told;
 use crate::access::token;
 use crate::access::words;
+use crate::hj212::framed;
 use crate::mqtt::raw::Raw;
 use crate::mqtt::raw::V5;
 use crate::mqtt::raw::login;
@@ -25,6 +28,10 @@ use crate::support::wait_for;
 /// Passwords that are nobody's, typed all the same.
 const WRONG: &str = "wr0ng-passw0rd-typed-here";
 const WRONG_DEVICE: &str = "wr0ng-dev1ce-passw0rd";
+/// A data logger, its password, and another.
+const LOGGER: &str = "88888880000031";
+const PW: &str = "L0ggersPw212";
+const WRONG_PW: &str = "Wr0ngPw212";
 /// What an address of a subscriber carries for itself.
 const KEY: &str = "s3cret-of-the-address";
 
@@ -87,6 +94,8 @@ fn through_forms(daemon: &Daemon) -> Vec<(&'static str, String)> {
 /// What commands make beside the daemon.
 fn by_commands(data: &Path) -> Vec<(&'static str, String)> {
     let own = token(data, "icbc", "bank");
+    let device = format!("devices add {LOGGER} --hj212 --logger {LOGGER} --password-stdin");
+    assert_eq!(told(data, &device, PW).0, Some(0));
     let changed = "a further password";
     assert_eq!(told(data, "users passwd Wu", changed).0, Some(0));
     let mut add = skytier(&words(
@@ -100,6 +109,8 @@ fn by_commands(data: &Path) -> Vec<(&'static str, String)> {
     vec![
         ("token", own),
         ("changed password", changed.to_owned()),
+        ("logger's password", PW.to_owned()),
+        ("wrong logger's password", WRONG_PW.to_owned()),
         ("webhook's secret", secret),
         ("webhook's address", KEY.to_owned()),
     ]
@@ -123,6 +134,27 @@ fn as_a_device(daemon: &Daemon, password: &str) {
     });
 }
 
+/// Sends frames of HJ 212 with a password that is the logger's, of which one cannot be read, and one that is not.
+fn as_a_logger(daemon: &Daemon) {
+    let sent = |pw: &str, at: &str| {
+        let stream = std::net::TcpStream::connect(("127.0.0.1", daemon.hj212));
+        let mut stream = stream.expect("it listens");
+        let head = format!("QN=20200727130001000;ST=31;CN=2061;PW={pw};MN={LOGGER};Flag=5");
+        let frame = framed(&format!("{head};CP=&&DataTime={at};a34004-Avg=35&&"));
+        stream.write_all(frame.as_bytes()).expect("taken");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a socket option");
+        let read = stream.read(&mut [0; 256]);
+        read.is_ok_and(|count| count > 0)
+    };
+    wait_for("a logger that is known", PATIENCE, || {
+        sent(PW, "20200727120000").then_some(())
+    });
+    assert!(sent(PW, "yesterday"), "kept as a dead letter");
+    assert!(!sent(WRONG_PW, "20200727120000"));
+}
+
 /// All that is told to somebody who may read everything.
 fn told_of_it(daemon: &Daemon, data: &Path) -> Vec<(&'static str, String)> {
     let auditor = token(data, "auditor", "auditor");
@@ -138,15 +170,24 @@ fn told_of_it(daemon: &Daemon, data: &Path) -> Vec<(&'static str, String)> {
         ("readyz", asked("/readyz")),
         ("/v1/audit", asked("/v1/audit?limit=1000")),
     ];
-    for page in ["/tokens", "/users", "/devices", "/audit"] {
+    for page in ["/tokens", "/users", "/devices", "/audit", "/data"] {
         said.push(("a page", asked(page)));
     }
+    let letters: Vec<String> = (1..=2)
+        .map(|id| asked(&format!("/v1/dead-letters/{id}")))
+        .collect();
+    assert!(
+        letters.iter().any(|letter| letter.contains("PW=***")),
+        "{letters:?}"
+    );
+    said.push(("a dead letter", letters.concat()));
     for line in [
         "audit --format json",
         "tokens list",
         "users list",
         "devices list",
         "webhooks list",
+        "dead-letters list",
         "doctor",
     ] {
         let told = skytier(&words(data, line)).output().expect("it runs");
@@ -164,6 +205,7 @@ fn no_secret_of_any_kind_is_told_anywhere() {
         &[
             ("SKYTIER__ACCESS__REQUIRED", "true"),
             ("SKYTIER__WEBHOOKS__ALLOW_PRIVATE", "true"),
+            ("SKYTIER__HJ212__LISTEN", "127.0.0.1:0"),
         ],
     );
     command.envs([("SKYTIER_LOG", "trace"), ("SKYTIER_LOG_FORMAT", "json")]);
@@ -172,6 +214,7 @@ fn no_secret_of_any_kind_is_told_anywhere() {
     as_a_device(&daemon, &secrets.last().expect("the device's").1);
     secrets.push(("wrong device's password", WRONG_DEVICE.to_owned()));
     secrets.extend(by_commands(&data));
+    as_a_logger(&daemon);
     let own = secrets.iter().find(|(kind, _)| *kind == "token");
     let own = own.expect("made").1.clone();
     let altered = format!("{}Z", &own[..own.len() - 1]);
