@@ -334,6 +334,7 @@ fn commissioned(daemon: &Daemon) {
     ] {
         assert!(page.contains(shown), "{shown}\n{page}");
     }
+    assert!(page.contains("PW=***;") && !page.contains("PW=123456"));
     let page = daemon.fetch("/commissioning/S1?lang=zh").text;
     assert!(
         page.contains("最近收到的报文") && page.contains("2 个读数"),

@@ -16,6 +16,7 @@ use crate::adapters::payload::hj212;
 use crate::adapters::payload::hj212::crc::Variant;
 use crate::adapters::payload::hj212::frame::Frame;
 use crate::adapters::payload::hj212::head::Head;
+use crate::adapters::report::letters;
 use crate::domain::calendar::HOUR_S;
 
 /// An hour's record that comes so long after its DataTime at the latest was sent at once.
@@ -81,7 +82,8 @@ impl Desk<'_> {
         let mut parts = Vec::new();
         for own in came {
             parts.push(Part::Facts(self.facts_of(own)));
-            let mut text = String::from_utf8_lossy(&own.bytes).into_owned();
+            let bytes = letters::without_password(&own.bytes);
+            let mut text = String::from_utf8_lossy(&bytes).into_owned();
             if own.size_bytes > own.bytes.len() {
                 text.push('…');
             }
