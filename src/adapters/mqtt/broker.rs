@@ -4,8 +4,10 @@
 //! takes messages off the wire, the submitter hands them to the inlet, the acknowledger sends what is owed in
 //! the order of receipt. The window is the MQTT 5 receive maximum, so the broker itself stops at that many
 //! unacknowledged messages and the queue between poller and submitter cannot fill with QoS 1. Messages
-//! published with QoS 0 carry no promise and no such bound: when they fill the queue, polling pauses until
-//! there is room, and after one and a half keep-alives the broker may close the connection.
+//! published with QoS 0 carry no promise and no such bound, and a broker may overrun the window (Mosquitto 2.0 does after
+//! a stall): when they fill the queue, polling pauses until there is room, and after one and a half keep-alives the broker
+//! may close the connection. So messages held here are at most as many as the queue and the inlet take, while
+//! acknowledgements, a few bytes each, wait for the wire without being forgotten: there are no more of them than packet ids.
 //!
 //! An acknowledgement is valid only for the connection its message came on: packet ids may mean something
 //! else on the next one. Each connection has a number; at its end the number moves on and what is queued is
@@ -29,7 +31,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rumqttc::Transport;
 use rumqttc::v5::AsyncClient;
 use rumqttc::v5::ConnectionError;
@@ -61,6 +62,9 @@ use crate::adapters::payload::topic::PREFIX;
 use crate::adapters::payload::topic::PrefixFault;
 use crate::adapters::payload::topic::Topics;
 
+/// Acknowledgements that can be owed on one connection: one for each packet id. Brokers are known that let more in flight
+/// than the window says once they were held up, and one that is forgotten makes a message come again after its correction.
+const ACKS_MAX: usize = u16::MAX as usize;
 /// Requests of the client beside acknowledgements: subscribing and saying goodbye.
 const REQUESTS_SPARE: usize = 16;
 /// Longest group name, in bytes.
@@ -259,7 +263,7 @@ impl Broker {
     /// says goodbye. The session stays at the broker.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let window = usize::from(self.settings.window);
-        let (client, mut events) = AsyncClient::new(self.options(), window + REQUESTS_SPARE);
+        let (client, mut events) = AsyncClient::new(self.options(), ACKS_MAX + REQUESTS_SPARE);
         let current = Current::default();
         let (owed, owing) = mpsc::channel(window);
         let (arrived, arriving) = mpsc::channel(window);
@@ -470,7 +474,7 @@ async fn submit(
     origin: String,
 ) {
     let address: Arc<str> = Arc::from(origin.as_str());
-    while let Some(arrived) = arriving.recv().await {
+    while let Some(mut arrived) = arriving.recv().await {
         let Ok(topic) = String::from_utf8(arrived.publish.topic.to_vec()) else {
             tracing::warn!(broker = %origin, "a topic that is not UTF-8 is passed over");
             continue;
@@ -482,7 +486,8 @@ async fn submit(
                 retained: arrived.publish.retain,
             },
             topic,
-            payload: Bytes::clone(&arrived.publish.payload),
+            // The acknowledgement does not need it, and may wait for long.
+            payload: std::mem::take(&mut arrived.publish.payload),
             told: false,
         };
         let verdict = inlet.submit(message).await;
@@ -514,9 +519,10 @@ async fn acknowledge(
         }
         match client.try_ack(&arrived.publish) {
             Ok(()) => Counters::count(&counters.acked),
-            Err(_) => {
-                tracing::warn!("the broker will send a message again: no room to acknowledge it")
-            }
+            // Only of a broker that has more open than there are packet ids.
+            Err(_) => tracing::error!(
+                "the broker will send a message again: it used a packet id twice at once"
+            ),
         }
         drop(number);
     }

@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::mqtt::raw;
+use crate::mqtt::raw::Raw;
 use crate::mqtt::support::QUIET;
 use crate::mqtt::support::TOPIC;
 use crate::mqtt::support::next;
@@ -268,4 +270,49 @@ async fn a_broker_that_hangs_up_at_once_is_asked_ever_more_seldom() {
     assert!(begun.elapsed() >= Duration::from_millis(350));
     shutdown.send(()).expect("the client runs");
     within(task).await.expect("it ends well");
+}
+
+/// Mosquitto 2.0 does so after it was held up. What is not answered comes again at the next connection, after its correction.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_overruns_the_window_is_answered_for_every_message() {
+    const MESSAGES: u16 = 5_000;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("bound"));
+    let (inlet, mut taken) = Inlet::new(64);
+    let settings = BrokerSettings {
+        url,
+        // No ping among the acknowledgements.
+        keep_alive: Duration::from_secs(600),
+        ..BrokerSettings::for_testing()
+    };
+    assert!(settings.window < MESSAGES / 100);
+    let client = Broker::new(settings, inlet).expect("sound settings");
+    let counters = client.counters();
+    let (shutdown, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(client.run(async move {
+        drop(stopped.await);
+    }));
+    let keeping = tokio::spawn(async move {
+        while let Some(delivery) = taken.recv().await {
+            keep(vec![delivery]);
+        }
+    });
+    let (socket, _) = within(listener.accept()).await.expect("a connection");
+    let mut broker = Raw::over(socket);
+    broker.packet().await.expect("it greets");
+    broker.send(&[0x20, 3, 0, 0, 0]).await;
+    broker.packet().await.expect("it subscribes");
+    let burst = (1..=MESSAGES).flat_map(|id| raw::publish(raw::V5, 1, id, TOPIC, "x"));
+    let burst: Vec<u8> = burst.collect();
+    let answers = broker.exchange(&burst, MESSAGES.into()).await;
+    let wanted = (1..=MESSAGES).map(|id| (raw::PUBACK, id.to_be_bytes().to_vec()));
+    assert!(
+        answers == wanted.collect::<Vec<_>>(),
+        "{} answers, {} acknowledged",
+        answers.len(),
+        Counters::read(&counters.acked)
+    );
+    shutdown.send(()).expect("the client runs");
+    within(task).await.expect("it ends well");
+    within(keeping).await.expect("it ends with the client");
 }

@@ -22,6 +22,11 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
+    /// The other side of a connection that was taken.
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self { stream }
+    }
+
     pub(crate) async fn open(addr: SocketAddr) -> Self {
         let stream = within(TcpStream::connect(addr)).await.expect("a listener");
         Self { stream }
