@@ -208,7 +208,7 @@ impl Pump {
         self.show(&message, &read, now);
         let Message {
             origin,
-            link: _,
+            link,
             topic,
             payload,
             told,
@@ -235,6 +235,7 @@ impl Pump {
             payload,
             source,
             content,
+            retained: link.retained(),
         })
     }
 }

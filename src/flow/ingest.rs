@@ -2,8 +2,9 @@
 //!
 //! A message of a source that is not registered goes into quarantine and is admitted once the source is. Until
 //! the last of them is, whatever else the source sends goes there too, so that its messages count in the order
-//! they came.
+//! they came. What a broker had kept for whoever asks counts only where nothing is stored.
 
+mod retained;
 mod retry;
 mod series;
 
@@ -25,6 +26,7 @@ use crate::domain::reading::Observation;
 use crate::domain::reading::Qc;
 use crate::domain::registry::senders::Senders;
 use crate::flow::directory::Directory;
+use crate::flow::ingest::retained::Ahead;
 use crate::flow::ingest::series::Known;
 use crate::flow::ingest::series::TOO_MANY;
 use crate::flow::measure::AGE;
@@ -92,6 +94,8 @@ pub struct Submission {
     pub source: Source,
     /// What it says.
     pub content: Content,
+    /// Whether a broker had kept it for whoever asks, so that it may be older than what came before it.
+    pub retained: bool,
 }
 
 /// Verdicts on readings, in the order of [`IngestCounters::judged`].
@@ -106,6 +110,8 @@ pub struct IngestCounters {
     pub repeated: AtomicU64,
     /// Values that replaced another.
     pub corrected: AtomicU64,
+    /// Values that a broker had kept, left out as others stand in their place.
+    pub left_out: AtomicU64,
     /// Messages kept as dead letters.
     pub dead_letters: AtomicU64,
     /// Messages kept until their source is registered.
@@ -130,6 +136,7 @@ impl Default for IngestCounters {
             new: AtomicU64::default(),
             repeated: AtomicU64::default(),
             corrected: AtomicU64::default(),
+            left_out: AtomicU64::default(),
             dead_letters: AtomicU64::default(),
             quarantined: AtomicU64::default(),
             admitted: AtomicU64::default(),
@@ -226,14 +233,28 @@ impl Ingest {
         let senders = self.stage.directory.senders();
         let mut batch = Batch::new(now);
         let mut reasons = Vec::new();
+        let (mut ahead, mut left_out) = (Ahead::default(), 0);
         for submission in submissions {
-            let source = &submission.source;
+            let (source, retained) = (&submission.source, submission.retained);
             let place = self.room(place(&senders, &waiting, source, &submission.content));
             let (state, word, reason) = match place {
                 Place::Store(observations, left) => {
-                    batch.observations.extend_from_slice(observations);
-                    let Some(left) = left else { continue };
-                    (LetterState::Dead, PARTLY, left.to_owned())
+                    match self
+                        .put(&mut batch, &mut ahead, observations, retained)
+                        .await
+                    {
+                        Ok(more) => {
+                            left_out += more;
+                            let Some(left) = left else { continue };
+                            (LetterState::Dead, PARTLY, left.to_owned())
+                        }
+                        // What comes live need not wait for it.
+                        Err(StoreError::Unavailable { .. }) => {
+                            let reason = "a broker had kept it, and what is stored cannot be read now to compare";
+                            (LetterState::Quarantined, "retained", reason.to_owned())
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 Place::Keep(state, word, reason) => (state, word, reason),
             };
@@ -243,7 +264,7 @@ impl Ingest {
             }
             batch.dead_letters.push(DeadLetter {
                 received_at: now,
-                origin: submission.origin.clone(),
+                origin: retained::origin(&submission.origin, retained),
                 topic: submission.topic.clone(),
                 source: source.clone(),
                 payload: submission.payload.to_vec(),
@@ -253,6 +274,7 @@ impl Ingest {
         }
         self.append(batch).await?;
         self.counters.letters.note(reasons);
+        self.leave_out(left_out);
         if waiting.iter().any(|source| senders.knows(source)) {
             self.wake.notify_one();
         }
@@ -269,6 +291,31 @@ impl Ingest {
             Ok(()) => Place::Store(observations, left),
             Err(said) => Place::Keep(LetterState::Dead, TOO_MANY, said),
         }
+    }
+
+    /// Puts the values of a message into a batch, those that a broker had kept only where nothing else stands; how many of them
+    /// are left out.
+    async fn put(
+        &self,
+        batch: &mut Batch,
+        ahead: &mut Ahead,
+        observations: &[Observation],
+        retained: bool,
+    ) -> Result<usize, StoreError> {
+        if !retained {
+            batch.observations.extend_from_slice(observations);
+            return Ok(0);
+        }
+        let series = &*self.stage.series;
+        let filling = ahead.fill(series, batch, observations).await?;
+        let left_out = observations.len() - filling.len();
+        batch.observations.extend(filling);
+        Ok(left_out)
+    }
+
+    fn leave_out(&self, values: usize) {
+        let counter = &self.counters.left_out;
+        counter.fetch_add(values as u64, Ordering::Relaxed);
     }
 
     /// Appends, counts and tells which days are touched.

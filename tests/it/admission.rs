@@ -3,3 +3,4 @@
 mod letters;
 mod qc;
 mod quarantine;
+mod retained;

@@ -19,6 +19,7 @@ use crate::support::mosquitto::ONCE;
 use crate::support::mosquitto::PUBLISHER;
 use crate::support::mosquitto::mosquitto_pub;
 use crate::support::run;
+use crate::support::station::hourly;
 use crate::support::station::readings_topic;
 use crate::support::text;
 use crate::support::verify;
@@ -64,16 +65,12 @@ fn seen(daemon: &Daemon, broker: &Mosquitto, id: &str) {
 }
 
 fn retained(broker: &Mosquitto, topic: &str, payload: &str) {
+    retained_at(broker.port, topic, payload);
+}
+
+fn retained_at(port: u16, topic: &str, payload: &str) {
     let sent = Command::new(PUBLISHER)
-        .args([
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &broker.port.to_string(),
-            "-q",
-            "1",
-            "-r",
-        ])
+        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-r"])
         .args(["-t", topic, "-m", payload])
         .status();
     assert!(sent.is_ok_and(|status| status.success()), "{topic}");
@@ -145,6 +142,50 @@ async fn what_a_broker_kept_is_stored_but_no_sign_of_life() {
         );
         daemon.stop("TERM");
     }
+    verify(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_broker_kept_undoes_no_correction() {
+    let mut broker = Mosquitto::start().await;
+    let (_folder, data) = registered();
+    let daemon = behind(&data, &[&broker], &[]);
+    seen(&daemon, &broker, "b");
+    let topic = readings_topic("a");
+    let query = "factor=pm25&from=2024-01-05T12:00:00%2B08:00&to=2024-01-05T14:00:00%2B08:00";
+    let shown = |daemon: &Daemon| -> Vec<Value> {
+        let rows = daemon.readings("a", query);
+        rows.iter().map(|row| row["value"].clone()).collect()
+    };
+    let shows = |daemon: &Daemon, value: f64| {
+        wait_for("the value", PATIENCE, || {
+            (shown(daemon) == [json!(value)]).then_some(())
+        });
+    };
+    let of = |value: f64| hourly("2024-01-05T13:00:00+08:00", &value.to_string());
+    retained(&broker, &topic, &of(7.5));
+    shows(&daemon, 7.5);
+    mosquitto_pub(broker.port, &topic, &of(9.5));
+    shows(&daemon, 9.5);
+    // It comes again with each subscription: the daemon's own start and the broker's.
+    let left_out = |daemon: &Daemon, times: u64| {
+        wait_for("what was kept", PATIENCE, || {
+            (daemon.metric("skytier_retained_left_out_total") == times).then_some(())
+        });
+        assert_eq!(shown(daemon), [json!(9.5)]);
+    };
+    daemon.stop("TERM");
+    let daemon = behind(&data, &[&broker], &[]);
+    left_out(&daemon, 1);
+    broker.restart().await;
+    left_out(&daemon, 2);
+    daemon.kill9();
+    let daemon = behind(&data, &[&broker], &[]);
+    left_out(&daemon, 1);
+    // At our own endpoint the flag says nothing of age.
+    retained_at(daemon.mqtt, &topic, &of(8.5));
+    shows(&daemon, 8.5);
+    daemon.stop("TERM");
     verify(&data);
 }
 

@@ -177,6 +177,12 @@ fn admitted(state: &WebState) -> Vec<Family> {
             readings.to_vec(),
         ),
         family(
+            "retained_left_out_total",
+            "Values that a broker had kept, left out as others stand in their place.",
+            "counter",
+            single(read(&counters.left_out)),
+        ),
+        family(
             "qc_readings_total",
             "Readings kept, repeated ones too, by the verdict on each.",
             "counter",

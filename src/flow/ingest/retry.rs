@@ -15,7 +15,10 @@ use crate::flow::ingest::Ingest;
 use crate::flow::ingest::Place;
 use crate::flow::ingest::Read;
 use crate::flow::ingest::place;
+use crate::flow::ingest::retained::Ahead;
+use crate::flow::ingest::retained::was_retained;
 use crate::ports::Batch;
+use crate::ports::DeadLetter;
 use crate::ports::Kept;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
@@ -177,6 +180,7 @@ impl Ingest {
         let mut waiting = self.waiting.lock().await;
         let senders = self.stage.directory.senders();
         let mut batch = Batch::new(now);
+        let (mut ahead, mut left_out) = (Ahead::default(), 0);
         for Kept { id, letter, .. } in kept {
             let read =
                 (self.stage.reader)(&letter.topic, &letter.payload, &senders, letter.received_at);
@@ -196,22 +200,11 @@ impl Ingest {
             {
                 Place::Keep(state, _, reason) => (state, reason),
                 Place::Store(observations, left) => {
-                    let given = observations.len();
-                    let fresh = match &mut applied {
-                        Some(applied) => {
-                            self.still_fresh(observations, letter.received_at, applied)
-                                .await?
-                        }
-                        None => observations.to_vec(),
-                    };
-                    let reason = match given - fresh.len() {
-                        0 => format!("{given} values admitted"),
-                        older => format!(
-                            "{} values admitted, {older} left out as others came later or in the same second",
-                            fresh.len()
-                        ),
-                    };
-                    batch.observations.extend(fresh);
+                    let held = (&mut batch, &mut ahead);
+                    let (more, reason) = self
+                        .put_again(held, &letter, observations, applied.as_deref_mut())
+                        .await?;
+                    left_out += more;
                     match left {
                         Some(left) => (LetterState::Dead, left.to_owned()),
                         None => (LetterState::Admitted, reason),
@@ -231,8 +224,40 @@ impl Ingest {
         }
         if !batch.retried.is_empty() {
             self.append(batch).await?;
+            self.leave_out(left_out);
         }
         Ok(tried)
+    }
+
+    /// Puts those of a letter's values that still count into a batch; how many were left out because a broker had kept
+    /// them, and in words what became of all.
+    async fn put_again(
+        &self,
+        (batch, ahead): (&mut Batch, &mut Ahead),
+        letter: &DeadLetter,
+        observations: &[Observation],
+        applied: Option<&mut Applied>,
+    ) -> Result<(usize, String), StoreError> {
+        let fresh = match applied {
+            Some(applied) => {
+                self.still_fresh(observations, letter.received_at, applied)
+                    .await?
+            }
+            None => observations.to_vec(),
+        };
+        let retained = was_retained(&letter.origin);
+        let left_out = self.put(batch, ahead, &fresh, retained).await?;
+        let (given, admitted) = (observations.len(), fresh.len() - left_out);
+        let why = if retained {
+            "were there or came later"
+        } else {
+            "came later or in the same second"
+        };
+        let reason = match given - admitted {
+            0 => format!("{given} values admitted"),
+            older => format!("{admitted} values admitted, {older} left out as others {why}"),
+        };
+        Ok((left_out, reason))
     }
 
     /// Those of a letter's values beside which nothing was received after the letter or within its second.

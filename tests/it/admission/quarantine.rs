@@ -316,6 +316,7 @@ async fn stored(messages: &[(bool, u8, u8)], registered: usize, step: usize) -> 
             payload: payload.into_bytes().into(),
             source,
             content,
+            retained: false,
         };
         flow.admit(&[submission], clock()).await.expect("kept");
         if number % step == 0 {
