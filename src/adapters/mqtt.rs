@@ -15,6 +15,7 @@ pub mod probe;
 pub mod publisher;
 mod session;
 pub mod settings;
+pub mod standing;
 pub mod tls;
 pub mod way;
 mod wire;

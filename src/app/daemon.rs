@@ -268,7 +268,7 @@ impl Daemon {
         let queue = inlet.queue();
         let (stop, switch) = watch::channel(false);
         let gate = Gate::open(settings, &identity.access, clock)?;
-        let ways = ways_in(settings, inlet, &gate, &switch, &flows, clock).await?;
+        let ways = ways_in(settings, inlet, &gate, &switch, (&flows, &health), clock).await?;
         let pump = flows.pump(&health, &switch, clock);
         let (web, served) = secured::listen(settings, ways.served).await?;
         let guarded = secured::guarded(served, gate, Arc::clone(&health), clock);

@@ -1,12 +1,19 @@
 //! `/readyz` says what is true: each part that is in trouble by its name, for as long as it is, and nothing of the others. The
 //! store on a full disk, an InfluxDB that is away, the clock and a damaged log are told in tests of their own.
 
+use std::io::Read as _;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::net::TcpStream;
+
 use rusqlite::Connection;
+use serde_json::json;
 
 use crate::access::ask;
 use crate::access::token;
 use crate::support::Daemon;
 use crate::support::PATIENCE;
+use crate::support::mosquitto::Mosquitto;
 use crate::support::papers::Papers;
 use crate::support::seeded;
 use crate::support::text;
@@ -88,5 +95,98 @@ fn access_that_cannot_be_read_is_told_and_what_was_read_last_counts_on() {
     wait_for("access again", PATIENCE, || {
         troubled(&daemon).is_empty().then_some(())
     });
+    daemon.stop("TERM");
+}
+
+/// What comes at once; nothing when the other side is gone.
+fn said(socket: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![0; 4_096];
+    let count = socket.read(&mut bytes).unwrap_or(0);
+    bytes.truncate(count);
+    bytes
+}
+
+/// A broker that lets nobody in (0x86: bad user name or password), or one that lets in and grants nothing (0x87).
+fn unwilling(lets_in: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        while let Ok((mut socket, _)) = listener.accept() {
+            let reason = if lets_in { 0 } else { 0x86 };
+            if said(&mut socket).is_empty()
+                || socket.write_all(&[0x20, 3, 0, reason, 0]).is_err()
+                || !lets_in
+            {
+                continue;
+            }
+            let subscribe = said(&mut socket);
+            // The packet id stands behind a length of one byte or two.
+            let at = if subscribe.get(1).is_some_and(|length| *length < 0x80) {
+                2
+            } else {
+                3
+            };
+            let Some(id) = subscribe.get(at..at + 2) else {
+                continue;
+            };
+            let refused = [&[0x90, 11], id, &[0], &[0x87; 8]].concat();
+            if socket.write_all(&refused).is_ok() {
+                // Until the client leaves or pings.
+                said(&mut socket);
+            }
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_gives_nothing_is_told_and_with_no_other_way_in_it_is_a_trouble() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let (stranger, closed) = (unwilling(false), unwilling(true));
+    let mut good = Mosquitto::start().await;
+    let working = format!("mqtt://127.0.0.1:{}", good.port);
+    let says = |daemon: &Daemon, key: &str, parts: &[&str]| {
+        wait_for(&format!("{parts:?} in the {key}"), PATIENCE, || {
+            let told = daemon.get("/readyz").1;
+            let own = told[key].as_array()?.iter();
+            let mut own = own.filter(|one| one["part"] == "mqtt.brokers");
+            let said = own.next()?.to_string();
+            parts.iter().all(|part| said.contains(part)).then_some(())
+        });
+    };
+    let refusals = [
+        format!("{stranger}: no connection: "),
+        "BadUserNamePassword".to_owned(),
+        format!("{closed}: it refuses to subscribe skytier/v1/"),
+        "NotAuthorized".to_owned(),
+    ];
+    let refusals = refusals.each_ref().map(String::as_str);
+    // Our own endpoint takes readings all the while.
+    let brokers = [
+        ("SKYTIER__MQTT__BROKERS__0__URL", stranger.as_str()),
+        ("SKYTIER__MQTT__BROKERS__1__URL", closed.as_str()),
+    ];
+    let daemon = Daemon::start(&data, &brokers);
+    says(&daemon, "notes", &refusals);
+    until(&daemon, &[]);
+    assert_eq!(daemon.metric("skytier_mqtt_brokers_in_trouble"), 2);
+    daemon.stop("TERM");
+    let alone = [("SKYTIER__MQTT__EMBEDDED__ENABLED", "false")];
+    let daemon = Daemon::start(&data, &[&brokers[..], &alone].concat());
+    says(&daemon, "troubles", &refusals);
+    until(&daemon, &["mqtt.brokers"]);
+    assert_eq!(daemon.metric("skytier_trouble{part=\"mqtt.brokers\"}"), 1);
+    daemon.stop("TERM");
+    // One that gives is enough; the others are told all the same.
+    let third = [("SKYTIER__MQTT__BROKERS__2__URL", working.as_str())];
+    let daemon = Daemon::start(&data, &[&brokers[..], &alone, &third].concat());
+    until(&daemon, &[]);
+    says(&daemon, "notes", &refusals);
+    good.kill9();
+    until(&daemon, &["mqtt.brokers"]);
+    says(&daemon, "troubles", &[&working]);
+    good.revive().await;
+    until(&daemon, &[]);
+    assert_eq!(daemon.get("/readyz").1["troubles"], json!([]));
     daemon.stop("TERM");
 }

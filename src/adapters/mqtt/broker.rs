@@ -41,7 +41,6 @@ use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Filter;
 use rumqttc::v5::mqttbytes::v5::Publish;
-use rumqttc::v5::mqttbytes::v5::SubscribeReasonCode;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -55,6 +54,7 @@ use crate::adapters::mqtt::address::Address;
 use crate::adapters::mqtt::address::AddressFault;
 use crate::adapters::mqtt::settings::Counters;
 use crate::adapters::mqtt::settings::Secret;
+use crate::adapters::mqtt::standing::Standing;
 use crate::adapters::mqtt::tls::TlsFault;
 use crate::adapters::mqtt::tls::TlsFiles;
 use crate::adapters::payload::topic::Channel;
@@ -186,6 +186,7 @@ pub struct Broker {
     filters: Vec<String>,
     inlet: Inlet,
     counters: Arc<Counters>,
+    standing: Standing,
     hear: Hear,
 }
 
@@ -240,6 +241,7 @@ impl Broker {
             filters,
             inlet,
             counters: Arc::new(Counters::default()),
+            standing: Standing::default(),
             hear: Box::new(|_| {}),
         })
     }
@@ -257,6 +259,11 @@ impl Broker {
     /// What it counts; `connections_open` is 1 while connected.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Whether readings come from it, and what is wrong.
+    pub fn standing(&self) -> Standing {
+        self.standing.clone()
     }
 
     /// Takes messages until `shutdown` resolves; then acknowledges what becomes durable in the drain time and
@@ -409,10 +416,10 @@ impl Polling<'_> {
                 }
             }
             Event::Incoming(Incoming::SubAck(suback)) => {
-                let granted =
-                    |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
-                if !suback.return_codes.iter().all(granted) {
-                    tracing::error!(broker = %address, codes = ?suback.return_codes, "the broker refused a subscription");
+                let standing = &self.broker.standing;
+                let refused = standing.subscribed(&self.broker.filters, &suback.return_codes);
+                if let Some(refused) = refused {
+                    tracing::error!(broker = %address, "{refused}");
                 }
             }
             _ => {}
@@ -426,6 +433,7 @@ impl Polling<'_> {
             .connections_open
             .store(0, Ordering::Relaxed);
         (self.broker.hear)(false);
+        self.broker.standing.lost(&fault.to_string());
         let mut number = self.current.lock();
         *number += 1;
         events.clean();

@@ -1,7 +1,9 @@
-//! What takes messages in, and where: the embedded endpoint, data loggers, external brokers.
+//! What takes messages in, and where: the embedded endpoint, data loggers, external brokers. And which of the brokers give
+//! nothing, for readiness.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::watch;
@@ -15,6 +17,7 @@ use crate::adapters::inbound::Inlet;
 use crate::adapters::mqtt::broker::Broker;
 use crate::adapters::mqtt::endpoint::Endpoint;
 use crate::adapters::mqtt::settings::Counters;
+use crate::adapters::mqtt::standing::Standing;
 use crate::adapters::payload::topic::Channel;
 use crate::adapters::payload::topic::Target;
 use crate::adapters::payload::topic::Topics;
@@ -28,6 +31,11 @@ use crate::domain::calendar::Instant;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
+use crate::flow::health::Health;
+use crate::flow::watch::Watch;
+
+/// Pause between two looks at how brokers stand.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 /// What takes messages in, and where.
 #[derive(Default)]
@@ -47,7 +55,7 @@ pub(super) async fn ways_in(
     inlet: Inlet,
     gate: &Gate,
     switch: &watch::Receiver<bool>,
-    flows: &Flows,
+    (flows, health): (&Flows, &Arc<Health>),
     clock: fn() -> Instant,
 ) -> anyhow::Result<WaysIn> {
     let (mut ways, watch) = (WaysIn::default(), &flows.watch);
@@ -71,6 +79,26 @@ pub(super) async fn ways_in(
         ways.tasks
             .push(tokio::spawn(endpoint.run(stopped(switch.clone()))));
     }
+    brokers(settings, &inlet, (watch, health), switch, clock, &mut ways)?;
+    // With nobody to hand anything in, the pump waits all the same.
+    let stop = stopped(switch.clone());
+    ways.tasks.push(tokio::spawn(async move {
+        stop.await;
+        drop(inlet);
+    }));
+    Ok(ways)
+}
+
+/// Starts the clients of external brokers, and the look at how these stand.
+fn brokers(
+    settings: &Settings,
+    inlet: &Inlet,
+    (watch, health): (&Arc<Watch>, &Arc<Health>),
+    switch: &watch::Receiver<bool>,
+    clock: fn() -> Instant,
+    ways: &mut WaysIn,
+) -> anyhow::Result<()> {
+    let mut standings = Vec::new();
     for broker in &settings.brokers {
         let mut broker = broker.clone();
         broker.prefix.clone_from(&settings.mqtt_prefix);
@@ -79,18 +107,58 @@ pub(super) async fn ways_in(
         let client = Broker::new(broker, inlet.clone())?;
         ways.counters.push((url, client.counters()));
         let (watch, link) = (Arc::clone(watch), client.link());
+        standings.push((link.clone(), client.standing()));
         watch.expect(&link, clock());
         let client = client.telling(Box::new(move |open| watch.link(&link, open, clock())));
         ways.tasks
             .push(tokio::spawn(client.run(stopped(switch.clone()))));
     }
-    // With nobody to hand anything in, the pump waits all the same.
-    let stop = stopped(switch.clone());
-    ways.tasks.push(tokio::spawn(async move {
-        stop.await;
-        drop(inlet);
-    }));
-    Ok(ways)
+    if !standings.is_empty() {
+        let listening = ways.mqtt.is_some() || ways.hj212.is_some();
+        let (health, stop) = (Arc::clone(health), stopped(switch.clone()));
+        ways.tasks.push(tokio::spawn(async move {
+            tokio::select! {
+                () = stop => {}
+                () = look_at(standings, listening, health) => {}
+            }
+        }));
+    }
+    Ok(())
+}
+
+/// Tells the health page of brokers that give nothing. While there is another way in it is a note; with none, nothing can
+/// come, and the daemon is not ready.
+async fn look_at(brokers: Vec<(String, Standing)>, listening: bool, health: Arc<Health>) {
+    const PART: &str = "mqtt.brokers";
+    loop {
+        let stand: Vec<_> = brokers
+            .iter()
+            .map(|(link, one)| (link, one.now()))
+            .collect();
+        let open = listening || stand.iter().any(|(_, stands)| stands.open);
+        let wrong = stand.iter().filter_map(|(link, stands)| {
+            let trouble = stands.trouble.as_ref()?;
+            Some(format!("{link}: {trouble}"))
+        });
+        let wrong: Vec<String> = wrong.collect();
+        health.gauge((
+            "mqtt_brokers_in_trouble",
+            "Brokers that are not connected, or refuse a subscription; /readyz tells why.",
+            wrong.len() as u64,
+        ));
+        let words = (!wrong.is_empty()).then(|| wrong.join("; "));
+        match words {
+            Some(words) if !open => {
+                health.note(PART, None);
+                health.trouble(PART, words);
+            }
+            words => {
+                health.well(PART);
+                health.note(PART, words);
+            }
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
 }
 
 /// Starts the listener for data loggers, if it is asked for.
