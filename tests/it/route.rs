@@ -5,6 +5,7 @@ mod brokers;
 mod crashes;
 mod credit;
 mod kills;
+mod resent;
 
 use serde_json::Value;
 

@@ -63,7 +63,8 @@ fn an_acknowledged_message_is_seen_within_a_second_and_survives_a_power_cut() {
     verify(&data);
 }
 
-fn behind(data: &Path, broker: &Mosquitto) -> Daemon {
+/// A daemon connected to the broker.
+pub(super) fn behind(data: &Path, broker: &Mosquitto) -> Daemon {
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
     let daemon = Daemon::start(data, &[("SKYTIER__MQTT__BROKERS__0__URL", &url)]);
     let open = format!("skytier_mqtt_connections_open{{source=\"{url}\"}}");
@@ -150,7 +151,7 @@ fn a_daemon_killed_behind_a_broker_gets_everything_the_broker_took() {
 }
 
 /// Waits until what is published arrives: the subscription follows the connection.
-fn until_subscribed(broker: &Mosquitto, daemon: &Daemon, value: f64) {
+pub(super) fn until_subscribed(broker: &Mosquitto, daemon: &Daemon, value: f64) {
     wait_for("the subscription", PATIENCE, || {
         publish(broker.port, value);
         (shown(daemon) == json!(value)).then_some(())

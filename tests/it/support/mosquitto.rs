@@ -123,7 +123,12 @@ impl Mosquitto {
 
     /// A publisher that has room for so many messages.
     pub(crate) fn client(&self, room: usize) -> (v5::AsyncClient, v5::EventLoop) {
-        let options = v5::MqttOptions::new("station", "127.0.0.1", self.port);
+        self.client_named("station", room)
+    }
+
+    /// The same by another name.
+    pub(crate) fn client_named(&self, name: &str, room: usize) -> (v5::AsyncClient, v5::EventLoop) {
+        let options = v5::MqttOptions::new(name, "127.0.0.1", self.port);
         v5::AsyncClient::new(options, room)
     }
 
