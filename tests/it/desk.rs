@@ -2,8 +2,14 @@
 
 use serde_json::Value;
 
+use crate::support::Daemon;
 use crate::support::Site;
 use crate::support::full::full;
+use crate::support::run;
+use crate::support::seeded;
+use crate::support::station::Station;
+use crate::support::station::readings_topic;
+use crate::support::text;
 
 /// Also seconds later: the moment a page is made is no part of its tag.
 #[test]
@@ -224,4 +230,36 @@ fn trends_bulletins_and_a_source_coming_in_say_what_the_interface_says() {
     assert!(page.contains("Receipt less stamp"));
     assert_eq!(site.fetch("/commissioning/nobody").status, 404);
     assert_eq!(site.fetch("/stations/nobody").status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_station_that_reports_every_second_has_a_page() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    let table = folder.path().join("stations.csv");
+    let header = "id,name_zh,name_en,class,longitude,latitude,simulated,source,zone,interval_s";
+    let row = "S1,秒站,Seconds,micro,120,31,false,test,+08:00,1";
+    std::fs::write(&table, format!("{header}\n{row}\n")).expect("room on the disk");
+    let tables = format!("stations={}", text(&table));
+    run(&["register", "--data", text(&data), &tables]);
+    let daemon = Daemon::start(&data, &[]);
+    let mut station = Station::connect(&daemon, "station").await;
+    for day in ["01", "31"] {
+        let time = format!("2020-07-{day}T10:00:00+08:00");
+        let reading = format!("{{\"time\":\"{time}\",\"interval_s\":1,\"values\":{{\"pm25\":7}}}}");
+        station.send(&readings_topic("S1"), &reading).await;
+    }
+    let page = daemon.fetch("/stations/S1?lang=en");
+    assert!(
+        page.status == 200 && page.text.contains("2020-07-31"),
+        "{}",
+        page.text
+    );
+    // Where the days are asked for, so many are refused, and it is said how many there may be.
+    let asked = "/v1/stations/S1/gaps?from=2020-07-01&to=2020-07-31";
+    let refused = daemon.fetch(asked);
+    assert!(
+        refused.status == 400 && refused.text.contains("at most 2000000"),
+        "{}",
+        refused.text
+    );
 }

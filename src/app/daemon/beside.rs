@@ -140,7 +140,9 @@ impl LookedAt {
         let utc = Zone::parse("+00:00").expect("UTC is an offset");
         let said = format!(
             "the clock says {}, and this directory was written until {}: it went back, or was ahead then. What comes is \
-             judged by it, and times of receipt are kept; set it by NTP (chrony or systemd-timesyncd) and restart skytier",
+             judged by it, and times of receipt are kept. If it is wrong, set it by NTP (chrony or systemd-timesyncd) and restart \
+             skytier; if it is right, it was ahead then, and this is told until that moment, or in a directory that is restored \
+             from a backup of before no more",
             utc.text(now),
             utc.text(before)
         );

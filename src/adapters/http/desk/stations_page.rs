@@ -31,6 +31,7 @@ use crate::adapters::report::gaps as gap_shapes;
 use crate::adapters::report::qc as qc_shapes;
 use crate::adapters::words;
 use crate::domain::area::AreaDay;
+use crate::domain::calendar::DAY_S;
 use crate::domain::calendar::Span;
 use crate::domain::gaps::Gap;
 use crate::domain::names::SourceId;
@@ -45,6 +46,8 @@ use crate::flow::area::Area;
 use crate::flow::assess::EditionChoice;
 use crate::flow::corrections::Correction;
 use crate::flow::corrections::corrections;
+use crate::flow::gaps::GapFault;
+use crate::flow::gaps::REPORTS_MAX;
 use crate::flow::gaps::Reporting;
 use crate::flow::gaps::Reports;
 use crate::flow::qc::Judge;
@@ -88,7 +91,7 @@ pub async fn station(state: &WebState, mut wish: Wish, id: &str) -> Result<Sheet
     let desk = Desk::open(state, &wish).await?;
     let today = state.zone.local(state.now()).date_naive();
     let last = desk.newest.unwrap_or(today);
-    let span = Span {
+    let mut span = Span {
         from: last - chrono::TimeDelta::days(DAYS_BACK),
         to: last,
     };
@@ -100,7 +103,16 @@ pub async fn station(state: &WebState, mut wish: Wish, id: &str) -> Result<Sheet
         now: state.now(),
     };
     let keys = state.series.keys().await?;
-    let answered = (id.clone(), reporting.of(&keys, &id, span).await?);
+    let reported = match reporting.of(&keys, &id, span).await {
+        // Of a station that reports every second, the days that are looked at in one go.
+        Err(GapFault::TooMany { interval_s, .. }) => {
+            let days = REPORTS_MAX * i64::from(interval_s) / DAY_S;
+            span.from = last - chrono::TimeDelta::days((days - 2).max(0));
+            reporting.of(&keys, &id, span).await?
+        }
+        reported => reported?,
+    };
+    let answered = (id.clone(), reported);
     let judge = Judge {
         series: state.series.clone(),
         registry: registry.clone(),
