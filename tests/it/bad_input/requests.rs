@@ -77,7 +77,7 @@ fn junk_gets_a_problem_document_and_the_daemon_stays_up() {
             400,
             "bad-parameter",
         ),
-        ("/v1/stations/%FF/readings".to_owned(), 400, "bad-request"),
+        ("/v1/stations/%FF/readings".to_owned(), 400, "bad-parameter"),
         (
             "/v1/stations/a%2Fb/readings".to_owned(),
             400,
