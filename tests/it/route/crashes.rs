@@ -160,7 +160,10 @@ fn the_end(data: &Path, files: &[PathBuf; 2], all: &[Sent], next: usize) {
     daemon.replay("beijing-uci", files);
     daemon.settle();
     let wanted = all.iter().flat_map(|sent| sent.rows.iter().cloned());
-    assert_eq!(stored(&daemon.export()), wanted.collect());
+    let mut stored = stored(&daemon.export());
+    // Wind comes with the files alone.
+    stored.retain(|place, _| !place.contains(",a01007,") && !place.contains(",a01008,"));
+    assert_eq!(stored, wanted.collect());
     assert_eq!(
         daemon.metric("skytier_readings_total{outcome=\"corrected\"}"),
         0
