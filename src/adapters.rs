@@ -8,6 +8,8 @@ pub mod hex;
 
 pub mod limits;
 
+pub mod unreached;
+
 pub mod tls;
 
 pub mod password;

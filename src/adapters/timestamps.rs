@@ -16,6 +16,7 @@ use reqwest011::redirect::Policy;
 use tokio::sync::Semaphore;
 
 use crate::adapters::timestamps::token::Question;
+use crate::adapters::unreached::met;
 use crate::domain::credit::lookup::Stamp;
 
 /// Largest answer of an authority, in bytes.
@@ -57,8 +58,14 @@ pub struct Authority {
 /// # Errors
 /// What would be right.
 pub fn address(text: &str) -> Result<Url, String> {
+    // What may hold a password is not repeated.
     let url = Url::parse(text).map_err(|fault| {
-        format!("{text:?} is no address such as http://tsa.example/stamps: {fault}")
+        let given = if text.contains(['@', '?']) {
+            "it"
+        } else {
+            text
+        };
+        format!("{given:?} is no address such as http://tsa.example/stamps: {fault}")
     })?;
     match url.scheme() {
         "http" => Ok(url),
@@ -103,7 +110,7 @@ impl Authority {
         Ok(Stamp {
             id: id.to_owned(),
             at,
-            authority: self.url.to_string(),
+            authority: shown(&self.url),
             reply,
         })
     }
@@ -135,14 +142,30 @@ impl Authority {
     }
 }
 
-/// A failure by the cause behind it, for the first says only that sending failed.
-fn met(fault: &reqwest011::Error) -> String {
-    if fault.is_timeout() {
-        return "no answer in time".to_owned();
+/// An address as it is told and kept: without what opens it.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    // Refused of addresses without a host alone, which have neither.
+    let _ = (shown.set_username(""), shown.set_password(None));
+    shown.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_an_authority_is_not_told() {
+        let url = address("http://li:hidden@tsa.example:81/stamps?key=hidden#hidden");
+        assert_eq!(shown(&url.expect("sound")), "http://tsa.example:81/stamps");
+        for wrong in [
+            "http://li:hidden@tsa.example:99999/",
+            "http://tsa:99999/?key=hidden",
+        ] {
+            let said = address(wrong).expect_err("no port");
+            assert!(!said.contains("hidden"), "{said}");
+        }
     }
-    let mut cause: &dyn std::error::Error = fault;
-    while let Some(behind) = cause.source() {
-        cause = behind;
-    }
-    format!("not reached: {cause}")
 }

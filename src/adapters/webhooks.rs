@@ -25,6 +25,7 @@ use reqwest011::dns::Resolving;
 use reqwest011::redirect::Policy;
 use sha2::Sha256;
 
+use crate::adapters::unreached::met;
 use crate::adapters::webhooks::address::HookAddress;
 use crate::adapters::webhooks::address::is_public;
 use crate::domain::calendar::Instant;
@@ -196,18 +197,6 @@ impl Sender {
             _ => format!("HTTP {status}"),
         })
     }
-}
-
-/// A failure with the causes behind it, for the first says only that sending failed.
-fn met(fault: &reqwest011::Error) -> String {
-    if fault.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = fault;
-    while let Some(behind) = cause.source() {
-        cause = behind;
-    }
-    format!("not reached: {cause}")
 }
 
 #[cfg(test)]

@@ -98,6 +98,9 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("store", "publications"),
     ("store", "removals"),
     ("store", "reviews"),
+    ("store", "unreached"),
+    ("timestamps", "unreached"),
+    ("webhooks", "unreached"),
 ];
 
 /// All that the core uses beside itself.

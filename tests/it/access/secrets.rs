@@ -272,6 +272,14 @@ fn a_password_in_an_address_is_not_in_the_complaint_about_it() {
             "SKYTIER__STORE__INFLUXDB2__URL",
             with("http", "influx.example:99999"),
         ),
+        (
+            "SKYTIER__RECEIPTS__TIMESTAMP__URL",
+            with("ftp", "stamps.example"),
+        ),
+        (
+            "SKYTIER__RECEIPTS__TIMESTAMP__URL",
+            with("https", "stamps.example:99999"),
+        ),
     ] {
         let more = [("SKYTIER__STORE__KIND", "influxdb2"), (key, value.as_str())];
         let (code, complaint) = failed(&serve(&data, &more).output().expect("it runs"));

@@ -39,6 +39,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
             "src/adapters/access",
             "src/adapters/password",
             "src/adapters/timestamps",
+            "src/adapters/unreached",
             "src/adapters/webhooks",
             "src/app/devices",
             "src/app/receipt",
@@ -74,6 +75,7 @@ pub(super) const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/adapters/store/influxdb2",
             "src/adapters/timestamps",
+            "src/adapters/unreached",
             "src/adapters/webhooks",
         ],
     ),

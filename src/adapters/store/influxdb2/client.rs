@@ -14,6 +14,7 @@ use influxdb2_structmap::value::Value;
 use reqwest011::StatusCode;
 
 use crate::adapters::store::influxdb2::settings::InfluxSettings;
+use crate::adapters::unreached::root;
 
 /// Characters of a server's message that are kept. One was seen to send 384 kB.
 const MESSAGE_CHARS_MAX: usize = 400;
@@ -283,11 +284,7 @@ pub(super) fn causes(error: &reqwest011::Error) -> String {
     } else {
         "the connection broke"
     };
-    let mut root: &dyn std::error::Error = error;
-    while let Some(cause) = root.source() {
-        root = cause;
-    }
-    format!("{what}: {root}")
+    format!("{what}: {}", root(error))
 }
 
 #[cfg(test)]
