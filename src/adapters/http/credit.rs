@@ -174,7 +174,7 @@ pub async fn tier(
     let known = ["on", "known_at", "client_ref", "kwh", "m3", "timestamp"];
     let params = params.only(&known)?;
     let stamp = params.yes_no("timestamp")?.unwrap_or(false);
-    let stamp = stamps::possible(&state, stamp)?;
+    let stamp = stamps::possible(&state, &caller, stamp)?;
     let answered = answered(&state, &code, (&caller, &head), &params).await?;
     let stamped = stamps::beside(&state, stamp, &answered.noted, &answered.receipt).await;
     let (noted, text) = answered.sent();

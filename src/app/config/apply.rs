@@ -199,7 +199,7 @@ fn set_receipts(receipts: &mut ReceiptSettings, name: &str, value: Value) -> Res
             }
             receipts.timestamp.url = url;
         }
-        "timestamp.timeout_s" => receipts.timestamp.timeout = seconds(value, 60)?,
+        "timestamp.timeout_s" => receipts.timestamp.timeout = seconds(value, 30)?,
         _ => return Err(unknown()),
     }
     Ok(())

@@ -76,6 +76,23 @@ fn signed(answer: &Value) -> Value {
     serde_json::from_slice(&engine.decode(part).expect("base64")).expect("JSON")
 }
 
+/// Who may not fetch a stamp is refused one; whoever may is told that nobody gives any here.
+#[test]
+fn a_stamp_is_for_those_who_may_fetch_it() {
+    let town = Town::new(&["bank", "bureau", "public", "enterprise"], |_| {});
+    for (who, expected) in [
+        ("bank", 400),
+        ("bureau", 400),
+        ("public", 403),
+        ("enterprise", 403),
+    ] {
+        let (status, said) = town.get(who, &format!("/v1/enterprises/{UNIT}/tier?timestamp=yes"));
+        assert_eq!(status, expected, "{who}: {said}");
+        let detail = said["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("timestamp"), "{who}: {said}");
+    }
+}
+
 #[test]
 fn a_bank_sees_details_where_it_has_a_mandate() {
     let town = Town::new(&["bank-1", "bank-2", "public", "bureau"], |data| {

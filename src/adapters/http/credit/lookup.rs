@@ -195,7 +195,7 @@ pub async fn lookup(
         );
         return Err(Problem::bad("items", said));
     }
-    let stamp = stamps::possible(&state, asked.timestamp.unwrap_or(false))?;
+    let stamp = stamps::possible(&state, &caller, asked.timestamp.unwrap_or(false))?;
     let client = lookups::client(&caller, &head)?;
     let today = state.zone.local(state.now()).date_naive();
     let day = |day: &Option<Day>| day.as_ref().map(|day| day.in_zone(state.zone)).transpose();

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderName;
+use axum::http::Method;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -16,12 +17,17 @@ use crate::adapters::http::credit::lookups;
 use crate::adapters::http::credit::lookups::visible;
 use crate::adapters::http::credit::second::Nothing;
 use crate::adapters::http::error::Problem;
+use crate::adapters::http::guard::table::Rule;
+use crate::adapters::http::guard::table::rule;
 use crate::adapters::http::state::WebState;
 use crate::domain::access::Caller;
 use crate::domain::credit::lookup::Stamp;
+use crate::ports::StoreError;
 
 /// Header that tells when an answer was stamped, or why it is not.
 const STAMPED: HeaderName = HeaderName::from_static("skytier-timestamp");
+/// Where a stamp is fetched.
+const STAMP_PATH: &str = "/v1/lookups/{id}/timestamp";
 /// Characters of a reason in that header.
 const REASON_CHARS_MAX: usize = 200;
 /// What is said where no authority is set.
@@ -30,11 +36,16 @@ const NONE_SET: &str = "no authority is set; the settings name one in receipts.t
 /// What is added to an answer's head when a stamp was asked for.
 pub type Told = Option<[(HeaderName, String); 1]>;
 
-/// Refuses the wish for a stamp where there is nobody to give one.
+/// Refuses the wish for a stamp where there is nobody to give one, and of those who may not fetch it.
 ///
 /// # Errors
-/// When no authority is set.
-pub fn possible(state: &WebState, asked: bool) -> Result<bool, Problem> {
+/// When no authority is set, or the caller is none whose look-ups are stamped.
+pub fn possible(state: &WebState, caller: &Caller, asked: bool) -> Result<bool, Problem> {
+    let fetches = matches!(rule(&Method::GET, STAMP_PATH), Rule::For(who) if who.has(caller.role));
+    if asked && !fetches {
+        let said = format!("timestamp=yes is not for role {}", caller.role.key());
+        return Err(Problem::Forbidden(said));
+    }
     match &state.authority {
         None if asked => Err(Problem::bad("timestamp", NONE_SET)),
         _ => Ok(asked),
@@ -49,8 +60,12 @@ pub async fn beside(state: &WebState, asked: bool, noted: &lookups::Noted, recei
     let [(_, id)] = noted;
     let told = match stamped(state, id, receipt).await {
         Ok(stamp) => instant_text(stamp.at),
-        Err(reason) => {
-            tracing::warn!(lookup.id = id, reason, "a receipt has no time stamp");
+        Err(unstamped) => {
+            tracing::warn!(lookup.id = id, %unstamped, "a receipt has no time stamp");
+            let reason = match unstamped {
+                Unstamped::Authority(reason) => reason,
+                Unstamped::Store(_) => "it cannot be kept just now".to_owned(),
+            };
             let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
             let reason: String = reason.chars().filter(plain).collect();
             let end = reason.len().min(REASON_CHARS_MAX);
@@ -60,13 +75,25 @@ pub async fn beside(state: &WebState, asked: bool, noted: &lookups::Noted, recei
     Some([(STAMPED, told)])
 }
 
-/// Asks the authority, and keeps what it gives.
-async fn stamped(state: &WebState, id: &str, receipt: &str) -> Result<Stamp, String> {
-    let authority = state.authority.as_ref().ok_or(NONE_SET)?;
-    let stamp = authority.stamp(id, receipt).await?;
-    let kept = state.lookups.keep_stamp(stamp.clone()).await;
-    kept.map_err(|fault| format!("it cannot be kept: {fault}"))?;
-    Ok(stamp)
+/// Why there is no stamp.
+#[derive(Debug, thiserror::Error)]
+enum Unstamped {
+    /// The authority gave none.
+    #[error("{0}")]
+    Authority(String),
+    /// It gave one, which cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Asks the authority, and keeps what it gives; the first stamp of a record is the one that counts.
+async fn stamped(state: &WebState, id: &str, receipt: &str) -> Result<Stamp, Unstamped> {
+    let authority = state.authority.as_ref();
+    let authority = authority.ok_or_else(|| Unstamped::Authority(NONE_SET.to_owned()))?;
+    let stamp = authority.stamp(id, receipt).await;
+    let stamp = stamp.map_err(Unstamped::Authority)?;
+    state.lookups.keep_stamp(stamp.clone()).await?;
+    Ok(state.lookups.stamp(id).await?.unwrap_or(stamp))
 }
 
 /// `GET /v1/lookups/{id}/timestamp`: the authority's answer as it came, for `openssl ts -verify`.
@@ -105,6 +132,9 @@ pub async fn ask(
         return Err(Problem::NotFound(NONE_SET.to_owned()));
     }
     let stamp = stamped(&state, &lookup.id, &lookup.receipt).await;
-    let stamp = stamp.map_err(Problem::NoStamp)?;
+    let stamp = stamp.map_err(|unstamped| match unstamped {
+        Unstamped::Authority(reason) => Problem::NoStamp(reason),
+        Unstamped::Store(fault) => fault.into(),
+    })?;
     Ok(Json(stamp_json(&stamp)))
 }
