@@ -91,14 +91,15 @@ impl Waits {
     }
 
     /// Whether somebody guesses from an address, or may, as many share it.
-    fn is_suspect(&self, of: Try<'_>) -> bool {
+    fn is_suspect(&self, of: Try<'_>, now: i64) -> bool {
         let own = self.failures.get(&Whose::Address(of.address.to_owned()));
-        of.shared || own.is_some_and(|failures| failures.count > FREE)
+        let guesses = |own: &Failures| own.count > FREE && now - own.last < FORGET_S;
+        of.shared || own.is_some_and(guesses)
     }
 
     /// Seconds to wait before a try is looked at.
     fn wait(&self, of: Try<'_>, now: i64) -> i64 {
-        let suspect = self.is_suspect(of);
+        let suspect = self.is_suspect(of, now);
         let left = |whose: &Whose| {
             let failures = self.failures.get(whose)?;
             let most = match whose {
@@ -306,6 +307,15 @@ mod tests {
         }
         // And with his own names he cannot use up the addresses of others.
         assert_eq!(waits.wait(of("wu", "home"), now), 1);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_held_against_an_address() {
+        let mut waits = Waits::default();
+        (0..=FREE).for_each(|_| waits.failed(of("zhao", "home"), 100));
+        let later = 100 + 2 * FORGET_S;
+        (0..50).for_each(|_| waits.failed(of("li", "guesser"), later));
+        assert_eq!(waits.wait(of("li", "home"), later), SHORT_WAIT_S_MAX);
     }
 
     #[test]
