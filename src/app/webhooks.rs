@@ -121,13 +121,14 @@ impl Place {
     fn hook(&self, name: &str) -> anyhow::Result<Hook> {
         Folder::check_name(name)?;
         let found = self.folder().hook(name)?;
-        found.ok_or_else(|| {
-            let said = format!(
-                "{}: there is no hook {name:?}; `skytier webhooks list` tells which",
-                self.data.display()
-            );
-            bad_input(said)
-        })
+        found.ok_or_else(|| self.none(name))
+    }
+
+    fn none(&self, name: &str) -> anyhow::Error {
+        bad_input(format!(
+            "{}: there is no hook {name:?}; `skytier webhooks list` tells which",
+            self.data.display()
+        ))
     }
 
     /// How many changes there are to tell of, which is the place of the last.
@@ -197,8 +198,11 @@ pub async fn run(args: &WebhooksArgs, now: Instant, out: &mut impl Write) -> any
             )?)
         }
         What::Remove { name, place } => {
-            let hook = place.hook(name)?;
-            place.folder().remove(&hook.name)?;
+            // One whose file is damaged goes too.
+            Folder::check_name(name)?;
+            if !place.folder().remove(name)? {
+                return Err(place.none(name));
+            }
             Ok(writeln!(out, "{name} is told of nothing more")?)
         }
     }

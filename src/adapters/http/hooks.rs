@@ -165,14 +165,18 @@ fn done(folder: &Folder, what: &str, name: &str, new: Option<Hook>) -> Done {
         return Ok(("webhooks add", Some(new.secret.reveal())));
     }
     Folder::check_name(name)?;
-    if folder.hook(name)?.is_none() {
+    // One whose file is damaged is removed too.
+    let there = match what {
+        "retry" => folder.hook(name)?.is_some(),
+        _ => folder.remove(name)?,
+    };
+    if !there {
         return Err(refused("id", format_args!("there is no hook {name:?}")));
     }
     if what == "retry" {
         folder.ask_retry(name)?;
         return Ok(("webhooks retry", None));
     }
-    folder.remove(name)?;
     Ok(("webhooks remove", None))
 }
 

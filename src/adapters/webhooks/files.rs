@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -204,11 +206,7 @@ impl Folder {
         std::fs::create_dir_all(&self.0).map_err(|cause| of_file(&self.0, cause))?;
         let hooks = self.hooks()?;
         if hooks.iter().any(|known| known.name == hook.name) {
-            let said = format!(
-                "there is a hook {:?} already; give another name, or remove it first",
-                hook.name
-            );
-            return Err(HookFault::Refused(said));
+            return Err(taken(&hook.name));
         }
         if hooks.len() >= HOOKS_MAX {
             return Err(HookFault::Refused(format!(
@@ -226,7 +224,16 @@ impl Folder {
             subjects: codes,
             bank: hook.bank.clone(),
         };
-        self.write(&self.file(&hook.name, "json"), &sealed(&file))
+        let path = self.file(&hook.name, "json");
+        // Whoever enters the same name at the same time is refused: the secret that is shown is the one that is kept.
+        self.put(&path, &sealed(&file), |beside| {
+            match std::fs::hard_link(beside, &path) {
+                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+                linked => linked.map(|()| true),
+            }
+        })?
+        .then_some(())
+        .ok_or_else(|| taken(&hook.name))
     }
 
     /// Removes a subscriber with all that is known of it; whether there was one.
@@ -309,8 +316,20 @@ impl Folder {
 
     /// Writes a file that nobody else may read, whole or not at all.
     fn write(&self, path: &Path, text: &str) -> Result<(), HookFault> {
-        let beside = path.with_extension("new");
-        let write = || -> std::io::Result<()> {
+        self.put(path, text, |beside| std::fs::rename(beside, path))
+    }
+
+    /// Writes a file beside, synced, under a name that no other writer has, and moves it to its place.
+    fn put<T>(
+        &self,
+        path: &Path,
+        text: &str,
+        to_its_place: impl FnOnce(&Path) -> std::io::Result<T>,
+    ) -> Result<T, HookFault> {
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
+        let write = || -> std::io::Result<T> {
             let mut options = std::fs::OpenOptions::new();
             options.write(true).create(true).truncate(true);
             #[cfg(unix)]
@@ -318,11 +337,21 @@ impl Folder {
             let mut file = options.open(&beside)?;
             std::io::Write::write_all(&mut file, text.as_bytes())?;
             file.sync_all()?;
-            std::fs::rename(&beside, path)?;
-            std::fs::File::open(&self.0)?.sync_all()
+            let moved = to_its_place(&beside)?;
+            std::fs::File::open(&self.0)?.sync_all()?;
+            Ok(moved)
         };
-        write().map_err(|cause| of_file(path, cause))
+        let written = write().map_err(|cause| of_file(path, cause));
+        // It is gone where it was moved, and in the way where it was not.
+        drop(std::fs::remove_file(&beside));
+        written
     }
+}
+
+fn taken(name: &str) -> HookFault {
+    HookFault::Refused(format!(
+        "there is a hook {name:?} already; give another name, or remove it first"
+    ))
 }
 
 /// What every file says of itself.
@@ -350,8 +379,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HookFault> {
 
 /// What a file's text says, if it fits its checksum.
 fn unsealed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    // An editor may have ended a line without a checksum.
     let (line, sum) = match text.split_once('\n') {
-        Some((line, sum)) => (line, Some(sum)),
+        Some((line, sum)) => (line, Some(sum).filter(|sum| !sum.is_empty())),
         None => (text, None),
     };
     let whole = sum.is_none_or(|sum| *sum == format!("{}\n", hex(&Sha256::digest(line))));
@@ -414,16 +444,53 @@ mod tests {
         };
         let sum = |line: &str| format!("{line}\n{}\n", hex(&Sha256::digest(line)));
         assert_eq!(unsealed::<StateFile>(&line(1)).expect("format 1").done, 7);
+        // As an editor leaves it.
+        let ended = format!("{}\n", line(1));
+        assert_eq!(unsealed::<StateFile>(&ended).expect("format 1").done, 7);
         for (text, expected) in [
             (line(2), "without its checksum"),
             (sum(&line(1)), "or with one"),
             (sum(&line(3)), "format 3, and this skytier knows 2"),
             (sum(r#"{"format":9,"more":1}"#), "format 9, and"),
-            (format!("{}\n", line(2)), "not as it was written"),
+            (format!("{}\n", line(2)), "without its checksum"),
+            (format!("{}\n\n", line(1)), "not as it was written"),
         ] {
             let fault = unsealed::<StateFile>(&text).map(|file| file.done);
             let fault = fault.expect_err("refused");
             assert!(fault.contains(expected), "{text}: {fault}");
         }
+    }
+    #[test]
+    fn of_two_who_enter_one_name_one_is_refused_and_nothing_is_left_beside() {
+        let data = tempfile::tempdir().expect("a folder");
+        let folder = Folder::of(data.path());
+        let hook = |secret: HookSecret| Hook {
+            name: "bank".to_owned(),
+            url: "https://bank.example/hooks".to_owned(),
+            secret,
+            created: "2026-07-01T00:00:00+08:00".to_owned(),
+            after: 0,
+            subjects: None,
+            bank: None,
+        };
+        let entered = std::thread::scope(|scope| {
+            let enter = || {
+                let own = hook(HookSecret::random().expect("random"));
+                folder.add(&own).is_ok().then(|| own.secret.reveal())
+            };
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(enter)).collect();
+            let all = all
+                .into_iter()
+                .filter_map(|own| own.join().expect("no panic"));
+            all.collect::<Vec<String>>()
+        });
+        let kept = folder.hook("bank").expect("whole").expect("there");
+        assert_eq!(entered, [kept.secret.reveal()]);
+        let files = std::fs::read_dir(data.path().join(FOLDER)).expect("a folder");
+        assert_eq!(files.count(), 1);
+        // One that is damaged can be removed.
+        std::fs::write(folder.file("bank", "json"), "{").expect("room");
+        assert!(folder.hook("bank").is_err());
+        assert!(folder.remove("bank").expect("removed"));
     }
 }
