@@ -36,7 +36,7 @@ pub fn head(zone: Zone, kept: &Kept) -> Value {
 /// 212 is a device's own, and not shown.
 pub fn whole(zone: Zone, kept: &Kept) -> Value {
     let mut shape = head(zone, kept);
-    let payload = without_password(&kept.letter.payload);
+    let payload = without_password(&kept.letter.topic, &kept.letter.payload);
     match std::str::from_utf8(&payload) {
         Ok(text) => shape["payload"] = json!(text),
         Err(_) => {
@@ -46,29 +46,46 @@ pub fn whole(zone: Zone, kept: &Kept) -> Value {
     shape
 }
 
-/// What begins a frame of HJ 212, what stands before the password in it and what behind.
+/// What begins a frame of HJ 212, and the end of the topics of such.
 const FRAME: &[u8] = b"##";
-const PASSWORD: &[u8] = b"PW=";
-const NEXT: u8 = b';';
+const FRAMES: &str = "/hj212";
+/// The name of the password in a frame, and what stands behind it.
+const PASSWORD: &[u8] = b"PW";
+const NEXT: [u8; 2] = [b';', b','];
 /// What is shown in place of a password.
 const HIDDEN: &[u8] = b"***";
 
+/// Bytes up to and with the sign behind a password's name, which may have blanks around it; `None` without one.
+fn before_password(rest: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = rest[at..]
+        .windows(PASSWORD.len())
+        .position(|part| part.eq_ignore_ascii_case(PASSWORD))
+    {
+        at += found + PASSWORD.len();
+        let blanks = rest[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace());
+        let sign = at + blanks.count();
+        if rest.get(sign) == Some(&b'=') {
+            return Some(sign + 1);
+        }
+    }
+    None
+}
+
 /// A payload with every password of a frame of HJ 212 in it left out; any other as it is.
-pub fn without_password(payload: &[u8]) -> Cow<'_, [u8]> {
-    let found = |rest: &[u8]| {
-        let mut windows = rest.windows(PASSWORD.len());
-        windows.position(|part| part.eq_ignore_ascii_case(PASSWORD))
-    };
+pub fn without_password<'a>(topic: &str, payload: &'a [u8]) -> Cow<'a, [u8]> {
     let mut windows = payload.windows(FRAME.len());
-    if !windows.any(|part| part == FRAME) {
+    if !topic.ends_with(FRAMES) && !windows.any(|part| part == FRAME) {
         return Cow::Borrowed(payload);
     }
     let (mut shown, mut rest) = (Vec::with_capacity(payload.len()), payload);
-    while let Some(at) = found(rest) {
-        let (before, behind) = rest.split_at(at + PASSWORD.len());
+    while let Some(at) = before_password(rest) {
+        let (before, behind) = rest.split_at(at);
         shown.extend_from_slice(before);
         shown.extend_from_slice(HIDDEN);
-        let end = behind.iter().position(|byte| *byte == NEXT);
+        let end = behind.iter().position(|byte| NEXT.contains(byte));
         rest = &behind[end.unwrap_or(behind.len())..];
     }
     shown.extend_from_slice(rest);
@@ -83,11 +100,11 @@ mod tests {
     use crate::ports::DeadLetter;
     use crate::ports::LetterState;
 
-    fn check(payload: &[u8], key: &str, expected: &str) {
+    fn check(topic: &str, payload: &[u8], key: &str, expected: &str) {
         let letter = DeadLetter {
             received_at: Instant::from_unix(0),
             origin: "mqtt:a".to_owned(),
-            topic: "t".to_owned(),
+            topic: topic.to_owned(),
             source: Source::parse("stations/A").expect("a source"),
             payload: payload.to_vec(),
             state: LetterState::Dead,
@@ -106,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_payload_is_text_where_it_can_be() {
-        check("{\"a\":1} 虹".as_bytes(), "payload", "{\"a\":1} 虹");
-        check(b"", "payload", "");
-        check(&[b'{', 0xff, 0x00], "payload_hex", "7bff00");
+        check("t", "{\"a\":1} 虹".as_bytes(), "payload", "{\"a\":1} 虹");
+        check("t", b"", "payload", "");
+        check("t", &[b'{', 0xff, 0x00], "payload_hex", "7bff00");
     }
 
     #[test]
@@ -122,12 +139,20 @@ mod tests {
             ("noise##PW=a;x##PW=b;y", "noise##PW=***;x##PW=***;y"),
             ("##0010PW=", "##0010PW=***"),
             ("##0010MN=A", "##0010MN=A"),
+            // As the reader of frames takes it.
+            ("##0010PW =123456;MN=A", "##0010PW =***;MN=A"),
+            ("##0010QN=1,PW=123456,MN=A", "##0010QN=1,PW=***,MN=A"),
+            ("##0010CP=&&PW&&,Pw\t= 1;", "##0010CP=&&PW&&,Pw\t=***;"),
             // No frame: whatever stands there is what was sent.
             ("{\"note\":\"PW=a;\"}", "{\"note\":\"PW=a;\"}"),
             ("#", "#"),
         ] {
-            check(payload.as_bytes(), "payload", expected);
+            check("t", payload.as_bytes(), "payload", expected);
         }
-        check(b"##PW=1;\xff", "payload_hex", "232350573d2a2a2a3bff");
+        // Where only frames are sent, a piece of one is hidden too.
+        let piece = b"ST=31;PW=123456;MN=A";
+        check("p/loggers/A/hj212", piece, "payload", "ST=31;PW=***;MN=A");
+        check("t", piece, "payload", "ST=31;PW=123456;MN=A");
+        check("t", b"##PW=1;\xff", "payload_hex", "232350573d2a2a2a3bff");
     }
 }

@@ -82,7 +82,7 @@ impl Desk<'_> {
         let mut parts = Vec::new();
         for own in came {
             parts.push(Part::Facts(self.facts_of(own)));
-            let bytes = letters::without_password(&own.bytes);
+            let bytes = letters::without_password(&own.topic, &own.bytes);
             let mut text = String::from_utf8_lossy(&bytes).into_owned();
             if own.size_bytes > own.bytes.len() {
                 text.push('…');
