@@ -48,6 +48,8 @@ pub use crate::flow::ingest::retry::Tried;
 
 /// The word for times without offset.
 const NO_ZONE: &str = "no_zone";
+/// The word for messages that a broker had kept and that wait to be compared with what is stored.
+const RETAINED: &str = "retained";
 /// The word for messages of which a part could not be read.
 const PARTLY: &str = "partly";
 
@@ -178,11 +180,30 @@ pub struct Stage {
     pub reader: Reader,
 }
 
+/// Sources with messages in quarantine.
+struct Waiting {
+    /// Those whose further messages wait behind them, as they count in the order they came.
+    ahead: HashSet<Source>,
+    /// Those whose messages only fill what is absent, in whatever order.
+    filling: HashSet<Source>,
+}
+
+impl Waiting {
+    fn all(&self) -> impl Iterator<Item = &Source> {
+        self.ahead.union(&self.filling)
+    }
+
+    fn end(&mut self, source: &Source) {
+        self.ahead.remove(source);
+        self.filling.remove(source);
+    }
+}
+
 /// The way in to the store.
 pub struct Ingest {
     stage: Stage,
     /// Sources with messages in quarantine. Locked while readings are admitted.
-    waiting: Mutex<HashSet<Source>>,
+    waiting: Mutex<Waiting>,
     known: std::sync::Mutex<Known>,
     wake: Notify,
     counters: IngestCounters,
@@ -206,7 +227,10 @@ impl Ingest {
             .into_iter()
             .filter(|(_, state, _)| *state == LetterState::Quarantined);
         Ok(Self {
-            waiting: Mutex::new(quarantined.map(|(source, ..)| source).collect()),
+            waiting: Mutex::new(Waiting {
+                ahead: quarantined.map(|(source, ..)| source).collect(),
+                filling: HashSet::new(),
+            }),
             known: std::sync::Mutex::new(Known::of(&stage.series.keys().await?)),
             stage,
             wake: Notify::new(),
@@ -236,7 +260,7 @@ impl Ingest {
         let (mut ahead, mut left_out) = (Ahead::default(), 0);
         for submission in submissions {
             let (source, retained) = (&submission.source, submission.retained);
-            let place = self.room(place(&senders, &waiting, source, &submission.content));
+            let place = self.room(place(&senders, &waiting.ahead, source, &submission.content));
             let (state, word, reason) = match place {
                 Place::Store(observations, left) => {
                     match self
@@ -251,7 +275,7 @@ impl Ingest {
                         // What comes live need not wait for it.
                         Err(StoreError::Unavailable { .. }) => {
                             let reason = "a broker had kept it, and what is stored cannot be read now to compare";
-                            (LetterState::Quarantined, "retained", reason.to_owned())
+                            (LetterState::Quarantined, RETAINED, reason.to_owned())
                         }
                         Err(error) => return Err(error),
                     }
@@ -260,7 +284,11 @@ impl Ingest {
             };
             reasons.push((state.key(), word));
             if state == LetterState::Quarantined {
-                waiting.insert(source.clone());
+                let own = match word {
+                    RETAINED => &mut waiting.filling,
+                    _ => &mut waiting.ahead,
+                };
+                own.insert(source.clone());
             }
             batch.dead_letters.push(DeadLetter {
                 received_at: now,
@@ -275,7 +303,7 @@ impl Ingest {
         self.append(batch).await?;
         self.counters.letters.note(reasons);
         self.leave_out(left_out);
-        if waiting.iter().any(|source| senders.knows(source)) {
+        if waiting.all().any(|source| senders.knows(source)) {
             self.wake.notify_one();
         }
         Ok(())

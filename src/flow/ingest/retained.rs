@@ -51,11 +51,16 @@ impl Ahead {
         let mut filling = Vec::with_capacity(retained.len());
         for one in retained {
             let there = match self.readings.get(&identified(one)) {
-                Some(reading) => Some(reading.clone()),
+                Some(reading) => There::Reading(reading.clone()),
                 None => stored(series, one).await?,
             };
             // One that says the same is counted as a repetition like any other.
-            if there.is_none_or(|there| one.reading.repeats(&there)) {
+            let fills = match there {
+                There::Nothing => true,
+                There::Reading(there) => one.reading.repeats(&there),
+                There::Forgotten => false,
+            };
+            if fills {
                 filling.push(one.clone());
             }
         }
@@ -63,8 +68,16 @@ impl Ahead {
     }
 }
 
+/// What stands in the place of a value.
+enum There {
+    Nothing,
+    Reading(Reading),
+    /// It was taken out, and what it was is forgotten by age.
+    Forgotten,
+}
+
 /// What is stored in the place of a value, or was until somebody ordered it to be taken out.
-async fn stored(series: &dyn Series, one: &Observation) -> Result<Option<Reading>, StoreError> {
+async fn stored(series: &dyn Series, one: &Observation) -> Result<There, StoreError> {
     let time = one.reading.time;
     let range = Range {
         after: time.plus_s(-1),
@@ -73,7 +86,7 @@ async fn stored(series: &dyn Series, one: &Observation) -> Result<Option<Reading
         limit: 1,
     };
     if let Some(reading) = series.column(&one.key, range).await?.pop() {
-        return Ok(Some(reading));
+        return Ok(There::Reading(reading));
     }
     for order in series.deletions().await?.iter().rev() {
         if order.concerns(&one.key) && order.covers(time) {
@@ -81,10 +94,15 @@ async fn stored(series: &dyn Series, one: &Observation) -> Result<Option<Reading
                 known_at: Some(order.ordered_at.plus_s(-1)),
                 ..range
             };
-            if let Some(reading) = series.column(&one.key, before).await?.pop() {
-                return Ok(Some(reading));
+            match series.column(&one.key, before).await {
+                Err(StoreError::Forgotten { .. }) => return Ok(There::Forgotten),
+                found => {
+                    if let Some(reading) = found?.pop() {
+                        return Ok(There::Reading(reading));
+                    }
+                }
             }
         }
     }
-    Ok(None)
+    Ok(There::Nothing)
 }

@@ -90,7 +90,7 @@ impl Ingest {
     /// Those of the store; what was admitted until then stays.
     pub async fn readmit(&self, clock: fn() -> Instant) -> Result<u64, StoreError> {
         let senders = self.stage.directory.senders();
-        let mut sources: Vec<Source> = self.waiting.lock().await.iter().cloned().collect();
+        let mut sources: Vec<Source> = self.waiting.lock().await.all().cloned().collect();
         sources.retain(|source| senders.knows(source));
         sources.sort();
         let mut count = 0;
@@ -107,7 +107,7 @@ impl Ingest {
                     };
                     let kept = self.stage.letters.letters(query).await?;
                     let Some(last) = kept.last() else {
-                        waiting.remove(&source);
+                        waiting.end(&source);
                         break;
                     };
                     after = last.id;
@@ -194,7 +194,7 @@ impl Ingest {
             let behind = if applied.is_none() {
                 &nobody
             } else {
-                &*waiting
+                &waiting.ahead
             };
             let (state, reason) = match self.room(place(&senders, behind, &letter.source, &content))
             {
@@ -212,7 +212,7 @@ impl Ingest {
                 }
             };
             if state == LetterState::Quarantined {
-                waiting.insert(letter.source.clone());
+                waiting.ahead.insert(letter.source.clone());
             }
             tried.count(state);
             batch.retried.push(Retried {

@@ -48,6 +48,8 @@ fn clock() -> Instant {
 struct Spooling {
     inner: Arc<dyn Series>,
     away: AtomicBool,
+    /// Whether it was asked to remember nothing of before.
+    forgets: AtomicBool,
 }
 
 impl Series for Spooling {
@@ -74,6 +76,10 @@ impl Series for Spooling {
                 cause: "away".to_owned(),
             };
             return Box::pin(async { Err(away) });
+        }
+        if range.known_at.is_some() && self.forgets.load(Ordering::Relaxed) {
+            let from = "2030-01-01T00:00:00+08:00".to_owned();
+            return Box::pin(async { Err(StoreError::Forgotten { from }) });
         }
         self.inner.column(key, range)
     }
@@ -109,6 +115,7 @@ impl Desk {
         let series = Arc::new(Spooling {
             inner: Arc::clone(&stores.series),
             away: AtomicBool::new(false),
+            forgets: AtomicBool::new(false),
         });
         let flow = Self::flow(&stores, &series).await;
         let now = clock();
@@ -206,7 +213,7 @@ impl Desk {
 }
 
 /// Runs a story: `7` comes live, `r7` had been kept by a broker, `|` ends a commit, `-` takes the reading out, `away` and
-/// `back` are the store's server, `+` registers the station, which is otherwise registered from the start.
+/// `back` are the store's server, `forget` is what was removed by age, `+` registers the station, which is otherwise registered from the start.
 async fn told(story: &str) -> (String, u64) {
     let mut desk = Desk::new().await;
     if !story.contains('+') {
@@ -219,6 +226,7 @@ async fn told(story: &str) -> (String, u64) {
             "+" => desk.register().await,
             "-" => desk.take_out().await,
             "away" => desk.series.away.store(true, Ordering::Relaxed),
+            "forget" => desk.series.forgets.store(true, Ordering::Relaxed),
             "back" => {
                 desk.series.away.store(false, Ordering::Relaxed);
                 desk.readmit().await;
@@ -255,6 +263,9 @@ async fn what_a_broker_had_kept_fills_and_replaces_nothing() {
     check("7 | 9 | - r7", "", 1).await;
     check("7 | - r7", "", 0).await;
     check("7 | - 8", "8", 0).await;
+    // Nor when what was taken out is remembered no more.
+    check("7 | - forget r7", "", 1).await;
+    check("7 | - forget 8 | r7", "8", 1).await;
 }
 
 #[tokio::test]
@@ -272,6 +283,10 @@ async fn it_waits_for_a_store_that_cannot_be_read_and_what_comes_live_does_not()
     check("away r7 | back", "7", 0).await;
     check("9 | away r7 | 8 | back", "8", 1).await;
     check("7 | away 9 |", "9", 0).await;
+    // Live ones are stored while the others wait, those after them too.
+    check("9 | away r7 | 8 |", "8", 0).await;
+    check("9 | away r7 | 8 | r6 5 |", "5", 0).await;
+    check("9 | away r7 | 8 | r6 5 | back", "5", 2).await;
 }
 
 proptest! {
