@@ -21,6 +21,7 @@ pub mod cut;
 mod delete;
 mod index;
 mod letters;
+pub mod lock;
 mod merge;
 mod pack;
 mod presence;
@@ -36,8 +37,6 @@ mod wal;
 mod writer;
 
 use std::fs::File;
-use std::fs::TryLockError;
-use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,6 +56,7 @@ use crate::adapters::store::embedded::chain::PUBLICATIONS;
 use crate::adapters::store::embedded::chain::REVIEWS;
 use crate::adapters::store::embedded::chain::STAMPS;
 use crate::adapters::store::embedded::checkpoint::Checkpoints;
+use crate::adapters::store::embedded::lock::lock;
 use crate::adapters::store::embedded::readings::Waiting;
 use crate::adapters::store::embedded::scan::Scan;
 use crate::adapters::store::embedded::tuning::Tuning;
@@ -106,8 +106,6 @@ use crate::ports::Visit;
 
 /// The database inside the data directory.
 const DATABASE: &str = "skytier.db";
-/// The file a writer holds locked, so that no two daemons write one directory.
-const LOCK: &str = "skytier.lock";
 /// The database's name and format.
 pub const FILE_FORMAT: (&str, u32) = (DATABASE, schema::FORMAT);
 /// Tasks that may wait for the writer.
@@ -329,36 +327,6 @@ fn unavailable(place: &Path, cause: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable {
         place: place.display().to_string(),
         cause: cause.to_string(),
-    }
-}
-
-/// Whether somebody writes a directory just now.
-pub fn in_use(directory: &Path) -> bool {
-    let lock = File::open(directory.join(LOCK));
-    lock.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-}
-
-fn lock(directory: &Path) -> Result<File, StoreError> {
-    let path = directory.join(LOCK);
-    let mut options = File::options();
-    let options = options.read(true).write(true).create(true).truncate(false);
-    let fault = |cause: std::io::Error| unavailable(&path, cause);
-    let mut file = options.open(&path).map_err(fault)?;
-    match file.try_lock() {
-        Ok(()) => {
-            let boot = cut::boot().unwrap_or_default();
-            // A full disk keeps nobody from starting; then nothing tells which run of the machine wrote last.
-            drop(
-                file.set_len(0)
-                    .and_then(|()| file.write_all(boot.as_bytes())),
-            );
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => Err(unavailable(
-            directory,
-            "another skytier process is writing this data directory; stop it or use another with --data",
-        )),
-        Err(TryLockError::Error(cause)) => Err(fault(cause)),
     }
 }
 

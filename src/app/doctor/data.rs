@@ -6,7 +6,7 @@ use crate::adapters::access;
 use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::cut;
-use crate::adapters::store::embedded::in_use;
+use crate::adapters::store::embedded::lock::in_use;
 use crate::adapters::store::inspect;
 use crate::adapters::store::inspect::Database;
 use crate::adapters::webhooks::files::Folder;

@@ -11,7 +11,7 @@ use crate::adapters::store::embedded::Access;
 use crate::adapters::store::embedded::DATABASE;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::Fault;
-use crate::adapters::store::embedded::lock;
+use crate::adapters::store::embedded::lock::lock;
 use crate::adapters::store::embedded::schema::BUSY_WAIT;
 use crate::adapters::store::embedded::schema::check_for_reading;
 use crate::adapters::store::embedded::schema::kept_before;

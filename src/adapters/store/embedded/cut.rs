@@ -16,9 +16,9 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::adapters::store::embedded::DATABASE;
-use crate::adapters::store::embedded::LOCK;
 use crate::adapters::store::embedded::copy;
-use crate::adapters::store::embedded::in_use;
+use crate::adapters::store::embedded::lock::LOCK;
+use crate::adapters::store::embedded::lock::in_use;
 use crate::adapters::store::embedded::unavailable;
 use crate::ports::StoreError;
 
