@@ -26,6 +26,8 @@ const DENOMINATORS_MAX: usize = 8;
 const POWERS: [i64; 19] = powers();
 /// Longest number text that is looked at, in bytes.
 const NUMBER_BYTES_MAX: usize = 64;
+/// Powers of ten beyond which the last digit of a number is not looked at as a fraction.
+const EXPONENT_MAX: i64 = 200;
 
 /// A received value: millionths of the factor's unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -259,6 +261,32 @@ impl Exact {
     /// When the denominator is zero.
     pub fn ratio(numerator: i64, denominator: i64) -> Self {
         Self::of(i128::from(numerator), i128::from(denominator))
+    }
+
+    /// Reads a number as [`Amount::parse`] does, and rounds nothing; what is nearer to zero than all that is computed
+    /// with is zero.
+    ///
+    /// # Errors
+    /// [`AmountFault`] when the text is no number or too large.
+    ///
+    /// ```
+    /// use skytier::domain::units::Exact;
+    /// assert_eq!(Exact::parse("-1.25e-7").unwrap(), Exact::ratio(-1, 8_000_000));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, AmountFault> {
+        let (digits, exponent) = decimal_parts(text)?;
+        if digits.is_zero() || exponent < -EXPONENT_MAX {
+            return Ok(Self::zero());
+        }
+        if exponent > EXPONENT_MAX {
+            return Err(AmountFault::TooLarge);
+        }
+        let power = BigInt::from(10).pow(exponent.unsigned_abs());
+        let value = match exponent < 0 {
+            true => BigRational::new(digits, power),
+            false => BigRational::from_integer(digits * power),
+        };
+        Ok(Self::fitted(value))
     }
 
     /// An amount as a fraction of its unit.

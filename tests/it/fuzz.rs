@@ -14,6 +14,8 @@ use skytier::adapters::credit_events;
 use skytier::adapters::credit_events::official_list;
 use skytier::adapters::layout;
 use skytier::adapters::layout::Layout;
+use skytier::adapters::mapping::Mapped;
+use skytier::adapters::mapping::Maps;
 use skytier::adapters::payload::Decoder;
 use skytier::adapters::payload::READINGS_MAX;
 use skytier::adapters::payload::hj212::framer::Framer;
@@ -208,6 +210,31 @@ fn payloads() {
             match decoder.decode(target, bytes, zone, now) {
                 Ok(decoded) => assert!(decoded.readings.len() <= READINGS_MAX),
                 Err(fault) => assert!(fault.to_string().len() < 1_000, "{fault}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn mapped_messages() {
+    let corpus = texts(&[
+        r#"{"Time":"2026-03-12T09:15:00","BME280":{"Temperature":20.5,"Pressure":"977.0"},"SDS0X1":{"PM2.5":5.8,"PM10":1.18e1}}"#,
+        r#"{"Time":"2026-03-12T09:15:00","BME280":{"Pressure":"-.123456789012345678"}}"#,
+        r#"{"sensordatavalues":[{"value_type":"SDS_P1","value":"4.40"},{"value_type":"BME280_pressure","value":"100850.00"}]}"#,
+        r#"{"pm02":7,"pm10":8,"atmp":25.87,"rhum":43}"#,
+    ]);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/devices");
+    let maps = Maps::of(&folder).expect("sound files");
+    let (rules, now) = (
+        qc_rules::rules().expect("sound rules"),
+        Instant::from_unix(1_600_000_000),
+    );
+    fuzz("mapped_messages", 10_000, &corpus, |bytes| {
+        for topic in ["tele/a/SENSOR", "airrohr/a", "airgradient/readings/a"] {
+            match maps.read((topic, bytes), 1 << 18, |_| None, now, &rules) {
+                Some(Mapped::Readings(_, readings, _)) => assert!(!readings.is_empty()),
+                Some(Mapped::Unusable(_, why)) => assert!(!why.is_empty()),
+                None => panic!("{topic} has a file"),
             }
         }
     });

@@ -1,6 +1,7 @@
 //! The text of a mapping file, format 1.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -135,6 +136,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<Map, MapFault> {
         return Err(places.fault(shape.values.span(), what));
     }
     let own = |one| value(&places, one, kind, time.interval_s);
+    let own = values.iter().map(own).collect::<Result<_, _>>()?;
     Ok(Map {
         name: name.to_owned(),
         topics,
@@ -151,9 +153,25 @@ pub(super) fn read(name: &str, text: &str) -> Result<Map, MapFault> {
             name: list.name.into_inner(),
             value: list.value.into_inner(),
         }),
-        values: values.iter().map(own).collect::<Result<_, _>>()?,
+        values: once(&places, values, own)?,
         time,
     })
+}
+
+/// Two values of one factor and statistic would overwrite each other.
+fn once(
+    places: &Places<'_>,
+    shapes: &[ValueShape],
+    values: Vec<Value>,
+) -> Result<Vec<Value>, MapFault> {
+    let mut known = HashSet::new();
+    let mut all = shapes.iter().zip(&values);
+    let again = all.find(|(_, value)| !known.insert((&value.factor, &value.stat)));
+    let fault = again.map(|(shape, Value { factor, stat, .. })| {
+        let what = format!("factor {factor} with stat {stat} is given twice; give it one place");
+        places.fault(shape.factor.span(), what)
+    });
+    fault.map_or(Ok(values), Err)
 }
 
 fn time(places: &Places<'_>, shape: &Spanned<TimeShape>) -> Result<Time, MapFault> {

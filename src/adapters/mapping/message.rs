@@ -1,6 +1,8 @@
 //! A message of a mapped topic: JSON, looked into by pointers without giving up the text of a number.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::DateTime;
 use chrono::NaiveDateTime;
@@ -25,9 +27,12 @@ use crate::domain::names::Source;
 use crate::domain::qc::Rules;
 use crate::domain::reading::Observation;
 use crate::domain::units::Amount;
+use crate::domain::units::Exact;
 
 /// Most entries of a list that are looked at.
 const ENTRIES_MAX: usize = 1_024;
+/// Seconds since 1970 that no time has.
+const EPOCH_S_MAX: i64 = 1_000_000_000_000;
 
 /// What a message of a mapped topic says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,22 +86,23 @@ impl Map {
             Ok(text) => text,
             Err(fault) => return told(None, fault.to_string()),
         };
-        let source = match self.whose(sent, text) {
+        let mut document = Document::new(text);
+        let source = match self.whose(sent, &mut document) {
             Ok(source) => source,
             Err(fault) => return told(None, fault),
         };
         let zone = self.zone.or_else(|| zone_of(&source));
-        match self.readings(text, &source, (zone, now), rules) {
+        match self.readings(&mut document, &source, (zone, now), rules) {
             Ok((readings, left)) => Mapped::Readings(source, readings, left),
             Err(fault) => told(Some(&source), fault),
         }
     }
 
-    fn whose(&self, sent: &str, text: &str) -> Result<Source, String> {
+    fn whose<'p>(&'p self, sent: &str, document: &mut Document<'_, 'p>) -> Result<Source, String> {
         let id = match &self.id {
             None => Cow::Borrowed(sent),
             Some(at) => {
-                let found = find(text, at)?.and_then(plain);
+                let found = document.find(at)?.and_then(plain);
                 found.ok_or_else(|| format!("no identifier at {at}"))?
             }
         };
@@ -106,9 +112,9 @@ impl Map {
         })
     }
 
-    fn readings(
-        &self,
-        text: &str,
+    fn readings<'p>(
+        &'p self,
+        document: &mut Document<'_, 'p>,
         source: &Source,
         (zone, now): (Option<Zone>, Instant),
         rules: &Rules,
@@ -116,30 +122,33 @@ impl Map {
         let time = match &self.time.at {
             None => now,
             Some(at) => {
-                let stamp = find(text, at)?.and_then(plain);
+                let stamp = document.find(at)?.and_then(plain);
                 let stamp = stamp.ok_or_else(|| format!("no time at {at}"))?;
                 self.time.read(&stamp, zone)?
             }
         };
         let entries = match &self.list {
-            Some(list) => Some(entries(text, list)?),
+            Some(list) => Some(entries(document, list)?),
             None => None,
+        };
+        // With a list, the places are names in it.
+        let mut find = |at: &'p str| match &entries {
+            Some(entries) => {
+                let found = entries.iter().find(|(name, _)| name == at);
+                Ok(found.map(|(_, raw)| *raw))
+            }
+            None => document.find(at),
         };
         let (mut readings, mut left) = (Vec::new(), Vec::new());
         for value in &self.values {
-            let found = match &entries {
-                Some(entries) => entries
-                    .iter()
-                    .find(|(name, _)| *name == value.at)
-                    .map(|(_, raw)| *raw),
-                None => find(text, &value.at)?,
+            let Some(found) = find(&value.at)? else {
+                continue;
             };
-            let Some(found) = found else { continue };
             let flag = match &value.flag {
-                Some(at) => find(text, at)?.and_then(plain),
+                Some(at) => find(at)?,
                 None => None,
             };
-            match read(value, plain(found), flag) {
+            match read(value, plain(found), flag.map(plain)) {
                 Ok(read) => {
                     readings.push(self.observation(value, &source.id, (time, now), read, rules))
                 }
@@ -162,19 +171,21 @@ impl Map {
     }
 }
 
-/// A value and its flag by their texts.
+/// A value and its flag, where there is one, by their texts; none for what is no text.
 pub(super) fn read(
     value: &Value,
     text: Option<Cow<'_, str>>,
-    flag: Option<Cow<'_, str>>,
+    flag: Option<Option<Cow<'_, str>>>,
 ) -> Result<(Option<Amount>, Flag), String> {
     let text = text.ok_or_else(|| format!("{}, which is neither a number nor a text", value.at))?;
     let text = text.trim();
-    let flag = match flag
-        .as_deref()
-        .map(str::trim)
-        .filter(|flag| !flag.is_empty())
-    {
+    let flag = match flag {
+        Some(None) => return Err(format!("{}, whose flag is no text", value.at)),
+        Some(flag) => flag,
+        None => None,
+    };
+    let flag = flag.as_deref().map(str::trim);
+    let flag = match flag.filter(|flag| !flag.is_empty()) {
         None => Flag::normal(),
         Some(word) => {
             let flag = Flag::new(word).ok().filter(is_plausible);
@@ -226,11 +237,11 @@ impl Time {
     }
 }
 
-/// Seconds of a number that counts so many of them to a second; fractions are dropped.
+/// Seconds of a number that counts so many of them to a second; fractions of a second are dropped.
 fn epoch(text: &str, a_second: i64) -> Option<i64> {
-    let whole = text.split('.').next().unwrap_or(text);
-    let count: i64 = whole.parse().ok()?;
-    Some(count.div_euclid(a_second))
+    let seconds = Exact::parse(text).ok()?.over(&Exact::whole(a_second))?;
+    let within = !seconds.is_negative() && seconds < Exact::whole(EPOCH_S_MAX);
+    within.then(|| seconds.floor())
 }
 
 fn local(text: &str, pattern: &str, zone: Option<Zone>) -> Option<i64> {
@@ -239,37 +250,75 @@ fn local(text: &str, pattern: &str, zone: Option<Zone>) -> Option<i64> {
     Some(time.timestamp())
 }
 
-/// What a pointer leads to in a text of JSON; nothing where there is nothing.
-fn find<'a>(text: &'a str, pointer: &str) -> Result<Option<&'a str>, String> {
-    let mut here = text;
-    for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        let next = match here.trim_start().as_bytes().first() {
-            Some(b'{') => {
-                let pairs = json::pairs(here).map_err(|fault| fault.to_string())?;
-                pairs
-                    .into_iter()
-                    .find(|(key, _)| *key == step)
-                    .map(|(_, value)| value)
-            }
-            Some(b'[') => {
-                let all: Vec<&RawValue> = list(here)?;
-                let at = step.parse::<usize>().ok();
-                at.and_then(|at| all.get(at).map(|value| value.get()))
-            }
-            _ => {
-                // A text that is no JSON at all is a fault, a plain value has nothing in it.
-                serde_json::from_str::<&RawValue>(here)
-                    .map_err(|fault| format!("JSON: {fault}"))?;
-                None
-            }
-        };
-        match next {
-            Some(value) => here = value,
-            None => return Ok(None),
+/// A text of JSON that pointers lead into: each object and list in it is parsed once, however many lead through it.
+struct Document<'a, 'p> {
+    text: &'a str,
+    /// What was parsed, by the pointer to it.
+    opened: HashMap<&'p str, Inside<'a>>,
+}
+
+/// What stands in a value of JSON.
+enum Inside<'a> {
+    Object(Vec<(Cow<'a, str>, &'a str)>),
+    List(Vec<&'a RawValue>),
+    /// Nothing: it is a plain value.
+    Nothing,
+}
+
+impl<'a> Inside<'a> {
+    fn of(text: &'a str) -> Result<Self, String> {
+        match text.trim_start().as_bytes().first() {
+            Some(b'{') => match json::pairs(text) {
+                Ok(pairs) => Ok(Self::Object(pairs)),
+                Err(fault) => Err(fault.to_string()),
+            },
+            Some(b'[') => list(text).map(Self::List),
+            // A text that is no JSON at all is a fault, a plain value has nothing in it.
+            _ => match serde_json::from_str::<&RawValue>(text) {
+                Ok(_) => Ok(Self::Nothing),
+                Err(fault) => Err(format!("JSON: {fault}")),
+            },
         }
     }
-    Ok(Some(here))
+
+    fn at(&self, step: &str) -> Option<&'a str> {
+        match self {
+            Self::Object(pairs) => {
+                let found = pairs.iter().find(|(key, _)| *key == step);
+                found.map(|(_, value)| *value)
+            }
+            Self::List(all) => all
+                .get(step.parse::<usize>().ok()?)
+                .map(|value| value.get()),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl<'a, 'p> Document<'a, 'p> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            opened: HashMap::new(),
+        }
+    }
+
+    /// What a pointer leads to; nothing where there is nothing.
+    fn find(&mut self, pointer: &'p str) -> Result<Option<&'a str>, String> {
+        let mut here = self.text;
+        for (start, _) in pointer.match_indices('/') {
+            let inside = match self.opened.entry(&pointer[..start]) {
+                Entry::Occupied(opened) => opened.into_mut(),
+                Entry::Vacant(place) => place.insert(Inside::of(here)?),
+            };
+            let step = pointer[start + 1..].split('/').next().unwrap_or_default();
+            match inside.at(&step.replace("~1", "/").replace("~0", "~")) {
+                Some(value) => here = value,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(here))
+    }
 }
 
 fn list(text: &str) -> Result<Vec<&RawValue>, String> {
@@ -292,15 +341,44 @@ fn plain(raw: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Names and values of a list.
-fn entries<'a>(text: &'a str, own: &List) -> Result<Vec<(String, &'a str)>, String> {
-    let at = find(text, &own.at)?.ok_or_else(|| format!("no list at {}", own.at))?;
+fn entries<'a, 'p>(
+    document: &mut Document<'a, 'p>,
+    own: &'p List,
+) -> Result<Vec<(String, &'a str)>, String> {
+    let at = document.find(&own.at)?;
+    let at = at.ok_or_else(|| format!("no list at {}", own.at))?;
     let mut found = Vec::new();
     for entry in list(at)? {
-        let name = find(entry.get(), &own.name)?.and_then(plain);
-        let value = find(entry.get(), &own.value)?;
-        if let (Some(name), Some(value)) = (name, value) {
+        let mut entry = Document::new(entry.get());
+        let name = entry.find(&own.name)?.and_then(plain);
+        if let (Some(name), Some(value)) = (name, entry.find(&own.value)?) {
             found.push((name.into_owned(), value));
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_pointers_lead_through_is_parsed_once() {
+        let mut document = Document::new(r#" {"a":{"b":[1,{"c/d":"x"}],"e":2.50},"f":null}"#);
+        for (pointer, expected) in [
+            ("/a/b/0", Some("1")),
+            ("/a/b/1/c~1d", Some("\"x\"")),
+            ("/a/b/2", None),
+            ("/a/e", Some("2.50")),
+            ("/a/e/g", None),
+            ("/a/e", Some("2.50")),
+            ("/f", Some("null")),
+            ("/g/h", None),
+        ] {
+            assert_eq!(document.find(pointer), Ok(expected), "{pointer}");
+        }
+        let mut opened: Vec<&str> = document.opened.into_keys().collect();
+        opened.sort_unstable();
+        assert_eq!(opened, ["", "/a", "/a/b", "/a/b/1", "/a/e"]);
+    }
 }

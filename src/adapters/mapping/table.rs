@@ -148,7 +148,7 @@ impl Rows<'_> {
         let zone = self.map.zone.or_else(|| zone_of(&source));
         let time = self.map.time.read(&self.record[self.time], zone)?;
         let values = self.values.iter().map(|(value, place, flag)| {
-            let flag = flag.map(|place| Cow::Borrowed(&self.record[place]));
+            let flag = flag.map(|place| Some(Cow::Borrowed(&self.record[place])));
             let read = message::read(value, Some(Cow::Borrowed(&self.record[*place])), flag)?;
             Ok(self
                 .map

@@ -138,6 +138,72 @@ fn messages_that_cannot_be_used_say_why() {
     );
 }
 
+#[test]
+fn numbers_of_messages_are_whole_texts() {
+    let pressure = |text: &str| {
+        format!(r#"{{"Time":"2026-03-12T09:15:00","BME280":{{"Pressure":"{text}"}}}}"#)
+    };
+    for text in [".-123456789012345678", ".-5", "-.-5"] {
+        let told =
+            format!("stations/a: tasmota.toml: /BME280/Pressure \"{text}\": not a decimal number");
+        check("tele/a/SENSOR", &pressure(text), &told);
+    }
+    let read = "stations/a: a01006 rtd -30 0 98.765432 N";
+    check("tele/a/SENSOR", &pressure("9.8765432E+2"), read);
+}
+
+/// A list with flags beside its values.
+const LISTED: &str = "format = 1\ntopics = [\"a/{id}\"]\nkind = \"stations\"\n[time]\n[list]\nat = \"/l\"\n\
+                      name = \"/n\"\nvalue = \"/v\"\n[[values]]\nat = \"x\"\nfactor = \"pm25\"\nflag = \"f\"\n\
+                      [[values]]\nat = \"y\"\nfactor = \"pm10\"\n";
+/// The same with pointers.
+const PLACED: &str = "format = 1\ntopics = [\"a/{id}\"]\nkind = \"stations\"\n[time]\n[[values]]\nat = \"/x\"\n\
+                      factor = \"pm25\"\nflag = \"/f\"\n[[values]]\nat = \"/y\"\nfactor = \"pm10\"\n";
+
+#[test]
+fn a_flag_is_taken_or_told() {
+    let told = "S: pm10 rtd +0 0 2 N, +left out: x, whose flag";
+    for (flag, expected) in [
+        (
+            Some("\"M\""),
+            "S: pm25 rtd +0 0 1 M, pm10 rtd +0 0 2 N".to_owned(),
+        ),
+        (
+            Some("null"),
+            "S: pm25 rtd +0 0 1 N, pm10 rtd +0 0 2 N".to_owned(),
+        ),
+        (None, "S: pm25 rtd +0 0 1 N, pm10 rtd +0 0 2 N".to_owned()),
+        (
+            Some("true"),
+            format!("{told} is no text; the rest is stored"),
+        ),
+        (
+            Some("[\"M\"]"),
+            format!("{told} is no text; the rest is stored"),
+        ),
+        (Some("{}"), format!("{told} is no text; the rest is stored")),
+        (
+            Some("\"hello\""),
+            format!("{told} \"hello\" is none; the rest is stored"),
+        ),
+    ] {
+        let entry = flag.map_or(String::new(), |flag| format!(r#",{{"n":"f","v":{flag}}}"#));
+        let listed = format!(r#"{{"l":[{{"n":"x","v":1}}{entry},{{"n":"y","v":"2"}}]}}"#);
+        let field = flag.map_or(String::new(), |flag| format!(r#","f":{flag}"#));
+        let placed = format!(r#"{{"x":1{field},"y":"2"}}"#);
+        for (file, message, mark) in [(LISTED, listed, "x"), (PLACED, placed, "/x")] {
+            let map = Map::parse("m.toml", file).and_then(Map::for_messages);
+            let maps = Maps(vec![map.expect("sound")]);
+            let expected = expected.replace(" x,", &format!(" {mark},"));
+            assert_eq!(
+                read(&maps, "a/S", &message),
+                format!("stations/{expected}"),
+                "{message}"
+            );
+        }
+    }
+}
+
 const HEAD: &str = "format = 1\ntopics = [\"a/{id}\"]\nkind = \"stations\"\n";
 const REST: &str = "[time]\n[[values]]\nat = \"/v\"\nfactor = \"pm25\"\n";
 
@@ -215,6 +281,27 @@ fn faults_of_files_name_the_line() {
 }
 
 #[test]
+fn one_factor_and_statistic_has_one_place() {
+    for (more, expected) in [
+        (
+            "factor = \"pm25\"",
+            "m.toml:9: factor pm25 with stat rtd is given twice",
+        ),
+        (
+            "stat = \"rtd\"\nfactor = \"a34004\"",
+            "m.toml:10: factor pm25 with stat rtd is given twice",
+        ),
+    ] {
+        check_file(
+            &format!("{HEAD}{REST}[[values]]\n{more}\nat = \"/w\"\n"),
+            expected,
+        );
+    }
+    let other = format!("{HEAD}{REST}[[values]]\nat = \"/w\"\nfactor = \"pm25\"\nstat = \"max\"\n");
+    assert!(Map::parse("m.toml", &other).is_ok());
+}
+
+#[test]
 fn what_a_time_names_is_said_by_the_file() {
     for (time, payload, expected) in [
         ("at = \"/t\"\nformat = \"epoch_ms\"", "1773278130999", 0),
@@ -228,6 +315,13 @@ fn what_a_time_names_is_said_by_the_file() {
             "at = \"/t\"\ninterval_s = 3600\nlabel = \"end\"\nformat = \"epoch_s\"",
             "1773278130",
             0,
+        ),
+        ("at = \"/t\"\nformat = \"epoch_s\"", "1.77327813E9", 0),
+        ("at = \"/t\"\nformat = \"epoch_s\"", "\"1773278130.75\"", 0),
+        (
+            "at = \"/t\"\nformat = \"epoch_ms\"",
+            "1.773278160999e+12",
+            30,
         ),
         (
             "at = \"/t\"\nformat = \"%Y/%m/%dT%H:%M:%Sz\"",
@@ -258,12 +352,20 @@ fn what_a_time_names_is_said_by_the_file() {
         }
     }
     assert!(Zone::parse("+08:00").is_some());
+    let maps = format!(
+        "{HEAD}[time]\nat = \"/t\"\nformat = \"epoch_s\"\n[[values]]\nat = \"/v\"\nfactor = \"pm25\"\n"
+    );
+    let maps = Maps(vec![Map::parse("m.toml", &maps).expect("sound")]);
+    for bad in ["-1", "1e13", "1e300", "17732E", ".-5", "1.2.3", "x", ""] {
+        let found = read(&maps, "a/S", &format!("{{\"t\":\"{bad}\",\"v\":1.5}}"));
+        assert!(found.contains("is not of its format"), "{bad}: {found}");
+    }
 }
 
 proptest::proptest! {
     /// Whatever comes, nothing panics; and a message that is read has a value.
     #[test]
-    fn any_bytes_are_readings_or_a_fault(payload in "[\\[\\]{}\":,0-9a-zPMSDX._ -]{0,60}", pick in 0..4_usize) {
+    fn any_bytes_are_readings_or_a_fault(payload in "[\\[\\]{}\":,0-9a-zPMSDX._ +-]{0,60}", pick in 0..4_usize) {
         let maps = shipped();
         let topic = ["tele/a/SENSOR", "airrohr/1", "airgradient/readings/a", "v3/a/devices/b/up"][pick];
         match maps.read((topic, payload.as_bytes()), 1 << 18, |_| None, NOW, &Rules::default()) {
