@@ -99,6 +99,21 @@ impl Plan {
 }
 
 impl Table<'_> {
+    /// The next row's source; nothing at the end. Rows of a layout are sound once they are read; those of a map are so
+    /// once their readings are.
+    fn next_source(&mut self, senders: &Senders, rules: &Rules) -> Option<anyhow::Result<Source>> {
+        match self {
+            Self::Layout(rows) => {
+                let row = rows.next()?;
+                Some(row.map(|row| station(&row)).map_err(anyhow::Error::from))
+            }
+            Self::Map(_) => {
+                let row = self.next_row(senders, rules)?;
+                Some(row.map(|(source, _)| source))
+            }
+        }
+    }
+
     /// The next row's source and readings; nothing at the end.
     fn next_row(
         &mut self,
@@ -108,13 +123,8 @@ impl Table<'_> {
         match self {
             Self::Layout(rows) => {
                 let row = rows.next()?;
-                let read = |row: layout::Row| {
-                    let source = Source {
-                        kind: SourceKind::Station,
-                        id: row.station.clone(),
-                    };
-                    (source, observations::of_row(&row, rules, now()))
-                };
+                let read =
+                    |row: layout::Row| (station(&row), observations::of_row(&row, rules, now()));
                 Some(row.map(read).map_err(anyhow::Error::from))
             }
             Self::Map(rows) => {
@@ -122,6 +132,14 @@ impl Table<'_> {
                 Some(row.map_err(bad_input))
             }
         }
+    }
+}
+
+/// Whose row it is.
+fn station(row: &layout::Row) -> Source {
+    Source {
+        kind: SourceKind::Station,
+        id: row.station.clone(),
     }
 }
 
@@ -163,8 +181,8 @@ fn look(
     let (mut known, mut strangers) = (BTreeSet::new(), BTreeSet::new());
     for path in &args.input {
         let mut table = plan.open(path)?;
-        while let Some(row) = table.next_row(senders, rules) {
-            let (source, _) = row?;
+        while let Some(source) = table.next_source(senders, rules) {
+            let source = source?;
             rows += 1;
             match senders.knows(&source) {
                 true => known.insert(source),
