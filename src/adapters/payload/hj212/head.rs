@@ -9,6 +9,8 @@ const QN_BYTES_MAX: usize = 32;
 const PW_BYTES_MAX: usize = 64;
 /// Most packets of one record.
 const PACKETS_MAX: u32 = 9_999;
+/// What texts that are repeated have to be.
+const PRINTABLE: &str = "a short text of printable letters is expected";
 
 /// The head of a data segment, and its data region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Head {
             qn: printable("QN", fields.qn, QN_BYTES_MAX)?,
             st: printable("ST", fields.st, 8)?.unwrap_or_default(),
             cn: cn.ok_or_else(|| field("CN", fields.cn, "four digits are expected"))?,
-            pw: printable("PW", fields.pw, PW_BYTES_MAX)?.unwrap_or_default(),
+            pw: password(fields.pw)?,
             mn: mn.to_owned(),
             flag: flag.unwrap_or_default(),
             packet,
@@ -135,6 +137,13 @@ fn field(name: &'static str, text: Option<&str>, expected: &'static str) -> Fram
     }
 }
 
+/// The password; one that is none is not repeated.
+fn password(text: Option<&str>) -> Result<String, FrameFault> {
+    let hidden = |_| field("PW", Some("***"), PRINTABLE);
+    let password = printable("PW", text, PW_BYTES_MAX).map_err(hidden)?;
+    Ok(password.unwrap_or_default())
+}
+
 /// A text that goes back in an answer as it came.
 fn printable(
     name: &'static str,
@@ -146,11 +155,7 @@ fn printable(
         None => Ok(None),
         Some(given) => match Some(given).filter(sound) {
             Some(text) => Ok(Some(text.to_owned())),
-            None => Err(field(
-                name,
-                text,
-                "a short text of printable letters is expected",
-            )),
+            None => Err(field(name, text, PRINTABLE)),
         },
     }
 }

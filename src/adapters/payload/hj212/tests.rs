@@ -204,6 +204,10 @@ fn every_field_at_fault_is_named() {
         ),
         ("QN=1 2;MN=@;CN=2061;CP=&&&&", "QN=1 2; a short text"),
         (
+            "PW=12 34;MN=@;CN=2061;CP=&&&&",
+            "PW=***; a short text of printable letters",
+        ),
+        (
             "MN=other;CN=2061;CP=&&&&",
             "hj212_mn: HJ 212: MN=other, while the topic is that of 88888880000031",
         ),
