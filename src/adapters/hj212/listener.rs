@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,6 +27,7 @@ use crate::adapters::limits::Meters;
 use crate::adapters::limits::Visitor;
 use crate::adapters::mqtt::devices::Devices;
 use crate::domain::names::SourceId;
+use crate::flow::locked::locked;
 
 /// Pause after the system could not give us a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -68,7 +68,7 @@ impl Shared {
     }
 
     fn seats(&self) -> MutexGuard<'_, HashMap<String, Seat>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.seats)
     }
 
     /// The logger is at this connection now: another one it had is cut off.

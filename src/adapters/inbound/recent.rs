@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use crate::domain::calendar::Instant;
 use crate::domain::names::Source;
+use crate::flow::locked::locked;
 
 /// Messages of one source that are kept, and that are noted within a second.
 pub const KEPT: usize = 8;
@@ -62,7 +62,7 @@ pub struct Recent(Mutex<HashMap<Source, Own>>);
 
 impl Recent {
     fn kept(&self) -> MutexGuard<'_, HashMap<Source, Own>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 
     /// Notes a message received at `now`.

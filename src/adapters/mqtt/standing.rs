@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use crate::flow::locked::locked;
 use rumqttc::v5::mqttbytes::v5::SubscribeReasonCode;
 
 /// How a broker stands.
@@ -31,7 +31,7 @@ impl Default for Standing {
 
 impl Standing {
     fn lock(&self) -> MutexGuard<'_, Stands> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 
     /// How it stands now.
