@@ -328,6 +328,8 @@ pub trait Letters: Send + Sync {
     fn letters(&self, query: LetterQuery) -> Answer<'_, Vec<Kept>>;
     /// How many stand in each state, by source; in the order of both.
     fn letter_counts(&self) -> Answer<'_, Vec<(Source, LetterState, u64)>>;
+    /// How many stand so; of those that stand otherwise nothing is read.
+    fn letter_count(&self, state: LetterState) -> Answer<'_, u64>;
 }
 
 /// The store of what is registered.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::Daemon;
@@ -273,6 +274,27 @@ async fn every_rule_asks_for_what_is_told_and_what_is_told_is_what_happened() {
         let page = daemon.fetch("/metrics").text;
         (page.contains(trouble) && page.contains("skytier_ready 0\n")).then_some(())
     });
+    daemon.stop("TERM");
+}
+
+#[test]
+fn metrics_are_told_without_those_of_a_store_that_cannot_be_read() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let waiting = "skytier_letters_waiting{state=\"dead\"}";
+    assert_eq!(daemon.metric(waiting), 0);
+    let shell = Connection::open(data.join("skytier.db")).expect("a database");
+    let rename = |from: &str, to: &str| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        shell.execute_batch(&rename).expect("renamed");
+    };
+    rename("dead_letter", "aside");
+    let told = daemon.fetch("/metrics");
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert!(told.text.contains("skytier_ready "), "{}", told.text);
+    assert!(!told.text.contains("letters_waiting"), "{}", told.text);
+    rename("aside", "dead_letter");
+    assert_eq!(daemon.metric(waiting), 0);
     daemon.stop("TERM");
 }
 

@@ -432,6 +432,10 @@ impl Letters for Embedded {
     fn letter_counts(&self) -> Answer<'_, Vec<(Source, LetterState, u64)>> {
         Box::pin(self.read(letters::counts))
     }
+
+    fn letter_count(&self, state: LetterState) -> Answer<'_, u64> {
+        Box::pin(self.read(move |connection| letters::count(connection, state)))
+    }
 }
 
 impl Registrar for Embedded {

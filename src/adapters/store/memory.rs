@@ -300,6 +300,12 @@ impl Letters for Memory {
                 .collect(),
         )
     }
+
+    fn letter_count(&self, state: LetterState) -> Answer<'_, u64> {
+        let own = self.state();
+        let own = own.letters.iter().filter(|kept| kept.state() == state);
+        ready(own.count() as u64)
+    }
 }
 
 impl Registrar for Memory {

@@ -70,6 +70,16 @@ async fn counts(stores: &Stores) -> Vec<String> {
     counts.iter().map(line).collect()
 }
 
+/// How many stand in each state, one asked after the other: quarantined, dead, admitted.
+async fn states(stores: &Stores) -> [u64; 3] {
+    let count = async |state| stores.letters.letter_count(state).await.expect("a count");
+    [
+        count(LetterState::Quarantined).await,
+        count(LetterState::Dead).await,
+        count(LetterState::Admitted).await,
+    ]
+}
+
 #[test]
 fn what_later_tries_made_of_a_letter_is_kept_and_counts() {
     on_every_store(async |kind, stores| {
@@ -132,6 +142,7 @@ fn what_later_tries_made_of_a_letter_is_kept_and_counts() {
             "stations/S3 admitted 1",
         ];
         assert_eq!(counts(stores).await, expected, "{kind}");
+        assert_eq!(states(stores).await, [0, 1, 2], "{kind}");
         let verified = stores.verify.verify().await.expect("verified");
         assert_eq!(verified.fault, None, "{kind}");
     });

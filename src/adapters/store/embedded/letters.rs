@@ -187,6 +187,14 @@ pub(super) fn counts(connection: &Connection) -> Result<Vec<(Source, LetterState
     Ok(counts)
 }
 
+/// How many letters stand so, by the index of states.
+pub(super) fn count(connection: &Connection, state: LetterState) -> Result<u64, Fault> {
+    let select = "SELECT count(*) FROM dead_letter WHERE state = ?1";
+    let mut statement = connection.prepare_cached(select)?;
+    let count: i64 = statement.query_row([state.key()], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
 /// Compares every letter and try with its hash; counts of both, and the first that differs.
 pub(super) fn check(connection: &Connection) -> Result<(u64, u64, Option<String>), Fault> {
     let select = format!("SELECT {LETTER_COLUMNS} FROM dead_letter ORDER BY id");
