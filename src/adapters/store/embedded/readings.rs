@@ -256,19 +256,12 @@ pub(super) fn replaced_of(
     range: Range,
 ) -> Result<Vec<Replaced>, Fault> {
     let snapshot = connection.unchecked_transaction()?;
-    let mut series = Vec::new();
-    SeriesRow::each(&snapshot, |row| {
-        if row.key.source == *source {
-            series.push((row.id, row.key));
-        }
-        Ok(())
-    })?;
     let select = "SELECT time, value, flag, qc, reviewed, received_at, replaced_at FROM revision
                   WHERE series = ?1 AND time > ?2 AND time <= ?3 ORDER BY time, id";
     let mut statement = snapshot.prepare_cached(select)?;
     let times = [range.after, range.upto].map(Instant::unix);
     let mut found = Vec::new();
-    for (id, key) in series {
+    for SeriesRow { id, key, .. } in SeriesRow::of_source(&snapshot, source)? {
         let mut rows = statement.query([id, times[0], times[1]])?;
         let (mut count, mut last) = (0, None);
         while let Some(row) = rows.next()? {

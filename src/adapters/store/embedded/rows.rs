@@ -101,6 +101,24 @@ impl SeriesRow {
         })
     }
 
+    /// The rows of a source, in order of id.
+    pub(super) fn of_source(
+        connection: &Connection,
+        source: &SourceId,
+    ) -> Result<Vec<Self>, Fault> {
+        let select = format!(
+            "SELECT {} FROM series WHERE source = ?1 ORDER BY id",
+            Self::COLUMNS
+        );
+        let mut statement = connection.prepare_cached(&select)?;
+        let mut rows = statement.query([source.as_str()])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(Self::read(row)?);
+        }
+        Ok(found)
+    }
+
     /// Passes every row on, in order of id.
     pub(super) fn each(
         connection: &Connection,
