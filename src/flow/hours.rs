@@ -216,7 +216,7 @@ impl HoursOf<'_> {
     }
 
     /// The area's hourly values of one pollutant, 24 a day: those of [`Self::hours`] without moving means and indices, which
-    /// take most of its time. All stations are read in one go.
+    /// take most of its time. All stations are read in one go; whoever asks for long loads a month at a time.
     ///
     /// # Errors
     /// Those of the store.

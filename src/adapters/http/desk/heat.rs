@@ -16,7 +16,6 @@ use crate::adapters::http::phrases::fill;
 use crate::adapters::http::phrases::phrases;
 use crate::adapters::http::state::WebState;
 use crate::domain::calendar::HOURS_PER_DAY;
-use crate::domain::calendar::Period;
 use crate::domain::calendar::PeriodKind;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::units::Exact;
@@ -37,10 +36,13 @@ pub(super) async fn heat_of(desk: &Desk<'_>) -> Result<HeatChart, Problem> {
     // Nothing else is drawn, so nothing else is read.
     keys.retain(|key| key.factor.as_str() == Pollutant::Pm25.key());
     let of = desk.hours_of(&keys);
-    let loaded = of.loaded_of(&desk.area, desk.span, Pollutant::Pm25).await?;
-    let cells = || {
-        let months = PeriodKind::Month.cut(desk.span).into_iter();
-        let of_month = |month: Period| {
+    let mut cells = Vec::new();
+    // A month at a time: a year of all stations of a nation takes some hundred megabytes.
+    for month in PeriodKind::Month.cut(desk.span) {
+        let loaded = of
+            .loaded_of(&desk.area, month.span, Pollutant::Pm25)
+            .await?;
+        let of_month = || {
             let hours = of.values_of(&desk.area, month.span, &loaded);
             let cell = |hour: usize| {
                 let own = hours.iter().skip(hour).step_by(HOURS_PER_DAY);
@@ -52,9 +54,8 @@ pub(super) async fn heat_of(desk: &Desk<'_>) -> Result<HeatChart, Problem> {
             };
             std::array::from_fn::<_, HOURS_PER_DAY, _>(cell)
         };
-        months.map(of_month).collect::<Vec<_>>()
-    };
-    let cells = state.compute(cells).await;
+        cells.push(state.compute(of_month).await);
+    }
     let words_of = phrases(desk.lang);
     let simulated = desk.assessor.simulated(&desk.area, desk.span);
     Ok(HeatChart {
