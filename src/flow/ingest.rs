@@ -10,7 +10,6 @@ mod series;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -29,6 +28,7 @@ use crate::flow::directory::Directory;
 use crate::flow::ingest::retained::Ahead;
 use crate::flow::ingest::series::Known;
 use crate::flow::ingest::series::TOO_MANY;
+use crate::flow::locked::locked;
 use crate::flow::measure::AGE;
 use crate::flow::measure::Histogram;
 use crate::flow::measure::SECOND;
@@ -314,7 +314,7 @@ impl Ingest {
         let Place::Store(observations, left) = place else {
             return place;
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.known);
         match known.take_up(observations) {
             Ok(()) => Place::Store(observations, left),
             Err(said) => Place::Keep(LetterState::Dead, TOO_MANY, said),

@@ -18,6 +18,7 @@ use crate::domain::area::AreaOptions;
 use crate::domain::calendar::Span;
 use crate::domain::registry::Registry;
 use crate::domain::standards::Editions;
+use crate::flow::locked::locked;
 
 /// Most months kept, some 20 kB each; when there would be more, all are forgotten.
 const MONTHS_MAX: usize = 1_000;
@@ -69,7 +70,7 @@ impl Clone for KeptMonths {
 
 impl KeptMonths {
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 
     /// The days of a month as kept, or as made now.

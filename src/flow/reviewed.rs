@@ -95,7 +95,7 @@ impl ReviewedDays {
             decided: over(recipe, decisions, true),
         };
         let mut kept = self.kept.lock().await;
-        let mut days = StationDays::clone(raw);
+        let mut days = StationDays::apart(raw);
         let mut seen = SeenDays::new();
         for (source, own) in own {
             let before = kept.remove(source);

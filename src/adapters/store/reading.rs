@@ -10,7 +10,7 @@ use rusqlite::OpenFlags;
 use rusqlite::ffi;
 
 /// How long a connection waits for another one's lock.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// Opens the file for queries; nothing in it changes by them.
 ///

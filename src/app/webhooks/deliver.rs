@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -30,6 +29,7 @@ use crate::domain::credit::hook::Patience;
 use crate::domain::credit::hook::Progress;
 use crate::domain::credit::uscc::Uscc;
 use crate::flow::health::Health;
+use crate::flow::locked::locked;
 use crate::flow::tiering::Tiering;
 use crate::flow::tiering::book::Row;
 use crate::flow::tiering::told::Change;
@@ -141,7 +141,7 @@ impl Deliverer {
     }
 
     fn troubles(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.troubles)
     }
 
     /// Tells the health page who waits.

@@ -12,11 +12,11 @@ use crate::adapters::store::embedded::DATABASE;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::embedded::Fault;
 use crate::adapters::store::embedded::lock::lock;
-use crate::adapters::store::embedded::schema::BUSY_WAIT;
 use crate::adapters::store::embedded::schema::check_for_reading;
 use crate::adapters::store::embedded::schema::kept_before;
 use crate::adapters::store::embedded::schema::open_for_writing;
 use crate::adapters::store::embedded::unavailable;
+use crate::adapters::store::reading::BUSY_WAIT;
 use crate::ports::StoreError;
 
 /// Copies the database of a data directory into `folder`, which becomes a data directory itself, synced.

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use xxhash_rust::xxh3::xxh3_64;
@@ -26,15 +25,13 @@ pub(super) const FORMAT: u32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Page size in bytes.
 const PAGE_BYTES: u32 = 16_384;
-/// How long a connection waits for another one's lock.
-pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// Opens the file for the writer; creates it, or what it lacks.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let place = path.display().to_string();
     let fault = |error: rusqlite::Error| Fault::Sql(error).store_error(&place, false);
     let mut connection = Connection::open(path).map_err(fault)?;
-    connection.busy_timeout(BUSY_WAIT).map_err(fault)?;
+    connection.busy_timeout(reading::BUSY_WAIT).map_err(fault)?;
     let version = version(&connection, path)?;
     let lacks = lacks(&connection, path)?;
     if version > 0 && !lacks.is_empty() {

@@ -16,6 +16,7 @@ use rusqlite::params;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::adapters::store::embedded::Access;
+use crate::adapters::store::reading;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Factor;
 use crate::domain::names::Flag;
@@ -37,8 +38,6 @@ pub(super) const FORMAT: u32 = 1;
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spool (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, checksum INTEGER NOT NULL, lines TEXT NOT NULL
 ) STRICT";
-/// How long a connection waits for another one's lock.
-const BUSY_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A batch that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -295,7 +294,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 fn setup(path: &Path) -> rusqlite::Result<(Connection, u32)> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_WAIT)?;
+    connection.busy_timeout(reading::BUSY_WAIT)?;
     let mut found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found == 0 {
         connection.pragma_update(None, "journal_mode", "WAL")?;
