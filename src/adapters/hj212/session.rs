@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,18 +29,23 @@ use crate::adapters::inbound::Verdict;
 use crate::adapters::limits::Area;
 use crate::adapters::limits::Visitor;
 use crate::adapters::mqtt::devices::Claim;
+use crate::adapters::mqtt::devices::Device;
 use crate::adapters::payload::hj212::FrameFault;
+use crate::adapters::payload::hj212::crc::Variant;
 use crate::adapters::payload::hj212::frame::BEFORE;
 use crate::adapters::payload::hj212::frame::CHECK;
 use crate::adapters::payload::hj212::framer::Framer;
 use crate::adapters::payload::hj212::framer::Step;
 use crate::adapters::payload::hj212::head::Head;
+use crate::adapters::payload::topic;
 use crate::domain::names::SourceId;
 
 /// Frames of one connection that may wait for their verdict.
 const PENDING_MAX: usize = 64;
 /// Bytes that are no frame of a device, before the first one that is.
 const STRANGE_BYTES_MAX: usize = 8 * 1024;
+/// The same after one, until the next.
+const BETWEEN_BYTES_MAX: usize = 64 * 1024;
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 4 * 1024;
 /// How long a logger may take to read an answer.
@@ -64,7 +70,7 @@ pub(super) struct Session<'a> {
     pending: VecDeque<Pending>,
     /// Loggers that spoke here, by their topics; and the one that spoke last.
     seated: HashSet<String>,
-    last: Option<String>,
+    last: Option<Speaker>,
     seat: Seat,
     strange_bytes: usize,
     heard: Instant,
@@ -72,6 +78,14 @@ pub(super) struct Session<'a> {
     partial: Option<Instant>,
     /// Until when it is held back for being too fast.
     resume: Option<Instant>,
+}
+
+/// A logger that showed who it is.
+#[derive(Clone)]
+struct Speaker {
+    topic: String,
+    /// None: nobody was asked.
+    device: Option<Arc<Device>>,
 }
 
 /// Why a connection ends.
@@ -160,8 +174,10 @@ impl<'a> Session<'a> {
     /// Takes what is there; whether more may be read.
     async fn work(&mut self) -> Result<bool, Ending> {
         let counters = &self.shared.counters;
+        let unchecked = self.shared.settings.unchecked.any();
         while self.pending.len() < PENDING_MAX && self.resume.is_none() {
-            match self.framer.step(self.shared.settings.unchecked) {
+            let checked = self.framer.checked_bytes();
+            match self.framer.step(unchecked) {
                 Step::Wait => {
                     let since = self.partial.unwrap_or_else(Instant::now);
                     self.partial = (self.framer.held() > 0).then_some(since);
@@ -170,6 +186,7 @@ impl<'a> Session<'a> {
                 Step::Noise(count) => {
                     Counters::add(&counters.noise_bytes, count as u64);
                     self.strange(count)?;
+                    self.meter(count as u64);
                 }
                 Step::Bad(fault) => {
                     let crc = matches!(fault, FrameFault::Crc { .. });
@@ -180,53 +197,70 @@ impl<'a> Session<'a> {
                     });
                     tracing::debug!(address = %self.address, %fault, "hj212: no frame");
                     self.strange(ONE)?;
+                    self.meter(self.framer.checked_bytes() - checked);
+                    // Many of them may stand in what was read at once: others have their turn.
+                    tokio::task::yield_now().await;
                 }
-                Step::Frame(bytes, _) => {
+                Step::Frame(bytes, crc) => {
                     self.partial = None;
-                    self.frame(bytes).await?;
+                    self.frame(bytes, crc).await?;
                 }
             }
         }
         Ok(false)
     }
 
-    /// Counts bytes that are no frame of a device, as long as none spoke here.
+    /// Counts bytes that are no frame of a device, since the last one that was.
     fn strange(&mut self, count: usize) -> Result<(), Ending> {
         self.strange_bytes += count;
-        match self.last.is_none() && self.strange_bytes > STRANGE_BYTES_MAX {
-            true => Err("no frame in the first bytes".to_owned()),
-            false => Ok(()),
+        match &self.last {
+            None if self.strange_bytes > STRANGE_BYTES_MAX => {
+                Err("no frame in the first bytes".to_owned())
+            }
+            Some(_) if self.strange_bytes > BETWEEN_BYTES_MAX => {
+                Err("no frame for too long".to_owned())
+            }
+            _ => Ok(()),
         }
     }
 
+    /// Counts what the logger that spoke last costs, and holds it back for being too fast. Of whoever has not spoken yet, so few bytes
+    /// are read that there is nothing to hold back.
+    fn meter(&mut self, bytes: u64) {
+        let Some(last) = &self.last else { return };
+        if !self.shared.door.holds(self.address) {
+            return;
+        }
+        let wait = self.shared.meters.of(&last.topic).take(bytes);
+        if !wait.is_zero() {
+            Counters::count(&self.shared.counters.held_back);
+            self.resume = Some(Instant::now() + wait);
+        }
+    }
+
+    /// Whether a frame is damaged, for all that is known of its logger: its check fits nothing, and that logger's must.
+    fn is_damaged(&self, crc: Option<Variant>, topic: &str) -> bool {
+        let unchecked = &self.shared.settings.unchecked;
+        crc == Some(Variant::Unchecked)
+            && !topic::sender(topic).is_some_and(|source| unchecked.takes(&source))
+    }
+
     /// Takes one frame.
-    async fn frame(&mut self, bytes: Vec<u8>) -> Result<(), Ending> {
+    async fn frame(&mut self, bytes: Vec<u8>, crc: Option<Variant>) -> Result<(), Ending> {
         let head = match Head::read(&bytes[BEFORE..bytes.len() - CHECK]) {
             Ok(head) => head,
-            // Whose it is cannot be told, or not relied on: it is kept with what the logger that spoke here sends.
-            Err(fault) => {
-                Counters::count(&self.shared.counters.bad_frames);
-                tracing::debug!(address = %self.address, %fault, "hj212: no head");
-                self.strange(bytes.len())?;
-                if let Some(topic) = self.last.clone() {
-                    self.submit(topic, bytes, None).await;
-                }
-                return Ok(());
-            }
+            Err(fault) => return self.headless(bytes, crc, &fault).await,
         };
-        let topic = self.identify(&head).await?;
+        let speaker = self.identify(&head).await?;
+        if self.is_damaged(crc, &speaker.topic) {
+            return self.damaged(bytes.len());
+        }
         self.heard = Instant::now();
-        if self.last.as_ref() != Some(&topic) {
-            self.arrive(&topic)?;
-        }
+        self.strange_bytes = 0;
+        let topic = speaker.topic.clone();
+        self.arrive(speaker)?;
         Counters::count(&self.shared.counters.received);
-        if self.shared.door.holds(self.address) {
-            let wait = self.shared.meters.of(&topic).take(bytes.len() as u64);
-            if !wait.is_zero() {
-                Counters::count(&self.shared.counters.held_back);
-                self.resume = Some(self.heard + wait);
-            }
-        }
+        self.meter(bytes.len() as u64);
         if !answer::is_answer(&head) {
             let answer = answer::to(&head);
             self.submit(topic, bytes, answer).await;
@@ -234,8 +268,43 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The topic of the device that the frame shows by MN and PW.
-    async fn identify(&mut self, head: &Head) -> Result<String, Ending> {
+    /// Takes a frame of which cannot be told, or not relied on, whose it is: it is kept with what the logger that spoke here sends, as
+    /// long as that one may.
+    async fn headless(
+        &mut self,
+        bytes: Vec<u8>,
+        crc: Option<Variant>,
+        fault: &FrameFault,
+    ) -> Result<(), Ending> {
+        let Some(Speaker { topic, device }) = self.last.clone() else {
+            Counters::count(&self.shared.counters.bad_frames);
+            return self.strange(bytes.len());
+        };
+        if self.is_damaged(crc, &topic) {
+            return self.damaged(bytes.len());
+        }
+        Counters::count(&self.shared.counters.bad_frames);
+        tracing::debug!(address = %self.address, %fault, "hj212: no head");
+        let devices = &self.shared.devices;
+        if devices.required() && !device.is_some_and(|device| devices.stands(&device)) {
+            Counters::count(&self.shared.counters.unproved);
+            return Err("the device that spoke here is one no more".to_owned());
+        }
+        self.strange(bytes.len())?;
+        self.meter(bytes.len() as u64);
+        self.submit(topic, bytes, None).await;
+        Ok(())
+    }
+
+    /// Passes over a damaged frame: the logger sends it again.
+    fn damaged(&mut self, bytes: usize) -> Result<(), Ending> {
+        Counters::count(&self.shared.counters.bad_crc);
+        self.meter(bytes as u64);
+        self.strange(bytes)
+    }
+
+    /// The device that the frame shows by MN and PW, and its topic.
+    async fn identify(&mut self, head: &Head) -> Result<Speaker, Ending> {
         let claim = Claim {
             name: Some(head.mn.clone()),
             password: Some(Bytes::copy_from_slice(head.pw.as_bytes())),
@@ -244,11 +313,17 @@ impl<'a> Session<'a> {
         let area = Area::of(self.address);
         match self.shared.devices.admit(claim, area).await {
             Ok(Some(device)) => match device.topics.first() {
-                Some(start) => Ok(format!("{start}hj212")),
+                Some(start) => Ok(Speaker {
+                    topic: format!("{start}hj212"),
+                    device: Some(device),
+                }),
                 None => Err("a device without a source".to_owned()),
             },
             Ok(None) => match SourceId::new(&head.mn) {
-                Ok(mn) => Ok((self.shared.topic_of)(&mn)),
+                Ok(mn) => Ok(Speaker {
+                    topic: (self.shared.topic_of)(&mn),
+                    device: None,
+                }),
                 Err(fault) => Err(fault.to_string()),
             },
             Err(unproved) => {
@@ -265,18 +340,21 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A logger speaks here that did not speak before.
-    fn arrive(&mut self, topic: &str) -> Result<(), Ending> {
-        self.visitor.known();
-        self.last = Some(topic.to_owned());
-        if self.seated.contains(topic) {
+    /// A logger speaks here, perhaps one that did not speak before.
+    fn arrive(&mut self, speaker: Speaker) -> Result<(), Ending> {
+        if self.last.is_none() {
+            self.visitor.known();
+        }
+        let topic = speaker.topic.clone();
+        self.last = Some(speaker);
+        if self.seated.contains(&topic) {
             return Ok(());
         }
         if self.seated.len() == LOGGERS_MAX {
             return Err("more loggers than one connection may speak for".to_owned());
         }
-        self.seated.insert(topic.to_owned());
-        self.shared.seat(topic, &self.seat);
+        self.shared.seat(&topic, &self.seat);
+        self.seated.insert(topic);
         Ok(())
     }
 

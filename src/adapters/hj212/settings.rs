@@ -1,5 +1,6 @@
 //! Limits of the listener and what it counts.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -10,6 +11,7 @@ use crate::adapters::limits::Speed;
 use crate::adapters::payload::hj212::Reading;
 use crate::adapters::payload::hj212::SEGMENT_BYTES_MAX;
 use crate::adapters::payload::hj212::crc::Variant;
+use crate::domain::names::Source;
 
 /// Settings of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +34,8 @@ pub struct LoggerSettings {
     pub speed: Speed,
     /// Largest data segment, in bytes.
     pub segment_bytes_max: usize,
-    /// Whether frames whose check fits nothing are to be read, as some source's are.
-    pub unchecked: bool,
+    /// Whose frames are read whatever their check.
+    pub unchecked: Unchecked,
 }
 
 impl Default for LoggerSettings {
@@ -48,7 +50,7 @@ impl Default for LoggerSettings {
             door: DoorSettings::default(),
             speed: Speed::default(),
             segment_bytes_max: SEGMENT_BYTES_MAX,
-            unchecked: false,
+            unchecked: Unchecked::default(),
         }
     }
 }
@@ -56,10 +58,42 @@ impl Default for LoggerSettings {
 impl LoggerSettings {
     /// Takes over what is set for frames that come by any way.
     pub fn take(&mut self, reading: &Reading) {
-        let own = reading.own.values().flat_map(|own| &own.crc);
-        let mut all = reading.common.crc.iter().chain(own);
-        self.unchecked = all.any(|crc| *crc == Variant::Unchecked);
+        self.unchecked = Unchecked::of(reading);
         self.segment_bytes_max = reading.segment_bytes_max;
+    }
+}
+
+/// Whose frames are read though their check fits nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unchecked {
+    any: bool,
+    usual: bool,
+    own: HashMap<Source, bool>,
+}
+
+impl Unchecked {
+    fn of(reading: &Reading) -> Self {
+        let unchecked = |taken: &[Variant]| taken.contains(&Variant::Unchecked);
+        let own = reading.own.keys();
+        let own: HashMap<Source, bool> = own
+            .map(|source| (source.clone(), unchecked(reading.crc(source))))
+            .collect();
+        let usual = unchecked(&reading.common.crc);
+        Self {
+            any: usual || own.values().any(|own| *own),
+            usual,
+            own,
+        }
+    }
+
+    /// Whether those of any source are.
+    pub fn any(&self) -> bool {
+        self.any
+    }
+
+    /// Whether those of this one are.
+    pub fn takes(&self, source: &Source) -> bool {
+        self.own.get(source).copied().unwrap_or(self.usual)
     }
 }
 

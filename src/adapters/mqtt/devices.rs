@@ -222,7 +222,7 @@ impl Devices {
     }
 
     /// Whether a device is still what it was when it connected.
-    pub(super) fn stands(&self, device: &Device) -> bool {
+    pub(in crate::adapters) fn stands(&self, device: &Device) -> bool {
         self.find(&device.id).is_some_and(|now| *now == *device)
     }
 

@@ -71,6 +71,13 @@ impl Target {
     }
 }
 
+/// The source in a topic of ours, under whatever prefix.
+pub fn sender(topic: &str) -> Option<Source> {
+    let (start, _) = topic.rsplit_once('/')?;
+    let at = start.rmatch_indices('/').nth(1);
+    Source::parse(&start[at.map_or(0, |(at, _)| at + 1)..]).ok()
+}
+
 impl Default for Topics {
     fn default() -> Self {
         Self {
@@ -150,6 +157,21 @@ mod tests {
             .as_ref()
             .map(|target| (target.kind, target.source.as_str(), target.channel));
         assert_eq!(found, expected, "{topic}");
+    }
+
+    #[test]
+    fn a_topic_names_its_source_under_any_prefix() {
+        for (topic, expected) in [
+            ("skytier/v1/stations/Dongsi/hj212", Some("stations/Dongsi")),
+            ("a/loggers/M1/hj212", Some("loggers/M1")),
+            ("loggers/M1/hj212", Some("loggers/M1")),
+            ("a/outlets/M1/hj212", None),
+            ("M1/hj212", None),
+            ("", None),
+        ] {
+            let found = sender(topic).map(|source| source.to_string());
+            assert_eq!(found.as_deref(), expected, "{topic}");
+        }
     }
 
     #[test]

@@ -336,3 +336,89 @@ fn strangers_do_not_keep_a_logger_out() {
     daemon.stop("TERM");
     verify(&data);
 }
+
+#[test]
+fn only_a_logger_that_is_set_so_goes_unchecked() {
+    const OTHER: &str = "88888880000032";
+    let (folder, data) = seeded(&["jiangyin"]);
+    register(folder.path(), &data);
+    let own = (
+        "SKYTIER__HJ212__SOURCES__0",
+        "loggers/88888880000032 crc=none",
+    );
+    let daemon = Daemon::start(&data, &[LISTEN, own]);
+    let mut logger = Logger::connect(&daemon);
+    let damaged = |number: usize| numbered(number, "a21026-Avg=2").replace("Avg=2", "Avg=3");
+    logger.send(damaged(1));
+    logger.send(numbered(2, "a21026-Avg=2"));
+    assert_eq!(
+        logger.answer(),
+        Some((9_014, format!("{:017}", 2))),
+        "one's damage"
+    );
+    logger.send(damaged(3).replace(LOGGER, OTHER));
+    assert_eq!(
+        logger.answer(),
+        Some((9_014, format!("{:017}", 3))),
+        "another's"
+    );
+    // Damaged so that it has no head, by the one and by the other.
+    let headless = "##0012MN=;CP=&&&&x0000";
+    logger.send(format!("{headless}{}", numbered(4, "a21026-Avg=2")));
+    assert_eq!(logger.answer(), Some((9_014, format!("{:017}", 4))));
+    logger.send(format!("{headless}{}", numbered(5, "a21026-Avg=2")));
+    assert_eq!(logger.answer(), Some((9_014, format!("{:017}", 5))));
+    assert_eq!(daemon.metric("skytier_hj212_bad_crc_total"), 2);
+    assert_eq!(daemon.metric("skytier_hj212_bad_frames_total"), 1);
+    assert!(
+        !daemon
+            .export()
+            .contains(&format!("{LOGGER},a21026,avg,2026-03-12T02:"))
+    );
+    daemon.stop("TERM");
+    let listed = run(&["dead-letters", "list", "--data", text(&data)]);
+    assert!(
+        !listed.contains("hj212_crc") && !listed.contains("data segment's is"),
+        "{listed}"
+    );
+    verify(&data);
+}
+
+#[test]
+fn what_is_no_frame_ends_a_connection_or_is_nobodys() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    register(folder.path(), &data);
+    add(&data, LOGGER, &["--logger", LOGGER], "123456");
+    let daemon = Daemon::start(&data, &[LISTEN]);
+    // Heads that each claim four thousand bytes behind them, from one who is known.
+    let mut logger = Logger::connect(&daemon);
+    logger.send(numbered(1, "a21026-Avg=2"));
+    assert!(logger.answer().is_some());
+    logger.send("##4096".repeat(20_000));
+    logger.send(numbered(2, "a21026-Avg=2"));
+    assert_eq!(logger.answer(), None);
+    let looked_at = daemon.metric("skytier_hj212_bad_crc_total");
+    // 64 KiB of them, of 117.
+    assert!((5_000..=11_000).contains(&looked_at), "{looked_at}");
+    // A sound check around no head is kept, as long as the device is one.
+    let headless = framed("MN=;CN=2011;CP=&&&&");
+    let mut logger = Logger::connect(&daemon);
+    logger.send(format!(
+        "{}{headless}{}",
+        numbered(3, "a21026-Avg=2"),
+        numbered(4, "a21026-Avg=2")
+    ));
+    assert!(logger.answer().is_some() && logger.answer().is_some());
+    assert_eq!(daemon.metric("skytier_dead_letters_total"), 1);
+    run(&["devices", "disable", LOGGER, "--data", text(&data)]);
+    wait_for("the device to be put out", PATIENCE, || {
+        let mut other = Logger::connect(&daemon);
+        other.send(numbered(5, "a21026-Avg=2"));
+        other.answer().is_none().then_some(())
+    });
+    logger.send(headless.repeat(100));
+    assert_eq!(logger.answer(), None);
+    assert_eq!(daemon.metric("skytier_dead_letters_total"), 1);
+    daemon.stop("TERM");
+    verify(&data);
+}

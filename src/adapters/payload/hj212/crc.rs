@@ -2,6 +2,8 @@
 
 /// The polynomial all of them share, reflected.
 const POLYNOMIAL: u16 = 0xA001;
+/// What the low byte of a register becomes by eight shifts.
+const TABLE: [u16; 256] = table();
 
 /// Which check a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,47 +36,74 @@ impl Variant {
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|variant| variant.key() == key)
     }
+}
 
-    /// Whether this check of a data segment reads as it was sent.
-    pub fn fits(self, segment: &[u8], sent: u16) -> bool {
-        match self {
-            Self::Hj => hj(segment) == sent,
-            Self::ModbusHigh => modbus(segment) == sent,
-            Self::ModbusLow => modbus(segment).swap_bytes() == sent,
-            Self::Unchecked => true,
+/// The sums of a data segment that checks are made of, in one pass over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sums {
+    /// That of the standard.
+    pub hj: u16,
+    /// CRC-16/MODBUS, which XORs each byte into the whole register.
+    pub modbus: u16,
+}
+
+impl Sums {
+    /// Those of a segment.
+    pub fn of(segment: &[u8]) -> Self {
+        let none = Self {
+            hj: 0xFFFF,
+            modbus: 0xFFFF,
+        };
+        segment.iter().fold(none, |sums, byte| {
+            let byte = u16::from(*byte);
+            Self {
+                hj: shifted((sums.hj >> 8) ^ byte),
+                modbus: shifted(sums.modbus ^ byte),
+            }
+        })
+    }
+
+    /// Whether a check reads as it was sent.
+    pub fn fits(self, variant: Variant, sent: u16) -> bool {
+        match variant {
+            Variant::Hj => self.hj == sent,
+            Variant::ModbusHigh => self.modbus == sent,
+            Variant::ModbusLow => self.modbus.swap_bytes() == sent,
+            Variant::Unchecked => true,
         }
     }
 
-    /// Which check fits, [`Self::Unchecked`] left aside.
-    pub fn found(segment: &[u8], sent: u16) -> Option<Self> {
-        let all = [Self::Hj, Self::ModbusHigh, Self::ModbusLow];
-        all.into_iter().find(|variant| variant.fits(segment, sent))
+    /// Which check fits, [`Variant::Unchecked`] left aside.
+    pub fn found(self, sent: u16) -> Option<Variant> {
+        let all = [Variant::Hj, Variant::ModbusHigh, Variant::ModbusLow];
+        all.into_iter().find(|variant| self.fits(*variant, sent))
     }
 }
 
-fn shifted(mut register: u16) -> u16 {
-    for _ in 0..8 {
-        let low = register & 1;
-        register >>= 1;
-        if low == 1 {
-            register ^= POLYNOMIAL;
+/// The register after eight shifts.
+fn shifted(register: u16) -> u16 {
+    (register >> 8) ^ TABLE[usize::from(register & 0xFF)]
+}
+
+const fn table() -> [u16; 256] {
+    let mut table = [0; 256];
+    let (mut at, mut register) = (0, 0_u16);
+    while at < table.len() {
+        let (mut shifts, mut value) = (0, register);
+        while shifts < 8 {
+            value = (value >> 1) ^ ((value & 1) * POLYNOMIAL);
+            shifts += 1;
         }
+        table[at] = value;
+        at += 1;
+        register += 1;
     }
-    register
+    table
 }
 
 /// The standard's check of a data segment.
 pub fn hj(segment: &[u8]) -> u16 {
-    segment.iter().fold(0xFFFF, |register: u16, byte| {
-        shifted((register >> 8) ^ u16::from(*byte))
-    })
-}
-
-/// CRC-16/MODBUS, which XORs each byte into the whole register.
-fn modbus(segment: &[u8]) -> u16 {
-    segment.iter().fold(0xFFFF, |register: u16, byte| {
-        shifted(register ^ u16::from(*byte))
-    })
+    Sums::of(segment).hj
 }
 
 /// The four digits of a check as sent.
@@ -118,8 +147,9 @@ mod tests {
             ("i11001-Info=//清洗管路//", 0x4380, 0x7AAB),
         ] {
             let bytes = segment.as_bytes();
-            assert_eq!((hj(bytes), modbus(bytes)), (own, other), "{segment}");
-            assert!(Variant::ModbusLow.fits(bytes, other.swap_bytes()));
+            let sums = Sums::of(bytes);
+            assert_eq!((sums.hj, sums.modbus), (own, other), "{segment}");
+            assert!(sums.fits(Variant::ModbusLow, other.swap_bytes()));
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::adapters::payload::hj212::FrameFault;
 use crate::adapters::payload::hj212::begins;
 use crate::adapters::payload::hj212::crc;
+use crate::adapters::payload::hj212::crc::Sums;
 use crate::adapters::payload::hj212::crc::Variant;
 
 /// What a frame begins with.
@@ -13,8 +14,8 @@ pub const BEFORE: usize = 6;
 pub const CHECK: usize = 4;
 /// How far into a segment an encrypted region begins at the latest.
 const ENCRYPTED_BY: usize = 512;
-/// What one begins with.
-const ENCRYPTED: &[u8] = b"CP=&&{";
+/// What a region begins with.
+const REGION: &[u8] = b"CP=&&";
 
 /// A sound frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +44,13 @@ pub(super) fn length(bytes: &[u8]) -> Result<usize, FrameFault> {
     })
 }
 
-/// Whether the data region of a segment is encrypted: then neither length nor check need be those of the wire.
-pub(super) fn is_encrypted(segment: &[u8]) -> bool {
-    let first = &segment[..segment.len().min(ENCRYPTED_BY)];
-    first.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED)
+/// Where the data region stands behind its brace if it is encrypted: then neither length nor check need be those of the wire. Of
+/// `rest`, what the frame says it has is looked at, and nothing behind it: that of the plain text covers the brace as well.
+pub(super) fn encrypted_from(rest: &[u8], said: usize) -> Option<usize> {
+    let first = &rest[..rest.len().min(said).min(ENCRYPTED_BY)];
+    let mut parts = first.windows(REGION.len());
+    let brace = parts.position(|part| part == REGION)? + REGION.len();
+    (first.get(brace) == Some(&b'{')).then_some(brace + 1)
 }
 
 /// Checks a segment against the digits behind it.
@@ -55,8 +59,8 @@ pub(super) fn checked<'a>(
     digits: &'a [u8],
     taken: &[Variant],
 ) -> Result<Frame<'a>, FrameFault> {
-    let sent = crc::parse(digits);
-    let fits = |variant: &&Variant| sent.is_some_and(|sent| variant.fits(segment, sent));
+    let (sent, sums) = (crc::parse(digits), Sums::of(segment));
+    let fits = |variant: &&Variant| sent.is_some_and(|sent| sums.fits(**variant, sent));
     if let Some(variant) = taken.iter().find(fits) {
         return Ok(Frame {
             segment,
@@ -64,7 +68,7 @@ pub(super) fn checked<'a>(
             digits,
         });
     }
-    let other = sent.and_then(|sent| Variant::found(segment, sent));
+    let other = sent.and_then(|sent| sums.found(sent));
     let hint = match other {
         Some(other) => format!(
             "; it fits {0}: accept that by hj212.crc = \"{0}\"",
@@ -74,7 +78,7 @@ pub(super) fn checked<'a>(
     };
     Err(FrameFault::Crc {
         given: String::from_utf8_lossy(digits).into_owned(),
-        own: format!("{:04X}", crc::hj(segment)),
+        own: format!("{:04X}", sums.hj),
         hint,
     })
 }
@@ -99,7 +103,7 @@ impl<'a> Frame<'a> {
             return Err(cut(bytes, said));
         };
         let size_bytes = has.max(said);
-        let encrypted = is_encrypted(&bytes[BEFORE..]);
+        let encrypted = encrypted_from(&bytes[BEFORE..], said).is_some();
         if size_bytes > limit && !(encrypted && has <= 5 * limit) {
             return Err(FrameFault::TooLong {
                 size_bytes,
@@ -116,7 +120,8 @@ impl<'a> Frame<'a> {
         } else if said == has {
             return checked(segment, digits, taken);
         }
-        let sound = crc::parse(digits).is_some_and(|sent| Variant::found(segment, sent).is_some());
+        let sent = crc::parse(digits);
+        let sound = sent.is_some_and(|sent| Sums::of(segment).found(sent).is_some());
         if sound {
             return Err(FrameFault::Length { said, has });
         } else if said > has {

@@ -29,6 +29,7 @@ pub enum Step {
 pub struct Framer {
     held: Vec<u8>,
     segment_bytes_max: usize,
+    checked_bytes: u64,
 }
 
 impl Framer {
@@ -37,7 +38,13 @@ impl Framer {
         Self {
             held: Vec::new(),
             segment_bytes_max,
+            checked_bytes: 0,
         }
+    }
+
+    /// Bytes whose check was worked out so far: what is no frame costs them too, and each candidate once.
+    pub fn checked_bytes(&self) -> u64 {
+        self.checked_bytes
     }
 
     /// Takes bytes of the stream. Take all steps before the next ones, so that what is held stays bounded.
@@ -82,7 +89,7 @@ impl Framer {
     }
 
     /// Where the frame at the front ends, once it is there.
-    fn frame(&self, unchecked: bool) -> Result<Option<(usize, Option<Variant>)>, FrameFault> {
+    fn frame(&mut self, unchecked: bool) -> Result<Option<(usize, Option<Variant>)>, FrameFault> {
         let said = frame::length(&self.held)?;
         if said > self.segment_bytes_max {
             return Err(FrameFault::TooLong {
@@ -91,8 +98,8 @@ impl Framer {
             });
         }
         let rest = &self.held[BEFORE..];
-        if frame::is_encrypted(rest) {
-            match encrypted(rest) {
+        if let Some(from) = frame::encrypted_from(rest, said) {
+            match encrypted(rest, from) {
                 Ends::At(end) => return Ok(Some((BEFORE + end, None))),
                 Ends::Nowhere => {}
                 Ends::Later if rest.len() > 5 * self.segment_bytes_max => {
@@ -106,6 +113,7 @@ impl Framer {
         }
         let (segment, digits) = (&rest[..said], &rest[said..said + CHECK]);
         let end = BEFORE + said + CHECK;
+        self.checked_bytes += said as u64;
         let all = [Variant::Hj, Variant::ModbusHigh, Variant::ModbusLow];
         match frame::checked(segment, digits, &all) {
             Ok(sound) => Ok(Some((end, sound.crc))),
@@ -124,16 +132,24 @@ enum Ends {
     Nowhere,
 }
 
-/// Its length may be that of the plain text: it ends with the check behind the first `&&` after the first `}`. Each byte is
-/// five on the wire.
-fn encrypted(rest: &[u8]) -> Ends {
-    let close = rest.iter().position(|byte| *byte == b'}');
+/// Its length may be that of the plain text: it ends with the check behind the first `&&` after the `}` of the region that
+/// begins at `from`. Each byte is five on the wire, and nothing else stands in the region: neither it nor what follows in the
+/// clear reaches into the next frame.
+fn encrypted(rest: &[u8], from: usize) -> Ends {
+    let within = |byte: &u8| byte.is_ascii_hexdigit() || b"xX, \t\r\n".contains(byte);
+    let close = rest[from..].iter().position(|byte| !within(byte));
+    let close = close.map(|close| from + close);
+    if close.is_some_and(|close| rest[close] != b'}') {
+        return Ends::Nowhere;
+    }
     let end = close.and_then(|close| {
-        let end = rest[close..].windows(2).position(|part| part == b"&&")?;
+        let mut parts = rest[close..].windows(2);
+        let end = parts.position(|part| part == b"&&" || part == HEAD)?;
         Some(close + end + 2)
     });
     match end {
         None => Ends::Later,
+        Some(end) if rest[..end].ends_with(HEAD) => Ends::Nowhere,
         Some(end) if rest.len() < end + CHECK => Ends::Later,
         Some(end) if crc::parse(&rest[end..end + CHECK]).is_some() => Ends::At(end + CHECK),
         Some(_) => Ends::Nowhere,

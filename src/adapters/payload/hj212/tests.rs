@@ -10,8 +10,10 @@ use crate::adapters::payload::hj212::Reading;
 use crate::adapters::payload::hj212::Ways;
 use crate::adapters::payload::hj212::crc;
 use crate::adapters::payload::hj212::crc::Variant;
+use crate::adapters::payload::hj212::frame::Frame;
 use crate::adapters::payload::hj212::framer::Framer;
 use crate::adapters::payload::hj212::framer::Step;
+use crate::adapters::payload::hj212::head::Head;
 use crate::adapters::payload::topic::Topics;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -397,7 +399,85 @@ fn frames_are_found_in_noise() {
     }
 }
 
+/// A frame whose region is encrypted; `close` is its brace.
+fn sealed(cn: u16, close: &str) -> String {
+    let region = ["0x1A"; 16].join(",");
+    let segment = format!("QN=1;ST=31;CN={cn};PW=1;MN={MN};Flag=9;CP=&&{{{region}{close}&&");
+    format!("##0086{segment}8081")
+}
+
+#[test]
+fn glued_frames_of_both_kinds_come_out_one_by_one() {
+    let plain = |cn| of(cn, "").trim_end().to_owned();
+    let kinds = [
+        plain(9015),
+        plain(1013),
+        sealed(2011, "}"),
+        sealed(2061, "}"),
+    ];
+    for at in 0..256_usize {
+        let order = [at % 4, at / 4 % 4, at / 16 % 4, at / 64];
+        let order = order.map(|kind| kinds[kind].clone());
+        for between in ["", "\r\n", "noise"] {
+            let (frames, _) = steps([order.join(between)]);
+            assert_eq!(frames, order, "{between:?}");
+        }
+    }
+    // A damaged one of either kind takes no other with it, nor passes unchecked.
+    let damaged = [
+        kinds[0].replacen("CN=9015", "CN=9016", 1),
+        sealed(2011, ""),
+        sealed(2011, "}").replace("&&8081", ""),
+        sealed(2011, "}").replace("&&8081", "&&80"),
+    ];
+    for bad in damaged {
+        for sound in &kinds {
+            let (frames, _) = steps([format!("{bad}{sound}")]);
+            assert_eq!(frames, [sound.as_str()], "{bad}");
+        }
+    }
+    // Two in one message are none.
+    let both = format!("{}{}", kinds[0], kinds[2]);
+    check_fault(&both, "bytes behind the frame");
+}
+
+#[test]
+fn what_is_no_frame_costs_one_look_at_what_it_claims() {
+    for (unit, said) in [("##1000", 1_000), ("##4096", 4_096), ("##0008ABCD", 8)] {
+        let mut framer = Framer::new(4_096);
+        let mut candidates = 0;
+        for piece in unit.repeat(2_000).as_bytes().chunks(4_096) {
+            framer.push(piece);
+            loop {
+                match framer.step(false) {
+                    Step::Bad(_) => candidates += 1,
+                    Step::Frame(..) => panic!("{unit} is no frame"),
+                    Step::Noise(_) => {}
+                    Step::Wait => break,
+                }
+            }
+        }
+        assert!(candidates > 1_000, "{unit}: {candidates}");
+        assert_eq!(framer.checked_bytes(), candidates * said, "{unit}");
+    }
+}
+
 proptest::proptest! {
+    /// What passes without a check is encrypted: its check is that of the plain text.
+    #[test]
+    fn only_encrypted_frames_go_unchecked(
+        segment in "(MN=M;CN=2011;|CP=&&|CP=&&\\{|0x1A,|\\}|&&|##0010|[A-Za-z=;]{1,4}){0,12}",
+        said in proptest::option::of(0..80_usize),
+    ) {
+        let said = said.unwrap_or(segment.len());
+        let bytes = format!("##{said:04}{segment}8081");
+        if let Ok(frame) = Frame::whole(bytes.as_bytes(), 4_096, &[Variant::Hj])
+            && let Ok(head) = Head::read(frame.segment)
+        {
+            proptest::prop_assert!(frame.crc.is_some() || head.encrypted);
+        }
+    }
+
     /// Wherever a stream is cut into pieces, the same frames come out, and no more is held than the largest frame.
     #[test]
     fn a_stream_says_the_same_however_it_is_cut(
