@@ -81,6 +81,21 @@ pub enum ExportFault {
     },
 }
 
+impl ExportFault {
+    /// The failure to write behind it, if it is one.
+    pub fn io(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Io(cause) | Self::Xlsx(rust_xlsxwriter::XlsxError::IoError(cause)) => Some(cause),
+            Self::Csv(cause) => match cause.kind() {
+                csv::ErrorKind::Io(cause) => Some(cause),
+                _ => None,
+            },
+            Self::Parquet(::parquet::errors::ParquetError::External(cause)) => cause.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// A file being written.
 pub enum Sheet<W: Write + Send> {
     /// As CSV.

@@ -12,6 +12,7 @@ use clap::FromArgMatches as _;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::adapters::export::ExportFault;
 use crate::app::acts;
 use crate::app::assess;
 use crate::app::assess::AssessArgs;
@@ -242,13 +243,19 @@ pub fn main() -> ExitCode {
 
 /// Whoever read our output has seen enough, as `head` does.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
-    error.chain().any(
-        |cause| match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
-            Some(csv::ErrorKind::Io(cause)) => closed(cause),
-            _ => cause.downcast_ref().is_some_and(closed),
-        },
-    )
+    let io = error.chain().find_map(io_behind);
+    io.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The failure to read or write that a fault tells of, also where it does so in that one's own words.
+fn io_behind<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a std::io::Error> {
+    if let Some(fault) = cause.downcast_ref::<ExportFault>() {
+        return fault.io();
+    }
+    match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(cause)) => Some(cause),
+        _ => cause.downcast_ref(),
+    }
 }
 
 fn start_log() {

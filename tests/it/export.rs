@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 
 use calamine::Reader;
 use parquet::file::reader::FileReader;
@@ -225,6 +227,32 @@ fn days_and_hours_are_those_of_assess() {
             })
             .collect();
         assert_eq!(bare, assessed.lines().collect::<Vec<_>>(), "{what}");
+    }
+}
+
+/// As `head` does.
+#[test]
+fn whoever_has_read_enough_of_an_export_makes_no_fault() {
+    let (_folder, data) = prepared();
+    for format in ["csv", "parquet", "xlsx"] {
+        let data = text(&data);
+        let words = [
+            "export", "--data", data, "--what", "readings", "--format", format, "--out", "-",
+        ];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_skytier"))
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(
+            (ended.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{format}"
+        );
     }
 }
 
