@@ -247,12 +247,9 @@ fn whoever_has_read_enough_of_an_export_makes_no_fault() {
             .expect("it runs");
         drop(child.stdout.take());
         let ended = child.wait_with_output().expect("it ends");
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert_eq!(
-            (ended.status.code(), said.as_str()),
-            (Some(0), ""),
-            "{format}"
-        );
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let quiet = ended.status.success() && !said.contains("skytier:");
+        assert!(quiet, "{format}: {:?} {said}", ended.status);
     }
 }
 
