@@ -3,4 +3,4 @@
 mod commands;
 mod messages;
 mod requests;
-mod space;
+pub(crate) mod space;

@@ -28,11 +28,11 @@ use crate::support::wait_for;
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// A small disk of its own; taken away when dropped.
-struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
 
 impl Disk {
     /// Nothing when this user may not mount.
-    fn mount(at: &Path) -> Option<Self> {
+    pub(crate) fn mount(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=8m", "skytier-test", text(at)]);
@@ -48,7 +48,7 @@ impl Drop for Disk {
 }
 
 /// Takes all the room there is.
-fn fill(path: &Path) {
+pub(crate) fn fill(path: &Path) {
     let zeros = vec![0u8; 64 * 1024];
     let mut file = std::fs::File::create(path).expect("a file");
     while std::io::Write::write_all(&mut file, &zeros).is_ok() {}

@@ -24,6 +24,8 @@ use skytier::ports::Batch;
 use skytier::ports::Range;
 use skytier::ports::Series;
 
+use crate::bad_input::space::Disk;
+use crate::bad_input::space::fill;
 use crate::simulation::chance::Chance;
 use crate::simulation::model::Model;
 use crate::simulation::model::Version;
@@ -32,17 +34,24 @@ use crate::simulation::world::Packet;
 use crate::simulation::world::Row;
 use crate::simulation::world::World;
 use crate::support::Daemon;
+use crate::support::PATIENCE;
 use crate::support::export;
+use crate::support::not_run;
 use crate::support::number;
 use crate::support::run;
 use crate::support::station::Station;
 use crate::support::text;
 use crate::support::verify;
+use crate::support::wait_for;
 
 const SEED: u64 = 20_200_728;
 /// Kills without `SKYTIER_KILLS`: of the daemon, and of the store at each moment.
 const DAEMON_KILLS: u64 = 8;
 const STORE_KILLS: u64 = 2;
+/// Deaths on a full disk.
+const FULL_KILLS: u64 = 3;
+/// Most bytes of room that are left when a disk is filled.
+const ROOM_BYTES_MAX: u64 = 400_000;
 /// Messages sent before acknowledgements are read; within the announced receive maximum.
 const BURST: usize = 120;
 /// Names the directory, the moment, its occurrence and the first batch to a process that is to die.
@@ -150,20 +159,17 @@ fn same_figures(daemon: &Daemon) {
     assert_eq!(shown.text, run(&args));
 }
 
-/// Sends what is due and then new packets, until the daemon dies; what was acknowledged enters `held`. Gives what
-/// was on its way.
+/// Sends what is due and then new packets, until the daemon dies of what is done to it; what was acknowledged enters
+/// `held`. Gives what was on its way.
 async fn until_death(
     daemon: Daemon,
     world: &mut World,
     mut due: Vec<Packet>,
     held: &mut BTreeMap<Place, Value>,
-    delay: Duration,
+    end: impl FnOnce(Daemon) + Send + 'static,
 ) -> Vec<Packet> {
     let mut station = Station::connect(&daemon, "gateway").await;
-    let dying = tokio::task::spawn_blocking(move || {
-        std::thread::sleep(delay);
-        daemon.kill9();
-    });
+    let dying = tokio::task::spawn_blocking(move || end(daemon));
     loop {
         if due.len() < BURST {
             let more = BURST - due.len();
@@ -181,6 +187,14 @@ async fn until_death(
     }
 }
 
+/// A new data directory in which the world's stations are registered.
+async fn register(world: &World, data: &Path) {
+    let store = Embedded::open(data, Access::Write).expect("a new store");
+    let stores = Stores::embedded(store);
+    let registered = stores.registrar.register(world.registry()).await;
+    registered.expect("registered");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_killed_under_a_disordered_load_keeps_what_it_acknowledged() {
     let kills = kills(DAEMON_KILLS, 2);
@@ -189,14 +203,7 @@ async fn a_daemon_killed_under_a_disordered_load_keeps_what_it_acknowledged() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     let mut world = world(SEED);
-    {
-        let store = Embedded::open(&data, Access::Write).expect("a new store");
-        let registered = Stores::embedded(store)
-            .registrar
-            .register(world.registry())
-            .await;
-        registered.expect("registered");
-    }
+    register(&world, &data).await;
     let (mut held, mut due) = (BTreeMap::new(), Vec::new());
     for kill in 0..kills {
         let daemon = Daemon::start(&data, &[]);
@@ -205,7 +212,11 @@ async fn a_daemon_killed_under_a_disordered_load_keeps_what_it_acknowledged() {
             same_figures(&daemon);
         }
         let delay = Duration::from_micros(chance.below(250_000));
-        due = until_death(daemon, &mut world, due, &mut held, delay).await;
+        let end = move |daemon: Daemon| {
+            std::thread::sleep(delay);
+            daemon.kill9();
+        };
+        due = until_death(daemon, &mut world, due, &mut held, end).await;
         println!(
             "kill {kill}: {} values acknowledged, {} messages not",
             held.len(),
@@ -216,6 +227,53 @@ async fn a_daemon_killed_under_a_disordered_load_keeps_what_it_acknowledged() {
     check(&world, &held, &due, &data);
     same_figures(&daemon);
     daemon.stop("TERM");
+    verify(&data);
+}
+
+/// The disk fills up under the same load; the daemon is killed on it, starts on it and goes on when there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_under_a_disordered_load_costs_nothing_acknowledged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path().join("disk");
+    let Some(_disk) = Disk::mount(&at) else {
+        return not_run("the full disk needs the right to mount a small tmpfs (root)");
+    };
+    let (data, ballast) = (at.join("data"), at.join("ballast"));
+    let (mut world, mut chance) = (world(SEED + 1), Chance::new(SEED + 1));
+    register(&world, &data).await;
+    let (mut held, mut due) = (BTreeMap::new(), Vec::new());
+    for kill in 0..kills(FULL_KILLS, 4) {
+        let daemon = Daemon::start(&data, &[]);
+        fill(&ballast);
+        let file = std::fs::File::options().write(true).open(&ballast);
+        let file = file.expect("the ballast");
+        let taken = file.metadata().expect("its size").len();
+        let room = chance.below(ROOM_BYTES_MAX);
+        file.set_len(taken.saturating_sub(room)).expect("some room");
+        let end = |daemon: Daemon| {
+            wait_for("a full disk", PATIENCE, || {
+                let told = daemon.fetch("/readyz");
+                (told.status == 503 && told.text.contains("no space left")).then_some(())
+            });
+            daemon.kill9();
+        };
+        due = until_death(daemon, &mut world, due, &mut held, end).await;
+        // There is no room yet, and all is there.
+        let daemon = Daemon::start(&data, &[]);
+        check(&world, &held, &due, &data);
+        std::fs::remove_file(&ballast).expect("removed");
+        wait_for("readiness", PATIENCE, || {
+            (daemon.fetch("/readyz").status == 200).then_some(())
+        });
+        same_figures(&daemon);
+        daemon.kill9();
+        println!(
+            "kill {kill}, {room} bytes of room: {} values acknowledged, {} messages not",
+            held.len(),
+            due.len()
+        );
+    }
+    assert!(!held.is_empty() && !due.is_empty(), "the disk never filled");
     verify(&data);
 }
 
