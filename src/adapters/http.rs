@@ -4,6 +4,8 @@ pub mod error;
 
 pub mod params;
 
+mod parts;
+
 pub mod guard;
 
 pub mod body;

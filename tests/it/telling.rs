@@ -3,6 +3,9 @@
 use std::io::BufRead;
 use std::io::BufReader;
 
+use chrono::NaiveDate;
+use chrono::NaiveTime;
+use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::register::post_json;
@@ -317,4 +320,63 @@ fn corrections_are_told_with_the_old_value_the_new_one_and_when() {
     }
     assert_eq!(daemon.get("/v1/stations/nobody/corrections").0, 404);
     assert_eq!(daemon.get("/v1/stations/a/corrections?limit=0").0, 400);
+}
+
+/// So many hours from the first of a year, 24 of them a day, each of a value.
+fn hours(count: u32, value: u32) -> String {
+    let mut rows = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n".to_owned();
+    let first = NaiveDate::from_ymd_opt(2020, 1, 1).expect("a date");
+    for hour in 0..count {
+        let time = first.and_time(NaiveTime::MIN) + TimeDelta::hours(hour.into());
+        let time = time.format("%FT%T+08:00");
+        rows.push_str(&format!("a,{time},3600,{value},50,5,20,0.5,60\n"));
+    }
+    rows
+}
+
+/// More than a page of corrections: pages of JSON one after the other have what the CSV has at once.
+#[test]
+fn all_corrections_are_in_the_csv_page_by_page() {
+    const HOURS: u32 = 2_500;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (data, stations) = (
+        folder.path().join("data"),
+        folder.path().join("stations.csv"),
+    );
+    std::fs::write(&stations, STATIONS).expect("room on the disk");
+    run(&["register", "--data", text(&data), text(&stations)]);
+    for value in [10, 11] {
+        let file = folder.path().join("hours.csv");
+        std::fs::write(&file, hours(HOURS, value)).expect("room on the disk");
+        let import = ["import", "--layout", "canonical", "--data", text(&data)];
+        run(&[&import[..], &["--input", text(&file)]].concat());
+    }
+    let daemon = Daemon::start(&data, &[]);
+    let mut listed = Vec::new();
+    let mut from = String::new();
+    loop {
+        let page = daemon.json(&format!("/v1/stations/a/corrections?{from}"));
+        let rows = page["corrections"].as_array().expect("a list");
+        listed.extend(rows.iter().map(|own| {
+            let text = |key: &str| own[key].as_str().expect("a text").to_owned();
+            let [factor, stat, time] = ["factor", "stat", "time"].map(text);
+            format!("{factor},{stat},{time},3600,10,N,11,N,")
+        }));
+        let Some(next) = page["next_from"].as_str() else {
+            break;
+        };
+        assert_eq!(rows.len(), 1_000, "a page");
+        from = format!("from={}", next.replace('+', "%2B"));
+    }
+    assert_eq!(listed.len(), HOURS as usize);
+    let csv = daemon.fetch("/v1/stations/a/corrections?format=csv");
+    assert!(csv.kind.starts_with("text/csv"), "{}", csv.kind);
+    let rows: Vec<&str> = csv.text.lines().skip(1).collect();
+    assert_eq!(rows.len(), listed.len());
+    for (row, expected) in rows.iter().zip(&listed) {
+        assert!(row.starts_with(expected), "{row}: {expected}");
+    }
+    let some = daemon.fetch("/v1/stations/a/corrections?format=csv&limit=1200");
+    assert_eq!(some.text.lines().skip(1).collect::<Vec<_>>(), rows[..1_200]);
+    daemon.stop("TERM");
 }

@@ -41,13 +41,22 @@ pub fn correction_json(zone: Zone, own: &Correction) -> Value {
     })
 }
 
-/// All of them as CSV with a header.
+/// The header of the CSV.
 ///
 /// # Errors
 /// When writing fails.
-pub fn csv(zone: Zone, found: &[Correction], out: impl Write) -> csv::Result<()> {
+pub fn csv_head(out: impl Write) -> csv::Result<()> {
     let mut writer = Cells::new(out);
     writer.write_record(COLUMNS)?;
+    Ok(writer.flush()?)
+}
+
+/// Rows of the CSV.
+///
+/// # Errors
+/// When writing fails.
+pub fn csv_rows(zone: Zone, found: &[Correction], out: impl Write) -> csv::Result<()> {
+    let mut writer = Cells::new(out);
     for own in found {
         let value = |reading: Option<&Reading>| {
             let value = reading.and_then(|reading| reading.value);

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -20,7 +16,6 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use chrono::NaiveDate;
-use http_body::Frame;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -30,6 +25,9 @@ use crate::adapters::http::credit::lookups::Client;
 use crate::adapters::http::credit::view;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::params::Params;
+use crate::adapters::http::parts::Part;
+use crate::adapters::http::parts::Parts;
+use crate::adapters::http::parts::READER_WAIT;
 use crate::adapters::http::state::WebState;
 use crate::adapters::snapshot::Shape;
 use crate::adapters::snapshot::Snapshot;
@@ -42,8 +40,7 @@ const AT_ONCE: usize = 4;
 /// Bytes that are handed on at a time, and how many such parts may wait for the reader.
 const PART_BYTES: usize = 1 << 16;
 const PARTS_WAITING_MAX: usize = 4;
-/// How long a reader may take nothing, and how long it may take for all of it.
-const READER_WAIT: Duration = Duration::from_secs(10);
+/// How long a reader may take for all of it.
 const WHOLE_WAIT: Duration = Duration::from_secs(600);
 
 static PLACES: Places = Places(Mutex::new(BTreeSet::new()));
@@ -78,24 +75,6 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         self.of.lock().remove(&self.who);
-    }
-}
-
-type Part = Result<Bytes, std::io::Error>;
-
-/// What is read while it is written.
-struct Parts(mpsc::Receiver<Part>);
-
-impl http_body::Body for Parts {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        let part = self.0.poll_recv(context);
-        part.map(|part| part.map(|part| part.map(Frame::data)))
     }
 }
 
