@@ -18,6 +18,7 @@ use crate::domain::presence::Spell;
 use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
+use crate::domain::reading::Pick;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
@@ -197,6 +198,17 @@ pub struct LetterQuery {
     pub source: Option<Source>,
 }
 
+/// Which values that were replaced are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedQuery {
+    /// Those of this source.
+    pub source: SourceId,
+    /// Those of readings whose time lies in it, at most so many. Whatever was known when is passed over.
+    pub range: Range,
+    /// Which of them where there are more.
+    pub pick: Pick,
+}
+
 /// What one commit makes durable.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -311,11 +323,10 @@ pub trait Series: Send + Sync {
         key: &'a SeriesKey,
         range: Range,
     ) -> Answer<'a, Vec<(Instant, Reading)>>;
-    /// Values of a source that others replaced or an order took out, in the order of [`first_replaced`]: of readings whose
-    /// time is in the range, at most so many, but those of one time together. Whatever was known when is passed over.
+    /// Values of a source that others replaced or an order took out, in the order of [`Picked::into_rows`].
     ///
-    /// [`first_replaced`]: crate::domain::reading::first_replaced
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>>;
+    /// [`Picked::into_rows`]: crate::domain::reading::Picked::into_rows
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>>;
     /// Hands on whole columns as bare numbers: one column after the other in the order asked for, each strip after
     /// strip in time order, together what [`Self::column`] gives of it. The limit holds for each column. After an
     /// error part of it was handed on.

@@ -3,6 +3,8 @@
 //! The identity of a stored value is (source, factor, stat, time, interval). A second value under the same
 //! identity is a correction, not a second reading.
 
+use std::cmp::Ordering;
+
 use crate::domain::calendar::Instant;
 use crate::domain::names::Factor;
 use crate::domain::names::Flag;
@@ -120,18 +122,84 @@ pub struct Replaced {
     pub replaced_at: Instant,
 }
 
-/// Puts replaced values in the order of their times, then of their series, then in that in which they counted, and keeps so
-/// many; those of one time stay together, so that a page can go on behind it.
-pub fn first_replaced(mut rows: Vec<Replaced>, limit: usize) -> Vec<Replaced> {
-    rows.sort_by(|a, b| {
-        let order = |row: &Replaced| (row.reading.time, row.key.clone(), row.replaced_at);
-        order(a).cmp(&order(b))
-    });
-    let last = limit.checked_sub(1).and_then(|at| rows.get(at));
-    if let Some(last) = last.map(|row| row.reading.time) {
-        rows.truncate(rows.partition_point(|row| row.reading.time <= last));
+impl Replaced {
+    /// The order of their times, then of their series; in which they counted, where they are of one reading.
+    fn by_time(&self, other: &Self) -> Ordering {
+        let order = self.reading.time.cmp(&other.reading.time);
+        let order = order.then_with(|| self.key.cmp(&other.key));
+        order.then(self.replaced_at.cmp(&other.replaced_at))
     }
-    rows
+}
+
+/// Which replaced values are meant where there are more than asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Those of the first readings; those of one time stay together, so that a page can go on behind it.
+    First,
+    /// Those that were replaced last; of those replaced at one moment, those of the last readings.
+    Latest,
+}
+
+/// Rows beyond twice the limit before those that are not meant are let go.
+const SLACK: usize = 1_000;
+
+/// Replaced values, of which so many are kept.
+#[derive(Clone, Debug)]
+pub struct Picked {
+    pick: Pick,
+    limit: usize,
+    rows: Vec<Replaced>,
+}
+
+impl Picked {
+    /// None so far.
+    pub const fn new(pick: Pick, limit: usize) -> Self {
+        Self {
+            pick,
+            limit,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds one. Those of one reading come in the order in which they counted.
+    pub fn push(&mut self, row: Replaced) {
+        self.rows.push(row);
+        let most = self.limit.saturating_mul(2).saturating_add(SLACK);
+        if self.pick == Pick::Latest && self.rows.len() >= most {
+            self.cut();
+        }
+    }
+
+    /// Those that are meant, in the order of their times, then of their series, then in that in which they counted.
+    pub fn into_rows(mut self) -> Vec<Replaced> {
+        self.cut();
+        self.rows.sort_by(Replaced::by_time);
+        self.rows
+    }
+
+    fn cut(&mut self) {
+        match self.pick {
+            Pick::First => {
+                self.rows.sort_by(Replaced::by_time);
+                let last = self.limit.checked_sub(1).map(|at| self.rows.get(at));
+                let more = match last {
+                    None => 0,
+                    Some(None) => return,
+                    Some(Some(last)) => {
+                        let time = last.reading.time;
+                        self.rows.partition_point(|row| row.reading.time <= time)
+                    }
+                };
+                self.rows.truncate(more);
+            }
+            Pick::Latest => {
+                self.rows
+                    .sort_by(|a, b| a.replaced_at.cmp(&b.replaced_at).then(a.by_time(b)));
+                let more = self.rows.len().saturating_sub(self.limit);
+                self.rows.drain(..more);
+            }
+        }
+    }
 }
 
 /// A reading together with the series it belongs to.

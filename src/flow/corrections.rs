@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use crate::domain::calendar::DAY_S;
 use crate::domain::calendar::Instant;
-use crate::domain::names::SourceId;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
 use crate::ports::Range;
+use crate::ports::ReplacedQuery;
 use crate::ports::Series;
 use crate::ports::StoreError;
 
@@ -27,16 +27,15 @@ pub struct Correction {
     pub new: Option<Reading>,
 }
 
-/// Corrections of a source's readings in a range of their times, by time and series; those of one time stay together.
+/// Corrections of a source's readings, by time and series.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn corrections(
     series: &dyn Series,
-    source: &SourceId,
-    range: Range,
+    query: ReplacedQuery,
 ) -> Result<Vec<Correction>, StoreError> {
-    let replaced = series.replaced(source, range).await?;
+    let replaced = series.replaced(query).await?;
     let mut times: BTreeMap<&SeriesKey, BTreeSet<Instant>> = BTreeMap::new();
     for own in &replaced {
         times.entry(&own.key).or_default().insert(own.reading.time);

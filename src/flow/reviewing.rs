@@ -7,7 +7,6 @@ use std::sync::RwLock;
 
 use crate::domain::calendar::Instant;
 use crate::domain::deletion::Deletion;
-use crate::domain::names::SourceId;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
@@ -22,6 +21,7 @@ use crate::ports::Appended;
 use crate::ports::Batch;
 use crate::ports::Deleted;
 use crate::ports::Range;
+use crate::ports::ReplacedQuery;
 use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::StoreError;
@@ -79,8 +79,8 @@ impl Series for Overlay {
         })
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        self.series.replaced(source, range)
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        self.series.replaced(query)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

@@ -35,6 +35,7 @@ use skytier::ports::Appended;
 use skytier::ports::Batch;
 use skytier::ports::Deleted;
 use skytier::ports::Range;
+use skytier::ports::ReplacedQuery;
 use skytier::ports::Series;
 use skytier::ports::Visit;
 
@@ -94,8 +95,8 @@ impl Series for Cutting {
         self.series.received(key, range)
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        self.series.replaced(source, range)
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        self.series.replaced(query)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

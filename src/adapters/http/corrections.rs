@@ -25,9 +25,11 @@ use crate::adapters::http::stations::is_csv;
 use crate::adapters::report::corrections as shapes;
 use crate::domain::calendar::Zone;
 use crate::domain::names::SourceId;
+use crate::domain::reading::Pick;
 use crate::flow::corrections::Correction;
 use crate::flow::corrections::corrections;
 use crate::ports::Range;
+use crate::ports::ReplacedQuery;
 use crate::ports::Series;
 use crate::ports::StoreError;
 
@@ -50,20 +52,23 @@ pub async fn station(
     let as_csv = is_csv(&params)?;
     let asked = params.number("limit", 1, PAGE_ROWS_MAX)?;
     let limit = asked.unwrap_or(PAGE_ROWS);
-    let range = Range {
-        after: params.instant("from")?.unwrap_or(Range::ALL.after),
-        upto: params.instant("to")?.unwrap_or(Range::ALL.upto),
-        limit,
-        ..Range::ALL
+    let query = ReplacedQuery {
+        source,
+        range: Range {
+            after: params.instant("from")?.unwrap_or(Range::ALL.after),
+            upto: params.instant("to")?.unwrap_or(Range::ALL.upto),
+            limit,
+            ..Range::ALL
+        },
+        pick: Pick::First,
     };
-    let found = corrections(&*state.series, &source, range).await?;
+    let found = corrections(&*state.series, query.clone()).await?;
     if as_csv {
         let whole = asked.is_some() || found.len() < limit;
         let pages = Pages {
             series: Arc::clone(&state.series),
             zone: state.zone,
-            source,
-            range,
+            query,
         };
         let head = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
         let mut body = Vec::new();
@@ -92,8 +97,7 @@ pub async fn station(
 struct Pages {
     series: Arc<dyn Series>,
     zone: Zone,
-    source: SourceId,
-    range: Range,
+    query: ReplacedQuery,
 }
 
 impl Pages {
@@ -125,11 +129,11 @@ impl Pages {
 
     /// The page behind one; none behind the last.
     async fn after(&mut self, page: &[Correction]) -> Result<Option<Vec<Correction>>, StoreError> {
-        let Some(last) = page.last().filter(|_| page.len() >= self.range.limit) else {
+        let Some(last) = page.last().filter(|_| page.len() >= self.query.range.limit) else {
             return Ok(None);
         };
-        self.range.after = last.old.reading.time;
-        let found = corrections(&*self.series, &self.source, self.range).await?;
+        self.query.range.after = last.old.reading.time;
+        let found = corrections(&*self.series, self.query.clone()).await?;
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
 }

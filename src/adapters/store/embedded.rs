@@ -97,6 +97,7 @@ use crate::ports::Lookups;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
+use crate::ports::ReplacedQuery;
 use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::StoreError;
@@ -406,9 +407,8 @@ impl Series for Embedded {
         }))
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        let source = source.clone();
-        Box::pin(self.read(move |connection| readings::replaced_of(connection, &source, range)))
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        Box::pin(self.read(move |connection| readings::replaced_of(connection, &query)))
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {

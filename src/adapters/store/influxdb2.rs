@@ -73,6 +73,7 @@ use crate::ports::Deleted;
 use crate::ports::LetterState;
 use crate::ports::Range;
 use crate::ports::Registrar as _;
+use crate::ports::ReplacedQuery;
 use crate::ports::Series;
 use crate::ports::StoreError;
 use crate::ports::Verified;
@@ -492,9 +493,9 @@ impl Core {
         read.map_err(|failure| self.unavailable(failure.text()))
     }
 
-    async fn replaced(&self, source: &SourceId, range: Range) -> Result<Vec<Replaced>, StoreError> {
+    async fn replaced(&self, query: ReplacedQuery) -> Result<Vec<Replaced>, StoreError> {
         let ends = self.readable().await?;
-        let read = read_replaced(&self.client, &self.settings.bucket, source, &ends, range);
+        let read = read_replaced(&self.client, &self.settings.bucket, &query, &ends);
         let read = read.await;
         read.map_err(|failure| self.unavailable(failure.text()))
     }
@@ -548,8 +549,8 @@ impl Series for Influx {
         Box::pin(self.core.column(key, range, true))
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        Box::pin(self.core.replaced(source, range))
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        Box::pin(self.core.replaced(query))
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {

@@ -22,10 +22,10 @@ use crate::domain::presence::Spell;
 use crate::domain::presence::Way;
 use crate::domain::publication::Issue;
 use crate::domain::reading::Observation;
+use crate::domain::reading::Picked;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
-use crate::domain::reading::first_replaced;
 use crate::domain::registry::Registry;
 use crate::domain::retention::Gone;
 use crate::domain::review::Decision;
@@ -47,6 +47,7 @@ use crate::ports::Lookups;
 use crate::ports::Publications;
 use crate::ports::Range;
 use crate::ports::Registrar;
+use crate::ports::ReplacedQuery;
 use crate::ports::Reviews;
 use crate::ports::Series;
 use crate::ports::StoreError;
@@ -190,9 +191,10 @@ impl State {
         }
     }
 
-    fn replaced(&self, source: &SourceId, range: Range) -> Vec<Replaced> {
+    fn replaced(&self, query: &ReplacedQuery) -> Vec<Replaced> {
+        let ReplacedQuery { source, range, .. } = query;
         let own = self.columns.iter().filter(|(key, _)| key.source == *source);
-        let mut rows = Vec::new();
+        let mut rows = Picked::new(query.pick, range.limit);
         for (key, column) in own {
             let within = |time: &Instant| range.after < *time && *time <= range.upto;
             let meant = column.iter().filter(|(time, _)| within(time));
@@ -207,7 +209,7 @@ impl State {
                 }
             }
         }
-        first_replaced(rows, range.limit)
+        rows.into_rows()
     }
 
     fn received(&self, key: &SeriesKey, range: Range) -> Vec<(Instant, Reading)> {
@@ -260,8 +262,8 @@ impl Series for Memory {
         ready(self.state().received(key, range))
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        ready(self.state().replaced(source, range))
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        ready(self.state().replaced(&query))
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, mut visit: Visit) -> Answer<'a, ()> {

@@ -31,6 +31,7 @@ use skytier::ports::Appended;
 use skytier::ports::Batch;
 use skytier::ports::Deleted;
 use skytier::ports::Range;
+use skytier::ports::ReplacedQuery;
 use skytier::ports::Series;
 use skytier::ports::StoreError;
 use skytier::ports::Visit;
@@ -92,8 +93,8 @@ impl Series for Spooling {
         self.inner.received(key, range)
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        self.inner.replaced(source, range)
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        self.inner.replaced(query)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

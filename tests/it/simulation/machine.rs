@@ -27,7 +27,6 @@ use skytier::app::standards;
 use skytier::domain::calendar::Instant;
 use skytier::domain::calendar::Zone;
 use skytier::domain::deletion::Deletion;
-use skytier::domain::names::SourceId;
 use skytier::domain::reading::Reading;
 use skytier::domain::reading::Replaced;
 use skytier::domain::reading::SeriesKey;
@@ -45,6 +44,7 @@ use skytier::ports::Appended;
 use skytier::ports::Batch;
 use skytier::ports::Deleted;
 use skytier::ports::Range;
+use skytier::ports::ReplacedQuery;
 use skytier::ports::Series;
 use skytier::ports::StoreError;
 use skytier::ports::Visit;
@@ -127,8 +127,8 @@ impl Series for Faulty {
         self.inner.received(key, range)
     }
 
-    fn replaced<'a>(&'a self, source: &'a SourceId, range: Range) -> Answer<'a, Vec<Replaced>> {
-        self.inner.replaced(source, range)
+    fn replaced(&self, query: ReplacedQuery) -> Answer<'_, Vec<Replaced>> {
+        self.inner.replaced(query)
     }
 
     fn scan<'a>(&'a self, keys: &'a [SeriesKey], range: Range, visit: Visit) -> Answer<'a, ()> {

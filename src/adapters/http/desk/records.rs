@@ -17,6 +17,7 @@ use crate::adapters::http::desk::station_tables::columns;
 use crate::adapters::http::desk::station_tables::moment;
 use crate::adapters::http::desk::station_tables::shown;
 use crate::adapters::http::desk::stations_page::DAYS_BACK;
+use crate::adapters::http::desk::stations_page::latest_corrections;
 use crate::adapters::http::error::Problem;
 use crate::adapters::http::page::frame::Place;
 use crate::adapters::http::page::frame::query;
@@ -38,19 +39,16 @@ use crate::adapters::publications::issue_json;
 use crate::adapters::publications::print;
 use crate::adapters::report::letters;
 use crate::domain::calendar::PeriodKind;
+use crate::domain::calendar::Span;
 use crate::domain::publication::Issue;
 use crate::flow::bulletin::KINDS;
 use crate::flow::corrections::Correction;
-use crate::flow::corrections::corrections;
 use crate::ports::Kept;
 use crate::ports::LetterQuery;
 use crate::ports::LetterState;
-use crate::ports::Range;
 
 /// Rows of a table here; the interface has all.
 const ROWS_MAX: usize = 50;
-/// Most replaced values of a station that are looked through for the latest.
-const CORRECTIONS_MAX: usize = 1_000;
 
 /// Builds the page of bulletins: the one asked for, and those issued.
 ///
@@ -354,13 +352,11 @@ async fn corrected(desk: &Desk<'_>) -> Result<Block, Problem> {
         let Some(last) = days.keys().next_back() else {
             continue;
         };
-        let range = Range {
-            after: state.zone.day_start(*last - TimeDelta::days(DAYS_BACK)),
-            upto: state.zone.day_end(*last),
-            limit: CORRECTIONS_MAX,
-            ..Range::ALL
+        let span = Span {
+            from: *last - TimeDelta::days(DAYS_BACK),
+            to: *last,
         };
-        found.extend(corrections(&*state.series, id, range).await?);
+        found.extend(latest_corrections(state, id, span).await?);
         found.sort_by_key(|own| Reverse(own.old.replaced_at));
         found.truncate(station_tables::ROWS_MAX);
     }

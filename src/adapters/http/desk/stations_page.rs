@@ -38,6 +38,7 @@ use crate::domain::names::SourceId;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::ranking::Contender;
 use crate::domain::ranking::ranks;
+use crate::domain::reading::Pick;
 use crate::domain::reading::Review;
 use crate::domain::registry::Station;
 use crate::domain::units::Decimal;
@@ -52,11 +53,11 @@ use crate::flow::gaps::Reporting;
 use crate::flow::gaps::Reports;
 use crate::flow::qc::Judge;
 use crate::ports::Range;
+use crate::ports::ReplacedQuery;
+use crate::ports::StoreError;
 
 /// Days a station's page looks back from its newest one.
 pub(super) const DAYS_BACK: i64 = 30;
-/// Most replaced values a station's page looks through for the latest.
-const CORRECTIONS_MAX: usize = 10_000;
 
 /// What is known of a station of the area.
 pub(super) struct Row<'a> {
@@ -124,11 +125,7 @@ pub async fn station(state: &WebState, mut wish: Wish, id: &str) -> Result<Sheet
         .iter()
         .map(|found| qc_shapes::finding(state.zone, found))
         .collect();
-    let range = Range {
-        limit: CORRECTIONS_MAX,
-        ..Range::ALL
-    };
-    let corrections = corrections(&*state.series, &id, range).await?;
+    let corrections = latest_corrections(state, &id, span).await?;
     let gaps = answered.1.as_ref().map(Reports::gaps).unwrap_or_default();
     let days = gap_shapes::days_json(state.zone, &answered);
     let void = answered.1.as_ref().err();
@@ -144,6 +141,28 @@ pub async fn station(state: &WebState, mut wish: Wish, id: &str) -> Result<Sheet
             void,
         },
     ))
+}
+
+/// As many corrections of a station's readings in a span as a table has rows: those that were replaced last.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn latest_corrections(
+    state: &WebState,
+    id: &SourceId,
+    span: Span,
+) -> Result<Vec<Correction>, StoreError> {
+    let query = ReplacedQuery {
+        source: id.clone(),
+        range: Range {
+            after: state.zone.day_start(span.from),
+            upto: state.zone.day_end(span.to),
+            limit: ROWS_MAX,
+            ..Range::ALL
+        },
+        pick: Pick::Latest,
+    };
+    corrections(&*state.series, query).await
 }
 
 /// What was asked of the stores about a station, in the shapes of the interface.
@@ -395,6 +414,9 @@ impl Desk<'_> {
                 .iter()
                 .map(|why| (words_of.col_standing.to_owned(), Cell::text(why.clone()))),
         );
+        let most = ("most", ROWS_MAX.to_string());
+        let latest = [("from", from.as_str()), ("to", &to), (most.0, &most.1)];
+        let latest = fill(words_of.corrections_latest, &latest);
         let block = |anchor, title: &str, note: &str, table: Table| Block {
             anchor,
             title: title.to_owned(),
@@ -430,7 +452,7 @@ impl Desk<'_> {
             Block {
                 anchor: "corrections",
                 title: words_of.corrections_title.to_owned(),
-                notes: vec![words_of.corrections_note.to_owned(), first],
+                notes: vec![words_of.corrections_note.to_owned(), latest],
                 parts: vec![Part::Table(self.corrections_table(
                     &looked.corrections,
                     false,

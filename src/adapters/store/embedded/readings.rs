@@ -23,12 +23,13 @@ use crate::adapters::store::embedded::rows::Packed;
 use crate::adapters::store::embedded::rows::SeriesRow;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Flag;
-use crate::domain::names::SourceId;
+use crate::domain::reading::Pick;
+use crate::domain::reading::Picked;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
-use crate::domain::reading::first_replaced;
 use crate::ports::Range;
+use crate::ports::ReplacedQuery;
 
 /// What waits to be merged, as readers see it.
 pub(super) struct Waiting {
@@ -252,22 +253,23 @@ pub(super) fn revisions(
 /// What was replaced of a source.
 pub(super) fn replaced_of(
     connection: &Connection,
-    source: &SourceId,
-    range: Range,
+    query: &ReplacedQuery,
 ) -> Result<Vec<Replaced>, Fault> {
+    let ReplacedQuery { range, pick, .. } = query;
     let snapshot = connection.unchecked_transaction()?;
     let select = "SELECT time, value, flag, qc, reviewed, received_at, replaced_at FROM revision
                   WHERE series = ?1 AND time > ?2 AND time <= ?3 ORDER BY time, id";
     let mut statement = snapshot.prepare_cached(select)?;
     let times = [range.after, range.upto].map(Instant::unix);
-    let mut found = Vec::new();
-    for SeriesRow { id, key, .. } in SeriesRow::of_source(&snapshot, source)? {
+    let mut found = Picked::new(*pick, range.limit);
+    for SeriesRow { id, key, .. } in SeriesRow::of_source(&snapshot, &query.source)? {
         let mut rows = statement.query([id, times[0], times[1]])?;
         let (mut count, mut last) = (0, None);
         while let Some(row) = rows.next()? {
             let (reading, received_at) = rows::revision(row)?;
-            // Enough of this series; a time is never left half told.
-            if count >= range.limit && last != Some(reading.time) {
+            // Enough of the first ones of this series; a time is never left half told.
+            let enough = *pick == Pick::First && count >= range.limit;
+            if enough && last != Some(reading.time) {
                 break;
             }
             (count, last) = (count + 1, Some(reading.time));
@@ -279,7 +281,7 @@ pub(super) fn replaced_of(
             });
         }
     }
-    Ok(first_replaced(found, range.limit))
+    Ok(found.into_rows())
 }
 
 /// Revisions that counted at the time asked about.

@@ -28,12 +28,14 @@ use crate::domain::calendar::Span;
 use crate::domain::calendar::Zone;
 use crate::domain::deletion::Deletion;
 use crate::domain::names::SourceId;
+use crate::domain::reading::Pick;
+use crate::domain::reading::Picked;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Replaced;
 use crate::domain::reading::SeriesKey;
-use crate::domain::reading::first_replaced;
 use crate::domain::units::Amount;
 use crate::ports::Range;
+use crate::ports::ReplacedQuery;
 
 /// First and last time of every series.
 pub(super) type Ends = BTreeMap<SeriesKey, (i64, i64)>;
@@ -266,25 +268,29 @@ impl ColumnOf<'_> {
 pub(super) async fn read_replaced(
     client: &Client,
     bucket: &str,
-    source: &SourceId,
+    query: &ReplacedQuery,
     ends: &Ends,
-    range: Range,
 ) -> Result<Vec<Replaced>, Failure> {
+    let ReplacedQuery {
+        source,
+        range,
+        pick,
+    } = query;
     let mut intervals: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
     for (key, (first, last)) in ends.iter().filter(|(key, _)| key.source == *source) {
         let own = intervals.entry(key.interval_s).or_insert((*first, *last));
         *own = (own.0.min(*first), own.1.max(*last));
     }
-    let mut found = Vec::new();
+    let mut found = Picked::new(*pick, range.limit);
     for (interval_s, (first, last)) in intervals {
         let within = (
             range.after.plus_s(1).unix().max(first),
             range.upto.unix().min(last),
         );
         let mut windows = Windows::new(within, interval_s, range.limit);
-        let begun = found.len();
+        let mut count = 0;
         while let Some((first, last)) = windows.next() {
-            if found.len() - begun >= range.limit {
+            if *pick == Pick::First && count >= range.limit {
                 break;
             }
             let ask = Ask {
@@ -300,13 +306,14 @@ pub(super) async fn read_replaced(
             let mut rows = client.query(ask.flux()).await?;
             let upto = whole_upto(&rows, ANSWER_READINGS_MAX).unwrap_or(last);
             rows.retain(|row| row.time <= upto);
-            let before = found.len();
+            let before = count;
             for ((_, time, _), cells) in gather(rows).map_err(Failure::Settings)? {
                 for ((factor, stat), (cell, until)) in cells {
                     // A mark of what an order took out is none of the values.
                     let Some(until) = until.filter(|_| !cell.deleted) else {
                         continue;
                     };
+                    count += 1;
                     found.push(Replaced {
                         key: SeriesKey {
                             source: source.clone(),
@@ -320,10 +327,10 @@ pub(super) async fn read_replaced(
                     });
                 }
             }
-            windows.found(found.len() - before, upto);
+            windows.found(count - before, upto);
         }
     }
-    Ok(first_replaced(found, range.limit))
+    Ok(found.into_rows())
 }
 
 /// Up to when rows are whole, where a field has as many as were asked for; there may be more of it later.
