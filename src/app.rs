@@ -22,6 +22,8 @@ pub mod config;
 
 pub mod observations;
 
+pub mod frames;
+
 pub mod pump;
 
 pub mod seeds;

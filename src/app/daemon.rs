@@ -40,6 +40,7 @@ use crate::app::daemon::beside::beside;
 use crate::app::daemon::ways::ways_in;
 use crate::app::devices::Gate;
 use crate::app::exclusions;
+use crate::app::frames::Frames;
 use crate::app::holidays;
 use crate::app::identity::Identity;
 use crate::app::mirror::Feed;
@@ -119,11 +120,13 @@ impl Flows {
     /// What takes messages in.
     fn pump(
         &self,
+        settings: &Settings,
         health: &Arc<Health>,
         switch: &watch::Receiver<bool>,
         clock: fn() -> Instant,
     ) -> Pump {
         Pump {
+            frames: Frames::new(settings.hj212.clone(), Arc::clone(&self.directory)),
             ingest: Arc::clone(&self.ingest),
             watch: Arc::clone(&self.watch),
             recent: Arc::clone(&self.recent),
@@ -269,7 +272,7 @@ impl Daemon {
         let (stop, switch) = watch::channel(false);
         let gate = Gate::open(settings, &identity.access, clock)?;
         let ways = ways_in(settings, inlet, &gate, &switch, (&flows, &health), clock).await?;
-        let pump = flows.pump(&health, &switch, clock);
+        let pump = flows.pump(settings, &health, &switch, clock);
         let (web, served) = secured::listen(settings, ways.served).await?;
         let guarded = secured::guarded(served, gate, Arc::clone(&health), clock);
         let (http, https) = (web.plain.local_addr()?, web.secured_addr());

@@ -22,6 +22,7 @@ use crate::adapters::payload::PayloadFault;
 use crate::adapters::payload::Registered;
 use crate::adapters::payload::Status;
 use crate::adapters::payload::topic::Topics;
+use crate::app::frames::Frames;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Source;
 use crate::domain::names::SourceId;
@@ -59,6 +60,8 @@ pub struct Pump {
     pub watch: Arc<Watch>,
     /// What came last.
     pub recent: Arc<Recent>,
+    /// What of it are frames of HJ 212.
+    pub frames: Frames,
     /// How commits wait for room.
     pub patience: Patience,
     /// The clock.
@@ -190,6 +193,7 @@ impl Pump {
             topic: message.topic.clone(),
             bytes: message.payload[..message.payload.len().min(BYTES_MAX)].to_vec(),
             size_bytes: message.payload.len(),
+            said: self.frames.said(source, &message.payload),
             outcome: match read {
                 Read::Message(_, Content::Readings(all)) => Outcome::Read(all.len()),
                 Read::Message(_, Content::Partly(all, left)) => {
@@ -317,6 +321,7 @@ pub fn reader(topics: Topics, decoder: Decoder, maps: Maps) -> Reader {
 mod tests {
     use super::*;
     use crate::adapters::inbound::Inlet;
+    use crate::adapters::payload::hj212::Reading;
     use crate::adapters::store::Stores;
     use crate::app::seeds;
     use crate::flow::directory::Directory;
@@ -341,9 +346,11 @@ mod tests {
         };
         let ingest = Ingest::open(stage).await.expect("an empty store");
         let (attendance, begun) = (Arc::clone(&stores.attendance), Instant::from_unix(0));
+        let frames = Frames::new(Reading::default(), Arc::clone(&directory));
         let watch = Watch::open(attendance, directory, WatchSettings::default(), &[], begun);
         Pump {
             recent: Arc::default(),
+            frames,
             patience: Patience {
                 health: Arc::default(),
                 part: "store",

@@ -343,6 +343,29 @@ fn commissioned(daemon: &Daemon) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_frame_without_a_check_is_shown_by_its_head() {
+    let (folder, data) = seeded(&["jiangyin"]);
+    register(folder.path(), &data);
+    let own = format!("loggers/{LOGGER} crc=none");
+    let daemon = Daemon::start(&data, &[("SKYTIER__HJ212__SOURCES__0", &own)]);
+    let mut station = Station::connect(&daemon, "gateway").await;
+    let values: Vec<String> = (0..200).map(|n| format!("w{n:05}-Avg=1")).collect();
+    let long = hour(LOGGER, "20260312100000", &values.join(";"));
+    assert!(long.len() > 2_500);
+    let damaged = long.replace("w00000-Avg=1", "w00000-Avg=2");
+    let topic = format!("skytier/v1/loggers/{LOGGER}/hj212");
+    station.send(&topic, &damaged).await;
+    let page = daemon
+        .fetch(&format!("/commissioning/{LOGGER}?lang=en"))
+        .text;
+    for shown in ["CN=2061 ST=31 Flag=5 (2017 A)", "200 readings", "none"] {
+        assert!(page.contains(shown), "{shown}\n{page}");
+    }
+    assert!(!page.contains("no frame of HJ 212 came yet"), "{page}");
+    daemon.stop("TERM");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn frames_over_mqtt_are_stored_kept_or_signs_of_life() {
     let (folder, data) = seeded(&["jiangyin"]);
     register(folder.path(), &data);

@@ -38,8 +38,6 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "access"),
     // The counts that metrics show.
     ("http", "hj212"),
-    // What a frame says of itself.
-    ("http", "payload"),
     ("hj212", "inbound"),
     ("hj212", "limits"),
     // Who may send.

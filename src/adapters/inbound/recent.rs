@@ -31,6 +31,23 @@ pub enum Outcome {
     Unusable(String),
 }
 
+/// What a frame of HJ 212 says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The word of its check.
+    pub check: &'static str,
+    /// Whether that is the standard's.
+    pub standard: bool,
+    /// Command, system, flag, edition and packet.
+    pub command: String,
+    /// When it says that it was sent.
+    pub sent: Option<Instant>,
+    /// The DataTime of an hour's record.
+    pub hour: Option<Instant>,
+    /// Whether DataTime is set to name the end of the hour.
+    pub label_end: bool,
+}
+
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Came {
@@ -46,6 +63,8 @@ pub struct Came {
     pub bytes: Vec<u8>,
     /// How many it had.
     pub size_bytes: usize,
+    /// What it says of itself, as a frame.
+    pub said: Option<Said>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -125,6 +144,7 @@ mod tests {
             topic: String::new(),
             bytes: vec![byte; 3_000],
             size_bytes: 3_000,
+            said: None,
             outcome: Outcome::Life,
         }
     }

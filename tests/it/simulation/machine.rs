@@ -15,11 +15,13 @@ use skytier::adapters::inbound::Message;
 use skytier::adapters::inbound::Verdict;
 use skytier::adapters::mapping::Maps;
 use skytier::adapters::payload::Decoder;
+use skytier::adapters::payload::hj212;
 use skytier::adapters::payload::topic::Topics;
 use skytier::adapters::store::Stores;
 use skytier::adapters::store::embedded::Access;
 use skytier::adapters::store::embedded::Embedded;
 use skytier::adapters::store::embedded::tuning::Tuning;
+use skytier::app::frames::Frames;
 use skytier::app::pump::Pump;
 use skytier::app::pump::reader;
 use skytier::app::qc_rules;
@@ -207,12 +209,12 @@ impl Machine {
         let ingest = Arc::new(Ingest::open(stage).await.expect("admission"));
         let (inlet, deliveries) = Inlet::new(MESSAGES_MAX);
         let (stop, stopped) = watch::channel(false);
-        let attendance = Arc::clone(&stores.attendance);
-        let settings = WatchSettings::default();
+        let (attendance, settings) = (Arc::clone(&stores.attendance), WatchSettings::default());
         let watching = Watch::open(attendance, Arc::clone(&directory), settings, &[], clock());
         let pump = Pump {
             ingest: Arc::clone(&ingest),
             recent: Arc::default(),
+            frames: Frames::new(hj212::Reading::default(), Arc::clone(&directory)),
             watch: Arc::new(watching.await.expect("nothing kept yet")),
             patience: Patience {
                 health: Arc::new(Health::default()),

@@ -12,10 +12,6 @@ use crate::adapters::inbound::recent::BYTES_MAX;
 use crate::adapters::inbound::recent::Came;
 use crate::adapters::inbound::recent::KEPT;
 use crate::adapters::inbound::recent::Outcome;
-use crate::adapters::payload::hj212;
-use crate::adapters::payload::hj212::crc::Variant;
-use crate::adapters::payload::hj212::frame::Frame;
-use crate::adapters::payload::hj212::head::Head;
 use crate::adapters::report::letters;
 use crate::domain::calendar::HOUR_S;
 
@@ -24,20 +20,31 @@ const LIVE_S: i64 = HOUR_S / 2;
 /// How far a logger's clock may be ahead for that.
 const AHEAD_S: i64 = 600;
 
-/// A frame that could be read as far as its head.
-struct Seen {
-    crc: Option<Variant>,
-    head: Head,
+/// Which end of their hours the frames name that came at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Start,
+    End,
 }
 
-fn seen(came: &Came) -> Option<Seen> {
-    let all = [Variant::Hj, Variant::ModbusHigh, Variant::ModbusLow];
-    let frame = Frame::whole(&came.bytes, BYTES_MAX, &all).ok()?;
-    let head = Head::read(frame.segment).ok()?;
-    Some(Seen {
-        crc: frame.crc,
-        head,
-    })
+/// That side, where there are such frames, and whether it is the one that is set.
+fn side(came: &[Came]) -> Option<(Side, bool)> {
+    let behind = came.iter().filter_map(|own| {
+        let said = own.said.as_ref()?;
+        Some((own.at.unix() - said.hour?.unix(), said.label_end))
+    });
+    let behind: Vec<(i64, bool)> = behind.collect();
+    let find = |least: i64, beyond: i64| {
+        let mut all = behind.iter();
+        all.find(|(seconds, _)| (least..beyond).contains(seconds))
+    };
+    match find(-AHEAD_S, LIVE_S) {
+        Some((_, label_end)) => Some((Side::End, *label_end)),
+        None => {
+            let starts = find(HOUR_S - AHEAD_S, HOUR_S + LIVE_S);
+            starts.map(|(_, label_end)| (Side::Start, !label_end))
+        }
+    }
 }
 
 impl Desk<'_> {
@@ -45,8 +52,7 @@ impl Desk<'_> {
     pub(super) fn checks(&self, came: &[Came]) -> Cell {
         let mut found: Vec<&str> = came
             .iter()
-            .filter_map(seen)
-            .map(|seen| seen.crc.map_or("SM4", Variant::key))
+            .filter_map(|own| Some(own.said.as_ref()?.check))
             .collect();
         found.sort_unstable();
         found.dedup();
@@ -59,20 +65,12 @@ impl Desk<'_> {
     /// Which end of their hours the frames name, where they came at once.
     pub(super) fn label_side(&self, came: &[Came]) -> Cell {
         let words_of = phrases(self.lang);
-        let behind = came.iter().filter_map(|own| {
-            let seen = seen(own).filter(|seen| seen.head.cn == 2061)?;
-            let time = hj212::data_time(&seen.head.region, self.state.zone)?;
-            Some(own.at.unix() - time.unix())
-        });
-        let behind: Vec<i64> = behind.collect();
-        let ends = behind.iter().any(|s| (-AHEAD_S..LIVE_S).contains(s));
-        let starts = behind
-            .iter()
-            .any(|s| (HOUR_S - AHEAD_S..HOUR_S + LIVE_S).contains(s));
-        match (starts, ends) {
-            (_, true) => Cell::verdict(false, words_of.label_ends),
-            (true, false) => Cell::verdict(true, words_of.label_starts),
-            (false, false) => Cell::text(words_of.label_side_note),
+        match side(came) {
+            Some((Side::End, false)) => Cell::verdict(false, words_of.label_ends),
+            Some((Side::End, true)) => Cell::verdict(true, words_of.label_ends_set),
+            Some((Side::Start, true)) => Cell::verdict(true, words_of.label_starts),
+            Some((Side::Start, false)) => Cell::verdict(false, words_of.label_starts_unset),
+            None => Cell::text(words_of.label_side_note),
         }
     }
 
@@ -115,27 +113,10 @@ impl Desk<'_> {
             ),
             (words_of.col_standing, self.outcome(&own.outcome)),
         ];
-        if let Some(seen) = seen(own) {
-            let head = &seen.head;
-            let crc = seen.crc.map_or("SM4", Variant::key);
-            facts.push((
-                words_of.crc,
-                Cell::verdict(seen.crc == Some(Variant::Hj), crc),
-            ));
-            let edition = head
-                .edition()
-                .map_or("–".to_owned(), |year| year.to_string());
-            let packet = head
-                .packet
-                .map_or(String::new(), |(all, own)| format!(" {own}/{all}"));
-            let answer = if head.wants_answer() { " A" } else { "" };
-            let said = format!(
-                "CN={} ST={} Flag={} ({edition}{answer}){packet}",
-                head.cn, head.st, head.flag
-            );
-            facts.push((words_of.col_command, Cell::text(said)));
-            let sent = hj212::sent(head, self.state.zone);
-            let offset = sent.map(|sent| own.at.unix() - sent.unix());
+        if let Some(said) = &own.said {
+            facts.push((words_of.crc, Cell::verdict(said.standard, said.check)));
+            facts.push((words_of.col_command, Cell::text(said.command.as_str())));
+            let offset = said.sent.map(|sent| own.at.unix() - sent.unix());
             let offset = offset.map_or("–".to_owned(), |offset| offset.to_string());
             facts.push((words_of.col_sent_offset, Cell::text(offset)));
         }
@@ -153,6 +134,51 @@ impl Desk<'_> {
             Outcome::Partly(all, left) => Cell::verdict(false, format!("{}; {left}", count(all))),
             Outcome::Life => Cell::text(words_of.sign_of_life),
             Outcome::Unusable(why) => Cell::verdict(false, why.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::adapters::inbound::recent::Said;
+    use crate::domain::calendar::Instant;
+
+    /// A frame that came so many seconds behind its DataTime.
+    fn came(behind_s: i64, label_end: bool) -> Came {
+        let hour = Instant::from_unix(1_773_284_400);
+        Came {
+            at: hour.plus_s(behind_s),
+            link: Arc::from("hj212"),
+            origin: String::new(),
+            topic: String::new(),
+            bytes: Vec::new(),
+            size_bytes: 0,
+            said: Some(Said {
+                check: "hj",
+                standard: true,
+                command: String::new(),
+                sent: None,
+                hour: Some(hour),
+                label_end,
+            }),
+            outcome: Outcome::Read(1),
+        }
+    }
+
+    #[test]
+    fn the_side_is_compared_with_the_setting() {
+        for (behind_s, label_end, expected) in [
+            (30, false, Some((Side::End, false))),
+            (30, true, Some((Side::End, true))),
+            (3_630, false, Some((Side::Start, true))),
+            (3_630, true, Some((Side::Start, false))),
+            (40_000, true, None),
+        ] {
+            let all = [came(90_000, label_end), came(behind_s, label_end)];
+            assert_eq!(side(&all), expected, "{behind_s} {label_end}");
         }
     }
 }

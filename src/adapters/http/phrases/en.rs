@@ -387,6 +387,8 @@ pub(super) const PHRASES: Phrases = Phrases {
     crc: "CRC variant",
     crc_none: "no frame of HJ 212 came yet; JSON messages carry no CRC",
     label_ends: "like the end of the hour: set label=end for it in hj212.sources",
+    label_ends_set: "the end of the hour, as label=end in hj212.sources says",
+    label_starts_unset: "like the start of the hour, while hj212.sources says label=end: take that away",
     label_starts: "the start of the hour, as HJ 212 says; stored by its end",
     last_title: "Messages received last",
     last_none: "Nothing came since the daemon started.",

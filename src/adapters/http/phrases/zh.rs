@@ -387,6 +387,8 @@ pub(super) const PHRASES: Phrases = Phrases {
     crc: "CRC 变体",
     crc_none: "尚未收到 HJ 212 报文；JSON 报文不带 CRC",
     label_ends: "疑为时段末：请在 hj212.sources 中设 label=end",
+    label_ends_set: "时段末，与 hj212.sources 中的 label=end 一致",
+    label_starts_unset: "疑为时段初，而 hj212.sources 中设了 label=end：请删去",
     label_starts: "时段初（符合 HJ 212），按时段末入库",
     last_title: "最近收到的报文",
     last_none: "本次启动以来尚未收到报文。",
