@@ -18,6 +18,7 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::parts::Part;
 use crate::adapters::http::parts::Parts;
 use crate::adapters::http::parts::READER_WAIT;
+use crate::adapters::http::parts::end;
 use crate::adapters::http::state::WebState;
 use crate::adapters::http::stations::PAGE_ROWS;
 use crate::adapters::http::stations::PAGE_ROWS_MAX;
@@ -79,7 +80,7 @@ pub async fn station(
         }
         let (reader, parts) = mpsc::channel(1);
         tokio::spawn(pages.write(body, found, reader));
-        return Ok((head, Body::new(Parts(parts))).into_response());
+        return Ok((head, Body::new(Parts::new(parts))).into_response());
     }
     let next = found.last().filter(|_| found.len() >= limit);
     let rows = found
@@ -116,7 +117,10 @@ impl Pages {
             }
             found = match self.after(&found).await {
                 Ok(Some(found)) => found,
-                Ok(None) => return,
+                Ok(None) => {
+                    drop(timeout(READER_WAIT, reader.send(end())).await);
+                    return;
+                }
                 Err(fault) => {
                     tracing::warn!(%fault, "a list of corrections broke off");
                     let cut = std::io::Error::other("the list of corrections broke off");

@@ -28,6 +28,7 @@ use crate::adapters::http::params::Params;
 use crate::adapters::http::parts::Part;
 use crate::adapters::http::parts::Parts;
 use crate::adapters::http::parts::READER_WAIT;
+use crate::adapters::http::parts::end;
 use crate::adapters::http::state::WebState;
 use crate::adapters::snapshot::Shape;
 use crate::adapters::snapshot::Snapshot;
@@ -180,7 +181,7 @@ pub async fn file(
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, named),
     ];
-    Ok((heads, Body::new(Parts(parts))).into_response())
+    Ok((heads, Body::new(Parts::new(parts))).into_response())
 }
 
 /// Writes the file; the record of the look-up is handed over before the file is whole.
@@ -206,7 +207,8 @@ fn write(
     // What is left in the outlet goes out with it.
     let mut outlet = outlet;
     snapshot.write(&state.receipts, shape, &mut outlet, note)?;
-    Ok(outlet.flush()?)
+    outlet.flush()?;
+    Ok(outlet.send(end())?)
 }
 
 #[cfg(test)]
