@@ -253,7 +253,7 @@ impl<'a> Session<'a> {
         };
         let speaker = self.identify(&head).await?;
         if self.is_damaged(crc, &speaker.topic) {
-            return self.damaged(bytes.len());
+            return self.damaged(&bytes);
         }
         self.heard = Instant::now();
         self.strange_bytes = 0;
@@ -278,10 +278,14 @@ impl<'a> Session<'a> {
     ) -> Result<(), Ending> {
         let Some(Speaker { topic, device }) = self.last.clone() else {
             Counters::count(&self.shared.counters.bad_frames);
+            if crc == Some(Variant::Unchecked) {
+                self.framer.put_back(&bytes);
+                return self.strange(ONE);
+            }
             return self.strange(bytes.len());
         };
         if self.is_damaged(crc, &topic) {
-            return self.damaged(bytes.len());
+            return self.damaged(&bytes);
         }
         Counters::count(&self.shared.counters.bad_frames);
         tracing::debug!(address = %self.address, %fault, "hj212: no head");
@@ -296,11 +300,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Passes over a damaged frame: the logger sends it again.
-    fn damaged(&mut self, bytes: usize) -> Result<(), Ending> {
+    /// Passes over what began a damaged frame: the logger sends it again.
+    fn damaged(&mut self, bytes: &[u8]) -> Result<(), Ending> {
         Counters::count(&self.shared.counters.bad_crc);
-        self.meter(bytes as u64);
-        self.strange(bytes)
+        self.meter(bytes.len() as u64);
+        self.framer.put_back(bytes);
+        self.strange(ONE)
     }
 
     /// The device that the frame shows by MN and PW, and its topic.

@@ -368,7 +368,17 @@ fn only_a_logger_that_is_set_so_goes_unchecked() {
     assert_eq!(logger.answer(), Some((9_014, format!("{:017}", 4))));
     logger.send(format!("{headless}{}", numbered(5, "a21026-Avg=2")));
     assert_eq!(logger.answer(), Some((9_014, format!("{:017}", 5))));
-    assert_eq!(daemon.metric("skytier_hj212_bad_crc_total"), 2);
+    // Damaged in its length, which then reaches into the next one, where digits stand that might be a check.
+    let (mut cut, sound) = (numbered(6, "a21026-Avg=2"), numbered(7, "a21026-Avg=2"));
+    let claimed = cut.len() - "##0000".len() + sound.find("QN=").expect("a number") + "QN=".len();
+    cut.replace_range(2..6, &format!("{claimed:04}"));
+    logger.send(format!("{cut}{sound}"));
+    assert_eq!(
+        logger.answer(),
+        Some((9_014, format!("{:017}", 7))),
+        "what stands in it"
+    );
+    assert_eq!(daemon.metric("skytier_hj212_bad_crc_total"), 3);
     assert_eq!(daemon.metric("skytier_hj212_bad_frames_total"), 1);
     assert!(
         !daemon

@@ -52,6 +52,12 @@ impl Framer {
         self.held.extend_from_slice(bytes);
     }
 
+    /// Puts back a frame that turned out to be damaged, but for its first byte: its length may be what is wrong, and sound frames
+    /// stand in what it claimed.
+    pub fn put_back(&mut self, frame: &[u8]) {
+        self.held.splice(..0, frame.iter().skip(1).copied());
+    }
+
     /// Bytes of a frame that is not whole yet.
     pub fn held(&self) -> usize {
         self.held.len()
