@@ -135,6 +135,12 @@ pub(super) fn read(name: &str, text: &str) -> Result<Map, MapFault> {
         let what = format!("values: 1 to {VALUES_MAX} are expected");
         return Err(places.fault(shape.values.span(), what));
     }
+    let pointer = |own: &&Text| shape.list.is_some() && own.get_ref().starts_with('/');
+    let mut flags = values.iter().filter_map(|own| own.flag.as_ref());
+    if let Some(flag) = flags.find(pointer) {
+        let what = "flag: with [list] it is a name in that list, as at is";
+        return Err(places.fault(flag.span(), what));
+    }
     let own = |one| value(&places, one, kind, time.interval_s);
     let own = values.iter().map(own).collect::<Result<_, _>>()?;
     Ok(Map {

@@ -278,6 +278,10 @@ fn faults_of_files_name_the_line() {
         &format!("{HEAD}[ids]\nx = \"a b\"\n{REST}"),
         "m.toml:5: source \"a b\"",
     );
+    check_file(
+        &LISTED.replace("\"f\"", "\"/f\""),
+        "m.toml:12: flag: with [list] it is a name",
+    );
 }
 
 #[test]
