@@ -13,9 +13,10 @@ use crate::ports::ReplacedQuery;
 use crate::ports::Series;
 use crate::ports::StoreError;
 
-/// What stands now is read from a replaced value to the next one where no more than this lies between, and of so many readings
-/// at a time, by their interval: of two corrections years apart the years between are not read.
+/// What stands now is read from a replaced value to the next one where no more than this lies between, or so many readings by
+/// their interval, and of so many at a time: of two corrections years apart the years between are not read.
 const GAP_S: i64 = DAY_S;
+const GAP_READINGS: i64 = 1_000;
 const RUN_READINGS: i64 = 10_000;
 
 /// A value with what replaced it.
@@ -73,12 +74,16 @@ pub async fn corrections(
 
 /// First and last of times that are read together.
 fn runs(times: &BTreeSet<Instant>, interval_s: u32) -> Vec<(Instant, Instant)> {
-    let most = RUN_READINGS * i64::from(interval_s).max(1);
+    let interval_s = i64::from(interval_s).max(1);
+    let (gap, most) = (
+        GAP_S.max(GAP_READINGS * interval_s),
+        RUN_READINGS * interval_s,
+    );
     let mut runs: Vec<(Instant, Instant)> = Vec::new();
     for time in times {
         match runs.last_mut() {
             Some((first, last))
-                if time.unix() - last.unix() <= GAP_S && time.unix() - first.unix() < most =>
+                if time.unix() - last.unix() <= gap && time.unix() - first.unix() < most =>
             {
                 *last = *time;
             }
@@ -106,7 +111,11 @@ mod tests {
         check(60, &[60], &[(60, 60)]);
         check(60, &[0, years], &[(0, 0), (years, years)]);
         check(3_600, &[0, 3_600, DAY_S], &[(0, DAY_S)]);
-        check(3_600, &[0, DAY_S + 1], &[(0, 0), (DAY_S + 1, DAY_S + 1)]);
+        check(60, &[0, DAY_S], &[(0, DAY_S)]);
+        check(60, &[0, DAY_S + 1], &[(0, 0), (DAY_S + 1, DAY_S + 1)]);
+        // A check every week.
+        let week = 7 * DAY_S;
+        check(3_600, &[0, week, 2 * week], &[(0, 2 * week)]);
         check(1, &[0, 9_999], &[(0, 9_999)]);
         check(1, &[0, 9_999, 10_000], &[(0, 9_999), (10_000, 10_000)]);
         check(0, &[0, 10_000], &[(0, 0), (10_000, 10_000)]);
@@ -124,11 +133,12 @@ mod tests {
             let runs = runs(&times, interval_s);
             let within = |run: &(Instant, Instant)| times.range(run.0..=run.1).count();
             prop_assert_eq!(runs.iter().map(within).sum::<usize>(), times.len());
+            let gap = i64::from(interval_s) * GAP_READINGS;
             for (first, last) in runs {
                 prop_assert!(times.contains(&first) && times.contains(&last));
                 prop_assert!(last.unix() - first.unix() < RUN_READINGS * i64::from(interval_s));
                 for (a, b) in times.range(first..=last).zip(times.range(first..=last).skip(1)) {
-                    prop_assert!(b.unix() - a.unix() <= GAP_S);
+                    prop_assert!(b.unix() - a.unix() <= gap.max(GAP_S));
                 }
             }
         }
