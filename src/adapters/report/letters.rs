@@ -63,9 +63,10 @@ fn before_password(rest: &[u8]) -> Option<usize> {
         .position(|part| part.eq_ignore_ascii_case(PASSWORD))
     {
         at += found + PASSWORD.len();
+        // Blanks of any script: the reader of frames takes them all.
         let blanks = rest[at..]
             .iter()
-            .take_while(|byte| byte.is_ascii_whitespace());
+            .take_while(|byte| !byte.is_ascii_graphic());
         let sign = at + blanks.count();
         if rest.get(sign) == Some(&b'=') {
             return Some(sign + 1);
@@ -143,6 +144,7 @@ mod tests {
             ("##0010PW =123456;MN=A", "##0010PW =***;MN=A"),
             ("##0010QN=1,PW=123456,MN=A", "##0010QN=1,PW=***,MN=A"),
             ("##0010CP=&&PW&&,Pw\t= 1;", "##0010CP=&&PW&&,Pw\t=***;"),
+            ("##0010PW\u{b}\u{3000}=1;", "##0010PW\u{b}\u{3000}=***;"),
             // No frame: whatever stands there is what was sent.
             ("{\"note\":\"PW=a;\"}", "{\"note\":\"PW=a;\"}"),
             ("#", "#"),

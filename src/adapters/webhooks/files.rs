@@ -329,9 +329,11 @@ impl Folder {
         static WRITTEN: AtomicU64 = AtomicU64::new(0);
         let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
         let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
+        // What a process that died has left under this name may be the very file that stands in its place.
+        drop(std::fs::remove_file(&beside));
         let write = || -> std::io::Result<T> {
             let mut options = std::fs::OpenOptions::new();
-            options.write(true).create(true).truncate(true);
+            options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let mut file = options.open(&beside)?;
