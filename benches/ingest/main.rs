@@ -34,8 +34,8 @@ use tempfile::TempDir;
 const ROUNDS: usize = 3;
 /// Longest wait for a program to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Factors of one recorded hour, missing ones included: each is a stored reading.
-const READINGS_PER_MESSAGE: u64 = 6;
+/// Factors of one recorded hour, wind and missing ones included: each is a stored reading.
+const READINGS_PER_MESSAGE: u64 = 8;
 /// Where Debian puts it.
 const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
