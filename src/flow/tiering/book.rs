@@ -178,11 +178,15 @@ impl Book {
         self.latest
     }
 
+    fn place_of(&self, seq: u64) -> Option<&Place> {
+        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.places.get(at / PIECE_ROWS)?.get(at % PIECE_ROWS)
+    }
+
     /// A row by its number.
     #[must_use]
     pub fn row(&self, seq: u64) -> Option<Row<'_>> {
-        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
-        let place = self.places.get(at / PIECE_ROWS)?.get(at % PIECE_ROWS)?;
+        let place = self.place_of(seq)?;
         Some(Row {
             seq,
             hash: place.hash,
@@ -200,7 +204,17 @@ impl Book {
     pub fn rows_of(&self, subject: &Uscc) -> impl Iterator<Item = Row<'_>> {
         let kept = self.kept.get(subject);
         let seqs = kept.map_or(&[][..], |kept| kept.seqs.as_slice());
-        seqs.iter().filter_map(|seq| self.row(*seq))
+        // The unit is looked up once for all of them: entry and number stand at the same place.
+        let rows = seqs.iter().zip(self.ledger.events_of(subject));
+        rows.filter_map(|(seq, event)| {
+            let place = self.place_of(*seq)?;
+            Some(Row {
+                seq: *seq,
+                hash: place.hash,
+                subject: &place.subject,
+                event,
+            })
+        })
     }
 }
 
