@@ -7,6 +7,7 @@ pub(crate) mod full;
 pub(crate) mod influxdb2;
 pub(crate) mod mosquitto;
 pub(crate) mod papers;
+pub(crate) mod receipts;
 pub(crate) mod station;
 
 use std::io::BufRead;

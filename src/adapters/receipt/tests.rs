@@ -4,6 +4,7 @@ use crate::adapters::receipt::Keys;
 use crate::adapters::receipt::RECEIPT_BYTES_MAX;
 use crate::adapters::receipt::ReceiptFault;
 use crate::adapters::receipt::digest;
+use crate::adapters::receipt::id;
 use crate::adapters::receipt::key::Algorithm;
 use crate::adapters::receipt::key::PublicKey;
 use crate::adapters::receipt::key::Secret;
@@ -11,6 +12,7 @@ use crate::adapters::receipt::merkle::Tree;
 use crate::adapters::receipt::merkle::climb;
 use crate::adapters::receipt::verify;
 use crate::adapters::receipt::verify_answer;
+use chrono::DateTime;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
@@ -53,6 +55,26 @@ fn the_signature_is_that_of_rfc_8032() {
         "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
     );
     assert_eq!(PublicKey::parse(&text).map(|key| key.text()), Ok(text));
+}
+
+#[test]
+fn an_identifier_says_when_it_was_asked_for_and_then_what_was_answered() {
+    let at = |text: &str| DateTime::parse_from_rfc3339(text).expect("a time");
+    // SHA-256 of "abc" begins with ba7816bf; the digits before it are the microseconds.
+    for (asked_at, expected) in [
+        (
+            "2026-07-15T12:00:00.000001+08:00",
+            "06569e5b7cf001ba7816bf8f01cfea41",
+        ),
+        (
+            "2026-07-15T12:00:00.000002+08:00",
+            "06569e5b7cf002ba7816bf8f01cfea41",
+        ),
+        ("2026-07-15T04:00:00Z", "06569e5b7cf000ba7816bf8f01cfea41"),
+        ("1969-12-31T23:59:59Z", "00000000000000ba7816bf8f01cfea41"),
+    ] {
+        assert_eq!(id("abc", at(asked_at)), expected, "{asked_at}");
+    }
 }
 
 #[test]

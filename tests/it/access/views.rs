@@ -11,6 +11,7 @@ use crate::access::ask;
 use crate::access::token;
 use crate::access::words;
 use crate::support::Daemon;
+use crate::support::receipts;
 use crate::support::run;
 use crate::support::seeded;
 
@@ -67,13 +68,9 @@ impl Town {
     }
 }
 
-/// The part of a receipt that is signed.
+/// The part of an answer's receipt that is signed.
 fn signed(answer: &Value) -> Value {
-    use base64::Engine as _;
-    let receipt = answer["receipt"].as_str().expect("a receipt");
-    let part = receipt.split('.').nth(2).expect("a payload");
-    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    serde_json::from_slice(&engine.decode(part).expect("base64")).expect("JSON")
+    receipts::signed(answer["receipt"].as_str().expect("a receipt"))
 }
 
 /// Who may not fetch a stamp is refused one; whoever may is told that nobody gives any here.
@@ -266,7 +263,7 @@ fn a_bank_finds_its_own_look_ups_and_the_log_refers_to_them() {
     assert_eq!(status, 200, "{answer}");
     town.good("bank-1", &format!("/v1/enterprises/{UNIT}/tier"));
     let receipt = answer["receipt"].as_str().expect("a receipt");
-    let id = skytier::adapters::receipt::id(receipt);
+    let id = receipts::record(receipt);
     for (who, expected) in [("bank-1", 200), ("bank-2", 404), ("auditor", 200)] {
         let (status, found) = town.get(who, &format!("/v1/lookups/{id}"));
         assert_eq!(status, expected, "{who}: {found}");

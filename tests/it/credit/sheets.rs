@@ -13,6 +13,7 @@ use crate::credit::done;
 use crate::credit::fine;
 use crate::support::Daemon;
 use crate::support::Site;
+use crate::support::receipts;
 use crate::support::seeded;
 
 /// A unit of the seeds.
@@ -117,7 +118,7 @@ fn the_code_on_a_certificate_is_the_signed_receipt() {
                 "{url}"
             );
             assert_eq!(sheet.matches("tier computed tier-blue").count(), 1, "{url}");
-            let noted = site.json(&format!("/v1/lookups/{}", receipt::id(&read)));
+            let noted = site.json(&format!("/v1/lookups/{}", receipts::record(&read)));
             assert_eq!(noted["receipt"], read.as_str());
             assert!(sheet.contains(noted["id"].as_str().expect("a name")));
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use serde_json::json;
 use skytier::adapters::export::read_parquet;
-use skytier::adapters::receipt;
+use skytier::adapters::receipt::key::PublicKey;
 use skytier::adapters::snapshot::COLUMNS;
 
 use crate::credit::OTHER;
@@ -18,6 +18,7 @@ use crate::register::post_json;
 use crate::support::Site;
 use crate::support::fails;
 use crate::support::output;
+use crate::support::receipts;
 use crate::support::run;
 use crate::support::text;
 
@@ -119,7 +120,7 @@ fn a_snapshot_says_what_a_look_up_says_and_proves_it() {
     }
     let receipt = lines[3]["receipt"].as_str().expect("a receipt");
     assert!(receipt.len() <= 2_048);
-    let noted = site.json(&format!("/v1/lookups/{}", receipt::id(receipt)));
+    let noted = site.json(&format!("/v1/lookups/{}", receipts::record(receipt)));
     assert_eq!(
         (&noted["items"], &noted["signed"]["what"]),
         (&json!(2), &json!("snapshot"))
@@ -165,7 +166,7 @@ fn a_snapshot_says_what_a_look_up_says_and_proves_it() {
 /// A bit of each of 400 bytes over the whole file: a changed file proves nothing, or, where no reader looks, such as in the
 /// statistics of a column, it proves the very same rows.
 fn flipped(folder: &Path, whole: &[u8], key: &str) {
-    let keys = [receipt::key::PublicKey::parse(key).expect("a key")];
+    let keys = [PublicKey::parse(key).expect("a key")];
     let proved = |content: &[u8]| {
         let mut rows = Vec::new();
         let path = folder.join("b.parquet");

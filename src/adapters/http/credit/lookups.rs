@@ -92,7 +92,7 @@ pub async fn note(
     items: usize,
     receipt: &str,
 ) -> Result<Noted, Problem> {
-    let id = receipt::id(receipt);
+    let id = receipt::id(receipt, view.asked_at);
     let lookup = Lookup {
         id: id.clone(),
         asked_at: view.asked_at,
