@@ -20,9 +20,9 @@ use crate::ports::StoreError;
 const WAITING_MAX: usize = 4_096;
 /// Records of one commit.
 const COMMIT_MAX: usize = 1_024;
-/// How long records gather before they are written. At thousands of look-ups a second a commit each would keep a processor
-/// busy with syncs.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long records gather before they are written. At thousands of look-ups a second each commit takes a processor from
+/// answers that are under way, so there are few.
+const GATHER: Duration = Duration::from_millis(25);
 /// How long an answer waits for a place.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
 
@@ -241,7 +241,8 @@ mod tests {
         let port = Arc::new(Port::default());
         port.full.store(true, Ordering::SeqCst);
         let (mut noting, noter) = noting(Arc::clone(&port) as Arc<dyn Lookups>);
-        noting.place_wait = Duration::from_millis(20);
+        // The first commit is tried within it.
+        noting.place_wait = 4 * GATHER;
         let health = Arc::new(Health::default());
         let (stop, switch) = watch::channel(false);
         let patience = Patience {
