@@ -153,7 +153,7 @@ fn singles(
     let mut best = f64::INFINITY;
     for _ in 0..TRIES {
         let before = process.map(processor).transpose()?;
-        let begun = Instant::now();
+        let (begun, stolen_before) = (Instant::now(), stolen()?);
         let mut times = asked(address, paths)?;
         let count = times.len() as f64;
         let rate = count / begun.elapsed().saturating_sub(LEAD).as_secs_f64();
@@ -165,6 +165,8 @@ fn singles(
             at(0.99),
             at(0.999)
         );
+        let away = (stolen()? - stolen_before) / begun.elapsed().as_secs_f64() * 100.0;
+        print!("; other machines took {away:.1} % of a processor");
         match process.map(processor).transpose()?.zip(before) {
             Some((now, before)) => {
                 let each = (now - before) / count * 1e6;
@@ -212,6 +214,14 @@ fn processor(process: u32) -> anyhow::Result<f64> {
     let ticks = fields.split_whitespace().skip(11).take(2);
     let ticks: Result<Vec<f64>, _> = ticks.map(str::parse::<f64>).collect();
     Ok(ticks?.iter().sum::<f64>() / TICKS)
+}
+
+/// Seconds of processor time that the host gave to others since it started, all processors together.
+fn stolen() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let all = stat.lines().next().context("a line of all processors")?;
+    let ticks = all.split_whitespace().nth(8).context("stolen time")?;
+    Ok(ticks.parse::<f64>()? / TICKS)
 }
 
 /// Reads every change while entries arrive; none may be missing or out of order.
