@@ -42,14 +42,13 @@ impl Client {
         let url = format!("mqtt://127.0.0.1:{}", broker.port);
         let client =
             Broker::new(BrokerSettings { url, ..settings }, inlet).expect("sound settings");
-        let counters = client.counters();
+        let (counters, standing) = (client.counters(), client.standing());
         let (shutdown, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(client.run(async move {
             drop(stopped.await);
         }));
-        until(|| Counters::read(&counters.connections_open) == 1).await;
-        // The subscription follows the connection; give it time to be granted.
-        tokio::time::sleep(QUIET).await;
+        // Connected, and the subscription granted.
+        until(|| standing.now().open).await;
         Self {
             counters,
             taken,
