@@ -22,7 +22,6 @@ use crate::domain::names::Source;
 use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::names::Stat;
-use crate::domain::pollutant::Pollutant;
 use crate::domain::qc::Rules;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
@@ -180,7 +179,6 @@ impl Map {
         (amount, flag): (Option<Amount>, Flag),
         rules: &Rules,
     ) -> Observation {
-        let pollutant = Pollutant::from_key(value.factor.as_str());
         Observation {
             key: SeriesKey {
                 source: source.clone(),
@@ -192,7 +190,7 @@ impl Map {
                 time,
                 value: amount,
                 flag,
-                qc: rules.verdict(pollutant, time, amount, now),
+                qc: rules.verdict(&value.factor, time, amount, now),
                 review: Review::Raw,
             },
         }

@@ -331,7 +331,6 @@ impl Decoder {
         let mut flags = self.flags(target.kind, record)?;
         let mut seen: Vec<Factor> = Vec::with_capacity(record.values().len());
         let mut keep = |factor: &Factor, stat: Stat, value: Option<Amount>, flag: &Flag| {
-            let pollutant = Pollutant::from_key(factor.as_str());
             if readings.len() == READINGS_MAX {
                 return Err(PayloadFault::TooMany);
             }
@@ -346,7 +345,7 @@ impl Decoder {
                     time,
                     value,
                     flag: flag.clone(),
-                    qc: self.rules.verdict(pollutant, time, value, now),
+                    qc: self.rules.verdict(factor, time, value, now),
                     review: Review::Raw,
                 },
             });

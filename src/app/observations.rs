@@ -54,7 +54,7 @@ struct Mean<'a> {
 
 impl Mean<'_> {
     fn observation(self, rules: &Rules, now: Instant) -> Observation {
-        let pollutant = Pollutant::from_key(self.factor.as_str());
+        let qc = rules.verdict(&self.factor, self.time, self.value, now);
         Observation {
             key: SeriesKey {
                 source: self.source.clone(),
@@ -66,7 +66,7 @@ impl Mean<'_> {
                 time: self.time,
                 value: self.value,
                 flag: Flag::normal(),
-                qc: rules.verdict(pollutant, self.time, self.value, now),
+                qc,
                 review: Review::Raw,
             },
         }

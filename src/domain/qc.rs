@@ -7,6 +7,7 @@
 //! of arrival nor a redelivery changes them. Numbers are in `config/qc.toml`.
 
 use crate::domain::calendar::Instant;
+use crate::domain::names::Factor;
 use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Qc;
 use crate::domain::reading::Reading;
@@ -21,6 +22,10 @@ const HOUR_S: i64 = 3_600;
 
 /// One number for each pollutant, in the order of [`Pollutant::ALL`].
 pub type PerPollutant = [Amount; 6];
+
+/// Factors of HJ 212 that are rightly below zero: temperatures of air, flue gas, furnace and water in degrees Celsius, and the
+/// pressure in a flue against the air outside.
+const BELOW_ZERO: [&str; 5] = ["a01001", "a01012", "a01013", "a01901", "w01010"];
 
 /// The numbers of all rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +57,7 @@ pub enum Rule {
     Flag,
     /// Stamped in the future or before 2000.
     Clock,
-    /// Below zero.
+    /// Below zero, where nothing can be.
     Negative,
     /// More than can be a measurement.
     Range,
@@ -155,10 +160,10 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Judges one value stamped `time` and received at `now`; of no pollutant, its range is not known.
+    /// Judges one value of a factor stamped `time` and received at `now`; of no pollutant, its range is not known.
     pub fn verdict(
         &self,
-        pollutant: Option<Pollutant>,
+        factor: &Factor,
         time: Instant,
         value: Option<Amount>,
         now: Instant,
@@ -169,8 +174,9 @@ impl Rules {
         let Some(value) = value else {
             return Qc::Passed;
         };
-        let most = pollutant.map(|pollutant| self.range[pollutant.index()]);
-        if value.is_negative() {
+        let code = factor.as_str();
+        let most = Pollutant::from_key(code).map(|pollutant| self.range[pollutant.index()]);
+        if value.is_negative() && !BELOW_ZERO.contains(&code) {
             Qc::Negative
         } else if most.is_some_and(|most| value > most) {
             Qc::Range

@@ -51,7 +51,7 @@ pub enum Qc {
     Passed,
     /// Stamped further in the future than clocks may drift, or before 2000.
     Clock,
-    /// Below zero.
+    /// Below zero, where nothing can be.
     Negative,
     /// More than any instrument shows.
     Range,

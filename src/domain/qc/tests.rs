@@ -22,16 +22,17 @@ fn rules() -> Rules {
     }
 }
 
-fn verdict(time: i64, value: Option<i64>, pollutant: Option<Pollutant>, expected: Qc) {
+fn verdict(time: i64, value: Option<i64>, factor: &str, expected: Qc) {
     let now = Instant::from_unix(1_600_000_000);
     let time = Instant::from_unix(time);
-    let found = rules().verdict(pollutant, time, value.map(Amount::from_micros), now);
-    assert_eq!(found, expected, "{time:?} {value:?}");
+    let factor = Factor::new(factor).expect("a factor");
+    let found = rules().verdict(&factor, time, value.map(Amount::from_micros), now);
+    assert_eq!(found, expected, "{factor} {time:?} {value:?}");
 }
 
 #[test]
 fn stamps_signs_and_ranges_are_judged_at_their_edges() {
-    let fine = Some(Pollutant::Pm25);
+    let fine = "pm25";
     verdict(1_600_000_000, Some(1), fine, Qc::Passed);
     verdict(1_600_000_600, Some(1), fine, Qc::Passed);
     verdict(1_600_000_601, Some(1), fine, Qc::Clock);
@@ -41,8 +42,13 @@ fn stamps_signs_and_ranges_are_judged_at_their_edges() {
     verdict(1_600_000_000, None, fine, Qc::Passed);
     verdict(1_600_000_000, Some(1_000_000_000), fine, Qc::Passed);
     verdict(1_600_000_000, Some(1_000_000_001), fine, Qc::Range);
-    verdict(1_600_000_000, Some(1_000_000_001), None, Qc::Passed);
-    verdict(1_600_000_601, Some(-1), None, Qc::Clock);
+    verdict(1_600_000_000, Some(1_000_000_001), "a21026", Qc::Passed);
+    verdict(1_600_000_000, Some(-1), "a21026", Qc::Negative);
+    verdict(1_600_000_601, Some(-1), "a21026", Qc::Clock);
+    for cold in BELOW_ZERO {
+        verdict(1_600_000_000, Some(-1), cold, Qc::Passed);
+        verdict(1_600_000_601, Some(-1), cold, Qc::Clock);
+    }
 }
 
 /// A column of hours from `1=12 2=13M 4=-`: the hour, its value, a flag.
@@ -58,7 +64,7 @@ fn column(text: &str) -> Vec<Reading> {
             time,
             value,
             flag: Flag::new(if flag.is_empty() { "N" } else { flag }).expect("a flag"),
-            qc: rules().verdict(Some(Pollutant::Pm25), time, value, time),
+            qc: rules().verdict(&Pollutant::Pm25.factor(), time, value, time),
             review: Review::Raw,
         }
     };

@@ -23,7 +23,6 @@ use crate::domain::flag::is_plausible;
 use crate::domain::names::Factor;
 use crate::domain::names::Flag;
 use crate::domain::names::SourceKind;
-use crate::domain::pollutant::Pollutant;
 use crate::domain::reading::Observation;
 use crate::domain::reading::Reading;
 use crate::domain::reading::Review;
@@ -167,7 +166,6 @@ impl Decoder {
         }
         let time = item.sampled.filter(|_| stamped.interval_s == 0);
         let time = time.unwrap_or(stamped.time);
-        let pollutant = Pollutant::from_key(factor.as_str());
         for (stat, value) in values {
             let key = SeriesKey {
                 source: target.source.clone(),
@@ -191,7 +189,7 @@ impl Decoder {
                     time,
                     value,
                     flag: flag.clone(),
-                    qc: self.rules.verdict(pollutant, time, value, stamped.now),
+                    qc: self.rules.verdict(&factor, time, value, stamped.now),
                     review: Review::Raw,
                 },
             });
