@@ -1,4 +1,4 @@
-//! Recorded readings as files: rows of a station-hour, streamed from `.csv` or `.csv.gz`.
+//! Recorded readings as files: rows of a station-hour, streamed from `.csv` or `.csv.gz`; [`readings`] are single values.
 //!
 //! `beijing-uci` is read as published: the hour is the start of the hour in +08:00, `NA` is missing, CO is in
 //! ug/m3 and divided by 1000 exactly, wind is read where `WSPM` (m/s) and `wd` (one of sixteen directions) both are
@@ -9,10 +9,11 @@
 //! around a field are passed over. A fault ends the reading and
 //! says file, line, field and what would be right.
 
-use std::fs::File;
+mod lines;
+
+pub mod readings;
+
 use std::io;
-use std::io::BufReader;
-use std::io::Read;
 use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
@@ -22,10 +23,10 @@ use chrono::NaiveDate;
 use chrono::NaiveDateTime;
 use chrono::Timelike;
 use csv::StringRecord;
-use flate2::read::MultiGzDecoder;
 
 use crate::adapters::cells;
 use crate::adapters::cells::Cells;
+use crate::adapters::layout::lines::Lines;
 use crate::domain::calendar::HOUR_S;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -37,8 +38,6 @@ use crate::domain::units::Amount;
 
 /// Micrograms in a milligram.
 const UG_PER_MG: i64 = 1_000;
-/// Bytes of a file read at once.
-const READ_BYTES: usize = 64 * 1024;
 /// The columns of the wind's speed and direction in the UCI files.
 const WIND_COLUMNS: [&str; 2] = ["WSPM", "wd"];
 /// Longest averaging interval of a row, in seconds: a day.
@@ -191,20 +190,37 @@ pub enum LayoutFault {
     },
 }
 
+impl LayoutFault {
+    /// A column that is not of the layout, or stands there twice.
+    fn unknown(place: &str, column: &str, layout: &'static str, known: &[&str]) -> Self {
+        Self::Unknown {
+            place: place.to_owned(),
+            column: shortened(column),
+            layout,
+            expected: known.join(","),
+        }
+    }
+
+    /// A column of the layout that is not there.
+    fn missing(place: &str, column: &'static str, layout: &'static str, known: &[&str]) -> Self {
+        Self::Missing {
+            place: place.to_owned(),
+            column,
+            layout,
+            expected: known.join(","),
+        }
+    }
+}
+
 /// The rows of a file, read as they are asked for. After a fault there are no more.
 pub struct Rows {
-    path: String,
+    lines: Lines,
     layout: Layout,
-    reader: csv::Reader<Box<dyn Read + Send>>,
-    record: StringRecord,
     frame: Vec<usize>,
     pollutants: [usize; 6],
     /// Where speed and direction of the wind stand.
     wind: Option<[usize; 2]>,
     station: Option<SourceId>,
-    /// Rows read, the one in hand included.
-    rows: u64,
-    ended: bool,
 }
 
 /// Opens a file and reads its header.
@@ -212,40 +228,13 @@ pub struct Rows {
 /// # Errors
 /// [`LayoutFault`] when it cannot be opened or its header is not of the layout.
 pub fn open(path: &Path, layout: Layout) -> Result<Rows, LayoutFault> {
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|cause| LayoutFault::Unreadable {
-        path: name.clone(),
-        cause,
-    })?;
-    let file = BufReader::with_capacity(READ_BYTES, file);
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
-    let source: Box<dyn Read + Send> = if packed {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    Rows::new(name, layout, source)
+    Rows::new(Lines::open(path)?, layout)
 }
 
 impl Rows {
-    fn new(
-        path: String,
-        layout: Layout,
-        source: Box<dyn Read + Send>,
-    ) -> Result<Self, LayoutFault> {
-        let mut reader = csv::ReaderBuilder::new()
-            .buffer_capacity(READ_BYTES)
-            .trim(csv::Trim::All)
-            .from_reader(source);
-        let header = reader
-            .headers()
-            .map_err(|cause| unreadable(&path, 0, cause))?;
-        let header = header
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}'));
-        let header: StringRecord = header.collect();
-        let place = format!("{path}:1");
-        let (frame, pollutants) = columns(&header, layout, &place)?;
+    fn new(mut lines: Lines, layout: Layout) -> Result<Self, LayoutFault> {
+        let header = lines.header()?;
+        let (frame, pollutants) = columns(&header, layout, &lines.top())?;
         let at = |name: &str| header.iter().position(|own| own == name);
         let wind = match layout {
             Layout::BeijingUci => at(WIND_COLUMNS[0]).zip(at(WIND_COLUMNS[1])),
@@ -253,25 +242,21 @@ impl Rows {
         };
         Ok(Self {
             wind: wind.map(|(speed, direction)| [speed, direction]),
-            path,
+            lines,
             layout,
-            reader,
-            record: StringRecord::new(),
             frame,
             pollutants,
             station: None,
-            rows: 0,
-            ended: false,
         })
     }
 
     fn row(&mut self) -> Result<Row, LayoutFault> {
         let (names, pollutants) = self.layout.columns();
-        let place = place(&self.path, self.rows, self.record.position());
+        let (place, record) = (self.lines.place(), self.lines.record());
         let field = |at: usize| Field {
             place: &place,
             name: names[at],
-            text: cells::read(&self.record[self.frame[at]]),
+            text: cells::read(&record[self.frame[at]]),
         };
         let (station, time, interval_s) = match self.layout {
             Layout::BeijingUci => (field(4), hour_start(&field)?, 3_600),
@@ -284,7 +269,7 @@ impl Rows {
             let field = Field {
                 place: &place,
                 name: pollutants[at],
-                text: &self.record[self.pollutants[at]],
+                text: &record[self.pollutants[at]],
             };
             values[at] = match self.layout {
                 Layout::BeijingUci if pollutant == Pollutant::Co => {
@@ -299,7 +284,7 @@ impl Rows {
                 let [speed, direction] = [0, 1].map(|at| Field {
                     place: &place,
                     name: WIND_COLUMNS[at],
-                    text: &self.record[columns[at]],
+                    text: &record[columns[at]],
                 });
                 Some([
                     speed.amount(self.layout)?,
@@ -326,19 +311,10 @@ impl Iterator for Rows {
     type Item = Result<Row, LayoutFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        let row = self.lines.advance()?.and_then(|()| self.row());
+        if row.is_err() {
+            self.lines.end();
         }
-        self.rows += 1;
-        let row = match self.reader.read_record(&mut self.record) {
-            Ok(true) => self.row(),
-            Ok(false) => {
-                self.ended = true;
-                return None;
-            }
-            Err(cause) => Err(unreadable(&self.path, self.rows, cause)),
-        };
-        self.ended = row.is_err();
         Some(row)
     }
 }
@@ -355,12 +331,7 @@ fn columns(
     for column in header {
         let foreign = !known.contains(&column);
         if seen.contains(&column) || (foreign && layout == Layout::Canonical) {
-            return Err(LayoutFault::Unknown {
-                place: place.to_owned(),
-                column: shortened(column),
-                layout: layout.key(),
-                expected: known.join(","),
-            });
+            return Err(LayoutFault::unknown(place, column, layout.key(), &known));
         }
         seen.push(column);
     }
@@ -368,12 +339,7 @@ fn columns(
         header
             .iter()
             .position(|name| name == column)
-            .ok_or_else(|| LayoutFault::Missing {
-                place: place.to_owned(),
-                column,
-                layout: layout.key(),
-                expected: known.join(","),
-            })
+            .ok_or_else(|| LayoutFault::missing(place, column, layout.key(), &known))
     };
     let frame = frame
         .iter()
@@ -384,37 +350,6 @@ fn columns(
         positions[at] = find(name)?;
     }
     Ok((frame, positions))
-}
-
-/// File and line of a row. The parser's own count lags by one after a line that ends in a quotation mark, ours
-/// after a blank line; the larger one is right.
-fn place(path: &str, rows: u64, position: Option<&csv::Position>) -> String {
-    let line = position.map_or(1, csv::Position::line).max(rows + 1);
-    format!("{path}:{line}")
-}
-
-fn unreadable(path: &str, rows: u64, cause: csv::Error) -> LayoutFault {
-    let place = place(path, rows, cause.position());
-    match cause.into_kind() {
-        csv::ErrorKind::Io(cause) => LayoutFault::Unreadable {
-            path: path.to_owned(),
-            cause,
-        },
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => LayoutFault::Csv {
-            place,
-            cause: format!("{len} fields; give {expected_len}, as the header has"),
-        },
-        csv::ErrorKind::Utf8 { .. } => LayoutFault::Csv {
-            place,
-            cause: "not UTF-8; give the file in UTF-8".to_owned(),
-        },
-        other => LayoutFault::Csv {
-            place,
-            cause: format!("not readable as CSV ({other:?})"),
-        },
-    }
 }
 
 fn shortened(text: &str) -> String {
@@ -507,6 +442,14 @@ impl Field<'_> {
 
     fn amount(self, layout: Layout) -> Result<Option<Amount>, LayoutFault> {
         if self.is_missing(layout) {
+            return Ok(None);
+        }
+        self.decimal()
+    }
+
+    /// A number; an empty one is missing.
+    fn decimal(self) -> Result<Option<Amount>, LayoutFault> {
+        if self.text.is_empty() {
             return Ok(None);
         }
         let amount = Amount::parse(self.text);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
@@ -12,6 +13,8 @@ use crate::adapters::imports;
 use crate::adapters::imports::Import;
 use crate::adapters::layout;
 use crate::adapters::layout::Layout;
+use crate::adapters::layout::UnknownLayout;
+use crate::adapters::layout::readings;
 use crate::adapters::mapping::Map;
 use crate::adapters::mapping::table;
 use crate::adapters::store::Stores;
@@ -23,9 +26,11 @@ use crate::app::observations;
 use crate::app::open;
 use crate::app::qc_rules;
 use crate::domain::names::Source;
+use crate::domain::names::SourceId;
 use crate::domain::names::SourceKind;
 use crate::domain::qc::Rules;
 use crate::domain::reading::Observation;
+use crate::domain::reading::Review;
 use crate::domain::registry::senders::Senders;
 use crate::ports::Batch;
 use crate::ports::LetterState;
@@ -39,17 +44,22 @@ const CHUNK_VALUES: usize = 50_000;
 All files are read to their end before anything is stored: a faulty row or a station that is not registered stops the
 import with nothing kept. An import that is interrupted is simply started again.
 
+--layout readings takes what `skytier export --what readings` wrote, so that readings can move into another directory or
+store. Values come as they were received; decisions of reviewers, and when a value came, are not in such a file.
+
 Examples:
   skytier seed beijing --data var/city
   skytier import --input seeds/beijing/*Dongsi*.csv.gz --layout beijing-uci --data var/city
-  skytier import --input hours.csv --map config/devices/hourly-table.toml --data var/city")]
+  skytier import --input hours.csv --map config/devices/hourly-table.toml --data var/city
+  skytier export --data var/demo --what readings --out readings.csv
+  skytier import --input readings.csv --layout readings --data var/city")]
 pub struct ImportArgs {
     /// Files, .csv or .csv.gz.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
-    /// How they are laid out: beijing-uci, cnemc or canonical.
+    /// How they are laid out: beijing-uci, cnemc, canonical or readings.
     #[arg(long, required_unless_present = "map")]
-    layout: Option<Layout>,
+    layout: Option<Form>,
     /// A mapping file that says which column is what, in place of a layout.
     #[arg(long, value_name = "FILE", conflicts_with = "layout")]
     map: Option<PathBuf>,
@@ -61,30 +71,61 @@ pub struct ImportArgs {
     config: Option<PathBuf>,
 }
 
+/// How files are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// An hour of a station a row.
+    Hours(Layout),
+    /// A value a row, as they are exported.
+    Readings,
+}
+
+impl FromStr for Form {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == readings::KEY {
+            return Ok(Self::Readings);
+        }
+        let layout = text.parse().map(Self::Hours);
+        layout.map_err(|fault: UnknownLayout| format!("{fault}, or `{}`", readings::KEY))
+    }
+}
+
 /// How rows are read.
 enum Plan {
-    Layout(Layout),
+    Form(Form),
     Map(Box<Map>),
 }
 
 /// A table that is being read.
 enum Table<'a> {
-    Layout(layout::Rows),
+    Hours(layout::Rows),
+    Readings(readings::Rows),
     Map(table::Rows<'a>),
+}
+
+/// A row of a table.
+struct Read {
+    source: Source,
+    observations: Vec<Observation>,
+    /// Whether a reviewer had decided about it where it comes from.
+    reviewed: bool,
 }
 
 impl Plan {
     fn of(args: &ImportArgs) -> anyhow::Result<Self> {
         match (&args.map, args.layout) {
             (Some(path), _) => Ok(Self::Map(Box::new(Map::open(path).map_err(bad_input)?))),
-            (None, Some(layout)) => Ok(Self::Layout(layout)),
+            (None, Some(form)) => Ok(Self::Form(form)),
             (None, None) => Err(bad_input("--layout: missing; or give --map")),
         }
     }
 
     fn open(&self, path: &Path) -> anyhow::Result<Table<'_>> {
         Ok(match self {
-            Self::Layout(layout) => Table::Layout(layout::open(path, *layout)?),
+            Self::Form(Form::Hours(layout)) => Table::Hours(layout::open(path, *layout)?),
+            Self::Form(Form::Readings) => Table::Readings(readings::open(path)?),
             Self::Map(map) => Table::Map(table::open(path, map).map_err(bad_input)?),
         })
     }
@@ -92,7 +133,8 @@ impl Plan {
     /// Its name in the list of imports.
     fn name(&self) -> String {
         match self {
-            Self::Layout(layout) => layout.key().to_owned(),
+            Self::Form(Form::Hours(layout)) => layout.key().to_owned(),
+            Self::Form(Form::Readings) => readings::KEY.to_owned(),
             Self::Map(map) => format!("map {}", file_name(Path::new(&map.name))),
         }
     }
@@ -103,43 +145,69 @@ impl Table<'_> {
     /// once their readings are.
     fn next_source(&mut self, senders: &Senders, rules: &Rules) -> Option<anyhow::Result<Source>> {
         match self {
-            Self::Layout(rows) => {
+            Self::Hours(rows) => {
                 let row = rows.next()?;
-                Some(row.map(|row| station(&row)).map_err(anyhow::Error::from))
+                Some(
+                    row.map(|row| station(row.station))
+                        .map_err(anyhow::Error::from),
+                )
             }
-            Self::Map(_) => {
+            Self::Readings(_) | Self::Map(_) => {
                 let row = self.next_row(senders, rules)?;
-                Some(row.map(|(source, _)| source))
+                Some(row.map(|read| read.source))
             }
         }
     }
 
-    /// The next row's source and readings; nothing at the end.
-    fn next_row(
-        &mut self,
-        senders: &Senders,
-        rules: &Rules,
-    ) -> Option<anyhow::Result<(Source, Vec<Observation>)>> {
+    /// The next row; nothing at the end.
+    fn next_row(&mut self, senders: &Senders, rules: &Rules) -> Option<anyhow::Result<Read>> {
         match self {
-            Self::Layout(rows) => {
+            Self::Hours(rows) => {
                 let row = rows.next()?;
-                let read =
-                    |row: layout::Row| (station(&row), observations::of_row(&row, rules, now()));
+                let read = |row: layout::Row| Read {
+                    observations: observations::of_row(&row, rules, now()),
+                    source: station(row.station),
+                    reviewed: false,
+                };
+                Some(row.map(read).map_err(anyhow::Error::from))
+            }
+            Self::Readings(rows) => {
+                let row = rows.next()?;
+                let read = |row: readings::Row| Read {
+                    source: sender(senders, row.key.source.clone()),
+                    reviewed: row.review == Review::Reviewed,
+                    observations: vec![observations::of_reading(row, rules, now())],
+                };
                 Some(row.map(read).map_err(anyhow::Error::from))
             }
             Self::Map(rows) => {
                 let row = rows.next_row(|source| senders.zone(source), rules, now())?;
-                Some(row.map_err(bad_input))
+                let read = |(source, observations)| Read {
+                    source,
+                    observations,
+                    reviewed: false,
+                };
+                Some(row.map(read).map_err(bad_input))
             }
         }
     }
 }
 
-/// Whose row it is.
-fn station(row: &layout::Row) -> Source {
+fn station(id: SourceId) -> Source {
     Source {
         kind: SourceKind::Station,
-        id: row.station.clone(),
+        id,
+    }
+}
+
+/// Whose a reading is: the logger's of that identifier if there is one and no such station.
+fn sender(senders: &Senders, id: SourceId) -> Source {
+    let kind = SourceKind::Logger;
+    let logger = Source { kind, id };
+    let station = station(logger.id.clone());
+    match senders.knows(&logger) && !senders.knows(&station) {
+        true => logger,
+        false => station,
     }
 }
 
@@ -225,14 +293,15 @@ pub async fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> 
         .expect("the template is sound");
     let bar = ProgressBar::new(rows).with_style(style);
     let mut batch = Batch::new(now());
-    let (mut new, mut repeated, mut corrected) = (0, 0, 0);
+    let (mut new, mut repeated, mut corrected, mut reviewed) = (0, 0, 0, 0u64);
     for path in &args.input {
         let mut table = plan.open(path)?;
         loop {
             let row = table.next_row(&senders, &rules);
             let more = row.is_some();
-            if let Some(row) = row {
-                batch.observations.extend(row?.1);
+            if let Some(row) = row.transpose()? {
+                batch.observations.extend(row.observations);
+                reviewed += u64::from(row.reviewed);
                 bar.inc(1);
             }
             if more && batch.observations.len() < CHUNK_VALUES {
@@ -265,5 +334,11 @@ pub async fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> 
         out,
         "{rows} rows: {new} readings new, {repeated} known already, {corrected} corrected"
     )?;
+    if reviewed > 0 {
+        writeln!(
+            out,
+            "{reviewed} rows are marked as reviewed; decisions do not come with them: enter these anew with `skytier review`"
+        )?;
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Rows of recorded files and hours of the scenario as observations.
 
 use crate::adapters::layout::Row;
+use crate::adapters::layout::readings;
 use crate::domain::calendar::Instant;
 use crate::domain::names::Factor;
 use crate::domain::names::Flag;
@@ -27,6 +28,20 @@ pub fn of_row(row: &Row, rules: &Rules, now: Instant) -> Vec<Observation> {
     };
     let means = row.measured().map(mean);
     means.map(|mean| mean.observation(rules, now)).collect()
+}
+
+/// A reading that was exported, as received: our verdict is given anew, and decisions about it are not its own.
+pub fn of_reading(row: readings::Row, rules: &Rules, now: Instant) -> Observation {
+    Observation {
+        reading: Reading {
+            time: row.time,
+            value: row.value,
+            flag: row.flag,
+            qc: rules.verdict(&row.key.factor, row.time, row.value, now),
+            review: Review::Raw,
+        },
+        key: row.key,
+    }
 }
 
 /// The simulated hour's values.

@@ -52,6 +52,7 @@ mod register;
 mod reload;
 mod restatements;
 mod retention;
+mod returned;
 mod reviews;
 mod route;
 mod rulebooks;

@@ -67,6 +67,8 @@ const ADAPTER_PAIRS: &[(&str, &str)] = &[
     ("http", "tls"),
     ("http", "words"),
     ("layout", "cells"),
+    // The columns of exported readings.
+    ("layout", "report"),
     // The shape of JSON, and its limits.
     ("mapping", "payload"),
     ("mqtt", "inbound"),

@@ -7,6 +7,7 @@ use crate::adapters::layout::Layout;
 use crate::adapters::layout::LayoutFault;
 use crate::adapters::layout::Row;
 use crate::adapters::layout::Rows;
+use crate::adapters::layout::lines::Lines;
 use crate::adapters::layout::open;
 use crate::adapters::layout::write_canonical;
 use crate::domain::calendar::Zone;
@@ -16,7 +17,7 @@ const OWN: &str = "station,time,interval_s,pm25,pm10,so2,no2,co,o3\n";
 
 fn rows(layout: Layout, text: &str) -> Result<Vec<Row>, LayoutFault> {
     let source = Box::new(Cursor::new(text.to_owned()));
-    Rows::new("f.csv".to_owned(), layout, source)?.collect()
+    Rows::new(Lines::new("f.csv".to_owned(), source), layout)?.collect()
 }
 
 fn check(layout: Layout, text: &str, expected: &[&str]) {
