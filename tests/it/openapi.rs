@@ -9,7 +9,9 @@ use skytier::adapters::http::openapi::document;
 use skytier::adapters::http::openapi::operations;
 
 use crate::support::Daemon;
+use crate::support::Reply;
 use crate::support::fetch;
+use crate::support::post_as;
 use crate::support::require;
 use crate::support::seeded;
 
@@ -80,6 +82,72 @@ fn described_parameters_are_those_that_are_taken() {
         );
         assert!(!page.text.contains("<script"), "{lang}");
     }
+    daemon.stop("INT");
+}
+
+/// Asks for an address as whoever takes such media types.
+fn asked(url: &str, accept: &str) -> Reply {
+    let request = ureq::get(url).header("accept", accept);
+    let request = request.config().http_status_as_error(false).build();
+    Reply::of(
+        request
+            .call()
+            .unwrap_or_else(|fault| panic!("{url}: {fault}")),
+    )
+}
+
+/// The media types an operation is described with: of an answer, or of a fault.
+fn kinds(document: &Value, method: &str, path: &str, status: u16) -> Vec<String> {
+    let responses = &document["paths"][path][method]["responses"];
+    let told = match status {
+        200 => &responses["200"],
+        _ => &responses["default"],
+    };
+    let told = match told["$ref"].as_str() {
+        Some(place) => document.pointer(place.trim_start_matches('#')),
+        None => Some(told),
+    };
+    let content = told.and_then(|told| told["content"].as_object());
+    let content = content.unwrap_or_else(|| panic!("{method} {path} {status}"));
+    content.keys().cloned().collect()
+}
+
+#[test]
+fn answers_are_of_the_kinds_that_are_described() {
+    let (_folder, data) = seeded(&["jiangyin"]);
+    let daemon = Daemon::start(&data, &[]);
+    let document = document();
+    let (mut well, mut ill) = (0, 0);
+    for own in operations() {
+        let path = filled(&own.path);
+        let url = format!("{}{path}", daemon.http);
+        let replies = match own.method.as_str() {
+            "GET" if own.path == "/live" => continue,
+            // As a browser asks, and as a program does, for what there is and with what nobody takes.
+            "GET" => vec![
+                asked(&url, "text/html"),
+                asked(&url, "*/*"),
+                asked(&format!("{url}?surprise=1"), "text/html"),
+                asked(&format!("{url}?surprise=1"), "*/*"),
+            ],
+            _ => vec![post_as(&url, "application/x-www-form-urlencoded", b"")],
+        };
+        let method = own.method.to_lowercase();
+        for reply in replies {
+            let kinds = kinds(&document, &method, &own.path, reply.status);
+            let kind = reply.kind.split(';').next().unwrap_or_default();
+            assert!(
+                kinds.iter().any(|own| own == kind),
+                "{method} {path} {}: {kind} is none of {kinds:?}",
+                reply.status
+            );
+            match reply.status {
+                200 => well += 1,
+                _ => ill += 1,
+            }
+        }
+    }
+    assert!(well > 60 && ill > 100, "{well} {ill}");
     daemon.stop("INT");
 }
 

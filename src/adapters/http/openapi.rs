@@ -118,7 +118,7 @@ fn media(answer: &str) -> &'static str {
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "events" => "text/event-stream",
-        "jsonl" => "application/jsonl",
+        "jsonl" => "application/x-ndjson",
         "tsr" => "application/timestamp-reply",
         "parquet" => "application/vnd.apache.parquet",
         _ => "text/plain",
@@ -183,6 +183,11 @@ fn operation(own: &Operation) -> Value {
         .iter()
         .map(|answer| (media(answer).to_owned(), json!({})))
         .collect();
+    // Whoever is shown pages is told of faults by one.
+    let fault = match own.answers.iter().any(|answer| answer == "html") {
+        true => "#/components/responses/ProblemOrPage",
+        false => "#/components/responses/Problem",
+    };
     let mut told = json!({
         "operationId": id(own),
         "tags": [own.group],
@@ -190,7 +195,7 @@ fn operation(own: &Operation) -> Value {
         "parameters": named.map(parameter).collect::<Vec<_>>(),
         "responses": {
             "200": {"description": "as asked", "content": content},
-            "default": {"$ref": "#/components/responses/Problem"},
+            "default": {"$ref": fault},
         },
     });
     if own.method == "POST" {
@@ -227,6 +232,7 @@ pub fn document() -> Value {
         .iter()
         .map(|kind| Problem::urn(kind))
         .collect();
+    let problem = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -255,10 +261,16 @@ pub fn document() -> Value {
                     "detail": {"type": ["string", "null"]},
                 },
             }},
-            "responses": {"Problem": {
-                "description": "Why it is not answered",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }},
+            "responses": {
+                "Problem": {
+                    "description": "Why it is not answered",
+                    "content": {"application/problem+json": problem},
+                },
+                "ProblemOrPage": {
+                    "description": "Why it is not answered",
+                    "content": {"application/problem+json": problem, "text/html": {}},
+                },
+            },
         },
     })
 }

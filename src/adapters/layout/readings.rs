@@ -54,7 +54,7 @@ pub fn open(path: &Path) -> Result<Rows, LayoutFault> {
 }
 
 impl Rows {
-    pub(super) fn new(mut lines: Lines) -> Result<Self, LayoutFault> {
+    fn new(mut lines: Lines) -> Result<Self, LayoutFault> {
         let header = lines.header()?;
         let place = lines.top();
         for (at, column) in header.iter().enumerate() {
