@@ -47,6 +47,14 @@ pub enum StoreError {
         /// What the system said.
         cause: String,
     },
+    /// An entry that could not be read back once it was written. Nothing of the batch was kept.
+    #[error("entry {number} of those to make: {fault}; nothing was entered")]
+    Unreadable {
+        /// Which of them, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// What was read back is not what was written.
     #[error("read {place}: {fault}; restore a backup or run `skytier verify`")]
     Damaged {

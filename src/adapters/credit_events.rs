@@ -45,6 +45,9 @@ use chrono::SecondsFormat;
 
 /// Longest line read, in bytes.
 pub const LINE_BYTES_MAX: usize = 65_536;
+/// Longest fields of one act that are taken: with what else its line says, and who else may sign, it stays far below the
+/// longest line.
+pub const FIELDS_BYTES_MAX: usize = 32_768;
 /// Longest identifier or case, in bytes.
 pub const ID_BYTES_MAX: usize = 128;
 /// Most persons an override names.
@@ -62,6 +65,9 @@ pub enum LineFault {
     /// Longer than [`LINE_BYTES_MAX`].
     #[error("the line is too long; at most {LINE_BYTES_MAX} bytes are read")]
     TooLong,
+    /// Longer than [`FIELDS_BYTES_MAX`].
+    #[error("the fields are too long; at most {FIELDS_BYTES_MAX} bytes are taken")]
+    FieldsTooLong,
     /// Not one JSON object.
     #[error("not a JSON object: {0}")]
     NotJson(String),
@@ -123,6 +129,22 @@ pub fn from_line(line: &str) -> Result<CreditEvent, LineFault> {
     event(Object::parse(line)?)
 }
 
+/// Whether an event can be read back as it is written: it may come from elsewhere than a line.
+///
+/// # Errors
+///
+/// The first fault of the line it is written as.
+pub fn check(event: &CreditEvent) -> Result<(), LineFault> {
+    let read = from_line(&to_line(event))?;
+    match read == *event {
+        true => Ok(()),
+        false => Err(LineFault::Value {
+            field: "op",
+            what: "it would be read back as another entry".to_owned(),
+        }),
+    }
+}
+
 /// Reads an act out of its own fields: what kind it is, whom it concerns and when it was taken come from elsewhere, and
 /// fields that say so are refused.
 ///
@@ -135,8 +157,8 @@ pub fn from_fields(
     subject: &Uscc,
     captured_at: DateTime<FixedOffset>,
 ) -> Result<CreditEvent, LineFault> {
-    if fields.len() > LINE_BYTES_MAX {
-        return Err(LineFault::TooLong);
+    if fields.len() > FIELDS_BYTES_MAX {
+        return Err(LineFault::FieldsTooLong);
     }
     let mut object = Object::parse(fields)?;
     object.refuse(op, &GIVEN)?;

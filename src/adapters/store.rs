@@ -12,9 +12,11 @@ pub mod reading;
 
 use std::sync::Arc;
 
+use crate::adapters::credit_events;
 use crate::adapters::store::embedded::Embedded;
 use crate::adapters::store::influxdb2::Influx;
 use crate::adapters::store::memory::Memory;
+use crate::domain::credit::CreditEvent;
 use crate::ports::Attendance;
 use crate::ports::Ledger;
 use crate::ports::Letters;
@@ -23,6 +25,7 @@ use crate::ports::Publications;
 use crate::ports::Registrar;
 use crate::ports::Reviews;
 use crate::ports::Series;
+use crate::ports::StoreError;
 use crate::ports::Verify;
 
 /// The opened stores, by port.
@@ -102,4 +105,17 @@ impl Stores {
             embedded: None,
         }
     }
+}
+
+/// Whether every entry could be read back once it is written: a ledger only grows, so one that cannot would end it.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] of the first.
+fn legible(events: &[CreditEvent]) -> Result<(), StoreError> {
+    let mut numbered = (1..).zip(events);
+    let unreadable = numbered.find_map(|(number, event)| {
+        let fault = credit_events::check(event).err()?.to_string();
+        Some(StoreError::Unreadable { number, fault })
+    });
+    unreadable.map_or(Ok(()), Err)
 }

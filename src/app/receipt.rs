@@ -314,8 +314,8 @@ fn verify(file: &str, keys: &[String], out: &mut impl Write) -> anyhow::Result<(
         opened.and_then(|opened| opened.take(ANSWER_BYTES_MAX).read_to_string(&mut text))
     };
     read.map_err(unreadable)?;
-    // A line end behind the receipt is the file's, not the receipt's.
-    let whole = text.strip_suffix('\n').unwrap_or(&text);
+    // Blanks, line ends and a byte-order mark around a receipt or an answer are the file's, not the receipt's.
+    let whole = text.trim_start_matches('\u{feff}').trim();
     let checked = if whole.starts_with(LINES_BEGIN) {
         verify_lines(text.as_bytes(), &keys)
     } else if whole.trim_start().starts_with('{') {

@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 
 use crate::domain::calendar::Instant;
 use crate::domain::credit::uscc::Uscc;
+use crate::domain::names::is_unseen;
 
 /// Longest name of somebody, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -374,7 +375,7 @@ pub fn check_document(text: &str) -> Result<(), String> {
 
 fn line(text: &str, most: usize) -> Result<(), String> {
     let whole = !text.is_empty() && text.trim() == text && text.chars().count() <= most;
-    if whole && !text.chars().any(char::is_control) {
+    if whole && !text.chars().any(is_unseen) {
         return Ok(());
     }
     Err(format!(

@@ -319,8 +319,14 @@ impl Tiering {
         let appended = self.port.append_events(events).await;
         // Also after a failure: what is on disk counts, and nothing is being entered any more.
         let book = self.caught_up().await;
-        appended?;
-        book
+        match appended {
+            Err(StoreError::Unreadable { number, fault }) => {
+                let said = StoreError::Unreadable { number, fault }.to_string();
+                Err(TieringError::Refused(said))
+            }
+            Err(failed) => Err(failed.into()),
+            Ok(_) => book,
+        }
     }
 
     /// The book with every row the store holds, also those of an entry that broke off before they were read back. Nobody

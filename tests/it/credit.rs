@@ -427,6 +427,23 @@ fn what_if_tells_without_entering() {
 }
 
 #[test]
+fn a_fault_of_a_batch_says_in_which_item() {
+    let (_folder, site) = daemon();
+    let url = format!("{}/v1/tiers/lookup", site.http);
+    for (field, value) in [
+        ("on", "2026-02-30"),
+        ("known_at", "soon"),
+        ("client_ref", "a\nb"),
+    ] {
+        let mut asked = json!({"items": [{"subject": UNIT}, {"subject": UNIT}]});
+        asked["items"][1][field] = value.into();
+        let reply = post_json(&url, &asked);
+        let placed = reply.text.contains(field) && reply.text.contains("; in items[1]");
+        assert!(reply.status == 400 && placed, "{}", reply.text);
+    }
+}
+
+#[test]
 fn ten_thousand_units_are_answered_in_order_and_eleven_thousand_refused() {
     let (_folder, site) = daemon();
     done(&site, "records", fine("r1", "2020-05-06"));

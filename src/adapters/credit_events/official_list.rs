@@ -11,6 +11,7 @@ use crate::adapters::names::folded;
 use crate::adapters::names::narrow;
 use crate::domain::credit::Tier;
 use crate::domain::credit::uscc::Uscc;
+use crate::domain::names::is_unseen;
 use std::collections::BTreeMap;
 
 /// Rows looked through for the heading.
@@ -97,12 +98,15 @@ pub struct List {
     pub rows: Vec<ListRow>,
     /// Sheets that have no heading and were left out.
     pub left_out: Vec<String>,
+    /// Sheets that are hidden and were left out.
+    pub hidden: Vec<String>,
 }
 
 /// Rows with their lines, of a file or of one sheet.
 struct Sheet {
     name: Option<String>,
     table: Vec<(u64, Vec<String>)>,
+    hidden: bool,
 }
 
 /// Reads a list: a workbook, or else CSV in UTF-8.
@@ -122,9 +126,15 @@ pub fn read(bytes: &[u8]) -> Result<List, Vec<String>> {
     let mut seen = Seen::new();
     let (mut list, mut faults) = (List::default(), Vec::new());
     let mut headings = 0;
+    let unseen = sheets.iter().filter(|sheet| sheet.hidden);
+    list.hidden = unseen.filter_map(|sheet| sheet.name.clone()).collect();
     for sheet in sheets.iter().filter(|sheet| !sheet.table.is_empty()) {
         match heading(&sheet.table) {
-            Some((columns, begins)) => {
+            Err(fault) => faults.push(match &sheet.name {
+                Some(name) => format!("sheet {name}, {fault}"),
+                None => fault,
+            }),
+            Ok(Some((columns, begins))) => {
                 headings += 1;
                 rows(
                     sheet,
@@ -135,10 +145,10 @@ pub fn read(bytes: &[u8]) -> Result<List, Vec<String>> {
                     &mut faults,
                 );
             }
-            None => list.left_out.extend(sheet.name.clone()),
+            Ok(None) => list.left_out.extend(sheet.name.clone()),
         }
     }
-    if headings == 0 {
+    if headings == 0 && faults.is_empty() {
         return Err(vec![format!(
             "no heading in the first {HEADING_ROWS_MAX} rows; one column must be 统一社会信用代码 and one 评价结果 or 信用等级"
         )]);
@@ -171,13 +181,25 @@ fn csv_sheet(bytes: &[u8]) -> Result<Sheet, Vec<String>> {
             return Err(vec![format!("more than {ROWS_MAX} rows; split the list")]);
         }
     }
-    Ok(Sheet { name: None, table })
+    Ok(Sheet {
+        name: None,
+        table,
+        hidden: false,
+    })
 }
 
-/// A cell without blanks around it, and without the mark spreadsheets keep numbers as text with.
+/// A cell on one line without blanks around it, and without the mark spreadsheets keep numbers as text with. Of one that is
+/// too long no more is kept than shows it.
 fn plain(cell: &str) -> String {
-    let cell = cell.trim().trim_start_matches('\'').trim();
-    cell.chars().take(CELL_CHARS_MAX).collect()
+    let cell = cell.trim().trim_start_matches('\'');
+    let mut plain = String::new();
+    for word in cell.split(char::is_control).map(str::trim) {
+        if !word.is_empty() && !plain.is_empty() {
+            plain.push(' ');
+        }
+        plain.push_str(word);
+    }
+    plain.chars().take(CELL_CHARS_MAX + 1).collect()
 }
 
 /// Which column is what.
@@ -186,10 +208,42 @@ struct Columns {
     tier: usize,
     name: Option<usize>,
     site: Option<usize>,
+    /// How many there are.
+    width: usize,
+}
+
+/// A column with one of some names.
+///
+/// # Errors
+/// The columns, where there are several: nobody says which of them counts.
+fn column(cells: &[String], names: &[&str]) -> Result<Option<usize>, String> {
+    let named = |(_, cell): &(usize, &String)| names.contains(&cell.as_str());
+    let mut found = (1..).zip(cells).filter(named);
+    match (found.next(), found.next()) {
+        (Some((first, one)), Some((second, other))) => Err(format!(
+            "columns {first} ({one}) and {second} ({other}) may both be meant; leave one of them in the list"
+        )),
+        (first, _) => Ok(first.map(|(number, _)| number - 1)),
+    }
+}
+
+/// Whether a row below a heading goes on with it: it names columns itself and no unit.
+fn goes_on(row: &[String], code: usize) -> bool {
+    let names = [&CODES[..], &NAMES[..], &TIERS[..], &SITES[..]].concat();
+    let named = row
+        .iter()
+        .any(|cell| names.contains(&folded(cell).as_str()));
+    let unit = row
+        .get(code)
+        .is_some_and(|cell| Uscc::new(&narrow(cell)).is_ok());
+    named && !unit
 }
 
 /// The columns, and the row behind the heading.
-fn heading(table: &[(u64, Vec<String>)]) -> Option<(Columns, usize)> {
+///
+/// # Errors
+/// A heading that names a column twice.
+fn heading(table: &[(u64, Vec<String>)]) -> Result<Option<(Columns, usize)>, String> {
     for at in 0..table.len().min(HEADING_ROWS_MAX) {
         for depth in [1, 2] {
             let Some(rows) = table.get(at..at + depth) else {
@@ -202,21 +256,32 @@ fn heading(table: &[(u64, Vec<String>)]) -> Option<(Columns, usize)> {
                 named.find(|cell| !cell.is_empty()).unwrap_or_default()
             };
             let cells: Vec<String> = (0..width).map(cell).collect();
-            let find =
-                |names: &[&str]| cells.iter().position(|cell| names.contains(&cell.as_str()));
-            if let (Some(code), Some(tier)) = (find(&CODES), find(&TIERS)) {
-                let (name, site) = (find(&NAMES), find(&SITES));
+            let is = |names: &[&str]| cells.iter().any(|cell| names.contains(&cell.as_str()));
+            if !is(&CODES) || !is(&TIERS) {
+                continue;
+            }
+            let told = |what: String| format!("line {}: {what}", table[at + depth - 1].0);
+            let find = |names: &[&str]| column(&cells, names).map_err(told);
+            let code = find(&CODES)?;
+            let below = table.get(at + 1).filter(|_| depth == 1);
+            if let (Some((_, below)), Some(code)) = (below, code)
+                && goes_on(below, code)
+            {
+                continue;
+            }
+            if let (Some(code), Some(tier)) = (code, find(&TIERS)?) {
                 let columns = Columns {
                     code,
                     tier,
-                    name,
-                    site,
+                    name: find(&NAMES)?,
+                    site: find(&SITES)?,
+                    width,
                 };
-                return Some((columns, at + depth));
+                return Ok(Some((columns, at + depth)));
             }
         }
     }
-    None
+    Ok(None)
 }
 
 /// Where each unit and site stands already.
@@ -244,6 +309,29 @@ fn rows(
             (!text.is_empty()).then(|| text.to_owned())
         };
         let site = given(columns.site);
+        if cells
+            .iter()
+            .skip(columns.width)
+            .any(|cell| !cell.is_empty())
+        {
+            let (own, width) = (cells.len(), columns.width);
+            faults.push(format!(
+                "{place}: {own} cells, and {width} columns in the heading"
+            ));
+        }
+        for text in [given(columns.name), site.clone()].iter().flatten() {
+            if text.chars().count() > CELL_CHARS_MAX {
+                let begin: String = text.chars().take(20).collect();
+                faults.push(format!(
+                    "{place}: {begin:?}... is longer than {CELL_CHARS_MAX} characters"
+                ));
+            }
+            if text.chars().any(is_unseen) {
+                faults.push(format!(
+                    "{place}: {text:?} holds characters that are not seen"
+                ));
+            }
+        }
         match (
             Uscc::new(&narrow(cell(columns.code))),
             tier(cell(columns.tier)),
@@ -320,6 +408,44 @@ mod tests {
         check(
             &format!("统一社会 信用代码,名称,等级\n{rows}"),
             "3 91330100799655058B black",
+        );
+    }
+
+    #[test]
+    fn what_may_mean_two_columns_is_refused_and_two_rows_are_read_as_one_heading() {
+        let code = "统一社会信用代码";
+        let row = "91999999MA1ABCDE8G,示例厂,绿色,黑色\n";
+        for heading in [
+            format!(",,2025年,2026年\n{code},企业名称,信用等级,信用等级\n"),
+            format!("{code},企业名称,信用等级,信用等级\n"),
+            format!("{code},企业名称,等级,评价结果\n"),
+        ] {
+            check(&format!("{heading}{row}"), "columns 3 (");
+        }
+        check(
+            &format!("{code},{code},等级\n91999999MA1ABCDE8G,,绿\n"),
+            "columns 1 (统一社会信用代码) and 2",
+        );
+        check(
+            &format!("{code},企业名称,信用等级\n{row}"),
+            "line 2: 4 cells, and 3 columns in the heading",
+        );
+        for below in [",,信用等级,得分", &format!("{code},企业名称,信用等级,得分")]
+        {
+            let list =
+                format!("{code},企业名称,评价结果,\n{below}\n91999999MA1ABCDE8G,示例厂,绿色,12\n");
+            check(&list, "3 91999999MA1ABCDE8G green");
+        }
+        check(
+            &format!(
+                "{code},等级,厂区\n91999999MA1ABCDE8G,绿,{}\n",
+                "厂".repeat(201)
+            ),
+            "is longer than 200 characters",
+        );
+        check(
+            &format!("{code},等级,厂区\n91999999MA1ABCDE8G,绿,东\u{202e}厂\n"),
+            "characters that are not seen",
         );
     }
 

@@ -209,6 +209,17 @@ impl Problem {
             detail: detail.to_string(),
         }
     }
+
+    /// A faulty parameter of something within the request, told with its place.
+    pub fn within(self, place: &str) -> Self {
+        match self {
+            Self::BadRequest { parameter, detail } => Self::BadRequest {
+                parameter,
+                detail: format!("{detail}; in {place}"),
+            },
+            other => other,
+        }
+    }
 }
 
 impl From<StoreError> for Problem {

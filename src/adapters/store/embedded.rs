@@ -62,6 +62,7 @@ use crate::adapters::store::embedded::scan::Scan;
 use crate::adapters::store::embedded::tuning::Tuning;
 use crate::adapters::store::embedded::writer::Task;
 use crate::adapters::store::embedded::writer::Writer;
+use crate::adapters::store::legible;
 use crate::adapters::store::reading;
 use crate::domain::calendar::Instant;
 use crate::domain::calendar::Zone;
@@ -465,7 +466,10 @@ impl Registrar for Embedded {
 
 impl Ledger for Embedded {
     fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64> {
-        Box::pin(self.submit(|answer| Task::Ledger { events, answer }))
+        Box::pin(async {
+            legible(&events)?;
+            self.submit(|answer| Task::Ledger { events, answer }).await
+        })
     }
 
     fn events(&self) -> Answer<'_, Vec<CreditEvent>> {

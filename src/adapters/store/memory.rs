@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use crate::adapters::credit_events::to_line;
 use crate::adapters::store::embedded::chain::GENESIS;
 use crate::adapters::store::embedded::chain::link;
+use crate::adapters::store::legible;
 use crate::domain::calendar::Instant;
 use crate::domain::credit::CreditEvent;
 use crate::domain::credit::lookup::Lookup;
@@ -332,6 +333,9 @@ impl Registrar for Memory {
 
 impl Ledger for Memory {
     fn append_events(&self, events: Vec<CreditEvent>) -> Answer<'_, u64> {
+        if let Err(refused) = legible(&events) {
+            return Box::pin(async { Err(refused) });
+        }
         let mut state = self.state();
         state.ledger.extend(events);
         ready(state.ledger.len() as u64)

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::adapters::credit_events;
 use crate::adapters::credit_events::official_list;
 use crate::adapters::credit_events::official_list::List;
 use crate::adapters::credit_events::official_list::ListRow;
@@ -67,6 +68,20 @@ pub(super) struct DisagreementsArgs {
     on: Option<NaiveDate>,
 }
 
+/// Tells which sheets of a workbook do not count.
+fn left_out(list: &List, out: &mut impl Write) -> std::io::Result<()> {
+    for sheet in &list.hidden {
+        writeln!(out, "sheet {sheet} is hidden and is left out")?;
+    }
+    for sheet in &list.left_out {
+        writeln!(
+            out,
+            "sheet {sheet} has no heading with code and tier and is left out"
+        )?;
+    }
+    Ok(())
+}
+
 /// Enters a list, or shows what that would do.
 pub(super) async fn list(
     args: &OfficialArgs,
@@ -96,12 +111,16 @@ pub(super) async fn list(
             let line = preview(row, known, &rating, stands);
             writeln!(out, "{line}")?;
         }
+        let event = CreditEvent {
+            captured_at: now,
+            body: EventBody::Official(listed),
+            entered_by: Some(args.by.clone()),
+        };
+        credit_events::check(&event).map_err(|fault| {
+            bad_input(format!("line {}: {fault}; nothing was entered", row.line))
+        })?;
         if !stands {
-            fresh.push(CreditEvent {
-                captured_at: now,
-                body: EventBody::Official(listed),
-                entered_by: Some(args.by.clone()),
-            });
+            fresh.push(event);
         }
     }
     let (new, old) = (fresh.len(), list.rows.len() - fresh.len());
@@ -113,12 +132,7 @@ pub(super) async fn list(
     if !args.preview && registered > 0 {
         registrar.register(names).await?;
     }
-    for sheet in &list.left_out {
-        writeln!(
-            out,
-            "sheet {sheet} has no heading with code and tier and is left out"
-        )?;
-    }
+    left_out(&list, out)?;
     let done = if args.preview {
         "would be entered"
     } else {

@@ -441,6 +441,21 @@ impl Forms<'_> {
     }
 }
 
+/// What a unit sends itself bears the day it comes.
+fn dates_nothing_back(browser: &Browser<'_>, act: &[(&str, &str)]) {
+    let past = Forms {
+        key: browser.form_key(),
+        today: "2020-01-01",
+    };
+    let dated_back = past.send(browser, UNIT, act);
+    assert!(
+        dated_back.status == 400 && dated_back.text.contains("is not today"),
+        "{} {}",
+        dated_back.status,
+        dated_back.text
+    );
+}
+
 /// Today's date, and a directory in which the unit has a warning of today, a user of its own, and a town office.
 fn warned() -> (tempfile::TempDir, std::path::PathBuf, String) {
     let (folder, data) = seeded(&["jiangyin"]);
@@ -478,6 +493,7 @@ fn a_unit_does_what_is_its_own_on_its_page() {
         ("id", "p1"),
         ("reason", "it was wrong"),
     ];
+    dates_nothing_back(&unit, &objection);
     let unknown = [("act", "objections"), ("id", "p9"), ("reason", "x")];
     let notice = [("act", "notifications"), ("id", "p1"), ("how", "letter")];
     for (unit_of, forms, fields, status) in [

@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::credit::OTHER;
 use crate::credit::UNIT;
 use crate::support::Daemon;
+use crate::support::fails;
 use crate::support::output;
 use crate::support::run;
 use crate::support::text;
+use crate::support::verify;
 
 /// A cell of a sheet; `None` is left out.
 type Cells<'a> = &'a [&'a [Option<&'a str>]];
@@ -256,5 +258,63 @@ fn the_line_of_a_fault_is_the_files_own_whatever_ends_its_lines() {
     for list in [list.clone(), list.replace('\n', "\r\n")] {
         let (code, said) = official(&data, list.as_bytes(), "2020-06-30", true);
         assert!(code == 2 && said.contains("line 3"), "{code} {said}");
+    }
+}
+
+/// Every command and every start reads the whole ledger, so an entry that cannot be read would be the end of it.
+#[test]
+fn what_could_not_be_read_back_is_not_entered() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let mut listed = vec!["credit", "act", "list", "--data", text(&data)];
+    listed.extend(["--subject", UNIT, "--by", "Li Na", "date=2020-01-05"]);
+    run(&listed);
+    let before = run(&["credit", "head", "--data", text(&data)]);
+    let file = folder.path().join("list.csv");
+    let list = format!("统一社会信用代码,评价结果\n{UNIT},蓝色\n");
+    std::fs::write(&file, list).expect("room on the disk");
+    let long = "x".repeat(70_000);
+    for (as_of, source, by, field) in [
+        ("1975-06-30", "list", "Li Na", "as_of"),
+        ("2020-06-30", "list\n1", "Li Na", "source"),
+        ("2020-06-30", "list", "Li\tNa", "entered_by"),
+        ("2020-06-30", &long, "Li Na", "too long"),
+    ] {
+        for preview in [true, false] {
+            let mut args = vec!["credit", "official", "--data", text(&data), text(&file)];
+            args.extend(["--as-of", as_of, "--source", source, "--by", by]);
+            args.extend(preview.then_some("--preview"));
+            let (code, said) = fails(&args);
+            assert!(code == 2 && said.contains(field), "{field}: {code} {said}");
+        }
+    }
+    assert_eq!(run(&["credit", "head", "--data", text(&data)]), before);
+    let broken = format!(
+        "统一社会信用代码,企业名称,厂区,评价结果\n{UNIT},示例\u{0}厂,\"东厂\r\n（一期）\",蓝色\n"
+    );
+    let (code, said) = official(&data, broken.as_bytes(), "2020-06-30", false);
+    assert_eq!(code, 0, "{said}");
+    let site = Daemon::start(&data, &[]);
+    let answer = site.json(&format!("/v1/enterprises/{UNIT}/tier?on=2020-07-15"));
+    assert_eq!(
+        (&answer["sites"][0]["site"], &answer["name_zh"]),
+        (&"东厂 （一期）".into(), &"示例 厂".into())
+    );
+    site.stop("TERM");
+    verify(&data);
+}
+
+#[test]
+fn a_hidden_sheet_is_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let seen: Cells<'_> = &[&HEADING, &[Some(UNIT), None, None, Some("蓝")]];
+    let unseen: Cells<'_> = &[&HEADING, &[Some(OTHER), None, None, Some("黑")]];
+    // As spreadsheets mark one.
+    let book = workbook(&[("名单", seen, ""), ("旧表\" state=\"hidden", unseen, "")]);
+    let (code, said) = official(&data, &book, "2020-06-30", false);
+    assert_eq!(code, 0, "{said}");
+    for hint in ["sheet 旧表 is hidden", "1 official tiers entered"] {
+        assert!(said.contains(hint), "{said}");
     }
 }

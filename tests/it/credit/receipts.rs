@@ -65,6 +65,17 @@ fn a_receipt_is_checked_without_the_daemon_and_any_change_found() {
     );
     assert_eq!(payload["row_hashes"][0][0], 1);
     assert_eq!(payload["ledger"][1], payload["row_hashes"][0][1]);
+    // As scanners and editors write it into a file.
+    for (before, behind) in [
+        ("", "\n"),
+        ("", "\r\n\r\n"),
+        ("\u{feff}", " \n"),
+        ("\n ", ""),
+    ] {
+        let file = format!("{before}{receipt}{behind}");
+        let (code, said) = check(folder.path(), file.as_bytes(), &[&key]);
+        assert_eq!(code, 0, "{file:?} {said}");
+    }
     for at in (0..receipt.len()).step_by(receipt.len() / 12) {
         let mut bytes = receipt.clone().into_bytes();
         bytes[at] ^= 1;

@@ -272,3 +272,47 @@ fn of_files(folder: &Path, data: &Path) {
         assert!(code == 2 && said.contains(hint), "{hint}: {said}");
     }
 }
+
+/// An act is stored with more than its sender gave; what is taken can be read back with all of it.
+#[test]
+fn an_act_too_long_to_be_read_back_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let daemon = Daemon::start(&data, &[]);
+    let record = json!({"id": "r1", "code": "D03", "doc_date": "2020-05-06"});
+    assert_eq!(act(&daemon, UNIT, "records", record).0, 200);
+    for (length, status) in [(32_000, 200), (33_000, 400), (65_450, 400), (70_000, 400)] {
+        let id = format!("long-{length}");
+        let record = json!({"id": id, "code": "D03", "doc_date": "2020-05-06", "doc_no": "x".repeat(length)});
+        let (found, answer) = act(&daemon, UNIT, "records", record);
+        assert_eq!(found, status, "{length}: {answer}");
+        if status == 400 {
+            assert!(
+                answer["detail"].to_string().contains("too long"),
+                "{answer}"
+            );
+        }
+    }
+    let record = json!({"id": "r2", "code": "D03", "doc_date": "2020-05-07"});
+    assert_eq!(act(&daemon, UNIT, "records", record).0, 200);
+    daemon.stop("TERM");
+    crate::support::verify(&data);
+    // A line that is as long as can be read gets a later time here, which makes it longer.
+    let line = |pad: usize| {
+        let id = "x".repeat(pad);
+        format!(
+            r#"{{"op":"record","id":"r3","subject":"{UNIT}","code":"D03","doc_no":"{id}","doc_date":"2020-05-06","captured_at":"2020-05-06T09:00:00+08:00"}}"#
+        )
+    };
+    let file = folder.path().join("long.jsonl");
+    let longest = line(65_536 - line(0).len());
+    assert_eq!(longest.len(), 65_536);
+    std::fs::write(&file, longest + "\n").expect("room on the disk");
+    let (code, said) = fails(&["credit", "load", "--data", text(&data), text(&file)]);
+    assert!(
+        code == 2 && said.contains("nothing was entered"),
+        "{code} {said}"
+    );
+    run(&["credit", "head", "--data", text(&data)]);
+    crate::support::verify(&data);
+}

@@ -11,6 +11,7 @@ use crate::adapters::credit_events::official_list::plain;
 use calamine::DataRef;
 use calamine::Dimensions;
 use calamine::Reader;
+use calamine::SheetVisible;
 use calamine::Xlsx;
 use calamine::XlsxError;
 use std::collections::BTreeMap;
@@ -38,7 +39,19 @@ pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Vec<String>> {
             names.len()
         )]);
     }
+    let hidden = |name: &str| {
+        let mut known = workbook.sheets_metadata().iter();
+        known.any(|sheet| sheet.name == name && sheet.visible != SheetVisible::Visible)
+    };
+    let (hidden, names): (Vec<String>, Vec<String>) =
+        names.into_iter().partition(|name| hidden(name));
     let mut sheets = Vec::new();
+    // Nobody who looks at the list sees what stands there.
+    sheets.extend(hidden.into_iter().map(|name| Sheet {
+        name: Some(name),
+        table: Vec::new(),
+        hidden: true,
+    }));
     let mut rows = 0;
     for name in names {
         let mut cells = cells(&mut workbook, &name).map_err(unreadable)?;
@@ -63,6 +76,7 @@ pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Vec<String>> {
         sheets.push(Sheet {
             name: Some(name),
             table: table.collect(),
+            hidden: false,
         });
     }
     Ok(sheets)

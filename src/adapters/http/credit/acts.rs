@@ -81,19 +81,32 @@ pub async fn act(
     Ok(entered.into_response())
 }
 
-/// Refuses a unit what the authority gives: of bonuses it enters its commitment alone, on the day it is uploaded.
+/// Refuses a unit what the authority gives: of bonuses it enters its commitment alone. What it sends itself counts from the
+/// day it comes; only a clerk who enters a letter says when that came.
 pub(super) fn own_alone(
     state: &WebState,
     caller: &Caller,
     event: &CreditEvent,
 ) -> Result<(), Problem> {
-    let EventBody::Bonus(bonus) = &event.body else {
-        return Ok(());
-    };
     if caller.role != Role::Enterprise {
         return Ok(());
     }
     let today = state.zone.local(state.now()).date_naive();
+    let sent = match &event.body {
+        EventBody::Bonus(bonus) => Some(bonus.date),
+        EventBody::Objection(objection) => Some(objection.date),
+        EventBody::Apply(application) => Some(application.date),
+        _ => None,
+    };
+    let passed = sent.filter(|date| *date != today).map(|date| {
+        let said = format!(
+            "{date} is not today, {today}; what a unit sends itself counts from the day it comes"
+        );
+        Problem::bad("date", said)
+    });
+    let EventBody::Bonus(bonus) = &event.body else {
+        return passed.map_or(Ok(()), Err);
+    };
     let rulebook = state.tiering.schedule()?.on(bonus.date);
     let row = rulebook.bonus(&bonus.code).filter(|row| row.by_unit);
     if row.is_none() {
@@ -105,17 +118,7 @@ pub(super) fn own_alone(
             own.join(", ")
         )));
     }
-    if bonus.date != today {
-        let (date, own) = (
-            bonus.date,
-            "a commitment counts from the day it is uploaded",
-        );
-        return Err(Problem::bad(
-            "date",
-            format!("{date} is not today, {today}; {own}"),
-        ));
-    }
-    Ok(())
+    passed.map_or(Ok(()), Err)
 }
 
 /// Enters an act: its row, and the tier before and after.

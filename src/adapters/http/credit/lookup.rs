@@ -205,13 +205,14 @@ pub async fn lookup(
     };
     let (on, asked_known) = (day(&asked.on)?.unwrap_or(today), known(&asked.known_at)?);
     let mut days = Vec::with_capacity(asked.items.len());
-    for item in &asked.items {
-        client_ref(item.client_ref.as_deref())?;
-        let own = day(&item.on)?;
+    for (number, item) in asked.items.iter().enumerate() {
+        let of_item = |problem: Problem| problem.within(&format!("items[{number}]"));
+        client_ref(item.client_ref.as_deref()).map_err(of_item)?;
+        let own = day(&item.on).map_err(of_item)?;
         if let Ok(subject) = Uscc::new(&item.subject) {
-            past(&caller, &subject, own.unwrap_or(on), today)?;
+            past(&caller, &subject, own.unwrap_or(on), today).map_err(of_item)?;
         }
-        days.push((own, known(&item.known_at)?));
+        days.push((own, known(&item.known_at).map_err(of_item)?));
     }
     // Every item's knowledge must have come to pass, and stays as it is from now on. Without one it is now's, the latest.
     let own = days.iter().filter_map(|(_, known_at)| *known_at);
